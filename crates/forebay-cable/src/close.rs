@@ -1,0 +1,65 @@
+//! How a session ends: what the client is told and which WebSocket close code goes with it.
+
+use std::fmt;
+
+/// WebSocket close codes that the server sends (RFC 6455, section 7.4.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u16)]
+pub enum CloseCode {
+    /// The conversation is over.
+    Normal = 1000,
+    /// The server goes down or restarts.
+    GoingAway = 1001,
+    /// The peer broke the WebSocket protocol.
+    ProtocolError = 1002,
+    /// A binary message, which no protocol here has.
+    Unsupported = 1003,
+    /// A text that is not UTF-8 or not what the protocol says.
+    InvalidPayload = 1007,
+    /// A well-formed message that is not allowed.
+    PolicyViolation = 1008,
+    /// A message past the size limit.
+    TooBig = 1009,
+    /// Something failed on our side.
+    InternalError = 1011,
+}
+
+/// Rails' reasons in a `disconnect` message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DisconnectReason {
+    /// The connection was not accepted.
+    Unauthorized,
+    /// What the client sent makes no sense.
+    InvalidRequest,
+    /// The server is going down.
+    ServerRestart,
+    /// Somebody ended this connection on purpose.
+    Remote,
+}
+
+impl DisconnectReason {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::InvalidRequest => "invalid_request",
+            Self::ServerRestart => "server_restart",
+            Self::Remote => "remote",
+        }
+    }
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The end of a session, to be carried out when everything before it has been sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Close {
+    /// The code of the close frame.
+    pub code: CloseCode,
+    /// Its reason text: at most 123 bytes, for whoever reads the browser's console.
+    pub reason: &'static str,
+}

@@ -1,0 +1,474 @@
+//! The state machine of one client: what it is subscribed to, what it is told next, what has to
+//! be asked of the world.
+//!
+//! Invariants: commands are handled strictly in the order in which they came, one at a time; a
+//! confirmation is transmitted before the first entry of its subscription can be read; an
+//! identifier is subscribed at most once; nothing here grows without a limit of [`Limits`].
+
+mod left;
+mod subscription;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use forebay_log::{Offset, StreamId, UnixMillis};
+use serde_json::{Map, Value};
+
+use self::left::Left;
+use self::subscription::Subscription;
+pub use self::subscription::{Attachment, Reader, ReaderId, Resync, Start, SubscriptionId};
+use crate::close::{Close, CloseCode, DisconnectReason};
+use crate::command::{Command, Identifier};
+use crate::limits::Limits;
+use crate::wire::{self, Envelope};
+
+/// Names a session on the wire: AnyCable's `sid`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct SessionId(pub u64);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl SessionId {
+    /// Whether this is the session that `text` names.
+    pub fn is(self, text: &str) -> bool {
+        self.to_string() == text
+    }
+}
+
+/// Something only the caller can do. The session waits for its answer before it goes on.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    /// May this client subscribe, and to what? Answer with [`Session::confirm`] or
+    /// [`Session::reject`].
+    Subscribe {
+        /// What the subscription will be called.
+        id: SubscriptionId,
+        /// The channel and its parameters.
+        identifier: Identifier,
+    },
+    /// A channel action. Answer with [`Session::done`].
+    Perform {
+        /// The subscription.
+        id: SubscriptionId,
+        /// The action's name.
+        action: String,
+        /// The client's data, `action` included.
+        data: Map<String, Value>,
+    },
+    /// The subscription is gone and these streams are no longer read: close them, tell the
+    /// channel, and answer with [`Session::done`].
+    Unsubscribe {
+        /// The subscription.
+        id: SubscriptionId,
+        /// What it had read.
+        streams: Vec<StreamId>,
+    },
+}
+
+/// What the session waits for.
+#[derive(Debug)]
+enum Waiting {
+    Nothing,
+    Subscription(SubscriptionId, Envelope),
+    Completion,
+}
+
+/// One client of `actioncable-v1-json`.
+#[derive(Debug)]
+pub struct Session {
+    id: SessionId,
+    limits: Arc<Limits>,
+    subscriptions: Vec<Subscription>,
+    last_subscription: SubscriptionId,
+    waiting: Waiting,
+    commands: VecDeque<Command>,
+    effect: Option<Effect>,
+    transmits: VecDeque<Bytes>,
+    transmit_bytes: usize,
+    left: Left,
+    ping_at: UnixMillis,
+    close: Option<Close>,
+}
+
+impl Session {
+    /// Begins a session that the caller has accepted: it is welcomed.
+    pub fn open(now: UnixMillis, id: SessionId, limits: Arc<Limits>) -> Self {
+        let mut session = Self::closed(id, limits);
+        session.push(wire::welcome(id));
+        session.plan_ping(now);
+        session
+    }
+
+    /// A session that the caller has not accepted: told so, and closed.
+    pub fn refuse(id: SessionId, limits: Arc<Limits>) -> Self {
+        let mut session = Self::closed(id, limits);
+        session.disconnect(DisconnectReason::Unauthorized, false);
+        session
+    }
+
+    fn closed(id: SessionId, limits: Arc<Limits>) -> Self {
+        Self {
+            id,
+            limits,
+            subscriptions: Vec::new(),
+            last_subscription: SubscriptionId::default(),
+            waiting: Waiting::Nothing,
+            commands: VecDeque::new(),
+            effect: None,
+            transmits: VecDeque::new(),
+            transmit_bytes: 0,
+            left: Left::default(),
+            ping_at: UnixMillis(u64::MAX),
+            close: None,
+        }
+    }
+
+    /// Its name on the wire.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    // --- inputs -------------------------------------------------------------------------------
+
+    /// Takes one text message from the client.
+    pub fn handle_text(&mut self, text: &str) {
+        if self.close.is_some() {
+            return;
+        }
+        match Command::decode(text) {
+            Ok(command) => {
+                self.commands.push_back(command);
+                self.work_off();
+            }
+            Err(error) => {
+                let (code, reason) = match error {
+                    crate::CommandError::Unknown => (CloseCode::PolicyViolation, "unknown command"),
+                    _ => (CloseCode::InvalidPayload, "not an Action Cable command"),
+                };
+                self.fail(code, reason);
+            }
+        }
+    }
+
+    /// The peer broke a rule below this protocol: tells it which, and closes.
+    pub fn fail(&mut self, code: CloseCode, reason: &'static str) {
+        if self.close.is_none() {
+            self.disconnect_with(
+                DisconnectReason::InvalidRequest,
+                false,
+                Close { code, reason },
+            );
+        }
+    }
+
+    /// Sends what is due at `now`. Call it at [`poll_timeout`](Self::poll_timeout) or later.
+    pub fn handle_timeout(&mut self, now: UnixMillis) {
+        if now < self.ping_at || self.close.is_some() {
+            return;
+        }
+        // Behind a socket that takes nothing, one ping is as good as many.
+        if self.transmits.is_empty() {
+            self.push(wire::ping(now));
+        }
+        self.plan_ping(now);
+    }
+
+    /// Ends the session from our side.
+    pub fn disconnect(&mut self, reason: DisconnectReason, reconnect: bool) {
+        let (code, text) = match reason {
+            DisconnectReason::ServerRestart => (CloseCode::GoingAway, "server restarts"),
+            DisconnectReason::Unauthorized => (CloseCode::Normal, "unauthorized"),
+            DisconnectReason::InvalidRequest => (CloseCode::PolicyViolation, "invalid request"),
+            DisconnectReason::Remote => (CloseCode::Normal, "disconnected remotely"),
+        };
+        self.disconnect_with(reason, reconnect, Close { code, reason: text });
+    }
+
+    fn disconnect_with(&mut self, reason: DisconnectReason, reconnect: bool, close: Close) {
+        if self.close.is_none() {
+            self.push(wire::disconnect(reason, reconnect));
+            self.commands.clear();
+            self.close = Some(close);
+        }
+    }
+
+    // --- answers to effects -------------------------------------------------------------------
+
+    /// Answers [`Effect::Subscribe`]: the client is told, and from now on these streams can be
+    /// read for it. The caller has registered for their entries *before* this call, so that
+    /// nothing falls between what is read and what it is woken for.
+    ///
+    /// `goes_on` says that the identifier carries a cursor: then a subscription that this
+    /// session had left resumes where it left. An identifier without one begins anew, since it
+    /// may belong to a page that was rendered in between.
+    pub fn confirm(&mut self, attachments: Vec<Attachment>, goes_on: bool, resync: &Resync) {
+        let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
+        let Waiting::Subscription(id, envelope) = waiting else {
+            self.waiting = waiting;
+            return;
+        };
+        self.push(envelope.confirm());
+        let left_at = if goes_on {
+            self.left.take(&envelope)
+        } else {
+            None
+        };
+        let mut subscription = Subscription::new(id, envelope, goes_on);
+        let mut lost = false;
+        for attachment in attachments {
+            lost |= subscription.attach(attachment, left_at);
+        }
+        if lost {
+            self.push(subscription.envelope.message(resync.json()));
+        }
+        self.subscriptions.push(subscription);
+        self.work_off();
+    }
+
+    /// Answers [`Effect::Subscribe`]: no.
+    pub fn reject(&mut self) {
+        let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
+        if let Waiting::Subscription(_, envelope) = waiting {
+            self.push(envelope.reject());
+            self.work_off();
+        } else {
+            self.waiting = waiting;
+        }
+    }
+
+    /// Answers [`Effect::Perform`] and [`Effect::Unsubscribe`].
+    pub fn done(&mut self) {
+        if matches!(self.waiting, Waiting::Completion) {
+            self.waiting = Waiting::Nothing;
+            self.work_off();
+        }
+    }
+
+    // --- what a channel may do at any time ----------------------------------------------------
+
+    /// Sends a JSON value to one subscription. False if there is no such subscription.
+    pub fn transmit(&mut self, id: SubscriptionId, json: &[u8]) -> bool {
+        let Some(subscription) = self.subscription(id) else {
+            return false;
+        };
+        let text = subscription.envelope.message(json);
+        self.push(text);
+        true
+    }
+
+    /// Reads one more stream for a subscription. False if there is no such subscription, which
+    /// leaves the stream with the caller.
+    pub fn attach(&mut self, id: SubscriptionId, attachment: Attachment, resync: &Resync) -> bool {
+        let Some(subscription) = self.subscriptions.iter_mut().find(|s| s.id == id) else {
+            return false;
+        };
+        if subscription.attach(attachment, None) {
+            let text = subscription.envelope.message(resync.json());
+            self.push(text);
+        }
+        true
+    }
+
+    /// Stops reading a stream. True if it was read, and is the caller's to close again.
+    pub fn detach(&mut self, id: SubscriptionId, stream: StreamId) -> bool {
+        let subscription = self.subscriptions.iter_mut().find(|s| s.id == id);
+        subscription.is_some_and(|subscription| subscription.detach(stream))
+    }
+
+    /// Rejects a subscription that was confirmed; gives back its streams.
+    pub fn revoke(&mut self, id: SubscriptionId) -> Vec<StreamId> {
+        let Some(index) = self.subscriptions.iter().position(|s| s.id == id) else {
+            return Vec::new();
+        };
+        let subscription = self.subscriptions.swap_remove(index);
+        self.push(subscription.envelope.reject());
+        subscription.streams()
+    }
+
+    // --- reading entries ----------------------------------------------------------------------
+
+    /// Where this session stands on every stream that it reads.
+    pub fn readers(&self) -> impl Iterator<Item = Reader> {
+        self.subscriptions
+            .iter()
+            .enumerate()
+            .flat_map(|(index, s)| s.readers(index))
+    }
+
+    /// The subscription's part of a delivery, in front of the message; [`ENVELOPE_END`] follows
+    /// the message.
+    ///
+    /// [`ENVELOPE_END`]: crate::ENVELOPE_END
+    pub fn envelope(&self, reader: ReaderId) -> &[u8] {
+        self.subscriptions
+            .get(reader.subscription())
+            .map_or(b"", |s| s.envelope.as_bytes())
+    }
+
+    /// As [`envelope`](Self::envelope), for a message with a `type` of its own.
+    pub fn envelope_of_kind(&self, reader: ReaderId, kind: &str) -> Vec<u8> {
+        let subscription = self.subscriptions.get(reader.subscription());
+        subscription.map_or_else(Vec::new, |s| s.envelope.with_kind(kind))
+    }
+
+    /// Everything of the reader's stream up to `offset` has been sent or is not for this client.
+    pub fn advance(&mut self, reader: ReaderId, offset: Offset) {
+        if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
+            subscription.advance(reader, offset);
+        }
+    }
+
+    /// History has moved past this reader: the client is told to heal itself, and goes on from
+    /// `head`.
+    pub fn resync(&mut self, reader: ReaderId, head: Offset, resync: &Resync) {
+        if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
+            subscription.advance(reader, head);
+            let text = subscription.envelope.message(resync.json());
+            self.push(text);
+        }
+    }
+
+    /// The channels' subscriptions, for when the connection is gone.
+    pub fn subscription_ids(&self) -> impl Iterator<Item = SubscriptionId> {
+        self.subscriptions
+            .iter()
+            .map(|subscription| subscription.id)
+    }
+
+    // --- outputs ------------------------------------------------------------------------------
+
+    /// The next text message for the client.
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        let text = self.transmits.pop_front()?;
+        self.transmit_bytes -= text.len();
+        if self.transmits.is_empty() {
+            self.transmits = VecDeque::new();
+        }
+        Some(text)
+    }
+
+    /// What the caller has to do and to answer.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effect.take()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub fn poll_timeout(&self) -> UnixMillis {
+        self.ping_at
+    }
+
+    /// Set once the session is over: send what is left to transmit, then this.
+    pub fn poll_close(&self) -> Option<Close> {
+        self.close
+    }
+
+    /// Whether the client may send more. While false, leave its bytes in the socket.
+    pub fn wants_input(&self) -> bool {
+        self.close.is_none()
+            && self.commands.len() < self.limits.commands_waiting_max
+            && self.transmit_bytes < self.limits.transmit_bytes_max
+    }
+
+    // --- inside -------------------------------------------------------------------------------
+
+    fn work_off(&mut self) {
+        while matches!(self.waiting, Waiting::Nothing) && self.close.is_none() {
+            let Some(command) = self.commands.pop_front() else {
+                self.commands = VecDeque::new();
+                break;
+            };
+            match command {
+                Command::Subscribe { identifier } => self.subscribe(&identifier),
+                Command::Unsubscribe { identifier } => self.unsubscribe(&identifier),
+                Command::Perform {
+                    identifier,
+                    action,
+                    data,
+                } => {
+                    self.perform(&identifier, action, data);
+                }
+            }
+        }
+    }
+
+    fn subscribe(&mut self, text: &str) {
+        let envelope = Envelope::new(text);
+        if self.find(&envelope).is_some() {
+            // Rails says nothing here, and its client then asks again every 500 ms for ever
+            // (rails/rails#44652).
+            self.push(envelope.confirm());
+            return;
+        }
+        let full = self.subscriptions.len() >= self.limits.subscriptions_max;
+        let long = text.len() > self.limits.identifier_bytes_max;
+        let identifier = Identifier::decode(text);
+        let (false, false, Ok(identifier)) = (full, long, identifier) else {
+            self.push(envelope.reject());
+            return;
+        };
+        self.last_subscription = self.last_subscription.next();
+        let id = self.last_subscription;
+        self.waiting = Waiting::Subscription(id, envelope);
+        self.effect = Some(Effect::Subscribe { id, identifier });
+    }
+
+    fn unsubscribe(&mut self, identifier: &str) {
+        // An unknown one is no error: the client may have been rejected in the meantime.
+        let Some(index) = self.find(&Envelope::new(identifier)) else {
+            return;
+        };
+        let subscription = self.subscriptions.swap_remove(index);
+        let id = subscription.id;
+        if let Some(position) = subscription.goes_on_from() {
+            self.left
+                .put(&subscription.envelope, position, self.limits.left_max);
+        }
+        self.waiting = Waiting::Completion;
+        self.effect = Some(Effect::Unsubscribe {
+            id,
+            streams: subscription.streams(),
+        });
+    }
+
+    fn perform(&mut self, identifier: &str, action: String, data: Map<String, Value>) {
+        let envelope = Envelope::new(identifier);
+        let Some(index) = self.find(&envelope) else {
+            // Rails only logs this; the client would go on believing that it is subscribed.
+            self.push(envelope.reject());
+            return;
+        };
+        let id = self.subscriptions[index].id;
+        self.waiting = Waiting::Completion;
+        self.effect = Some(Effect::Perform { id, action, data });
+    }
+
+    fn find(&self, envelope: &Envelope) -> Option<usize> {
+        self.subscriptions
+            .iter()
+            .position(|subscription| subscription.envelope == *envelope)
+    }
+
+    fn subscription(&self, id: SubscriptionId) -> Option<&Subscription> {
+        self.subscriptions
+            .iter()
+            .find(|subscription| subscription.id == id)
+    }
+
+    fn push(&mut self, text: Bytes) {
+        self.transmit_bytes += text.len();
+        self.transmits.push_back(text);
+    }
+
+    fn plan_ping(&mut self, now: UnixMillis) {
+        self.ping_at = UnixMillis(now.0 + self.limits.ping_interval_ms);
+    }
+}
+
+#[cfg(test)]
+mod tests;

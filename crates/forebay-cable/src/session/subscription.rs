@@ -1,0 +1,170 @@
+//! One confirmed identifier, the streams behind it, and how far each has been delivered.
+
+use bytes::Bytes;
+use forebay_log::{Offset, StreamId};
+use smallvec::SmallVec;
+
+use crate::wire::Envelope;
+
+/// Names a subscription within its session, never twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+pub struct SubscriptionId(u32);
+
+impl SubscriptionId {
+    pub(super) fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
+/// A stream that a subscription is to read from here on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Attachment {
+    /// The stream, opened by the caller and closed by it when the session gives it back.
+    pub stream: StreamId,
+    /// Where to begin.
+    pub start: Start,
+    /// The log's head when the caller registered for the stream: ephemeral entries at or before
+    /// it were not meant for this client.
+    pub head: Offset,
+}
+
+/// Where a subscription begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Start {
+    /// After this offset: what is past it is replayed.
+    After(Offset),
+    /// With what comes from now on.
+    Live,
+    /// With what comes from now on, and the client is told that it lacks something.
+    Lost,
+}
+
+/// The message that tells a subscriber of one channel to heal itself, as a JSON value. For
+/// Turbo's channel, a refresh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resync(Bytes);
+
+impl Resync {
+    /// Takes the JSON text of the message.
+    pub fn new(json: impl Into<Bytes>) -> Self {
+        Self(json.into())
+    }
+
+    pub(super) fn json(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Names a reader while the session's subscriptions stay as they are.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ReaderId {
+    subscription: usize,
+    stream: usize,
+}
+
+impl ReaderId {
+    pub(super) fn subscription(self) -> usize {
+        self.subscription
+    }
+}
+
+/// Where a session stands on one stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reader {
+    /// Its name, for [`Session::advance`](crate::Session::advance) and the like.
+    pub id: ReaderId,
+    /// The subscription that it belongs to.
+    pub subscription: SubscriptionId,
+    /// The stream.
+    pub stream: StreamId,
+    /// Everything up to here has been delivered.
+    pub position: Offset,
+    /// The head when it joined.
+    pub attached: Offset,
+}
+
+#[derive(Debug)]
+struct Cursor {
+    stream: StreamId,
+    position: Offset,
+    attached: Offset,
+}
+
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) id: SubscriptionId,
+    pub(super) envelope: Envelope,
+    goes_on: bool,
+    cursors: SmallVec<[Cursor; 1]>,
+}
+
+impl Subscription {
+    pub(super) fn new(id: SubscriptionId, envelope: Envelope, goes_on: bool) -> Self {
+        Self {
+            id,
+            envelope,
+            goes_on,
+            cursors: SmallVec::new(),
+        }
+    }
+
+    /// True if the client must be resynced. `left_at` is how far this session had read already.
+    pub(super) fn attach(&mut self, new: Attachment, left_at: Option<Offset>) -> bool {
+        let (position, lost) = match (new.start, left_at) {
+            (Start::After(offset), Some(left)) => (offset.max(left), false),
+            (Start::After(offset), None) => (offset, false),
+            (Start::Live, _) => (new.head, false),
+            (Start::Lost, _) => (new.head, true),
+        };
+        self.cursors.push(Cursor {
+            stream: new.stream,
+            position,
+            attached: new.head,
+        });
+        lost
+    }
+
+    pub(super) fn detach(&mut self, stream: StreamId) -> bool {
+        let index = self
+            .cursors
+            .iter()
+            .position(|cursor| cursor.stream == stream);
+        index.is_some_and(|index| {
+            self.cursors.remove(index);
+            true
+        })
+    }
+
+    pub(super) fn readers(&self, index: usize) -> impl Iterator<Item = Reader> {
+        self.cursors
+            .iter()
+            .enumerate()
+            .map(move |(stream, cursor)| Reader {
+                id: ReaderId {
+                    subscription: index,
+                    stream,
+                },
+                subscription: self.id,
+                stream: cursor.stream,
+                position: cursor.position,
+                attached: cursor.attached,
+            })
+    }
+
+    /// Positions only go forward: this is what makes a second delivery impossible.
+    pub(super) fn advance(&mut self, reader: ReaderId, offset: Offset) {
+        if let Some(cursor) = self.cursors.get_mut(reader.stream) {
+            cursor.position = cursor.position.max(offset);
+        }
+    }
+
+    /// Where the same identifier would resume: behind what all of its streams have delivered.
+    pub(super) fn goes_on_from(&self) -> Option<Offset> {
+        let least = self.cursors.iter().map(|cursor| cursor.position).min();
+        if self.goes_on { least } else { None }
+    }
+
+    pub(super) fn streams(&self) -> Vec<StreamId> {
+        self.cursors.iter().map(|cursor| cursor.stream).collect()
+    }
+}

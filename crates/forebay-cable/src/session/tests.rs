@@ -1,0 +1,471 @@
+//! Scenarios with the real log and a caller that answers by hand.
+
+use forebay_log::{Class, Epoch, Log, Message, Retention};
+
+use super::*;
+
+/// A session, the log it reads, and what its client got.
+struct Pair {
+    session: Session,
+    log: Log,
+    got: Vec<String>,
+}
+
+const NOW: UnixMillis = UnixMillis(1_000);
+
+impl Pair {
+    fn new() -> Self {
+        Self::with(Limits::default())
+    }
+
+    fn with(limits: Limits) -> Self {
+        let session = Session::open(NOW, SessionId(1), Arc::new(limits));
+        let mut pair = Self {
+            session,
+            log: Log::new(
+                Epoch(1),
+                Retention {
+                    entries_max: 100,
+                    ..Retention::default()
+                },
+            ),
+            got: Vec::new(),
+        };
+        assert_eq!(
+            pair.drain(),
+            [r#"{"type":"welcome","sid":"0000000000000001"}"#]
+        );
+        pair
+    }
+
+    fn command(&mut self, command: &str, identifier: &str) {
+        let identifier = serde_json::to_string(identifier).unwrap();
+        let text = format!(r#"{{"command":"{command}","identifier":{identifier}}}"#);
+        self.session.handle_text(&text);
+    }
+
+    /// Answers a waiting subscribe: the stream is named by the identifier, as is the cursor.
+    fn answer_subscribe(&mut self) {
+        let Some(Effect::Subscribe { identifier, .. }) = self.session.poll_effect() else {
+            panic!("no subscribe to answer");
+        };
+        let name = identifier.text("name").unwrap();
+        let stream = self.log.open(name);
+        let start = match identifier.params.get("cursor").and_then(Value::as_u64) {
+            Some(offset) => Start::After(Offset(offset)),
+            None => Start::Live,
+        };
+        let head = self.log.head().offset;
+        let goes_on = start != Start::Live;
+        self.session.confirm(
+            vec![Attachment {
+                stream,
+                start,
+                head,
+            }],
+            goes_on,
+            &refresh(),
+        );
+    }
+
+    fn answer_unsubscribe(&mut self) {
+        let Some(Effect::Unsubscribe { streams, .. }) = self.session.poll_effect() else {
+            panic!("no unsubscribe to answer");
+        };
+        for stream in streams {
+            self.log.close(stream);
+        }
+        self.session.done();
+    }
+
+    fn broadcast(&mut self, stream: &str, text: &str) {
+        let json = serde_json::to_string(text).unwrap();
+        self.log
+            .append(NOW, stream, Message::json(json), Class::Log);
+    }
+
+    /// Transmits, then everything that the log has for this session, in its order.
+    fn drain(&mut self) -> Vec<String> {
+        while let Some(text) = self.session.poll_transmit() {
+            self.got.push(String::from_utf8(text.to_vec()).unwrap());
+        }
+        let mut due = Vec::new();
+        let readers: Vec<_> = self.session.readers().collect();
+        for reader in readers {
+            match self
+                .log
+                .read(reader.stream, reader.position, reader.attached)
+            {
+                Ok(entries) => due.extend(entries.map(|e| (e.offset, reader.id, e.clone()))),
+                Err(_) => return self.resync(reader.id),
+            }
+        }
+        due.sort_by_key(|(offset, reader, _)| (*offset, *reader));
+        for (offset, reader, entry) in due {
+            let text = [
+                self.session.envelope(reader),
+                entry.message.bytes(),
+                crate::ENVELOPE_END,
+            ];
+            self.got.push(String::from_utf8(text.concat()).unwrap());
+            self.session.advance(reader, offset);
+        }
+        std::mem::take(&mut self.got)
+    }
+
+    fn resync(&mut self, reader: ReaderId) -> Vec<String> {
+        let head = self.log.head().offset;
+        self.session.resync(reader, head, &refresh());
+        self.drain()
+    }
+}
+
+fn refresh() -> Resync {
+    Resync::new(&b"\"<refresh>\""[..])
+}
+
+fn room(cursor: u64) -> String {
+    format!(r#"{{"channel":"C","name":"room","cursor":{cursor}}}"#)
+}
+
+fn confirm(identifier: &str) -> String {
+    let identifier = serde_json::to_string(identifier).unwrap();
+    format!(r#"{{"identifier":{identifier},"type":"confirm_subscription"}}"#)
+}
+
+fn reject(identifier: &str) -> String {
+    let identifier = serde_json::to_string(identifier).unwrap();
+    format!(r#"{{"identifier":{identifier},"type":"reject_subscription"}}"#)
+}
+
+fn message(identifier: &str, text: &str) -> String {
+    let identifier = serde_json::to_string(identifier).unwrap();
+    format!(r#"{{"identifier":{identifier},"message":"{text}"}}"#)
+}
+
+#[test]
+fn confirmation_then_replay_then_live_each_once() {
+    let mut pair = Pair::new();
+    for text in ["1", "2", "3"] {
+        pair.broadcast("room", text);
+    }
+    pair.command("subscribe", &room(1));
+    pair.broadcast("room", "4");
+    assert_eq!(pair.drain(), [""; 0], "nothing before the answer");
+    pair.answer_subscribe();
+    pair.broadcast("room", "5");
+    let expected: Vec<_> = std::iter::once(confirm(&room(1)))
+        .chain(["2", "3", "4", "5"].map(|text| message(&room(1), text)))
+        .collect();
+    assert_eq!(pair.drain(), expected);
+    assert_eq!(pair.drain(), [""; 0]);
+    pair.broadcast("room", "6");
+    assert_eq!(pair.drain(), [message(&room(1), "6")]);
+}
+
+#[test]
+fn a_subscription_without_a_cursor_begins_now() {
+    let mut pair = Pair::new();
+    pair.broadcast("room", "before");
+    let plain = r#"{"channel":"C","name":"room"}"#;
+    pair.command("subscribe", plain);
+    pair.answer_subscribe();
+    pair.broadcast("room", "after");
+    assert_eq!(pair.drain(), [confirm(plain), message(plain, "after")]);
+}
+
+#[test]
+fn a_duplicate_subscribe_is_confirmed_again_and_changes_nothing() {
+    let mut pair = Pair::new();
+    pair.command("subscribe", &room(0));
+    pair.answer_subscribe();
+    pair.command("subscribe", &room(0));
+    assert!(pair.session.poll_effect().is_none());
+    pair.broadcast("room", "1");
+    assert_eq!(
+        pair.drain(),
+        [confirm(&room(0)), confirm(&room(0)), message(&room(0), "1")]
+    );
+}
+
+#[test]
+fn commands_wait_for_the_one_before_them() {
+    let mut pair = Pair::new();
+    pair.command("subscribe", &room(0));
+    pair.command("unsubscribe", &room(0));
+    pair.command("subscribe", &room(0));
+    pair.command("subscribe", r#"{"channel":"C","name":"other"}"#);
+    assert_eq!(pair.drain(), [""; 0]);
+    pair.answer_subscribe();
+    pair.answer_unsubscribe();
+    pair.session.poll_effect();
+    pair.session.reject();
+    pair.answer_subscribe();
+    let other = r#"{"channel":"C","name":"other"}"#;
+    assert_eq!(
+        pair.drain(),
+        [confirm(&room(0)), reject(&room(0)), confirm(other)]
+    );
+}
+
+#[test]
+fn a_left_subscription_that_comes_back_goes_on_where_it_left() {
+    let mut pair = Pair::new();
+    pair.command("subscribe", &room(0));
+    pair.answer_subscribe();
+    for round in 0..100 {
+        pair.broadcast("room", &format!("live {round}"));
+        let got = pair.drain();
+        assert_eq!(
+            got.last(),
+            Some(&message(&room(0), &format!("live {round}")))
+        );
+        pair.command("unsubscribe", &room(0));
+        pair.answer_unsubscribe();
+        pair.broadcast("room", &format!("away {round}"));
+        assert_eq!(pair.drain(), [""; 0]);
+        pair.command("subscribe", &room(0));
+        pair.answer_subscribe();
+        let expected = [
+            confirm(&room(0)),
+            message(&room(0), &format!("away {round}")),
+        ];
+        assert_eq!(pair.drain(), expected);
+    }
+}
+
+#[test]
+fn entries_of_several_streams_come_in_the_order_of_the_log() {
+    let mut pair = Pair::new();
+    let other = r#"{"channel":"C","name":"other","cursor":0}"#;
+    pair.command("subscribe", &room(0));
+    pair.answer_subscribe();
+    pair.command("subscribe", other);
+    pair.answer_subscribe();
+    pair.drain();
+    for (stream, text) in [("other", "1"), ("room", "2"), ("other", "3"), ("room", "4")] {
+        pair.broadcast(stream, text);
+    }
+    let expected = [(other, "1"), (&room(0), "2"), (other, "3"), (&room(0), "4")];
+    assert_eq!(
+        pair.drain(),
+        expected.map(|(identifier, text)| message(identifier, text))
+    );
+}
+
+#[test]
+fn a_reader_behind_history_is_resynced_and_then_live() {
+    let mut pair = Pair::new();
+    pair.command("subscribe", &room(0));
+    pair.answer_subscribe();
+    pair.drain();
+    for n in 0..150 {
+        pair.broadcast("room", &n.to_string());
+    }
+    assert_eq!(pair.drain(), [message(&room(0), "<refresh>")]);
+    pair.broadcast("room", "next");
+    assert_eq!(pair.drain(), [message(&room(0), "next")]);
+}
+
+#[test]
+fn a_lost_start_is_confirmed_then_resynced() {
+    let mut pair = Pair::new();
+    pair.command("subscribe", &room(0));
+    pair.session.poll_effect();
+    let stream = pair.log.open("room");
+    let lost = Attachment {
+        stream,
+        start: Start::Lost,
+        head: Offset::ZERO,
+    };
+    pair.session.confirm(vec![lost], true, &refresh());
+    pair.broadcast("room", "next");
+    let expected = [
+        confirm(&room(0)),
+        message(&room(0), "<refresh>"),
+        message(&room(0), "next"),
+    ];
+    assert_eq!(pair.drain(), expected);
+}
+
+#[test]
+fn what_makes_no_sense_is_answered_and_closed() {
+    let check = |text: &str, code: CloseCode| {
+        let mut pair = Pair::new();
+        pair.session.handle_text(text);
+        let expected = r#"{"type":"disconnect","reason":"invalid_request","reconnect":false}"#;
+        assert_eq!(pair.drain(), [expected], "{text}");
+        assert_eq!(
+            pair.session.poll_close().map(|close| close.code),
+            Some(code),
+            "{text}"
+        );
+        pair.command("subscribe", &room(0));
+        assert!(
+            pair.session.poll_effect().is_none(),
+            "nothing is done after the end"
+        );
+    };
+    check("rubbish", CloseCode::InvalidPayload);
+    check(r#"{"command":"subscribe"}"#, CloseCode::InvalidPayload);
+    check(
+        r#"{"command":"message","identifier":"x","data":"1"}"#,
+        CloseCode::InvalidPayload,
+    );
+    check(
+        r#"{"command":"sing","identifier":"x"}"#,
+        CloseCode::PolicyViolation,
+    );
+}
+
+#[test]
+fn a_bad_identifier_is_rejected() {
+    for identifier in [
+        "",
+        "x",
+        "{}",
+        r#"{"channel":7}"#,
+        &format!("\"{}\"", "x".repeat(5_000)),
+    ] {
+        let mut pair = Pair::new();
+        pair.command("subscribe", identifier);
+        assert_eq!(pair.drain(), [reject(identifier)]);
+    }
+}
+
+#[test]
+fn an_action_on_no_subscription_is_rejected_and_unsubscribing_it_is_nothing() {
+    let mut pair = Pair::new();
+    pair.command("unsubscribe", "x");
+    assert_eq!(pair.drain(), [""; 0]);
+    pair.session
+        .handle_text(r#"{"command":"message","identifier":"x","data":"{}"}"#);
+    assert_eq!(pair.drain(), [reject("x")]);
+}
+
+#[test]
+fn an_action_reaches_its_channel_in_order() {
+    let mut pair = Pair::new();
+    pair.command("subscribe", &room(0));
+    pair.answer_subscribe();
+    let identifier = serde_json::to_string(&room(0)).unwrap();
+    for n in 0..2 {
+        pair.session.handle_text(&format!(
+            r#"{{"command":"message","identifier":{identifier},"data":"{{\"action\":\"say\",\"n\":{n}}}"}}"#
+        ));
+    }
+    for n in 0..2 {
+        let Some(Effect::Perform { id, action, data }) = pair.session.poll_effect() else {
+            panic!("no action {n}");
+        };
+        assert_eq!((action.as_str(), data["n"].as_u64()), ("say", Some(n)));
+        assert!(pair.session.transmit(id, b"1"));
+        pair.session.done();
+    }
+    assert_eq!(pair.drain().len(), 3);
+}
+
+#[test]
+fn subscriptions_are_limited() {
+    let mut pair = Pair::with(Limits {
+        subscriptions_max: 2,
+        ..Limits::default()
+    });
+    for n in 0..4 {
+        pair.command("subscribe", &room(n));
+        if n < 2 {
+            pair.answer_subscribe();
+        }
+    }
+    assert_eq!(
+        pair.drain(),
+        [
+            confirm(&room(0)),
+            confirm(&room(1)),
+            reject(&room(2)),
+            reject(&room(3))
+        ]
+    );
+}
+
+#[test]
+fn a_client_that_outruns_its_answers_is_not_read_from() {
+    let mut pair = Pair::with(Limits {
+        commands_waiting_max: 3,
+        ..Limits::default()
+    });
+    for n in 0..4 {
+        assert!(pair.session.wants_input(), "{n}");
+        pair.command("subscribe", &room(n));
+    }
+    assert!(!pair.session.wants_input());
+    pair.answer_subscribe();
+    assert!(pair.session.wants_input());
+
+    let mut pair = Pair::with(Limits {
+        transmit_bytes_max: 100,
+        ..Limits::default()
+    });
+    for _ in 0..3 {
+        pair.command("subscribe", "bad");
+    }
+    assert!(!pair.session.wants_input(), "answers wait to be sent");
+    pair.drain();
+    assert!(pair.session.wants_input());
+}
+
+#[test]
+fn pings_come_every_three_seconds_and_never_pile_up() {
+    let mut pair = Pair::new();
+    assert_eq!(pair.session.poll_timeout(), UnixMillis(4_000));
+    pair.session.handle_timeout(UnixMillis(3_999));
+    assert_eq!(pair.drain(), [""; 0]);
+    pair.session.handle_timeout(UnixMillis(4_000));
+    pair.session.handle_timeout(UnixMillis(7_000));
+    assert_eq!(pair.drain(), [r#"{"type":"ping","message":4}"#]);
+    assert_eq!(pair.session.poll_timeout(), UnixMillis(10_000));
+}
+
+#[test]
+fn a_refused_client_is_told_and_closed_without_a_welcome() {
+    let mut session = Session::refuse(SessionId(1), Arc::default());
+    assert_eq!(
+        session.poll_transmit().as_deref(),
+        Some(&br#"{"type":"disconnect","reason":"unauthorized","reconnect":false}"#[..])
+    );
+    assert_eq!(
+        session.poll_close().map(|close| close.code),
+        Some(CloseCode::Normal)
+    );
+}
+
+#[test]
+fn streams_come_back_to_the_caller() {
+    let mut pair = Pair::new();
+    pair.command("subscribe", &room(0));
+    pair.answer_subscribe();
+    let reader = pair.session.readers().next().unwrap();
+    let more = pair.log.open("more");
+    let attachment = Attachment {
+        stream: more,
+        start: Start::Live,
+        head: Offset::ZERO,
+    };
+    assert!(
+        pair.session
+            .attach(reader.subscription, attachment, &refresh())
+    );
+    assert!(pair.session.detach(reader.subscription, more));
+    assert!(!pair.session.detach(reader.subscription, more));
+    assert_eq!(pair.session.revoke(reader.subscription), [reader.stream]);
+    assert_eq!(pair.drain(), [confirm(&room(0)), reject(&room(0))]);
+    assert_eq!(pair.session.readers().count(), 0);
+}
+
+#[test]
+fn session_ids_are_compared_as_text() {
+    assert!(SessionId(0xab).is("00000000000000ab"));
+    for other in ["ab", "00000000000000AC", "", "+0000000000000ab"] {
+        assert!(!SessionId(0xab).is(other), "{other}");
+    }
+}

@@ -1,0 +1,323 @@
+//! The log: one order over all streams, and the budgets that hold over all of them.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::message::{Class, Message};
+use crate::position::{Epoch, Offset, Position, UnixMillis};
+use crate::retention::Retention;
+use crate::stream::{Entries, Entry, Gap, Stream};
+
+/// How long an ephemeral entry waits for its stream's present subscribers.
+const EPHEMERAL_AGE_MAX: Duration = Duration::from_secs(5);
+
+/// A stream that is open: a short name for its name, until the last [`Log::close`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct StreamId(u32);
+
+impl StreamId {
+    /// Small and dense: good as an index beside the log's own table.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What [`Log::append`] did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    /// The entry's offset, which is now the head.
+    pub offset: Offset,
+    /// The entry's stream.
+    pub stream: StreamId,
+}
+
+/// The ordered log of one hub, in memory.
+#[derive(Debug)]
+pub struct Log {
+    epoch: Epoch,
+    head: Offset,
+    retention: Retention,
+    streams: Vec<Option<Stream>>,
+    free: Vec<u32>,
+    names: HashMap<Arc<str>, StreamId>,
+    /// Every kept entry's place, oldest first, and some that have left their stream already.
+    order: VecDeque<(Offset, StreamId)>,
+    /// Streams in the order in which they fell idle; some have come back since.
+    idle: VecDeque<StreamId>,
+    /// Streams that had ephemeral entries when they were last looked at.
+    ephemeral: Vec<StreamId>,
+    entries: usize,
+    bytes: usize,
+    /// The largest offset forgotten of any stream whose record is gone.
+    floor: Offset,
+}
+
+impl Log {
+    /// An empty log.
+    pub fn new(epoch: Epoch, retention: Retention) -> Self {
+        Self {
+            epoch,
+            head: Offset::ZERO,
+            retention,
+            streams: Vec::new(),
+            free: Vec::new(),
+            names: HashMap::new(),
+            order: VecDeque::new(),
+            idle: VecDeque::new(),
+            ephemeral: Vec::new(),
+            entries: 0,
+            bytes: 0,
+            floor: Offset::ZERO,
+        }
+    }
+
+    /// The position of the newest entry.
+    pub fn head(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            offset: self.head,
+        }
+    }
+
+    /// Bytes of history, overhead included.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Entries that a replay could give.
+    pub fn entries(&self) -> usize {
+        self.entries
+    }
+
+    /// Streams that have a record: open, or with history, or remembered as forgotten.
+    pub fn streams(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Appends a broadcast: the only way that anything gets an offset.
+    ///
+    /// One `now` before an earlier one's is taken as it is; age then counts from it.
+    pub fn append(
+        &mut self,
+        now: UnixMillis,
+        stream: &str,
+        message: Message,
+        class: Class,
+    ) -> Appended {
+        let id = self.intern(stream);
+        let offset = self.head.next();
+        self.head = offset;
+        let entry = Entry {
+            offset,
+            appended_at: now,
+            message: Arc::new(message),
+            class,
+        };
+        if entry.class == Class::Ephemeral {
+            if !self.stream(id).has_ephemeral() {
+                self.ephemeral.push(id);
+            }
+            self.stream_mut(id).push(entry);
+        } else {
+            let (cost, before) = (entry.cost_bytes(), self.stream(id).len());
+            let freed = self.stream_mut(id).push(entry);
+            self.bytes = self.bytes + cost - freed;
+            self.entries = self.entries + self.stream(id).len() - before;
+            self.order.push_back((offset, id));
+            self.enforce_bounds(id);
+        }
+        Appended { offset, stream: id }
+    }
+
+    /// Opens a stream for reading and keeps its record until the matching [`close`](Self::close).
+    pub fn open(&mut self, stream: &str) -> StreamId {
+        let id = self.intern(stream);
+        self.stream_mut(id).pins += 1;
+        id
+    }
+
+    /// Ends one [`open`](Self::open).
+    pub fn close(&mut self, id: StreamId) {
+        let stream = self.stream_mut(id);
+        stream.pins = stream.pins.saturating_sub(1);
+        self.settle_if_idle(id);
+    }
+
+    /// The name of an open stream.
+    pub fn name(&self, id: StreamId) -> &Arc<str> {
+        &self.stream(id).name
+    }
+
+    /// The offset of the stream's newest entry, forgotten ones included.
+    pub fn last(&self, id: StreamId) -> Offset {
+        self.stream(id).last()
+    }
+
+    /// The entries of an open stream after `after`, in order.
+    ///
+    /// Ephemeral entries are given only past `attached`, the head at which the reader joined.
+    ///
+    /// # Errors
+    /// [`Gap::Forgotten`] if an entry after `after` has left history.
+    pub fn read(&self, id: StreamId, after: Offset, attached: Offset) -> Result<Entries<'_>, Gap> {
+        self.stream(id).read(after, attached)
+    }
+
+    /// Whether everything of this stream after `cursor` can be given.
+    ///
+    /// # Errors
+    /// The [`Gap`] that says why not.
+    pub fn servable(&self, stream: &str, cursor: Position) -> Result<(), Gap> {
+        if cursor.epoch != self.epoch {
+            return Err(Gap::OtherEpoch);
+        }
+        if cursor.offset > self.head {
+            return Err(Gap::Future(self.head));
+        }
+        let forgotten = match self.names.get(stream) {
+            Some(id) => self.stream(*id).forgotten(),
+            None => self.floor,
+        };
+        if cursor.offset < forgotten {
+            Err(Gap::Forgotten(forgotten))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Forgets what is older than retention allows. Call it every second or so.
+    pub fn expire(&mut self, now: UnixMillis) {
+        let limit = before(now, self.retention.age_max);
+        while let Some(&(offset, id)) = self.order.front() {
+            let oldest = self.streams[id.index()].as_ref().and_then(Stream::oldest);
+            match oldest {
+                Some(entry) if entry.offset == offset && entry.appended_at >= limit => break,
+                Some(entry) if entry.offset == offset => self.forget_oldest(id),
+                _ => {}
+            }
+            self.order.pop_front();
+        }
+        let limit = before(now, EPHEMERAL_AGE_MAX);
+        for id in std::mem::take(&mut self.ephemeral) {
+            let Some(stream) = &mut self.streams[id.index()] else {
+                continue;
+            };
+            stream.drop_ephemeral_before(limit);
+            if stream.has_ephemeral() {
+                self.ephemeral.push(id);
+            } else {
+                self.settle_if_idle(id);
+            }
+        }
+    }
+
+    fn intern(&mut self, name: &str) -> StreamId {
+        if let Some(id) = self.names.get(name) {
+            return *id;
+        }
+        let name: Arc<str> = name.into();
+        let stream = Stream::new(Arc::clone(&name), self.floor);
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.streams.push(None);
+            u32::try_from(self.streams.len() - 1).expect("fewer than 2^32 streams fit in memory")
+        });
+        self.streams[index as usize] = Some(stream);
+        self.names.insert(name, StreamId(index));
+        StreamId(index)
+    }
+
+    fn stream(&self, id: StreamId) -> &Stream {
+        self.streams[id.index()]
+            .as_ref()
+            .expect("a StreamId is used only while it is open")
+    }
+
+    fn stream_mut(&mut self, id: StreamId) -> &mut Stream {
+        self.streams[id.index()]
+            .as_mut()
+            .expect("a StreamId is used only while it is open")
+    }
+
+    fn enforce_bounds(&mut self, id: StreamId) {
+        while self.stream(id).len() > self.retention.entries_max
+            || self.stream(id).bytes() > self.retention.bytes_max
+        {
+            self.forget_oldest(id);
+            if self.streams[id.index()].is_none() {
+                break;
+            }
+        }
+        while self.bytes > self.retention.total_bytes_max {
+            let Some((offset, id)) = self.order.pop_front() else {
+                break;
+            };
+            let oldest = self.streams[id.index()].as_ref().and_then(Stream::oldest);
+            if oldest.is_some_and(|entry| entry.offset == offset) {
+                self.forget_oldest(id);
+            }
+        }
+        // Places whose entry left its stream early cost 16 bytes each until they are swept; a
+        // sweep at twice the live entries makes that a constant factor.
+        if self.order.len() > 2 * self.entries + 1024 {
+            let streams = &self.streams;
+            self.order.retain(|(offset, id)| {
+                streams[id.index()]
+                    .as_ref()
+                    .is_some_and(|stream| stream.holds(*offset))
+            });
+        }
+    }
+
+    fn forget_oldest(&mut self, id: StreamId) {
+        let stream = self.stream_mut(id);
+        self.bytes -= stream.forget_oldest();
+        self.entries -= 1;
+        self.settle_if_idle(id);
+    }
+
+    /// Drops the record of a stream that needs none, or queues it to be dropped when too many do.
+    fn settle_if_idle(&mut self, id: StreamId) {
+        if !self.stream(id).is_idle() {
+            return;
+        }
+        if self.stream(id).forgotten() <= self.floor {
+            self.drop_record(id);
+            return;
+        }
+        if !std::mem::replace(&mut self.stream_mut(id).queued_as_idle, true) {
+            self.idle.push_back(id);
+        }
+        while self.idle.len() > self.retention.idle_streams_max {
+            let Some(id) = self.idle.pop_front() else {
+                break;
+            };
+            let Some(stream) = &mut self.streams[id.index()] else {
+                continue;
+            };
+            stream.queued_as_idle = false;
+            if stream.is_idle() {
+                self.drop_record(id);
+            }
+        }
+    }
+
+    fn drop_record(&mut self, id: StreamId) {
+        let Some(stream) = self.streams[id.index()].take() else {
+            return;
+        };
+        self.floor = self.floor.max(stream.forgotten());
+        self.names.remove(&stream.name);
+        self.free.push(id.0);
+    }
+}
+
+fn before(now: UnixMillis, age: Duration) -> UnixMillis {
+    UnixMillis(
+        now.0
+            .saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,354 @@
+//! The log against a model that forgets nothing, and its bounds one by one.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::message::{Effect, StateKey};
+
+fn log(retention: Retention) -> Log {
+    Log::new(Epoch(1), retention)
+}
+
+fn say(log: &mut Log, at: u64, stream: &str, text: &str) -> Offset {
+    log.append(UnixMillis(at), stream, Message::json(text), Class::Log)
+        .offset
+}
+
+fn texts(log: &Log, id: StreamId, after: Offset) -> Result<Vec<String>, Gap> {
+    let entries = log.read(id, after, after)?;
+    Ok(entries
+        .map(|entry| entry.message.as_json().to_owned())
+        .collect())
+}
+
+fn at(offset: u64) -> Position {
+    Position {
+        epoch: Epoch(1),
+        offset: Offset(offset),
+    }
+}
+
+#[test]
+fn offsets_are_one_order_over_all_streams() {
+    let mut log = log(Retention::default());
+    assert_eq!(log.head(), at(0));
+    assert_eq!(say(&mut log, 0, "a", "1"), Offset(1));
+    assert_eq!(say(&mut log, 0, "b", "2"), Offset(2));
+    assert_eq!(say(&mut log, 0, "a", "3"), Offset(3));
+    let a = log.open("a");
+    assert_eq!(texts(&log, a, Offset::ZERO).unwrap(), ["1", "3"]);
+    assert_eq!(texts(&log, a, Offset(2)).unwrap(), ["3"]);
+    assert_eq!(log.head(), at(3));
+}
+
+#[test]
+fn a_quiet_stream_is_servable_at_any_cursor() {
+    let mut log = log(Retention {
+        entries_max: 2,
+        ..Retention::default()
+    });
+    for n in 0..100 {
+        say(&mut log, n, "loud", "x");
+    }
+    assert_eq!(log.servable("quiet", at(0)), Ok(()));
+    assert_eq!(
+        log.servable("loud", at(97)),
+        Err(Gap::Forgotten(Offset(98)))
+    );
+    assert_eq!(log.servable("loud", at(98)), Ok(()));
+}
+
+#[test]
+fn a_cursor_of_another_epoch_or_of_the_future_is_not_servable() {
+    let log = log(Retention::default());
+    let other = Position {
+        epoch: Epoch(2),
+        offset: Offset::ZERO,
+    };
+    assert_eq!(log.servable("a", other), Err(Gap::OtherEpoch));
+    assert_eq!(log.servable("a", at(1)), Err(Gap::Future(Offset::ZERO)));
+}
+
+#[test]
+fn age_is_forgotten_and_remembered_as_forgotten() {
+    let mut log = log(Retention {
+        age_max: Duration::from_secs(1),
+        ..Retention::default()
+    });
+    say(&mut log, 0, "a", "old");
+    say(&mut log, 900, "a", "new");
+    log.expire(UnixMillis(1_500));
+    let a = log.open("a");
+    assert_eq!(texts(&log, a, Offset(0)), Err(Gap::Forgotten(Offset(1))));
+    assert_eq!(texts(&log, a, Offset(1)).unwrap(), ["new"]);
+    log.expire(UnixMillis(10_000));
+    assert_eq!(texts(&log, a, Offset(1)), Err(Gap::Forgotten(Offset(2))));
+    assert_eq!(texts(&log, a, Offset(2)).unwrap(), [""; 0]);
+    assert_eq!((log.entries(), log.bytes()), (0, 0));
+}
+
+#[test]
+fn bytes_of_one_stream_are_bounded() {
+    let mut log = log(Retention {
+        bytes_max: 1_000,
+        ..Retention::default()
+    });
+    for _ in 0..50 {
+        say(&mut log, 0, "a", &"x".repeat(100));
+    }
+    assert!(log.bytes() <= 1_000, "{}", log.bytes());
+    // One entry larger than the whole bound is forgotten at once, and that is known.
+    let big = say(&mut log, 0, "a", &"x".repeat(2_000));
+    let a = log.open("a");
+    assert_eq!(texts(&log, a, Offset(50)), Err(Gap::Forgotten(big)));
+}
+
+#[test]
+fn the_total_budget_takes_the_oldest_entry_of_any_stream() {
+    let mut log = log(Retention {
+        total_bytes_max: 3 * 150,
+        ..Retention::default()
+    });
+    for stream in ["a", "b", "c", "d"] {
+        say(&mut log, 0, stream, "0123456789012345678901");
+    }
+    assert_eq!(log.servable("a", at(0)), Err(Gap::Forgotten(Offset(1))));
+    assert_eq!(log.servable("b", at(0)), Ok(()));
+    assert_eq!(log.entries(), 3);
+}
+
+#[test]
+fn streams_dropped_as_a_whole_leave_a_floor() {
+    let mut log = log(Retention {
+        age_max: Duration::from_secs(1),
+        idle_streams_max: 1,
+        ..Retention::default()
+    });
+    say(&mut log, 0, "a", "1");
+    say(&mut log, 0, "b", "2");
+    say(&mut log, 0, "c", "3");
+    log.expire(UnixMillis(5_000));
+    assert_eq!(log.streams(), 1, "one idle record is kept");
+    for stream in ["a", "b", "never seen"] {
+        assert_eq!(
+            log.servable(stream, at(1)),
+            Err(Gap::Forgotten(Offset(2))),
+            "{stream}"
+        );
+        assert_eq!(log.servable(stream, at(2)), Ok(()), "{stream}");
+    }
+    assert_eq!(log.servable("c", at(2)), Err(Gap::Forgotten(Offset(3))));
+    let reopened = log.open("a");
+    assert_eq!(
+        texts(&log, reopened, Offset(1)),
+        Err(Gap::Forgotten(Offset(2)))
+    );
+}
+
+#[test]
+fn subscribing_to_streams_that_never_speak_leaves_nothing_behind() {
+    let mut log = log(Retention::default());
+    for n in 0..1_000 {
+        let id = log.open(&format!("stream {n}"));
+        log.close(id);
+    }
+    assert_eq!(log.streams(), 0);
+}
+
+#[test]
+fn an_open_stream_keeps_its_record() {
+    let mut log = log(Retention {
+        idle_streams_max: 0,
+        ..Retention::default()
+    });
+    let a = log.open("a");
+    say(&mut log, 0, "a", "1");
+    log.expire(UnixMillis(10_000_000));
+    assert_eq!(texts(&log, a, Offset(0)), Err(Gap::Forgotten(Offset(1))));
+    log.close(a);
+    assert_eq!(log.servable("a", at(0)), Err(Gap::Forgotten(Offset(1))));
+}
+
+#[test]
+fn ephemeral_entries_reach_those_present_and_no_replay() {
+    let mut log = log(Retention::default());
+    let a = log.open("a");
+    say(&mut log, 0, "a", "kept");
+    log.append(
+        UnixMillis(0),
+        "a",
+        Message::json("typing"),
+        Class::Ephemeral,
+    );
+    say(&mut log, 0, "a", "kept too");
+    let present: Vec<_> = log
+        .read(a, Offset::ZERO, Offset::ZERO)
+        .unwrap()
+        .map(|entry| entry.offset.0)
+        .collect();
+    assert_eq!(present, [1, 2, 3]);
+    let joined_later: Vec<_> = log
+        .read(a, Offset::ZERO, Offset(3))
+        .unwrap()
+        .map(|entry| entry.offset.0)
+        .collect();
+    assert_eq!(joined_later, [1, 3]);
+    log.expire(UnixMillis(60_000));
+    assert_eq!(texts(&log, a, Offset::ZERO).unwrap(), ["kept", "kept too"]);
+    for n in 0..1_000 {
+        log.append(
+            UnixMillis(n),
+            "a",
+            Message::json("typing"),
+            Class::Ephemeral,
+        );
+    }
+    assert_eq!(log.read(a, Offset(3), Offset(3)).unwrap().count(), 64);
+    assert_eq!(
+        texts(&log, a, Offset::ZERO).unwrap().len(),
+        66,
+        "history is untouched"
+    );
+}
+
+#[test]
+fn a_loud_stream_does_not_grow_the_order_without_bound() {
+    let mut log = log(Retention {
+        entries_max: 10,
+        ..Retention::default()
+    });
+    for _ in 0..100_000 {
+        say(&mut log, 0, "a", "1");
+    }
+    assert!(log.order.len() <= 2 * 10 + 1024 + 1, "{}", log.order.len());
+}
+
+/// A page as far as actions see it: elements by id, in order, each with shell and content.
+type Page = Vec<(u8, (u32, u32))>;
+
+#[derive(Clone, Debug)]
+enum Act {
+    Append(u8, u32),
+    Replace(u8, u32),
+    Update(u8, u32),
+    Remove(u8),
+}
+
+fn apply(page: &mut Page, act: &Act) {
+    match *act {
+        Act::Append(id, value) => {
+            page.retain(|(other, _)| *other != id);
+            page.push((id, (value, 0)));
+        }
+        Act::Replace(id, value) => {
+            if let Some((_, element)) = page.iter_mut().find(|(other, _)| *other == id) {
+                *element = (value, 0);
+            }
+        }
+        Act::Update(id, value) => {
+            if let Some((_, element)) = page.iter_mut().find(|(other, _)| *other == id) {
+                element.1 = value;
+            }
+        }
+        Act::Remove(id) => page.retain(|(other, _)| *other != id),
+    }
+}
+
+fn class_of(act: &Act) -> Class {
+    let key = |id: u8, effect| Class::State(StateKey::new(id.to_string(), effect));
+    match *act {
+        Act::Append(..) => Class::Log,
+        Act::Replace(id, _) => key(id, Effect::Element),
+        Act::Update(id, _) => key(id, Effect::Content),
+        Act::Remove(id) => key(id, Effect::Absence),
+    }
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = (0u8..4, 0u8..4, 1u32..1000).prop_map(|(kind, id, value)| match kind {
+        0 => Act::Append(id, value),
+        1 => Act::Replace(id, value),
+        2 => Act::Update(id, value),
+        _ => Act::Remove(id),
+    });
+    prop::collection::vec(act, 0..40)
+}
+
+proptest! {
+    /// S46: what compaction leaves leads every page, from wherever it stands, to the same page.
+    #[test]
+    fn s46_a_compacted_replay_equals_the_full_one(acts in acts()) {
+        let mut log = log(Retention::default());
+        let id = log.open("board");
+        for (n, act) in acts.iter().enumerate() {
+            let text = n.to_string();
+            log.append(UnixMillis(0), "board", Message::json(text), class_of(act));
+        }
+        let mut full = Page::new();
+        for act in &acts {
+            apply(&mut full, act);
+        }
+        let mut rendered = Page::new();
+        for cursor in 0..=acts.len() {
+            let mut page = rendered.clone();
+            for text in texts(&log, id, Offset(cursor as u64)).unwrap() {
+                apply(&mut page, &acts[text.parse::<usize>().unwrap()]);
+            }
+            prop_assert_eq!(&page, &full, "from cursor {}", cursor);
+            if let Some(act) = acts.get(cursor) {
+                apply(&mut rendered, act);
+            }
+        }
+    }
+
+    /// The gap rule: an answer is complete or a gap, and a gap only where something is missing.
+    #[test]
+    fn a_read_is_complete_or_a_gap(
+        steps in prop::collection::vec((0u8..4, 0u64..400, 0usize..40), 1..120),
+        entries_max in 1usize..6,
+        total in 200usize..4_000,
+        idle in 0usize..3,
+    ) {
+        let mut log = log(Retention {
+            entries_max,
+            bytes_max: 900,
+            age_max: Duration::from_secs(1),
+            total_bytes_max: total,
+            idle_streams_max: idle,
+        });
+        let mut model: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
+        let mut now = 0;
+        for (stream, wait, size) in steps {
+            now += wait;
+            log.expire(UnixMillis(now));
+            let name = format!("s{stream}");
+            let text = "x".repeat(size);
+            let offset = say(&mut log, now, &name, &text);
+            model.entry(name).or_default().push((offset.0, text));
+            let (bytes, head) = (log.bytes(), log.head().offset.0);
+            prop_assert!(bytes <= total, "{} bytes of {}", bytes, total);
+            for name in ["s0", "s1", "s2", "s3"] {
+                let all = model.get(name).cloned().unwrap_or_default();
+                let id = log.open(name);
+                for cursor in 0..=head {
+                    let expected: Vec<_> = all
+                        .iter()
+                        .filter(|(offset, _)| *offset > cursor)
+                        .map(|(_, text)| text.clone())
+                        .collect();
+                    let servable = log.servable(name, at(cursor));
+                    match texts(&log, id, Offset(cursor)) {
+                        Ok(given) => {
+                            prop_assert_eq!(given, expected);
+                            prop_assert_eq!(servable, Ok(()));
+                        }
+                        Err(gap) => prop_assert_eq!(servable, Err(gap)),
+                    }
+                }
+                log.close(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What is broadcast, and how long a broadcast is worth keeping.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// One broadcast as subscribers get it: a JSON value, encoded once and shared by all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    json: Bytes,
+    extras: Option<Box<Extras>>,
+}
+
+/// What few messages have, kept out of line so that the others stay small.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Extras {
+    except: Option<Box<str>>,
+    kind: Option<Box<str>>,
+}
+
+impl Message {
+    /// Takes a text that is already one valid JSON value; what it holds is not checked here.
+    pub fn json(text: impl Into<String>) -> Self {
+        Self {
+            json: Bytes::from(text.into()),
+            extras: None,
+        }
+    }
+
+    /// Leaves out the session with this id (AnyCable's `meta.exclude_socket`).
+    pub fn except(mut self, session: impl Into<Box<str>>) -> Self {
+        self.extras.get_or_insert_default().except = Some(session.into());
+        self
+    }
+
+    /// Gives the delivered envelope a `type` (AnyCable's `meta.broadcast_type`).
+    pub fn kind(mut self, kind: impl Into<Box<str>>) -> Self {
+        self.extras.get_or_insert_default().kind = Some(kind.into());
+        self
+    }
+
+    /// The JSON text; clones share it.
+    pub fn bytes(&self) -> &Bytes {
+        &self.json
+    }
+
+    /// The JSON text.
+    pub fn as_json(&self) -> &str {
+        std::str::from_utf8(&self.json).unwrap_or_default()
+    }
+
+    /// The session that must not get it.
+    pub fn excepted(&self) -> Option<&str> {
+        self.extras.as_ref()?.except.as_deref()
+    }
+
+    /// The envelope's `type`.
+    pub fn kind_name(&self) -> Option<&str> {
+        self.extras.as_ref()?.kind.as_deref()
+    }
+}
+
+/// How long a broadcast is worth keeping.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Class {
+    /// Complete and ordered: kept until [`Retention`](crate::Retention) ends. The default.
+    #[default]
+    Log,
+    /// Only what a replay needs to reach the same page: an entry goes when a later one of the
+    /// same stream supersedes its key ([`StateKey::supersedes`]).
+    State(StateKey),
+    /// For those who are subscribed at this moment: never replayed, and lost without a resync
+    /// for whoever is too slow (typing, cursors).
+    Ephemeral,
+}
+
+/// What a [`Class::State`] entry does to the page: which target, and how far it overwrites it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StateKey {
+    target: Arc<str>,
+    effect: Effect,
+}
+
+/// How much of its target an action determines.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Effect {
+    /// The target's content (`update`).
+    Content,
+    /// The whole element (`replace`), which keeps its id.
+    Element,
+    /// That it isn't there (`remove`).
+    Absence,
+    /// That the page reads itself again (`refresh`); the target is the request id or empty.
+    Refresh,
+}
+
+impl StateKey {
+    /// The key of an action with this effect on this target: an id, or a selector as written.
+    pub fn new(target: impl Into<Arc<str>>, effect: Effect) -> Self {
+        Self {
+            target: target.into(),
+            effect,
+        }
+    }
+
+    /// Whether replaying only `self` leaves the same page as replaying `older` and then `self`.
+    ///
+    /// True where `self` overwrites all that `older` set: the same target, and as much of it. A
+    /// replacement does not supersede a removal (it would revive an element that is gone), and
+    /// refreshes supersede only refreshes of the same request.
+    pub fn supersedes(&self, older: &Self) -> bool {
+        let as_much = match (self.effect, older.effect) {
+            (Effect::Refresh, Effect::Refresh) => true,
+            (Effect::Refresh, _) | (_, Effect::Refresh) => false,
+            (new, old) => new >= old,
+        };
+        as_much && self.target == older.target
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(new: (&str, Effect), old: (&str, Effect), expected: bool) {
+        let superseded = StateKey::new(new.0, new.1).supersedes(&StateKey::new(old.0, old.1));
+        assert_eq!(superseded, expected, "{new:?} over {old:?}");
+    }
+
+    #[test]
+    fn a_key_supersedes_what_it_overwrites() {
+        use Effect::{Absence, Content, Element, Refresh};
+        check(("a", Content), ("a", Content), true);
+        check(("a", Content), ("b", Content), false);
+        check(("a", Content), ("a", Element), false);
+        check(("a", Element), ("a", Content), true);
+        check(("a", Element), ("a", Absence), false);
+        check(("a", Absence), ("a", Element), true);
+        check(("a", Refresh), ("a", Refresh), true);
+        check(("", Refresh), ("a", Refresh), false);
+        check(("a", Refresh), ("a", Absence), false);
+    }
+}

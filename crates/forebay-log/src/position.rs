@@ -1,0 +1,53 @@
+//! Where something stands in the log, and when it was put there.
+
+use std::fmt;
+
+/// Names one life of a log; changes whenever offsets may have restarted. Random, never reused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Epoch(pub u64);
+
+/// The place of one entry in the log. The first entry has offset 1; 0 stands before everything.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Offset(pub u64);
+
+impl Offset {
+    /// Before the first entry.
+    pub const ZERO: Self = Self(0);
+
+    /// The offset that the next entry gets.
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An epoch and an offset: comparable only with positions of the same epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Position {
+    /// The log's life that the offset belongs to.
+    pub epoch: Epoch,
+    /// The last entry at or before this position.
+    pub offset: Offset,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}.{}", self.epoch.0, self.offset)
+    }
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z, as told by the caller.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct UnixMillis(pub u64);
+
+impl UnixMillis {
+    /// Whole seconds, as Action Cable's pings carry them.
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1000
+    }
+}

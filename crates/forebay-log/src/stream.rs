@@ -1,0 +1,203 @@
+//! One stream's history: a ring in offset order, what it has forgotten, and reading from it.
+//!
+//! The ring does not know the other streams or the total budget; [`Log`](crate::Log) does.
+
+use std::collections::{VecDeque, vec_deque};
+use std::iter::Peekable;
+use std::sync::Arc;
+
+use crate::message::{Class, Message};
+use crate::position::{Offset, UnixMillis};
+use crate::retention::{ENTRY_OVERHEAD_BYTES, EPHEMERAL_ENTRIES_MAX};
+
+/// One element of the log.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its place in the order of everything.
+    pub offset: Offset,
+    /// When it was appended.
+    pub appended_at: UnixMillis,
+    /// What subscribers get.
+    pub message: Arc<Message>,
+    /// How long it is worth keeping.
+    pub class: Class,
+}
+
+impl Entry {
+    pub(crate) fn cost_bytes(&self) -> usize {
+        self.message.bytes().len() + ENTRY_OVERHEAD_BYTES
+    }
+}
+
+/// Why a cursor can't be served. The reader must be resynced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Gap {
+    /// The cursor is of another life of the log.
+    #[error("the cursor belongs to another epoch of the log")]
+    OtherEpoch,
+    /// Entries after the cursor have left history; the last of them is named.
+    #[error("history begins after offset {0}")]
+    Forgotten(Offset),
+    /// The cursor is ahead of the log, whose head is named.
+    #[error("the cursor is ahead of the log, which ends at offset {0}")]
+    Future(Offset),
+}
+
+/// What one stream remembers.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) name: Arc<str>,
+    pub(crate) pins: u32,
+    pub(crate) queued_as_idle: bool,
+    kept: VecDeque<Entry>,
+    ephemeral: VecDeque<Entry>,
+    bytes: usize,
+    /// The largest offset of this stream that a replay can no longer give.
+    forgotten: Offset,
+}
+
+impl Stream {
+    pub(crate) fn new(name: Arc<str>, forgotten: Offset) -> Self {
+        Self {
+            name,
+            pins: 0,
+            queued_as_idle: false,
+            kept: VecDeque::new(),
+            ephemeral: VecDeque::new(),
+            bytes: 0,
+            forgotten,
+        }
+    }
+
+    /// Adds an entry that is newer than all others; gives the bytes that superseded ones freed.
+    pub(crate) fn push(&mut self, entry: Entry) -> usize {
+        let mut freed = 0;
+        match &entry.class {
+            Class::Ephemeral => {
+                if self.ephemeral.len() == EPHEMERAL_ENTRIES_MAX {
+                    self.ephemeral.pop_front();
+                }
+                self.ephemeral.push_back(entry);
+                return 0;
+            }
+            Class::State(key) => {
+                // Linear on purpose: superseded entries leave, so there are as many as targets.
+                self.kept.retain(|old| {
+                    let gone = matches!(&old.class, Class::State(old) if key.supersedes(old));
+                    freed += if gone { old.cost_bytes() } else { 0 };
+                    !gone
+                });
+            }
+            Class::Log => {}
+        }
+        self.bytes = self.bytes + entry.cost_bytes() - freed;
+        self.kept.push_back(entry);
+        freed
+    }
+
+    /// Forgets the oldest entry for good; gives the bytes that this freed.
+    pub(crate) fn forget_oldest(&mut self) -> usize {
+        let Some(entry) = self.kept.pop_front() else {
+            return 0;
+        };
+        self.forgotten = entry.offset;
+        let freed = entry.cost_bytes();
+        self.bytes -= freed;
+        if self.kept.is_empty() {
+            self.kept = VecDeque::new();
+        }
+        freed
+    }
+
+    /// Drops ephemeral entries appended before `limit`. Nobody is owed them.
+    pub(crate) fn drop_ephemeral_before(&mut self, limit: UnixMillis) {
+        while self
+            .ephemeral
+            .front()
+            .is_some_and(|entry| entry.appended_at < limit)
+        {
+            self.ephemeral.pop_front();
+        }
+        if self.ephemeral.is_empty() {
+            self.ephemeral = VecDeque::new();
+        }
+    }
+
+    pub(crate) fn oldest(&self) -> Option<&Entry> {
+        self.kept.front()
+    }
+
+    pub(crate) fn holds(&self, offset: Offset) -> bool {
+        self.kept
+            .binary_search_by_key(&offset, |entry| entry.offset)
+            .is_ok()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn forgotten(&self) -> Offset {
+        self.forgotten
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.pins == 0 && self.kept.is_empty() && self.ephemeral.is_empty()
+    }
+
+    pub(crate) fn has_ephemeral(&self) -> bool {
+        !self.ephemeral.is_empty()
+    }
+
+    pub(crate) fn last(&self) -> Offset {
+        let newest = |ring: &VecDeque<Entry>| ring.back().map_or(Offset::ZERO, |e| e.offset);
+        newest(&self.kept)
+            .max(newest(&self.ephemeral))
+            .max(self.forgotten)
+    }
+
+    pub(crate) fn read(&self, after: Offset, attached: Offset) -> Result<Entries<'_>, Gap> {
+        if after < self.forgotten {
+            return Err(Gap::Forgotten(self.forgotten));
+        }
+        Ok(Entries {
+            kept: tail(&self.kept, after).peekable(),
+            ephemeral: tail(&self.ephemeral, after.max(attached)).peekable(),
+        })
+    }
+}
+
+fn tail(ring: &VecDeque<Entry>, after: Offset) -> vec_deque::Iter<'_, Entry> {
+    // Most readers are at most a few entries behind: look at the end before searching.
+    let start = match ring.back() {
+        Some(last) if last.offset <= after => ring.len(),
+        _ => ring.partition_point(|entry| entry.offset <= after),
+    };
+    ring.range(start..)
+}
+
+/// The entries of one stream after a position, in offset order.
+#[derive(Debug)]
+pub struct Entries<'a> {
+    kept: Peekable<vec_deque::Iter<'a, Entry>>,
+    ephemeral: Peekable<vec_deque::Iter<'a, Entry>>,
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = &'a Entry;
+
+    fn next(&mut self) -> Option<&'a Entry> {
+        match (self.kept.peek(), self.ephemeral.peek()) {
+            (Some(kept), Some(ephemeral)) if ephemeral.offset < kept.offset => {
+                self.ephemeral.next()
+            }
+            (None, _) => self.ephemeral.next(),
+            _ => self.kept.next(),
+        }
+    }
+}
