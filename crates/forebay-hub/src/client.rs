@@ -1,0 +1,141 @@
+//! One connection's place in the hub: what it is registered for, and how it is woken.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use forebay_cable::{Attachment, Session, SessionId, Start};
+use forebay_log::{Gap, Position, StreamId};
+use smallvec::SmallVec;
+
+use crate::hub::Hub;
+use crate::read::{self, Batch};
+use crate::subscribers::Registration;
+use crate::wake::{Signals, Wake};
+
+/// The hub is shutting down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refused;
+
+/// A connection's handle to the hub. Dropping it leaves nothing behind.
+#[derive(Debug)]
+pub struct Client {
+    hub: Hub,
+    wake: Arc<Wake>,
+    place: usize,
+    id: SessionId,
+    registrations: SmallVec<[Registration; 1]>,
+}
+
+impl Client {
+    pub(crate) fn new(hub: Hub) -> Result<Self, Refused> {
+        let wake = Arc::new(Wake::default());
+        let place = hub.0.connections.add(&wake).ok_or(Refused)?;
+        hub.0.stats.connections.add(1);
+        let id = SessionId(getrandom::u64().unwrap_or(place as u64));
+        Ok(Self {
+            hub,
+            wake,
+            place,
+            id,
+            registrations: SmallVec::new(),
+        })
+    }
+
+    /// The hub.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// A name for the session on the wire, random and so not to be guessed.
+    pub fn session_id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Opens a stream for this connection and finds out where to begin.
+    ///
+    /// The order makes attaching atomic: first it is registered, so that whatever is appended
+    /// from here on wakes it; then, and only then, it looks at what there is. `cursor` is
+    /// `None` for "from now on".
+    pub fn attach(&mut self, stream: &str, cursor: Option<Position>) -> Attachment {
+        let inner = &*self.hub.0;
+        let id = inner.log.write().open(stream);
+        self.registrations
+            .push(inner.subscribers.add(id, &self.wake));
+        let log = inner.log.read();
+        let head = log.head().offset;
+        let start = match cursor.map(|cursor| (cursor.offset, log.servable(stream, cursor))) {
+            None => Start::Live,
+            Some((offset, Ok(()))) => Start::After(offset),
+            Some((_, Err(gap))) => {
+                match gap {
+                    Gap::OtherEpoch => inner.stats.resyncs_other_epoch.add(1),
+                    Gap::Future(_) => inner.stats.resyncs_future.add(1),
+                    _ => inner.stats.resyncs_forgotten.add(1),
+                }
+                Start::Lost
+            }
+        };
+        Attachment {
+            stream: id,
+            start,
+            head,
+        }
+    }
+
+    /// The open stream of this name, if this connection has it.
+    pub fn stream(&self, name: &str) -> Option<StreamId> {
+        let log = self.hub.0.log.read();
+        let mut streams = self
+            .registrations
+            .iter()
+            .map(|registration| registration.stream);
+        streams.find(|stream| &**log.name(*stream) == name)
+    }
+
+    /// Ends one [`attach`](Self::attach).
+    pub fn detach(&mut self, stream: StreamId) {
+        let index = self
+            .registrations
+            .iter()
+            .position(|other| other.stream == stream);
+        if let Some(index) = index {
+            let registration = self.registrations.swap_remove(index);
+            self.release(registration);
+        }
+    }
+
+    /// Everything that the session has not been given yet, in the order of the log, as much as
+    /// one [`Batch`] takes. Readers that history has left behind are resynced by `lost`.
+    pub fn read(&self, session: &Session, batch: &mut Batch) {
+        read::read(&self.hub.0.log.read(), session, batch);
+    }
+
+    /// Registers the task to wake, then takes the signals that have come.
+    ///
+    /// `blocked` says that the socket takes nothing: then news of entries is left standing, and
+    /// publishers do not wake this task for more of it.
+    pub fn poll_signals(&self, waker: &Waker, blocked: bool) -> Signals {
+        self.wake.register(waker);
+        let keep = if blocked {
+            Signals::ENTRIES
+        } else {
+            Signals::default()
+        };
+        self.wake.take(keep)
+    }
+
+    fn release(&self, registration: Registration) {
+        // The other way round than in `attach`: the stream must outlive its registration.
+        self.hub.0.subscribers.remove(registration);
+        self.hub.0.log.write().close(registration.stream);
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        for registration in std::mem::take(&mut self.registrations) {
+            self.release(registration);
+        }
+        self.hub.0.connections.remove(self.place);
+    }
+}

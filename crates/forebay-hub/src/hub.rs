@@ -1,0 +1,223 @@
+//! The sequencer: publishing, the head, and the tick.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use forebay_cable::Limits;
+use forebay_log::{Class, Epoch, Log, Message, Offset, Position, Retention, UnixMillis};
+use parking_lot::RwLock;
+
+use crate::client::{Client, Refused};
+use crate::clock;
+use crate::connections::Connections;
+use crate::stats::Stats;
+use crate::subscribers::Subscribers;
+use crate::wake::Signals;
+
+/// Into how many parts a ping interval is cut, so that not everybody is pinged at once: with
+/// Rails' three seconds, every 100 ms a thirtieth of the connections.
+const TICK_PARTS: usize = 30;
+
+/// How a hub is made.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What history keeps.
+    pub retention: Retention,
+    /// What one session may hold.
+    pub limits: Limits,
+}
+
+/// Something to publish.
+#[derive(Clone, Debug)]
+pub struct Broadcast<'a> {
+    /// The stream's name.
+    pub stream: &'a str,
+    /// What subscribers get.
+    pub message: Message,
+    /// How long it is worth keeping.
+    pub class: Class,
+}
+
+/// What publishing did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Published {
+    /// The position of the entry.
+    pub position: Position,
+    /// Subscriptions of this process that were woken for it.
+    pub subscribers: usize,
+}
+
+/// One ordered log and everybody who reads it. Clones are handles to the same hub.
+#[derive(Clone, Debug)]
+pub struct Hub(pub(crate) Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) log: RwLock<Log>,
+    epoch: Epoch,
+    /// The log's head, readable without its lock: this is what rendering a page costs.
+    head: AtomicU64,
+    pub(crate) subscribers: Subscribers,
+    pub(crate) connections: Connections,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) stats: Stats,
+    ticking: AtomicBool,
+}
+
+impl Hub {
+    /// A hub with an empty log and an epoch of its own.
+    ///
+    /// # Panics
+    /// If the operating system has no randomness to give.
+    pub fn new(options: Options) -> Self {
+        let epoch = Epoch(getrandom::u64().expect("the operating system gives random numbers"));
+        Self(Arc::new(Inner {
+            log: RwLock::new(Log::new(epoch, options.retention)),
+            epoch,
+            head: AtomicU64::new(0),
+            subscribers: Subscribers::default(),
+            connections: Connections::default(),
+            limits: Arc::new(options.limits),
+            stats: Stats::default(),
+            ticking: AtomicBool::new(false),
+        }))
+    }
+
+    /// Where the log stands: a page that is about to read its data takes this as its cursor.
+    /// One atomic load.
+    pub fn position(&self) -> Position {
+        Position {
+            epoch: self.0.epoch,
+            offset: Offset(self.0.head.load(Ordering::Acquire)),
+        }
+    }
+
+    /// Publishes one broadcast: it has its place in the order when this returns.
+    pub fn publish(&self, broadcast: Broadcast<'_>) -> Published {
+        self.publish_all([broadcast])
+            .pop()
+            .unwrap_or_else(|| Published {
+                position: self.position(),
+                subscribers: 0,
+            })
+    }
+
+    /// Publishes several in this order, with nothing of anybody else's between them.
+    pub fn publish_all<'a>(
+        &self,
+        broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
+    ) -> Vec<Published> {
+        self.ensure_ticking();
+        let inner = &*self.0;
+        let now = clock::now();
+        let mut log = inner.log.write();
+        let appended: Vec<_> = broadcasts
+            .into_iter()
+            .map(|broadcast| log.append(now, broadcast.stream, broadcast.message, broadcast.class))
+            .collect();
+        inner.head.store(log.head().offset.0, Ordering::Release);
+        drop(log);
+        inner.stats.broadcasts.add(appended.len() as u64);
+        appended
+            .into_iter()
+            .map(|appended| Published {
+                position: Position {
+                    epoch: inner.epoch,
+                    offset: appended.offset,
+                },
+                subscribers: inner.subscribers.wake(appended.stream),
+            })
+            .collect()
+    }
+
+    /// Lets one more connection in.
+    ///
+    /// # Errors
+    /// [`Refused`] while the hub is shutting down.
+    pub fn connect(&self) -> Result<Client, Refused> {
+        self.ensure_ticking();
+        Client::new(self.clone())
+    }
+
+    /// Connections at this moment.
+    pub fn connections(&self) -> usize {
+        self.0.connections.len()
+    }
+
+    /// Bytes of history, overhead included.
+    pub fn history_bytes(&self) -> usize {
+        self.0.log.read().bytes()
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> &Stats {
+        &self.0.stats
+    }
+
+    /// The bounds of a session.
+    pub fn limits(&self) -> &Arc<Limits> {
+        &self.0.limits
+    }
+
+    /// Now, as the hub's entries are dated.
+    pub fn now(&self) -> UnixMillis {
+        clock::now()
+    }
+
+    /// Lets nobody in any more and tells everybody to come back, spread over `window` so that
+    /// they do not all arrive elsewhere at once. Returns when all are gone, or after `window`
+    /// and five seconds more.
+    pub async fn shut_down(&self, window: Duration) {
+        let inner = &*self.0;
+        inner.connections.close();
+        let pause = window / u32::try_from(TICK_PARTS).unwrap_or(u32::MAX);
+        for part in 0..TICK_PARTS {
+            inner
+                .connections
+                .signal_part(part, TICK_PARTS, Signals::SHUTDOWN);
+            tokio::time::sleep(pause).await;
+        }
+        let mut waits = 0;
+        while inner.connections.len() > 0 && waits < 100 {
+            waits += 1;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Starts the tick in the first runtime that uses the hub; it ends with the hub.
+    fn ensure_ticking(&self) {
+        if self.0.ticking.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        if !self.0.ticking.swap(true, Ordering::Relaxed) {
+            runtime.spawn(tick(Arc::downgrade(&self.0)));
+        }
+    }
+}
+
+async fn tick(hub: Weak<Inner>) {
+    let Some(interval) = hub.upgrade().map(|inner| inner.limits.ping_interval_ms) else {
+        return;
+    };
+    let parts = u64::try_from(TICK_PARTS).unwrap_or(u64::MAX);
+    let mut ticks = tokio::time::interval(Duration::from_millis((interval / parts).max(1)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for part in (0..TICK_PARTS).cycle() {
+        ticks.tick().await;
+        let Some(inner) = hub.upgrade() else { return };
+        inner
+            .connections
+            .signal_part(part, TICK_PARTS, Signals::TICK);
+        // A third of the interval is often enough to forget: once a second.
+        if part % (TICK_PARTS / 3) == 0 {
+            inner.log.write().expire(clock::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

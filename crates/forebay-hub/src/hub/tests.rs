@@ -1,0 +1,304 @@
+//! Publishing, attaching and reading, with real sessions and no sockets.
+
+use std::sync::atomic::AtomicUsize;
+use std::task::{Wake as TaskWake, Waker};
+
+use forebay_cable::{Effect, Resync, Session};
+
+use super::*;
+use crate::read::Batch;
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl TaskWake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+struct Page {
+    client: Client,
+    session: Session,
+    woken: Arc<Woken>,
+}
+
+impl Page {
+    fn open(hub: &Hub) -> Self {
+        let client = hub.connect().unwrap();
+        let session = Session::open(hub.now(), client.session_id(), Arc::clone(hub.limits()));
+        Self {
+            client,
+            session,
+            woken: Arc::default(),
+        }
+    }
+
+    fn subscribe(&mut self, stream: &str, cursor: Option<Position>) {
+        self.session.handle_text(&format!(
+            r#"{{"command":"subscribe","identifier":"{{\"channel\":\"{stream}\"}}"}}"#
+        ));
+        assert!(matches!(
+            self.session.poll_effect(),
+            Some(Effect::Subscribe { .. })
+        ));
+        let attachment = self.client.attach(stream, cursor);
+        self.session
+            .confirm(vec![attachment], cursor.is_some(), &Resync::new("null"));
+    }
+
+    /// Everything new, as its texts; resyncs as `lost`.
+    fn read(&mut self) -> Vec<String> {
+        let mut got = Vec::new();
+        let mut batch = Batch::default();
+        loop {
+            self.client.read(&self.session, &mut batch);
+            if batch.deliveries.is_empty() && batch.lost.is_empty() {
+                return got;
+            }
+            for reader in &batch.lost {
+                got.push("lost".to_owned());
+                self.session
+                    .resync(*reader, batch.head, &Resync::new("null"));
+            }
+            for delivery in batch.deliveries.drain(..) {
+                got.extend(delivery.message.map(|message| message.as_json().to_owned()));
+                self.session.advance(delivery.reader, delivery.offset);
+            }
+        }
+    }
+
+    /// Takes the signals, as its task would, and stays registered.
+    fn signals(&mut self, blocked: bool) -> Signals {
+        self.client
+            .poll_signals(&Waker::from(Arc::clone(&self.woken)), blocked)
+    }
+
+    fn wakes(&self) -> usize {
+        self.woken.0.load(Ordering::SeqCst)
+    }
+}
+
+fn say(hub: &Hub, stream: &str, json: &str) -> Published {
+    let message = Message::json(json);
+    hub.publish(Broadcast {
+        stream,
+        message,
+        class: Class::Log,
+    })
+}
+
+#[test]
+fn what_is_published_between_rendering_and_attaching_is_read() {
+    let hub = Hub::new(Options::default());
+    say(&hub, "room", "0");
+    let rendered = hub.position();
+    say(&hub, "room", "1");
+    let mut page = Page::open(&hub);
+    page.subscribe("room", Some(rendered));
+    let published = say(&hub, "room", "2");
+    assert_eq!(
+        (published.subscribers, published.position),
+        (1, hub.position())
+    );
+    assert_eq!(page.read(), ["1", "2"]);
+    assert_eq!(page.read(), [""; 0]);
+}
+
+#[test]
+fn without_a_cursor_reading_begins_at_attaching() {
+    let hub = Hub::new(Options::default());
+    say(&hub, "room", "0");
+    let mut page = Page::open(&hub);
+    page.subscribe("room", None);
+    say(&hub, "room", "1");
+    assert_eq!(page.read(), ["1"]);
+}
+
+#[test]
+fn many_streams_are_read_in_the_order_of_the_log_past_every_limit() {
+    let hub = Hub::new(Options::default());
+    let rendered = hub.position();
+    let mut page = Page::open(&hub);
+    for stream in ["a", "b", "c"] {
+        page.subscribe(stream, Some(rendered));
+    }
+    let stream = |n: usize| ["a", "b", "c", "b", "b"][n % 5];
+    for n in 0..1_000 {
+        say(&hub, stream(n), &n.to_string());
+    }
+    let expected: Vec<_> = (0..1_000).map(|n| n.to_string()).collect();
+    assert_eq!(page.read(), expected);
+}
+
+#[test]
+fn a_batch_is_bounded_in_bytes_but_takes_one_of_any_size() {
+    let hub = Hub::new(Options::default());
+    let mut page = Page::open(&hub);
+    page.subscribe("a", Some(hub.position()));
+    for _ in 0..3 {
+        say(&hub, "a", &"x".repeat(300 << 10));
+    }
+    let mut batch = Batch::default();
+    page.client.read(&page.session, &mut batch);
+    assert_eq!(batch.deliveries.len(), 1);
+    assert_eq!(page.read().len(), 3);
+}
+
+#[test]
+fn a_publisher_wakes_a_reader_once_and_a_blocked_one_not_at_all() {
+    let hub = Hub::new(Options::default());
+    let mut page = Page::open(&hub);
+    page.subscribe("a", Some(hub.position()));
+    page.signals(false);
+    say(&hub, "a", "1");
+    say(&hub, "a", "2");
+    assert_eq!(page.wakes(), 1);
+    assert!(page.signals(true).contains(Signals::ENTRIES));
+    say(&hub, "a", "3");
+    assert_eq!(page.wakes(), 1, "its socket takes nothing");
+    assert!(
+        page.signals(false).contains(Signals::ENTRIES),
+        "the news is not lost"
+    );
+    say(&hub, "a", "4");
+    assert_eq!(page.wakes(), 2);
+    assert_eq!(page.read(), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn a_reader_left_behind_by_history_is_lost_once_and_then_live() {
+    let retention = Retention {
+        entries_max: 10,
+        ..Retention::default()
+    };
+    let hub = Hub::new(Options {
+        retention,
+        ..Options::default()
+    });
+    let mut page = Page::open(&hub);
+    page.subscribe("a", Some(hub.position()));
+    for n in 0..50 {
+        say(&hub, "a", &n.to_string());
+    }
+    assert_eq!(page.read(), ["lost"]);
+    say(&hub, "a", "50");
+    assert_eq!(page.read(), ["50"]);
+}
+
+#[test]
+fn cursors_that_cannot_be_served_are_counted_by_kind() {
+    let retention = Retention {
+        entries_max: 1,
+        ..Retention::default()
+    };
+    let hub = Hub::new(Options {
+        retention,
+        ..Options::default()
+    });
+    let early = hub.position();
+    say(&hub, "a", "1");
+    say(&hub, "a", "2");
+    let other = Position {
+        epoch: Epoch(!early.epoch.0),
+        ..early
+    };
+    let future = Position {
+        offset: Offset(99),
+        ..early
+    };
+    for cursor in [early, other, future] {
+        Page::open(&hub).subscribe("a", Some(cursor));
+    }
+    let stats = hub.stats().snapshot();
+    let resyncs = [
+        stats.resyncs_forgotten,
+        stats.resyncs_other_epoch,
+        stats.resyncs_future,
+    ];
+    assert_eq!(resyncs, [1, 1, 1]);
+}
+
+#[test]
+fn an_excepted_session_passes_over_the_entry() {
+    let hub = Hub::new(Options::default());
+    let (mut ada, mut grace) = (Page::open(&hub), Page::open(&hub));
+    for page in [&mut ada, &mut grace] {
+        page.subscribe("a", Some(hub.position()));
+    }
+    let message = Message::json("1").except(ada.session.id().to_string());
+    hub.publish(Broadcast {
+        stream: "a",
+        message,
+        class: Class::Log,
+    });
+    say(&hub, "a", "2");
+    assert_eq!(
+        (ada.read(), grace.read()),
+        (vec!["2".into()], vec!["1".into(), "2".into()])
+    );
+}
+
+#[test]
+fn a_dropped_client_leaves_nothing_behind() {
+    let hub = Hub::new(Options::default());
+    for _ in 0..10 {
+        let mut page = Page::open(&hub);
+        page.subscribe("a", None);
+        page.subscribe("b", None);
+        assert_eq!((hub.connections(), say(&hub, "a", "1").subscribers), (1, 1));
+    }
+    assert_eq!((hub.connections(), say(&hub, "a", "1").subscribers), (0, 0));
+}
+
+#[test]
+fn a_batch_of_broadcasts_is_contiguous() {
+    let hub = Hub::new(Options::default());
+    let broadcasts = ["a", "b", "a"].map(|stream| Broadcast {
+        stream,
+        message: Message::json("1"),
+        class: Class::Log,
+    });
+    let offsets: Vec<_> = hub
+        .publish_all(broadcasts)
+        .iter()
+        .map(|published| published.position.offset.0)
+        .collect();
+    assert_eq!(offsets, [1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_connection_is_ticked_within_an_interval_and_history_expires() {
+    let retention = Retention {
+        age_max: Duration::ZERO,
+        ..Retention::default()
+    };
+    let hub = Hub::new(Options {
+        retention,
+        ..Options::default()
+    });
+    let mut pages: Vec<_> = (0..100).map(|_| Page::open(&hub)).collect();
+    for page in &mut pages {
+        page.signals(false);
+    }
+    say(&hub, "a", "1");
+    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    for page in &mut pages {
+        assert!(page.signals(false).contains(Signals::TICK));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_tells_everybody_and_lets_nobody_in() {
+    let hub = Hub::new(Options::default());
+    let mut page = Page::open(&hub);
+    let shutdown = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.shut_down(Duration::from_secs(1)).await }
+    });
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(page.signals(false).contains(Signals::SHUTDOWN));
+    assert!(hub.connect().is_err());
+    drop(page);
+    shutdown.await.unwrap();
+}

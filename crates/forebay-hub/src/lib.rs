@@ -1,0 +1,24 @@
+//! Order and fan-out: a broadcast gets its offset here, and whoever reads its stream is woken.
+//!
+//! Publishing copies nothing into queues. It appends to the log in one short critical section
+//! and then marks the stream's subscribers; each of them reads on from its own position when it
+//! runs ([`Client::read`]). So a slow subscriber owns nothing but its position, and all
+//! subscribers see one order over all their streams.
+//!
+//! Not here: sockets and protocols' bytes (forebay-transport), signatures and who may subscribe
+//! to what (the application).
+
+mod client;
+mod clock;
+mod connections;
+mod hub;
+mod read;
+mod stats;
+mod subscribers;
+mod wake;
+
+pub use client::{Client, Refused};
+pub use hub::{Broadcast, Hub, Options, Published};
+pub use read::{Batch, Delivery};
+pub use stats::{Stats, StatsSnapshot};
+pub use wake::Signals;

@@ -1,0 +1,77 @@
+//! Counters: what was done, and everything that could otherwise go unnoticed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Counters that only go up, shared by all of a hub's connections.
+        #[derive(Debug, Default)]
+        pub struct Stats {
+            $($(#[$doc])* pub $name: Counter,)*
+        }
+
+        /// The counters at one moment.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+        #[non_exhaustive]
+        pub struct StatsSnapshot {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Stats {
+            /// Reads all counters, one after the other.
+            pub fn snapshot(&self) -> StatsSnapshot {
+                StatsSnapshot { $($name: self.$name.get(),)* }
+            }
+        }
+
+        impl StatsSnapshot {
+            /// Names and values, in a fixed order.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Broadcasts appended to the log.
+    broadcasts,
+    /// Entries handed to sockets, once per subscription.
+    deliveries,
+    /// Connections accepted.
+    connections,
+    /// Connections refused: not authorized, a foreign origin, shutting down.
+    refusals,
+    /// Subscriptions confirmed.
+    subscriptions,
+    /// Subscriptions rejected.
+    rejections,
+    /// Subscriptions told to heal themselves because their cursor was of another epoch.
+    resyncs_other_epoch,
+    /// The same because their cursor was older than history, at subscribing.
+    resyncs_forgotten,
+    /// The same because their cursor was ahead of the log.
+    resyncs_future,
+    /// The same because a slow socket fell behind history while it was connected.
+    resyncs_behind,
+    /// Cursors refused because nobody here signed them.
+    cursors_refused,
+    /// Connections closed because of what the client sent.
+    violations,
+}
+
+/// One counter.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Counts `n` more.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The count.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

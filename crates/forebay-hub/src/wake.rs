@@ -1,0 +1,53 @@
+//! How the hub tells one connection's task that there is something to do, without a queue.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Waker;
+
+use atomic_waker::AtomicWaker;
+
+/// What a connection's task is woken for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Signals(u8);
+
+impl Signals {
+    /// A stream that it reads has new entries.
+    pub const ENTRIES: Self = Self(1);
+    /// Its session may have a timeout that is due.
+    pub const TICK: Self = Self(2);
+    /// The server is going down.
+    pub const SHUTDOWN: Self = Self(4);
+
+    /// Whether all of `other` is among these.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// One connection's mailbox: signals that accumulate, and its task's waker.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    signals: AtomicU8,
+    waker: AtomicWaker,
+}
+
+impl Wake {
+    /// Leaves a signal. The task is woken by the first one only: until it takes its signals,
+    /// further ones cost a single atomic, so a task that is blocked on its socket costs nothing.
+    pub(crate) fn signal(&self, signals: Signals) {
+        let before = self.signals.fetch_or(signals.0, Ordering::AcqRel);
+        if before & signals.0 != signals.0 {
+            self.waker.wake();
+        }
+    }
+
+    /// Registers the task that the next signal wakes. Call it before [`take`](Self::take): a
+    /// signal in between then wakes the task again instead of being lost.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Takes all signals but those in `keep`.
+    pub(crate) fn take(&self, keep: Signals) -> Signals {
+        Signals(self.signals.fetch_and(keep.0, Ordering::AcqRel))
+    }
+}
