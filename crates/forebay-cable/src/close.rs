@@ -24,7 +24,7 @@ pub enum CloseCode {
     InternalError = 1011,
 }
 
-/// Rails' reasons in a `disconnect` message.
+/// The reasons in a `disconnect` message, in Rails' words.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DisconnectReason {
     /// The connection was not accepted.
@@ -35,6 +35,8 @@ pub enum DisconnectReason {
     ServerRestart,
     /// Somebody ended this connection on purpose.
     Remote,
+    /// Something failed on our side. Not Rails': it closes without a word.
+    InternalError,
 }
 
 impl DisconnectReason {
@@ -45,6 +47,7 @@ impl DisconnectReason {
             Self::InvalidRequest => "invalid_request",
             Self::ServerRestart => "server_restart",
             Self::Remote => "remote",
+            Self::InternalError => "internal_error",
         }
     }
 }

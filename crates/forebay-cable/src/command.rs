@@ -61,20 +61,12 @@ impl Command {
         let wire: Wire = serde_json::from_str(text).map_err(CommandError::Malformed)?;
         let identifier = wire.identifier.ok_or(CommandError::NoIdentifier);
         match wire.command.as_str() {
-            "subscribe" => Ok(Self::Subscribe {
-                identifier: identifier?,
-            }),
-            "unsubscribe" => Ok(Self::Unsubscribe {
-                identifier: identifier?,
-            }),
+            "subscribe" => Ok(Self::Subscribe { identifier: identifier? }),
+            "unsubscribe" => Ok(Self::Unsubscribe { identifier: identifier? }),
             "message" => {
                 let identifier = identifier?;
                 let (action, data) = decode_data(wire.data.as_ref())?;
-                Ok(Self::Perform {
-                    identifier,
-                    action,
-                    data,
-                })
+                Ok(Self::Perform { identifier, action, data })
             }
             _ => Err(CommandError::Unknown),
         }
@@ -151,10 +143,7 @@ mod tests {
             r#"{"command":"subscribe","identifier":"{\"channel\":\"A\"}"}"#,
             r#"Subscribe { identifier: "{\"channel\":\"A\"}" }"#,
         );
-        check(
-            r#"{"command":"unsubscribe","identifier":"x"}"#,
-            "Unsubscribe",
-        );
+        check(r#"{"command":"unsubscribe","identifier":"x"}"#, "Unsubscribe");
         check(
             r#"{"command":"message","identifier":"x","data":"{\"action\":\"speak\",\"n\":1}"}"#,
             r#"Perform { identifier: "x", action: "speak""#,
@@ -163,18 +152,9 @@ mod tests {
             r#"{"command":"message","identifier":"x","data":"{}"}"#,
             r#"Perform { identifier: "x", action: "receive""#,
         );
-        check(
-            r#"{"command":"message","identifier":"x","data":{"action":"a"}}"#,
-            "data is not",
-        );
-        check(
-            r#"{"command":"message","identifier":"x","data":"[]"}"#,
-            "data is not",
-        );
-        check(
-            r#"{"command":"message","identifier":"x","data":"{\"action\":1}"}"#,
-            "data is not",
-        );
+        check(r#"{"command":"message","identifier":"x","data":{"action":"a"}}"#, "data is not");
+        check(r#"{"command":"message","identifier":"x","data":"[]"}"#, "data is not");
+        check(r#"{"command":"message","identifier":"x","data":"{\"action\":1}"}"#, "data is not");
         check(r#"{"command":"message","identifier":"x"}"#, "data is not");
         check(r#"{"command":"subscribe"}"#, "no identifier");
         check(r#"{"command":"dance","identifier":"x"}"#, "unknown command");
@@ -183,28 +163,15 @@ mod tests {
         check("[]", "not a command");
         check("", "not a command");
         check(&"[".repeat(100_000), "not a command");
-        check(
-            r#"{"command":"subscribe","identifier":"x"} {}"#,
-            "not a command",
-        );
+        check(r#"{"command":"subscribe","identifier":"x"} {}"#, "not a command");
     }
 
     #[test]
     fn identifiers_name_a_channel() {
         let identifier = Identifier::decode(r#"{"channel":"A","id":1,"name":"n"}"#).unwrap();
-        assert_eq!(
-            (identifier.channel.as_str(), identifier.text("name")),
-            ("A", Some("n"))
-        );
+        assert_eq!((identifier.channel.as_str(), identifier.text("name")), ("A", Some("n")));
         assert_eq!(identifier.text("id"), None);
-        for text in [
-            "",
-            "1",
-            "{}",
-            r#"{"channel":1}"#,
-            r#"{"channel":""}"#,
-            "null",
-        ] {
+        for text in ["", "1", "{}", r#"{"channel":1}"#, r#"{"channel":""}"#, "null"] {
             assert!(Identifier::decode(text).is_err(), "{text}");
         }
     }

@@ -159,11 +159,7 @@ impl Session {
     /// The peer broke a rule below this protocol: tells it which, and closes.
     pub fn fail(&mut self, code: CloseCode, reason: &'static str) {
         if self.close.is_none() {
-            self.disconnect_with(
-                DisconnectReason::InvalidRequest,
-                false,
-                Close { code, reason },
-            );
+            self.disconnect_with(DisconnectReason::InvalidRequest, false, Close { code, reason });
         }
     }
 
@@ -186,6 +182,7 @@ impl Session {
             DisconnectReason::Unauthorized => (CloseCode::Normal, "unauthorized"),
             DisconnectReason::InvalidRequest => (CloseCode::PolicyViolation, "invalid request"),
             DisconnectReason::Remote => (CloseCode::Normal, "disconnected remotely"),
+            DisconnectReason::InternalError => (CloseCode::InternalError, "internal error"),
         };
         self.disconnect_with(reason, reconnect, Close { code, reason: text });
     }
@@ -207,25 +204,21 @@ impl Session {
     /// `goes_on` says that the identifier carries a cursor: then a subscription that this
     /// session had left resumes where it left. An identifier without one begins anew, since it
     /// may belong to a page that was rendered in between.
-    pub fn confirm(&mut self, attachments: Vec<Attachment>, goes_on: bool, resync: &Resync) {
+    pub fn confirm(&mut self, attachments: Vec<Attachment>, goes_on: bool, resync: Resync) {
         let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
         let Waiting::Subscription(id, envelope) = waiting else {
             self.waiting = waiting;
             return;
         };
         self.push(envelope.confirm());
-        let left_at = if goes_on {
-            self.left.take(&envelope)
-        } else {
-            None
-        };
-        let mut subscription = Subscription::new(id, envelope, goes_on);
+        let left_at = if goes_on { self.left.take(&envelope) } else { None };
+        let mut subscription = Subscription::new(id, envelope, goes_on, resync);
         let mut lost = false;
         for attachment in attachments {
             lost |= subscription.attach(attachment, left_at);
         }
         if lost {
-            self.push(subscription.envelope.message(resync.json()));
+            self.push(subscription.resync_text());
         }
         self.subscriptions.push(subscription);
         self.work_off();
@@ -264,12 +257,12 @@ impl Session {
 
     /// Reads one more stream for a subscription. False if there is no such subscription, which
     /// leaves the stream with the caller.
-    pub fn attach(&mut self, id: SubscriptionId, attachment: Attachment, resync: &Resync) -> bool {
+    pub fn attach(&mut self, id: SubscriptionId, attachment: Attachment) -> bool {
         let Some(subscription) = self.subscriptions.iter_mut().find(|s| s.id == id) else {
             return false;
         };
         if subscription.attach(attachment, None) {
-            let text = subscription.envelope.message(resync.json());
+            let text = subscription.resync_text();
             self.push(text);
         }
         true
@@ -279,6 +272,12 @@ impl Session {
     pub fn detach(&mut self, id: SubscriptionId, stream: StreamId) -> bool {
         let subscription = self.subscriptions.iter_mut().find(|s| s.id == id);
         subscription.is_some_and(|subscription| subscription.detach(stream))
+    }
+
+    /// Stops reading all streams of a subscription, and gives them back.
+    pub fn detach_all(&mut self, id: SubscriptionId) -> Vec<StreamId> {
+        let subscription = self.subscriptions.iter_mut().find(|s| s.id == id);
+        subscription.map_or_else(Vec::new, Subscription::detach_all)
     }
 
     /// Rejects a subscription that was confirmed; gives back its streams.
@@ -295,10 +294,7 @@ impl Session {
 
     /// Where this session stands on every stream that it reads.
     pub fn readers(&self) -> impl Iterator<Item = Reader> {
-        self.subscriptions
-            .iter()
-            .enumerate()
-            .flat_map(|(index, s)| s.readers(index))
+        self.subscriptions.iter().enumerate().flat_map(|(index, s)| s.readers(index))
     }
 
     /// The subscription's part of a delivery, in front of the message; [`ENVELOPE_END`] follows
@@ -306,9 +302,7 @@ impl Session {
     ///
     /// [`ENVELOPE_END`]: crate::ENVELOPE_END
     pub fn envelope(&self, reader: ReaderId) -> &[u8] {
-        self.subscriptions
-            .get(reader.subscription())
-            .map_or(b"", |s| s.envelope.as_bytes())
+        self.subscriptions.get(reader.subscription()).map_or(b"", |s| s.envelope.as_bytes())
     }
 
     /// As [`envelope`](Self::envelope), for a message with a `type` of its own.
@@ -326,19 +320,17 @@ impl Session {
 
     /// History has moved past this reader: the client is told to heal itself, and goes on from
     /// `head`.
-    pub fn resync(&mut self, reader: ReaderId, head: Offset, resync: &Resync) {
+    pub fn resync(&mut self, reader: ReaderId, head: Offset) {
         if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
             subscription.advance(reader, head);
-            let text = subscription.envelope.message(resync.json());
+            let text = subscription.resync_text();
             self.push(text);
         }
     }
 
     /// The channels' subscriptions, for when the connection is gone.
     pub fn subscription_ids(&self) -> impl Iterator<Item = SubscriptionId> {
-        self.subscriptions
-            .iter()
-            .map(|subscription| subscription.id)
+        self.subscriptions.iter().map(|subscription| subscription.id)
     }
 
     // --- outputs ------------------------------------------------------------------------------
@@ -386,11 +378,7 @@ impl Session {
             match command {
                 Command::Subscribe { identifier } => self.subscribe(&identifier),
                 Command::Unsubscribe { identifier } => self.unsubscribe(&identifier),
-                Command::Perform {
-                    identifier,
-                    action,
-                    data,
-                } => {
+                Command::Perform { identifier, action, data } => {
                     self.perform(&identifier, action, data);
                 }
             }
@@ -426,14 +414,10 @@ impl Session {
         let subscription = self.subscriptions.swap_remove(index);
         let id = subscription.id;
         if let Some(position) = subscription.goes_on_from() {
-            self.left
-                .put(&subscription.envelope, position, self.limits.left_max);
+            self.left.put(&subscription.envelope, position, self.limits.left_max);
         }
         self.waiting = Waiting::Completion;
-        self.effect = Some(Effect::Unsubscribe {
-            id,
-            streams: subscription.streams(),
-        });
+        self.effect = Some(Effect::Unsubscribe { id, streams: subscription.streams() });
     }
 
     fn perform(&mut self, identifier: &str, action: String, data: Map<String, Value>) {
@@ -449,15 +433,11 @@ impl Session {
     }
 
     fn find(&self, envelope: &Envelope) -> Option<usize> {
-        self.subscriptions
-            .iter()
-            .position(|subscription| subscription.envelope == *envelope)
+        self.subscriptions.iter().position(|subscription| subscription.envelope == *envelope)
     }
 
     fn subscription(&self, id: SubscriptionId) -> Option<&Subscription> {
-        self.subscriptions
-            .iter()
-            .find(|subscription| subscription.id == id)
+        self.subscriptions.iter().find(|subscription| subscription.id == id)
     }
 
     fn push(&mut self, text: Bytes) {

@@ -26,10 +26,7 @@ impl Protocol {
     /// Picks from what a client offers, in its order of preference.
     pub fn select<'a>(offered: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let known = Self::ActionCableV1Json;
-        offered
-            .into_iter()
-            .any(|name| name.trim() == known.as_str())
-            .then_some(known)
+        offered.into_iter().any(|name| name.trim() == known.as_str()).then_some(known)
     }
 }
 
@@ -131,10 +128,7 @@ mod tests {
         );
         let kind = [&envelope.with_kind("presence")[..], b"1", ENVELOPE_END].concat();
         let kind: serde_json::Value = serde_json::from_slice(&kind).unwrap();
-        assert_eq!(
-            (&kind["type"], &kind["identifier"]),
-            (&"presence".into(), &identifier.into())
-        );
+        assert_eq!((&kind["type"], &kind["identifier"]), (&"presence".into(), &identifier.into()));
     }
 
     #[test]
@@ -156,10 +150,7 @@ mod tests {
     #[test]
     fn the_client_chooses_among_what_we_speak() {
         let json = Some(Protocol::ActionCableV1Json);
-        assert_eq!(
-            Protocol::select(["actioncable-v1-json", "actioncable-unsupported"]),
-            json
-        );
+        assert_eq!(Protocol::select(["actioncable-v1-json", "actioncable-unsupported"]), json);
         assert_eq!(Protocol::select(["x", " actioncable-v1-json"]), json);
         assert_eq!(Protocol::select(["actioncable-unsupported"]), None);
     }

@@ -32,13 +32,7 @@ impl Client {
         let place = hub.0.connections.add(&wake).ok_or(Refused)?;
         hub.0.stats.connections.add(1);
         let id = SessionId(getrandom::u64().unwrap_or(place as u64));
-        Ok(Self {
-            hub,
-            wake,
-            place,
-            id,
-            registrations: SmallVec::new(),
-        })
+        Ok(Self { hub, wake, place, id, registrations: SmallVec::new() })
     }
 
     /// The hub.
@@ -59,8 +53,7 @@ impl Client {
     pub fn attach(&mut self, stream: &str, cursor: Option<Position>) -> Attachment {
         let inner = &*self.hub.0;
         let id = inner.log.write().open(stream);
-        self.registrations
-            .push(inner.subscribers.add(id, &self.wake));
+        self.registrations.push(inner.subscribers.add(id, &self.wake));
         let log = inner.log.read();
         let head = log.head().offset;
         let start = match cursor.map(|cursor| (cursor.offset, log.servable(stream, cursor))) {
@@ -75,29 +68,19 @@ impl Client {
                 Start::Lost
             }
         };
-        Attachment {
-            stream: id,
-            start,
-            head,
-        }
+        Attachment { stream: id, start, head }
     }
 
     /// The open stream of this name, if this connection has it.
     pub fn stream(&self, name: &str) -> Option<StreamId> {
         let log = self.hub.0.log.read();
-        let mut streams = self
-            .registrations
-            .iter()
-            .map(|registration| registration.stream);
+        let mut streams = self.registrations.iter().map(|registration| registration.stream);
         streams.find(|stream| &**log.name(*stream) == name)
     }
 
     /// Ends one [`attach`](Self::attach).
     pub fn detach(&mut self, stream: StreamId) {
-        let index = self
-            .registrations
-            .iter()
-            .position(|other| other.stream == stream);
+        let index = self.registrations.iter().position(|other| other.stream == stream);
         if let Some(index) = index {
             let registration = self.registrations.swap_remove(index);
             self.release(registration);
@@ -105,23 +88,21 @@ impl Client {
     }
 
     /// Everything that the session has not been given yet, in the order of the log, as much as
-    /// one [`Batch`] takes. Readers that history has left behind are resynced by `lost`.
+    /// one [`Batch`] takes.
     pub fn read(&self, session: &Session, batch: &mut Batch) {
         read::read(&self.hub.0.log.read(), session, batch);
     }
 
     /// Registers the task to wake, then takes the signals that have come.
-    ///
-    /// `blocked` says that the socket takes nothing: then news of entries is left standing, and
-    /// publishers do not wake this task for more of it.
-    pub fn poll_signals(&self, waker: &Waker, blocked: bool) -> Signals {
+    pub fn poll_signals(&self, waker: &Waker) -> Signals {
         self.wake.register(waker);
-        let keep = if blocked {
-            Signals::ENTRIES
-        } else {
-            Signals::default()
-        };
-        self.wake.take(keep)
+        self.wake.take()
+    }
+
+    /// The socket takes nothing: until signals are taken again, news of entries wakes nobody
+    /// here and costs its publishers one atomic. The log keeps the entries.
+    pub fn mute_entries(&self) {
+        self.wake.mute(Signals::ENTRIES);
     }
 
     fn release(&self, registration: Registration) {

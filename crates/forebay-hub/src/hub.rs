@@ -87,20 +87,14 @@ impl Hub {
     /// Where the log stands: a page that is about to read its data takes this as its cursor.
     /// One atomic load.
     pub fn position(&self) -> Position {
-        Position {
-            epoch: self.0.epoch,
-            offset: Offset(self.0.head.load(Ordering::Acquire)),
-        }
+        Position { epoch: self.0.epoch, offset: Offset(self.0.head.load(Ordering::Acquire)) }
     }
 
     /// Publishes one broadcast: it has its place in the order when this returns.
     pub fn publish(&self, broadcast: Broadcast<'_>) -> Published {
         self.publish_all([broadcast])
             .pop()
-            .unwrap_or_else(|| Published {
-                position: self.position(),
-                subscribers: 0,
-            })
+            .unwrap_or_else(|| Published { position: self.position(), subscribers: 0 })
     }
 
     /// Publishes several in this order, with nothing of anybody else's between them.
@@ -122,10 +116,7 @@ impl Hub {
         appended
             .into_iter()
             .map(|appended| Published {
-                position: Position {
-                    epoch: inner.epoch,
-                    offset: appended.offset,
-                },
+                position: Position { epoch: inner.epoch, offset: appended.offset },
                 subscribers: inner.subscribers.wake(appended.stream),
             })
             .collect()
@@ -173,9 +164,7 @@ impl Hub {
         inner.connections.close();
         let pause = window / u32::try_from(TICK_PARTS).unwrap_or(u32::MAX);
         for part in 0..TICK_PARTS {
-            inner
-                .connections
-                .signal_part(part, TICK_PARTS, Signals::SHUTDOWN);
+            inner.connections.signal_part(part, TICK_PARTS, Signals::SHUTDOWN);
             tokio::time::sleep(pause).await;
         }
         let mut waits = 0;
@@ -209,9 +198,7 @@ async fn tick(hub: Weak<Inner>) {
     for part in (0..TICK_PARTS).cycle() {
         ticks.tick().await;
         let Some(inner) = hub.upgrade() else { return };
-        inner
-            .connections
-            .signal_part(part, TICK_PARTS, Signals::TICK);
+        inner.connections.signal_part(part, TICK_PARTS, Signals::TICK);
         // A third of the interval is often enough to forget: once a second.
         if part % (TICK_PARTS / 3) == 0 {
             inner.log.write().expire(clock::now());

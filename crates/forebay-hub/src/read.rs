@@ -52,10 +52,7 @@ pub(crate) fn read(log: &Log, session: &Session, batch: &mut Batch) {
             Err(_) => batch.lost.push(reader.id),
         }
     }
-    let mut room = Room {
-        entries: ENTRIES_MAX,
-        bytes: BYTES_MAX,
-    };
+    let mut room = Room { entries: ENTRIES_MAX, bytes: BYTES_MAX };
     match &mut sources[..] {
         [] => {}
         [(reader, entries)] => {
@@ -107,15 +104,8 @@ impl Room {
 
 impl Delivery {
     fn of(reader: ReaderId, entry: &Entry, session: &Session) -> Self {
-        let excepted = entry
-            .message
-            .excepted()
-            .is_some_and(|sid| session.id().is(sid));
+        let excepted = entry.message.excepted().is_some_and(|sid| session.id().is(sid));
         let message = (!excepted).then(|| Arc::clone(&entry.message));
-        Self {
-            reader,
-            offset: entry.offset,
-            message,
-        }
+        Self { reader, offset: entry.offset, message }
     }
 }

@@ -46,8 +46,13 @@ impl Wake {
         self.waker.register(waker);
     }
 
-    /// Takes all signals but those in `keep`.
-    pub(crate) fn take(&self, keep: Signals) -> Signals {
-        Signals(self.signals.fetch_and(keep.0, Ordering::AcqRel))
+    /// Takes all signals.
+    pub(crate) fn take(&self) -> Signals {
+        Signals(self.signals.swap(0, Ordering::AcqRel))
+    }
+
+    /// Leaves `signals` standing without a wake, so that further ones do not wake either.
+    pub(crate) fn mute(&self, signals: Signals) {
+        self.signals.fetch_or(signals.0, Ordering::AcqRel);
     }
 }

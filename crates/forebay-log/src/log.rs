@@ -74,10 +74,7 @@ impl Log {
 
     /// The position of the newest entry.
     pub fn head(&self) -> Position {
-        Position {
-            epoch: self.epoch,
-            offset: self.head,
-        }
+        Position { epoch: self.epoch, offset: self.head }
     }
 
     /// Bytes of history, overhead included.
@@ -108,12 +105,7 @@ impl Log {
         let id = self.intern(stream);
         let offset = self.head.next();
         self.head = offset;
-        let entry = Entry {
-            offset,
-            appended_at: now,
-            message: Arc::new(message),
-            class,
-        };
+        let entry = Entry { offset, appended_at: now, message: Arc::new(message), class };
         if entry.class == Class::Ephemeral {
             if !self.stream(id).has_ephemeral() {
                 self.ephemeral.push(id);
@@ -179,11 +171,7 @@ impl Log {
             Some(id) => self.stream(*id).forgotten(),
             None => self.floor,
         };
-        if cursor.offset < forgotten {
-            Err(Gap::Forgotten(forgotten))
-        } else {
-            Ok(())
-        }
+        if cursor.offset < forgotten { Err(Gap::Forgotten(forgotten)) } else { Ok(()) }
     }
 
     /// Forgets what is older than retention allows. Call it every second or so.
@@ -228,15 +216,11 @@ impl Log {
     }
 
     fn stream(&self, id: StreamId) -> &Stream {
-        self.streams[id.index()]
-            .as_ref()
-            .expect("a StreamId is used only while it is open")
+        self.streams[id.index()].as_ref().expect("a StreamId is used only while it is open")
     }
 
     fn stream_mut(&mut self, id: StreamId) -> &mut Stream {
-        self.streams[id.index()]
-            .as_mut()
-            .expect("a StreamId is used only while it is open")
+        self.streams[id.index()].as_mut().expect("a StreamId is used only while it is open")
     }
 
     fn enforce_bounds(&mut self, id: StreamId) {
@@ -262,9 +246,7 @@ impl Log {
         if self.order.len() > 2 * self.entries + 1024 {
             let streams = &self.streams;
             self.order.retain(|(offset, id)| {
-                streams[id.index()]
-                    .as_ref()
-                    .is_some_and(|stream| stream.holds(*offset))
+                streams[id.index()].as_ref().is_some_and(|stream| stream.holds(*offset))
             });
         }
     }
@@ -313,10 +295,7 @@ impl Log {
 }
 
 fn before(now: UnixMillis, age: Duration) -> UnixMillis {
-    UnixMillis(
-        now.0
-            .saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
-    )
+    UnixMillis(now.0.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]

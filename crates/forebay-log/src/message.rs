@@ -21,10 +21,7 @@ struct Extras {
 impl Message {
     /// Takes a text that is already one valid JSON value; what it holds is not checked here.
     pub fn json(text: impl Into<String>) -> Self {
-        Self {
-            json: Bytes::from(text.into()),
-            extras: None,
-        }
+        Self { json: Bytes::from(text.into()), extras: None }
     }
 
     /// Leaves out the session with this id (AnyCable's `meta.exclude_socket`).
@@ -97,10 +94,7 @@ pub enum Effect {
 impl StateKey {
     /// The key of an action with this effect on this target: an id, or a selector as written.
     pub fn new(target: impl Into<Arc<str>>, effect: Effect) -> Self {
-        Self {
-            target: target.into(),
-            effect,
-        }
+        Self { target: target.into(), effect }
     }
 
     /// Whether replaying only `self` leaves the same page as replaying `older` and then `self`.

@@ -112,11 +112,7 @@ impl Stream {
 
     /// Drops ephemeral entries appended before `limit`. Nobody is owed them.
     pub(crate) fn drop_ephemeral_before(&mut self, limit: UnixMillis) {
-        while self
-            .ephemeral
-            .front()
-            .is_some_and(|entry| entry.appended_at < limit)
-        {
+        while self.ephemeral.front().is_some_and(|entry| entry.appended_at < limit) {
             self.ephemeral.pop_front();
         }
         if self.ephemeral.is_empty() {
@@ -129,9 +125,7 @@ impl Stream {
     }
 
     pub(crate) fn holds(&self, offset: Offset) -> bool {
-        self.kept
-            .binary_search_by_key(&offset, |entry| entry.offset)
-            .is_ok()
+        self.kept.binary_search_by_key(&offset, |entry| entry.offset).is_ok()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -156,9 +150,7 @@ impl Stream {
 
     pub(crate) fn last(&self) -> Offset {
         let newest = |ring: &VecDeque<Entry>| ring.back().map_or(Offset::ZERO, |e| e.offset);
-        newest(&self.kept)
-            .max(newest(&self.ephemeral))
-            .max(self.forgotten)
+        newest(&self.kept).max(newest(&self.ephemeral)).max(self.forgotten)
     }
 
     pub(crate) fn read(&self, after: Offset, attached: Offset) -> Result<Entries<'_>, Gap> {

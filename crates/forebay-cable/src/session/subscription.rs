@@ -39,19 +39,15 @@ pub enum Start {
     Lost,
 }
 
-/// The message that tells a subscriber of one channel to heal itself, as a JSON value. For
-/// Turbo's channel, a refresh.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resync(Bytes);
+/// The message that tells the subscribers of one channel to heal themselves: the JSON text of a
+/// refresh, for Turbo's channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resync(&'static str);
 
 impl Resync {
-    /// Takes the JSON text of the message.
-    pub fn new(json: impl Into<Bytes>) -> Self {
-        Self(json.into())
-    }
-
-    pub(super) fn json(&self) -> &[u8] {
-        &self.0
+    /// Takes the JSON text of the message. Static, because it is kept with every subscription.
+    pub const fn new(json: &'static str) -> Self {
+        Self(json)
     }
 }
 
@@ -95,17 +91,23 @@ pub(super) struct Subscription {
     pub(super) id: SubscriptionId,
     pub(super) envelope: Envelope,
     goes_on: bool,
+    resync: Resync,
     cursors: SmallVec<[Cursor; 1]>,
 }
 
 impl Subscription {
-    pub(super) fn new(id: SubscriptionId, envelope: Envelope, goes_on: bool) -> Self {
-        Self {
-            id,
-            envelope,
-            goes_on,
-            cursors: SmallVec::new(),
-        }
+    pub(super) fn new(
+        id: SubscriptionId,
+        envelope: Envelope,
+        goes_on: bool,
+        resync: Resync,
+    ) -> Self {
+        Self { id, envelope, goes_on, resync, cursors: SmallVec::new() }
+    }
+
+    /// The text that tells the client to heal itself.
+    pub(super) fn resync_text(&self) -> Bytes {
+        self.envelope.message(self.resync.0.as_bytes())
     }
 
     /// True if the client must be resynced. `left_at` is how far this session had read already.
@@ -116,39 +118,32 @@ impl Subscription {
             (Start::Live, _) => (new.head, false),
             (Start::Lost, _) => (new.head, true),
         };
-        self.cursors.push(Cursor {
-            stream: new.stream,
-            position,
-            attached: new.head,
-        });
+        self.cursors.push(Cursor { stream: new.stream, position, attached: new.head });
         lost
     }
 
     pub(super) fn detach(&mut self, stream: StreamId) -> bool {
-        let index = self
-            .cursors
-            .iter()
-            .position(|cursor| cursor.stream == stream);
+        let index = self.cursors.iter().position(|cursor| cursor.stream == stream);
         index.is_some_and(|index| {
             self.cursors.remove(index);
             true
         })
     }
 
+    pub(super) fn detach_all(&mut self) -> Vec<StreamId> {
+        let streams = self.streams();
+        self.cursors.clear();
+        streams
+    }
+
     pub(super) fn readers(&self, index: usize) -> impl Iterator<Item = Reader> {
-        self.cursors
-            .iter()
-            .enumerate()
-            .map(move |(stream, cursor)| Reader {
-                id: ReaderId {
-                    subscription: index,
-                    stream,
-                },
-                subscription: self.id,
-                stream: cursor.stream,
-                position: cursor.position,
-                attached: cursor.attached,
-            })
+        self.cursors.iter().enumerate().map(move |(stream, cursor)| Reader {
+            id: ReaderId { subscription: index, stream },
+            subscription: self.id,
+            stream: cursor.stream,
+            position: cursor.position,
+            attached: cursor.attached,
+        })
     }
 
     /// Positions only go forward: this is what makes a second delivery impossible.

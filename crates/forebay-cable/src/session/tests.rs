@@ -22,19 +22,10 @@ impl Pair {
         let session = Session::open(NOW, SessionId(1), Arc::new(limits));
         let mut pair = Self {
             session,
-            log: Log::new(
-                Epoch(1),
-                Retention {
-                    entries_max: 100,
-                    ..Retention::default()
-                },
-            ),
+            log: Log::new(Epoch(1), Retention { entries_max: 100, ..Retention::default() }),
             got: Vec::new(),
         };
-        assert_eq!(
-            pair.drain(),
-            [r#"{"type":"welcome","sid":"0000000000000001"}"#]
-        );
+        assert_eq!(pair.drain(), [r#"{"type":"welcome","sid":"0000000000000001"}"#]);
         pair
     }
 
@@ -57,15 +48,7 @@ impl Pair {
         };
         let head = self.log.head().offset;
         let goes_on = start != Start::Live;
-        self.session.confirm(
-            vec![Attachment {
-                stream,
-                start,
-                head,
-            }],
-            goes_on,
-            &refresh(),
-        );
+        self.session.confirm(vec![Attachment { stream, start, head }], goes_on, refresh());
     }
 
     fn answer_unsubscribe(&mut self) {
@@ -80,8 +63,7 @@ impl Pair {
 
     fn broadcast(&mut self, stream: &str, text: &str) {
         let json = serde_json::to_string(text).unwrap();
-        self.log
-            .append(NOW, stream, Message::json(json), Class::Log);
+        self.log.append(NOW, stream, Message::json(json), Class::Log);
     }
 
     /// Transmits, then everything that the log has for this session, in its order.
@@ -92,21 +74,14 @@ impl Pair {
         let mut due = Vec::new();
         let readers: Vec<_> = self.session.readers().collect();
         for reader in readers {
-            match self
-                .log
-                .read(reader.stream, reader.position, reader.attached)
-            {
+            match self.log.read(reader.stream, reader.position, reader.attached) {
                 Ok(entries) => due.extend(entries.map(|e| (e.offset, reader.id, e.clone()))),
                 Err(_) => return self.resync(reader.id),
             }
         }
         due.sort_by_key(|(offset, reader, _)| (*offset, *reader));
         for (offset, reader, entry) in due {
-            let text = [
-                self.session.envelope(reader),
-                entry.message.bytes(),
-                crate::ENVELOPE_END,
-            ];
+            let text = [self.session.envelope(reader), entry.message.bytes(), crate::ENVELOPE_END];
             self.got.push(String::from_utf8(text.concat()).unwrap());
             self.session.advance(reader, offset);
         }
@@ -115,13 +90,13 @@ impl Pair {
 
     fn resync(&mut self, reader: ReaderId) -> Vec<String> {
         let head = self.log.head().offset;
-        self.session.resync(reader, head, &refresh());
+        self.session.resync(reader, head);
         self.drain()
     }
 }
 
 fn refresh() -> Resync {
-    Resync::new(&b"\"<refresh>\""[..])
+    Resync::new("\"<refresh>\"")
 }
 
 fn room(cursor: u64) -> String {
@@ -182,10 +157,7 @@ fn a_duplicate_subscribe_is_confirmed_again_and_changes_nothing() {
     pair.command("subscribe", &room(0));
     assert!(pair.session.poll_effect().is_none());
     pair.broadcast("room", "1");
-    assert_eq!(
-        pair.drain(),
-        [confirm(&room(0)), confirm(&room(0)), message(&room(0), "1")]
-    );
+    assert_eq!(pair.drain(), [confirm(&room(0)), confirm(&room(0)), message(&room(0), "1")]);
 }
 
 #[test]
@@ -202,10 +174,7 @@ fn commands_wait_for_the_one_before_them() {
     pair.session.reject();
     pair.answer_subscribe();
     let other = r#"{"channel":"C","name":"other"}"#;
-    assert_eq!(
-        pair.drain(),
-        [confirm(&room(0)), reject(&room(0)), confirm(other)]
-    );
+    assert_eq!(pair.drain(), [confirm(&room(0)), reject(&room(0)), confirm(other)]);
 }
 
 #[test]
@@ -216,20 +185,14 @@ fn a_left_subscription_that_comes_back_goes_on_where_it_left() {
     for round in 0..100 {
         pair.broadcast("room", &format!("live {round}"));
         let got = pair.drain();
-        assert_eq!(
-            got.last(),
-            Some(&message(&room(0), &format!("live {round}")))
-        );
+        assert_eq!(got.last(), Some(&message(&room(0), &format!("live {round}"))));
         pair.command("unsubscribe", &room(0));
         pair.answer_unsubscribe();
         pair.broadcast("room", &format!("away {round}"));
         assert_eq!(pair.drain(), [""; 0]);
         pair.command("subscribe", &room(0));
         pair.answer_subscribe();
-        let expected = [
-            confirm(&room(0)),
-            message(&room(0), &format!("away {round}")),
-        ];
+        let expected = [confirm(&room(0)), message(&room(0), &format!("away {round}"))];
         assert_eq!(pair.drain(), expected);
     }
 }
@@ -247,10 +210,7 @@ fn entries_of_several_streams_come_in_the_order_of_the_log() {
         pair.broadcast(stream, text);
     }
     let expected = [(other, "1"), (&room(0), "2"), (other, "3"), (&room(0), "4")];
-    assert_eq!(
-        pair.drain(),
-        expected.map(|(identifier, text)| message(identifier, text))
-    );
+    assert_eq!(pair.drain(), expected.map(|(identifier, text)| message(identifier, text)));
 }
 
 #[test]
@@ -273,18 +233,10 @@ fn a_lost_start_is_confirmed_then_resynced() {
     pair.command("subscribe", &room(0));
     pair.session.poll_effect();
     let stream = pair.log.open("room");
-    let lost = Attachment {
-        stream,
-        start: Start::Lost,
-        head: Offset::ZERO,
-    };
-    pair.session.confirm(vec![lost], true, &refresh());
+    let lost = Attachment { stream, start: Start::Lost, head: Offset::ZERO };
+    pair.session.confirm(vec![lost], true, refresh());
     pair.broadcast("room", "next");
-    let expected = [
-        confirm(&room(0)),
-        message(&room(0), "<refresh>"),
-        message(&room(0), "next"),
-    ];
+    let expected = [confirm(&room(0)), message(&room(0), "<refresh>"), message(&room(0), "next")];
     assert_eq!(pair.drain(), expected);
 }
 
@@ -295,38 +247,19 @@ fn what_makes_no_sense_is_answered_and_closed() {
         pair.session.handle_text(text);
         let expected = r#"{"type":"disconnect","reason":"invalid_request","reconnect":false}"#;
         assert_eq!(pair.drain(), [expected], "{text}");
-        assert_eq!(
-            pair.session.poll_close().map(|close| close.code),
-            Some(code),
-            "{text}"
-        );
+        assert_eq!(pair.session.poll_close().map(|close| close.code), Some(code), "{text}");
         pair.command("subscribe", &room(0));
-        assert!(
-            pair.session.poll_effect().is_none(),
-            "nothing is done after the end"
-        );
+        assert!(pair.session.poll_effect().is_none(), "nothing is done after the end");
     };
     check("rubbish", CloseCode::InvalidPayload);
     check(r#"{"command":"subscribe"}"#, CloseCode::InvalidPayload);
-    check(
-        r#"{"command":"message","identifier":"x","data":"1"}"#,
-        CloseCode::InvalidPayload,
-    );
-    check(
-        r#"{"command":"sing","identifier":"x"}"#,
-        CloseCode::PolicyViolation,
-    );
+    check(r#"{"command":"message","identifier":"x","data":"1"}"#, CloseCode::InvalidPayload);
+    check(r#"{"command":"sing","identifier":"x"}"#, CloseCode::PolicyViolation);
 }
 
 #[test]
 fn a_bad_identifier_is_rejected() {
-    for identifier in [
-        "",
-        "x",
-        "{}",
-        r#"{"channel":7}"#,
-        &format!("\"{}\"", "x".repeat(5_000)),
-    ] {
+    for identifier in ["", "x", "{}", r#"{"channel":7}"#, &format!("\"{}\"", "x".repeat(5_000))] {
         let mut pair = Pair::new();
         pair.command("subscribe", identifier);
         assert_eq!(pair.drain(), [reject(identifier)]);
@@ -338,8 +271,7 @@ fn an_action_on_no_subscription_is_rejected_and_unsubscribing_it_is_nothing() {
     let mut pair = Pair::new();
     pair.command("unsubscribe", "x");
     assert_eq!(pair.drain(), [""; 0]);
-    pair.session
-        .handle_text(r#"{"command":"message","identifier":"x","data":"{}"}"#);
+    pair.session.handle_text(r#"{"command":"message","identifier":"x","data":"{}"}"#);
     assert_eq!(pair.drain(), [reject("x")]);
 }
 
@@ -367,10 +299,7 @@ fn an_action_reaches_its_channel_in_order() {
 
 #[test]
 fn subscriptions_are_limited() {
-    let mut pair = Pair::with(Limits {
-        subscriptions_max: 2,
-        ..Limits::default()
-    });
+    let mut pair = Pair::with(Limits { subscriptions_max: 2, ..Limits::default() });
     for n in 0..4 {
         pair.command("subscribe", &room(n));
         if n < 2 {
@@ -379,21 +308,13 @@ fn subscriptions_are_limited() {
     }
     assert_eq!(
         pair.drain(),
-        [
-            confirm(&room(0)),
-            confirm(&room(1)),
-            reject(&room(2)),
-            reject(&room(3))
-        ]
+        [confirm(&room(0)), confirm(&room(1)), reject(&room(2)), reject(&room(3))]
     );
 }
 
 #[test]
 fn a_client_that_outruns_its_answers_is_not_read_from() {
-    let mut pair = Pair::with(Limits {
-        commands_waiting_max: 3,
-        ..Limits::default()
-    });
+    let mut pair = Pair::with(Limits { commands_waiting_max: 3, ..Limits::default() });
     for n in 0..4 {
         assert!(pair.session.wants_input(), "{n}");
         pair.command("subscribe", &room(n));
@@ -402,10 +323,7 @@ fn a_client_that_outruns_its_answers_is_not_read_from() {
     pair.answer_subscribe();
     assert!(pair.session.wants_input());
 
-    let mut pair = Pair::with(Limits {
-        transmit_bytes_max: 100,
-        ..Limits::default()
-    });
+    let mut pair = Pair::with(Limits { transmit_bytes_max: 100, ..Limits::default() });
     for _ in 0..3 {
         pair.command("subscribe", "bad");
     }
@@ -433,10 +351,7 @@ fn a_refused_client_is_told_and_closed_without_a_welcome() {
         session.poll_transmit().as_deref(),
         Some(&br#"{"type":"disconnect","reason":"unauthorized","reconnect":false}"#[..])
     );
-    assert_eq!(
-        session.poll_close().map(|close| close.code),
-        Some(CloseCode::Normal)
-    );
+    assert_eq!(session.poll_close().map(|close| close.code), Some(CloseCode::Normal));
 }
 
 #[test]
@@ -446,15 +361,8 @@ fn streams_come_back_to_the_caller() {
     pair.answer_subscribe();
     let reader = pair.session.readers().next().unwrap();
     let more = pair.log.open("more");
-    let attachment = Attachment {
-        stream: more,
-        start: Start::Live,
-        head: Offset::ZERO,
-    };
-    assert!(
-        pair.session
-            .attach(reader.subscription, attachment, &refresh())
-    );
+    let attachment = Attachment { stream: more, start: Start::Live, head: Offset::ZERO };
+    assert!(pair.session.attach(reader.subscription, attachment));
     assert!(pair.session.detach(reader.subscription, more));
     assert!(!pair.session.detach(reader.subscription, more));
     assert_eq!(pair.session.revoke(reader.subscription), [reader.stream]);

@@ -12,22 +12,16 @@ fn log(retention: Retention) -> Log {
 }
 
 fn say(log: &mut Log, at: u64, stream: &str, text: &str) -> Offset {
-    log.append(UnixMillis(at), stream, Message::json(text), Class::Log)
-        .offset
+    log.append(UnixMillis(at), stream, Message::json(text), Class::Log).offset
 }
 
 fn texts(log: &Log, id: StreamId, after: Offset) -> Result<Vec<String>, Gap> {
     let entries = log.read(id, after, after)?;
-    Ok(entries
-        .map(|entry| entry.message.as_json().to_owned())
-        .collect())
+    Ok(entries.map(|entry| entry.message.as_json().to_owned()).collect())
 }
 
 fn at(offset: u64) -> Position {
-    Position {
-        epoch: Epoch(1),
-        offset: Offset(offset),
-    }
+    Position { epoch: Epoch(1), offset: Offset(offset) }
 }
 
 #[test]
@@ -45,38 +39,26 @@ fn offsets_are_one_order_over_all_streams() {
 
 #[test]
 fn a_quiet_stream_is_servable_at_any_cursor() {
-    let mut log = log(Retention {
-        entries_max: 2,
-        ..Retention::default()
-    });
+    let mut log = log(Retention { entries_max: 2, ..Retention::default() });
     for n in 0..100 {
         say(&mut log, n, "loud", "x");
     }
     assert_eq!(log.servable("quiet", at(0)), Ok(()));
-    assert_eq!(
-        log.servable("loud", at(97)),
-        Err(Gap::Forgotten(Offset(98)))
-    );
+    assert_eq!(log.servable("loud", at(97)), Err(Gap::Forgotten(Offset(98))));
     assert_eq!(log.servable("loud", at(98)), Ok(()));
 }
 
 #[test]
 fn a_cursor_of_another_epoch_or_of_the_future_is_not_servable() {
     let log = log(Retention::default());
-    let other = Position {
-        epoch: Epoch(2),
-        offset: Offset::ZERO,
-    };
+    let other = Position { epoch: Epoch(2), offset: Offset::ZERO };
     assert_eq!(log.servable("a", other), Err(Gap::OtherEpoch));
     assert_eq!(log.servable("a", at(1)), Err(Gap::Future(Offset::ZERO)));
 }
 
 #[test]
 fn age_is_forgotten_and_remembered_as_forgotten() {
-    let mut log = log(Retention {
-        age_max: Duration::from_secs(1),
-        ..Retention::default()
-    });
+    let mut log = log(Retention { age_max: Duration::from_secs(1), ..Retention::default() });
     say(&mut log, 0, "a", "old");
     say(&mut log, 900, "a", "new");
     log.expire(UnixMillis(1_500));
@@ -91,10 +73,7 @@ fn age_is_forgotten_and_remembered_as_forgotten() {
 
 #[test]
 fn bytes_of_one_stream_are_bounded() {
-    let mut log = log(Retention {
-        bytes_max: 1_000,
-        ..Retention::default()
-    });
+    let mut log = log(Retention { bytes_max: 1_000, ..Retention::default() });
     for _ in 0..50 {
         say(&mut log, 0, "a", &"x".repeat(100));
     }
@@ -107,10 +86,7 @@ fn bytes_of_one_stream_are_bounded() {
 
 #[test]
 fn the_total_budget_takes_the_oldest_entry_of_any_stream() {
-    let mut log = log(Retention {
-        total_bytes_max: 3 * 150,
-        ..Retention::default()
-    });
+    let mut log = log(Retention { total_bytes_max: 3 * 150, ..Retention::default() });
     for stream in ["a", "b", "c", "d"] {
         say(&mut log, 0, stream, "0123456789012345678901");
     }
@@ -132,19 +108,12 @@ fn streams_dropped_as_a_whole_leave_a_floor() {
     log.expire(UnixMillis(5_000));
     assert_eq!(log.streams(), 1, "one idle record is kept");
     for stream in ["a", "b", "never seen"] {
-        assert_eq!(
-            log.servable(stream, at(1)),
-            Err(Gap::Forgotten(Offset(2))),
-            "{stream}"
-        );
+        assert_eq!(log.servable(stream, at(1)), Err(Gap::Forgotten(Offset(2))), "{stream}");
         assert_eq!(log.servable(stream, at(2)), Ok(()), "{stream}");
     }
     assert_eq!(log.servable("c", at(2)), Err(Gap::Forgotten(Offset(3))));
     let reopened = log.open("a");
-    assert_eq!(
-        texts(&log, reopened, Offset(1)),
-        Err(Gap::Forgotten(Offset(2)))
-    );
+    assert_eq!(texts(&log, reopened, Offset(1)), Err(Gap::Forgotten(Offset(2))));
 }
 
 #[test]
@@ -159,10 +128,7 @@ fn subscribing_to_streams_that_never_speak_leaves_nothing_behind() {
 
 #[test]
 fn an_open_stream_keeps_its_record() {
-    let mut log = log(Retention {
-        idle_streams_max: 0,
-        ..Retention::default()
-    });
+    let mut log = log(Retention { idle_streams_max: 0, ..Retention::default() });
     let a = log.open("a");
     say(&mut log, 0, "a", "1");
     log.expire(UnixMillis(10_000_000));
@@ -176,49 +142,26 @@ fn ephemeral_entries_reach_those_present_and_no_replay() {
     let mut log = log(Retention::default());
     let a = log.open("a");
     say(&mut log, 0, "a", "kept");
-    log.append(
-        UnixMillis(0),
-        "a",
-        Message::json("typing"),
-        Class::Ephemeral,
-    );
+    log.append(UnixMillis(0), "a", Message::json("typing"), Class::Ephemeral);
     say(&mut log, 0, "a", "kept too");
-    let present: Vec<_> = log
-        .read(a, Offset::ZERO, Offset::ZERO)
-        .unwrap()
-        .map(|entry| entry.offset.0)
-        .collect();
+    let present: Vec<_> =
+        log.read(a, Offset::ZERO, Offset::ZERO).unwrap().map(|entry| entry.offset.0).collect();
     assert_eq!(present, [1, 2, 3]);
-    let joined_later: Vec<_> = log
-        .read(a, Offset::ZERO, Offset(3))
-        .unwrap()
-        .map(|entry| entry.offset.0)
-        .collect();
+    let joined_later: Vec<_> =
+        log.read(a, Offset::ZERO, Offset(3)).unwrap().map(|entry| entry.offset.0).collect();
     assert_eq!(joined_later, [1, 3]);
     log.expire(UnixMillis(60_000));
     assert_eq!(texts(&log, a, Offset::ZERO).unwrap(), ["kept", "kept too"]);
     for n in 0..1_000 {
-        log.append(
-            UnixMillis(n),
-            "a",
-            Message::json("typing"),
-            Class::Ephemeral,
-        );
+        log.append(UnixMillis(n), "a", Message::json("typing"), Class::Ephemeral);
     }
     assert_eq!(log.read(a, Offset(3), Offset(3)).unwrap().count(), 64);
-    assert_eq!(
-        texts(&log, a, Offset::ZERO).unwrap().len(),
-        66,
-        "history is untouched"
-    );
+    assert_eq!(texts(&log, a, Offset::ZERO).unwrap().len(), 66, "history is untouched");
 }
 
 #[test]
 fn a_loud_stream_does_not_grow_the_order_without_bound() {
-    let mut log = log(Retention {
-        entries_max: 10,
-        ..Retention::default()
-    });
+    let mut log = log(Retention { entries_max: 10, ..Retention::default() });
     for _ in 0..100_000 {
         say(&mut log, 0, "a", "1");
     }

@@ -1,0 +1,183 @@
+//! The task of one connection: a [`Session`] between a socket and the hub.
+//!
+//! It owns no channel and no queue. What it holds while idle is its session, a frame decoder
+//! without buffers, and its place in the hub; what it holds behind a full socket is at most the
+//! rest of what the socket took half of, and its positions in the log.
+//!
+//! One poll, from top to bottom: signals, the application's answers, what is to be sent, what
+//! has arrived; and again, until nothing moves.
+
+mod application;
+mod incoming;
+mod outgoing;
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use forebay_cable::{CloseCode, DisconnectReason, Session};
+use forebay_hub::{Client, Signals};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use self::application::Application;
+use self::incoming::Incoming;
+use self::outgoing::Outgoing;
+use crate::channels::{Channels, Identity};
+use crate::ws::Event;
+
+/// Ticks that a client has to answer our close frame: at three seconds each, between three and
+/// six. Then the socket is closed without its answer.
+const CLOSE_TICKS_MAX: u8 = 2;
+
+/// A connection's task.
+#[derive(Debug)]
+pub(crate) struct Connection<Io> {
+    io: Io,
+    session: Session,
+    client: Client,
+    application: Application,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    /// Ticks since our close frame went out.
+    close_ticks: u8,
+}
+
+/// Why a connection is over.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("both sides closed it")]
+    Closed,
+    #[error("the client was gone without a word: {0}")]
+    Lost(io::Error),
+    #[error("the client did not answer our close frame")]
+    Unanswered,
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
+    /// `read` is what the HTTP server has already taken off the socket.
+    pub(crate) fn new(
+        io: Io,
+        read: Bytes,
+        session: Session,
+        client: Client,
+        channels: Arc<dyn Channels>,
+        identity: Identity,
+    ) -> Self {
+        let incoming = Incoming::new(read, client.hub().limits().message_bytes_max);
+        Self {
+            io,
+            session,
+            client,
+            application: Application::new(channels, identity),
+            incoming,
+            outgoing: Outgoing::default(),
+            close_ticks: 0,
+        }
+    }
+
+    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let signals = self.client.poll_signals(cx.waker());
+        if signals.contains(Signals::SHUTDOWN) {
+            self.session.disconnect(DisconnectReason::ServerRestart, true);
+        }
+        if signals.contains(Signals::TICK) {
+            self.session.handle_timeout(self.client.hub().now());
+            self.close_ticks += u8::from(self.outgoing.is_close_sent());
+            if self.close_ticks > CLOSE_TICKS_MAX {
+                return Poll::Ready(End::Unanswered);
+            }
+        }
+        loop {
+            let mut moved = self.application.poll(cx, &mut self.session, &mut self.client);
+            let sent = self.poll_send(cx);
+            if let Poll::Ready(Err(error)) = sent {
+                return Poll::Ready(End::Lost(error));
+            }
+            if self.incoming.is_closed() && self.outgoing.is_done() {
+                return Poll::Ready(End::Closed);
+            }
+            match self.poll_receive(cx) {
+                Poll::Ready(Err(error)) => return Poll::Ready(End::Lost(error)),
+                Poll::Ready(Ok(())) => moved = true,
+                Poll::Pending => {}
+            }
+            if !moved {
+                if sent.is_pending() {
+                    self.client.mute_entries();
+                }
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut io = Pin::new(&mut self.io);
+        ready!(self.outgoing.poll(cx, io.as_mut(), &mut self.session, &self.client))?;
+        if self.outgoing.is_done() {
+            // Our side of the stream ends here; the client sees that after our close frame.
+            ready!(io.poll_shutdown(cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready if anything was received, and handled.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // After our close frame everything but the client's own is read and thrown away.
+        let over = self.session.poll_close().is_some();
+        if self.incoming.is_closed() || !(over || self.session.wants_input()) {
+            return Poll::Pending;
+        }
+        let Self { io, session, client, incoming, outgoing, .. } = self;
+        incoming.poll(cx, Pin::new(io), |event| match event {
+            Ok(Event::Text(text)) => {
+                session.handle_text(text);
+                over || session.wants_input()
+            }
+            Ok(Event::Ping(payload)) => {
+                outgoing.pong(payload);
+                true
+            }
+            Ok(Event::Pong(_)) => true,
+            Ok(Event::Close(code)) => {
+                outgoing.answer_close(code);
+                false
+            }
+            Err(violation) => {
+                client.hub().stats().violations.add(1);
+                tracing::debug!(session = %session.id(), %violation, "client broke the protocol");
+                session.fail(violation.close_code(), violation.reason());
+                false
+            }
+        })
+    }
+
+    fn end(&mut self, end: &End) {
+        tracing::debug!(session = %self.session.id(), %end, "connection ended");
+        self.application.end();
+    }
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Future for Connection<Io> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        match this.drive(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(end) => {
+                this.end(&end);
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+/// The code to answer a client's close frame with (RFC 6455, section 5.5.1): its own.
+fn echoed(code: Option<u16>) -> u16 {
+    code.unwrap_or(CloseCode::Normal as u16)
+}
+
+#[cfg(test)]
+mod tests;

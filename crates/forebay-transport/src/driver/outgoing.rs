@@ -1,0 +1,231 @@
+//! From the session and the log to the socket: everything that is due, in as few `writev`s as it
+//! takes, with the broadcasts' bytes shared by all connections.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use forebay_cable::{ENVELOPE_END, Session};
+use forebay_hub::{Batch, Client, Delivery};
+use smallvec::SmallVec;
+use tokio::io::AsyncWrite;
+
+use super::echoed;
+use crate::ws::{self, FrameHead, Opcode};
+
+/// Pongs that wait behind a full socket. A client that pings faster than it reads gets answers
+/// to its latest pings only, which RFC 6455 (section 5.5.3) allows.
+const PONGS_MAX: usize = 4;
+
+thread_local! {
+    /// Memory for one turn, reused by all connections of a thread.
+    static SCRATCH: Cell<Scratch> = Cell::default();
+}
+
+#[derive(Default)]
+struct Scratch {
+    batch: Batch,
+    control: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    /// What is left of what the socket took half of. Goes out before anything else.
+    unsent: Vec<u8>,
+    pongs: Vec<Box<[u8]>>,
+    /// The code of the client's close frame, to be answered.
+    close_answer: Option<u16>,
+    close_sent: bool,
+}
+
+impl Outgoing {
+    /// Our close frame is out, or at least on its way.
+    pub(super) fn is_close_sent(&self) -> bool {
+        self.close_sent
+    }
+
+    /// All is sent, the close frame included.
+    pub(super) fn is_done(&self) -> bool {
+        self.close_sent && self.unsent.is_empty()
+    }
+
+    pub(super) fn pong(&mut self, payload: &[u8]) {
+        if self.pongs.len() == PONGS_MAX {
+            self.pongs.remove(0);
+        }
+        self.pongs.push(payload.into());
+    }
+
+    pub(super) fn answer_close(&mut self, code: Option<u16>) {
+        self.close_answer = Some(echoed(code));
+    }
+
+    /// Sends until nothing is due (ready) or the socket is full (pending, to be woken).
+    pub(super) fn poll<Io: AsyncWrite>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut io: Pin<&mut Io>,
+        session: &mut Session,
+        client: &Client,
+    ) -> Poll<io::Result<()>> {
+        let mut scratch = SCRATCH.take();
+        let outcome = loop {
+            match self.poll_unsent(cx, io.as_mut()) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => break Poll::Pending,
+            }
+            if self.close_sent {
+                break Poll::Ready(Ok(()));
+            }
+            self.gather(&mut scratch, session, client);
+            if scratch.control.is_empty() && scratch.batch.deliveries.is_empty() {
+                break Poll::Ready(Ok(()));
+            }
+            match self.poll_write(cx, io.as_mut(), &scratch, session, client) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.unsent.extend_from_slice(&scratch.control);
+                    break Poll::Pending;
+                }
+            }
+        };
+        // The capacity is kept for the next connection, the messages are not.
+        scratch.batch.deliveries.clear();
+        scratch.control.clear();
+        SCRATCH.set(scratch);
+        outcome
+    }
+
+    fn poll_unsent<Io: AsyncWrite>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut io: Pin<&mut Io>,
+    ) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            let n = ready!(io.as_mut().poll_write(cx, &self.unsent))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unsent.drain(..n);
+        }
+        self.unsent = Vec::new();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Collects what is due now: first what the session says, then entries, then the end.
+    fn gather(&mut self, scratch: &mut Scratch, session: &mut Session, client: &Client) {
+        scratch.control.clear();
+        scratch.batch.deliveries.clear();
+        for payload in std::mem::take(&mut self.pongs) {
+            ws::append_control(&mut scratch.control, Opcode::Pong, &payload);
+        }
+        let over = session.poll_close().is_some() || self.close_answer.is_some();
+        if !over {
+            client.read(session, &mut scratch.batch);
+            for reader in &scratch.batch.lost {
+                client.hub().stats().resyncs_behind.add(1);
+                session.resync(*reader, scratch.batch.head);
+            }
+        }
+        while let Some(text) = session.poll_transmit() {
+            ws::append_text(&mut scratch.control, &text);
+        }
+        if let Some(code) = self.close_answer {
+            ws::append_close(&mut scratch.control, code, "");
+            self.close_sent = true;
+        } else if let Some(close) = session.poll_close() {
+            ws::append_close(&mut scratch.control, close.code as u16, close.reason);
+            self.close_sent = true;
+        }
+    }
+
+    /// Writes control bytes and deliveries at once. Pending if nothing at all was taken.
+    fn poll_write<Io: AsyncWrite>(
+        &mut self,
+        cx: &mut Context<'_>,
+        io: Pin<&mut Io>,
+        scratch: &Scratch,
+        session: &mut Session,
+        client: &Client,
+    ) -> Poll<io::Result<()>> {
+        let deliveries = &scratch.batch.deliveries;
+        let frames: SmallVec<[Frame<'_>; 4]> =
+            (0..).zip(deliveries).filter_map(|(index, d)| Frame::of(index, d, session)).collect();
+        let mut slices: SmallVec<[IoSlice<'_>; 17]> = SmallVec::new();
+        slices.push(IoSlice::new(&scratch.control));
+        slices.extend(frames.iter().flat_map(Frame::slices));
+        let mut written = ready!(io.poll_write_vectored(cx, &slices))?;
+        if written == 0 && slices.iter().any(|slice| !slice.is_empty()) {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+
+        let control = written.min(scratch.control.len());
+        self.unsent.extend_from_slice(&scratch.control[control..]);
+        written -= control;
+        // A frame of which anything was taken is as good as sent: its rest goes out before
+        // anything else. The others are read from the log again.
+        let mut sent = 0;
+        for frame in &frames {
+            if written == 0 || !self.unsent.is_empty() {
+                break;
+            }
+            sent += 1;
+            frame.append_rest(written, &mut self.unsent);
+            written = written.saturating_sub(frame.len);
+        }
+        // Deliveries without a frame are not for this client, and pass with those before them.
+        let passed = frames.get(sent).map_or(deliveries.len(), |unsent| unsent.index);
+        drop(slices);
+        drop(frames);
+        for delivery in &deliveries[..passed] {
+            session.advance(delivery.reader, delivery.offset);
+        }
+        client.hub().stats().deliveries.add(sent as u64);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// One delivery as a frame, none of its bytes copied.
+struct Frame<'a> {
+    /// Its place among the deliveries.
+    index: usize,
+    head: FrameHead,
+    envelope: Cow<'a, [u8]>,
+    message: &'a [u8],
+    len: usize,
+}
+
+impl<'a> Frame<'a> {
+    fn of(index: usize, delivery: &'a Delivery, session: &'a Session) -> Option<Self> {
+        let message = delivery.message.as_ref()?;
+        let envelope = match message.kind_name() {
+            None => Cow::Borrowed(session.envelope(delivery.reader)),
+            Some(kind) => Cow::Owned(session.envelope_of_kind(delivery.reader, kind)),
+        };
+        let payload = envelope.len() + message.bytes().len() + ENVELOPE_END.len();
+        let head = FrameHead::new(Opcode::Text, payload);
+        let len = head.as_bytes().len() + payload;
+        Some(Self { index, head, envelope, message: message.bytes(), len })
+    }
+
+    fn parts(&self) -> [&[u8]; 4] {
+        [self.head.as_bytes(), &self.envelope, self.message, ENVELOPE_END]
+    }
+
+    fn slices(&self) -> [IoSlice<'_>; 4] {
+        self.parts().map(IoSlice::new)
+    }
+
+    fn append_rest(&self, written: usize, rest: &mut Vec<u8>) {
+        let mut skip = written;
+        for part in self.parts() {
+            let skipped = skip.min(part.len());
+            rest.extend_from_slice(&part[skipped..]);
+            skip -= skipped;
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! The driver over in-memory pipes: a client that writes frames by hand, the real hub and log.
+
+use std::time::Duration;
+
+use forebay_cable::{Limits, Resync};
+use forebay_hub::{Broadcast, Hub, Options};
+use forebay_log::{Class, Message, Position, Retention};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+use super::*;
+use crate::channels::{Answer, Handler, Later, Op, Rejected, Request, Stream, Subscribed};
+
+/// `{"channel":"room"}` reads the stream `room`, `{"channel":"echo"}` has actions,
+/// `{"channel":"panic"}` panics, anything else is rejected.
+struct Rooms {
+    cursor: Option<Position>,
+}
+
+impl Channels for Rooms {
+    fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
+        let streams = match request.identifier.channel.as_str() {
+            "room" => vec![Stream { name: "room".into(), cursor: self.cursor }],
+            "echo" => Vec::new(),
+            "panic" => return Answer::Later(Box::pin(async { panic!("as asked") })),
+            _ => return Answer::Now(Err(Rejected)),
+        };
+        let handler: Option<Box<dyn Handler>> =
+            if request.identifier.channel == "echo" { Some(Box::new(Echo)) } else { None };
+        let subscribed = Subscribed {
+            streams,
+            goes_on: self.cursor.is_some(),
+            resync: Resync::new("\"resync\""),
+            transmissions: Vec::new(),
+            handler,
+        };
+        Answer::Later(Box::pin(async {
+            tokio::task::yield_now().await;
+            Ok(subscribed)
+        }))
+    }
+}
+
+struct Echo;
+
+impl Handler for Echo {
+    fn perform(
+        self: Box<Self>,
+        action: String,
+        _: serde_json::Map<String, serde_json::Value>,
+    ) -> Later<(Box<dyn Handler>, Vec<Op>)> {
+        let op = match action.as_str() {
+            "follow" => Op::Follow(Stream { name: "room".into(), cursor: None }),
+            "unfollow" => Op::Unfollow("room".into()),
+            "leave" => Op::Reject,
+            text => Op::Transmit(format!("{text:?}").into()),
+        };
+        Box::pin(async { (self as Box<dyn Handler>, vec![op]) })
+    }
+
+    fn unsubscribed(self: Box<Self>) -> Later<()> {
+        Box::pin(async {})
+    }
+}
+
+struct Peer {
+    io: DuplexStream,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Peer {
+    fn connect(hub: &Hub, cursor: Option<Position>, pipe_bytes: usize) -> Self {
+        let client = hub.connect().unwrap();
+        let session = Session::open(hub.now(), client.session_id(), Arc::clone(hub.limits()));
+        let (near, far) = duplex(pipe_bytes);
+        let task = tokio::spawn(Connection::new(
+            far,
+            Bytes::new(),
+            session,
+            client,
+            Arc::new(Rooms { cursor }),
+            Identity::anonymous(),
+        ));
+        Self { io: near, task }
+    }
+
+    async fn open(hub: &Hub, cursor: Option<Position>) -> Self {
+        let mut peer = Self::connect(hub, cursor, 64 << 10);
+        assert!(peer.text().await.starts_with(r#"{"type":"welcome""#));
+        peer
+    }
+
+    async fn send(&mut self, first: u8, payload: &[u8]) {
+        let mut frame = vec![first];
+        match payload.len() {
+            short @ 0..=125 => frame.push(0x80 | u8::try_from(short).unwrap()),
+            medium @ 126..=65_535 => {
+                frame.push(0x80 | 126);
+                frame.extend(u16::try_from(medium).unwrap().to_be_bytes());
+            }
+            long => {
+                frame.push(0x80 | 127);
+                frame.extend((long as u64).to_be_bytes());
+            }
+        }
+        frame.extend([0; 4]);
+        frame.extend(payload);
+        self.io.write_all(&frame).await.unwrap();
+    }
+
+    async fn command(&mut self, command: &str, channel: &str) {
+        let text = format!(
+            r#"{{"command":"{command}","identifier":"{{\"channel\":\"{channel}\"}}","data":"{{\"action\":\"{command}\"}}"}}"#
+        );
+        self.send(0x81, text.as_bytes()).await;
+    }
+
+    async fn perform(&mut self, action: &str) {
+        let text = format!(
+            r#"{{"command":"message","identifier":"{{\"channel\":\"echo\"}}","data":"{{\"action\":\"{action}\"}}"}}"#
+        );
+        self.send(0x81, text.as_bytes()).await;
+    }
+
+    /// The next frame: its opcode and payload.
+    async fn frame(&mut self) -> (u8, Vec<u8>) {
+        let first = self.io.read_u8().await.unwrap();
+        let len = match self.io.read_u8().await.unwrap() {
+            126 => usize::from(self.io.read_u16().await.unwrap()),
+            127 => usize::try_from(self.io.read_u64().await.unwrap()).unwrap(),
+            len => usize::from(len),
+        };
+        let mut payload = vec![0; len];
+        self.io.read_exact(&mut payload).await.unwrap();
+        (first, payload)
+    }
+
+    async fn text(&mut self) -> String {
+        let (first, payload) = self.frame().await;
+        assert_eq!(first, 0x81, "{payload:?}");
+        String::from_utf8(payload).unwrap()
+    }
+
+    async fn message(&mut self) -> String {
+        let text: serde_json::Value = serde_json::from_str(&self.text().await).unwrap();
+        text["message"].as_str().unwrap_or_else(|| panic!("{text}")).to_owned()
+    }
+
+    async fn close_code(&mut self) -> u16 {
+        let (first, payload) = self.frame().await;
+        assert_eq!(first, 0x88, "{payload:?}");
+        u16::from_be_bytes([payload[0], payload[1]])
+    }
+
+    async fn subscribe(&mut self, channel: &str) {
+        self.command("subscribe", channel).await;
+        let text = self.text().await;
+        assert!(text.contains("confirm_subscription"), "{text}");
+    }
+}
+
+fn say(hub: &Hub, text: &str) {
+    let message = Message::json(format!("{text:?}"));
+    hub.publish(Broadcast { stream: "room", message, class: Class::Log });
+}
+
+#[tokio::test(start_paused = true)]
+async fn replay_then_live() {
+    let hub = Hub::new(Options::default());
+    let rendered = hub.position();
+    say(&hub, "before");
+    let mut peer = Peer::open(&hub, Some(rendered)).await;
+    peer.subscribe("room").await;
+    assert_eq!(peer.message().await, "before");
+    say(&hub, "after");
+    assert_eq!(peer.message().await, "after");
+    assert_eq!(hub.stats().snapshot().deliveries, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_of_any_size_gets_every_entry_once_and_whole() {
+    for pipe_bytes in [1, 7, 100, 1_000] {
+        let hub = Hub::new(Options::default());
+        let rendered = hub.position();
+        for n in 0..200 {
+            say(&hub, &format!("{n} {}", "x".repeat(n)));
+        }
+        let mut peer = Peer::connect(&hub, Some(rendered), pipe_bytes);
+        peer.text().await;
+        peer.subscribe("room").await;
+        for n in 0..200 {
+            assert_eq!(peer.message().await, format!("{n} {}", "x".repeat(n)));
+            say(&hub, &format!("live {n}"));
+        }
+        for n in 0..200 {
+            assert_eq!(peer.message().await, format!("live {n}"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_reader_holds_no_entries_and_is_resynced_when_it_reads_again() {
+    let retention = Retention { entries_max: 10, ..Retention::default() };
+    let hub = Hub::new(Options { retention, ..Options::default() });
+    let mut peer = Peer::connect(&hub, Some(hub.position()), 200);
+    peer.text().await;
+    peer.subscribe("room").await;
+    let mut other = Peer::open(&hub, Some(hub.position())).await;
+    other.subscribe("room").await;
+    for n in 0..500 {
+        say(&hub, &n.to_string());
+        assert_eq!(other.message().await, n.to_string(), "others are not held up");
+    }
+    let mut got = Vec::new();
+    while got.last().is_none_or(|text| text != "resync") {
+        got.push(peer.message().await);
+    }
+    let expected = (0..got.len() - 1).map(|n| n.to_string());
+    assert_eq!(got[..got.len() - 1], expected.collect::<Vec<_>>());
+    assert!(got.len() < 20, "{} were buffered", got.len());
+    say(&hub, "live again");
+    assert_eq!(peer.message().await, "live again");
+    assert_eq!(hub.stats().snapshot().resyncs_behind, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn channels_follow_transmit_and_leave() {
+    let hub = Hub::new(Options::default());
+    let mut peer = Peer::open(&hub, None).await;
+    peer.subscribe("echo").await;
+    peer.perform("hello").await;
+    assert_eq!(peer.message().await, "hello");
+    peer.perform("follow").await;
+    peer.perform("followed").await;
+    assert_eq!(peer.message().await, "followed");
+    say(&hub, "1");
+    assert_eq!(peer.message().await, "1");
+    peer.perform("unfollow").await;
+    peer.perform("unfollowed").await;
+    assert_eq!(peer.message().await, "unfollowed");
+    say(&hub, "2");
+    peer.perform("leave").await;
+    assert!(peer.text().await.contains("reject_subscription"));
+    peer.perform("again").await;
+    assert!(peer.text().await.contains("reject_subscription"), "it is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_panics_ends_its_connection_only() {
+    let hub = Hub::new(Options::default());
+    let mut other = Peer::open(&hub, None).await;
+    let mut peer = Peer::open(&hub, None).await;
+    peer.command("subscribe", "panic").await;
+    assert!(peer.text().await.contains(r#""reason":"internal_error","reconnect":true"#));
+    assert_eq!(peer.close_code().await, 1011);
+    other.subscribe("room").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_are_answered_and_sent() {
+    let hub = Hub::new(Options::default());
+    let mut peer = Peer::open(&hub, None).await;
+    peer.send(0x89, b"abc").await;
+    assert_eq!(peer.frame().await, (0x8a, b"abc".to_vec()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_is_answered_and_leaves_nothing_behind() {
+    let hub = Hub::new(Options::default());
+    let mut peer = Peer::open(&hub, None).await;
+    peer.subscribe("room").await;
+    peer.send(0x88, &1001_u16.to_be_bytes()).await;
+    assert_eq!(peer.close_code().await, 1001);
+    peer.task.await.unwrap();
+    assert_eq!(hub.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_gone_is_let_go() {
+    let hub = Hub::new(Options::default());
+    let Peer { io, task } = Peer::open(&hub, None).await;
+    drop(io);
+    task.await.unwrap();
+    assert_eq!(hub.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rubbish_is_answered_closed_and_counted() {
+    let hub = Hub::new(Options::default());
+    let too_big = vec![b'x'; Limits::default().message_bytes_max + 1];
+    let cases: [(u8, &[u8], u16); 6] = [
+        (0x81, b"\xff", 1007),
+        (0x81, b"rubbish", 1007),
+        (0x81, br#"{"command":"sing"}"#, 1008),
+        (0x82, b"binary", 1003),
+        (0x81, &too_big, 1009),
+        (0xf1, b"", 1002),
+    ];
+    for (first, payload, code) in cases {
+        let mut peer = Peer::open(&hub, None).await;
+        peer.send(first, payload).await;
+        let expected = r#"{"type":"disconnect","reason":"invalid_request","reconnect":false}"#;
+        assert_eq!(peer.text().await, expected, "{code}");
+        assert_eq!(peer.close_code().await, code);
+        peer.send(0x88, &code.to_be_bytes()).await;
+        drop(peer.io);
+        peer.task.await.unwrap();
+    }
+    assert_eq!(hub.stats().snapshot().violations, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_answer_our_close_is_let_go() {
+    let hub = Hub::new(Options::default());
+    let mut peer = Peer::open(&hub, None).await;
+    peer.send(0x82, b"").await;
+    peer.text().await;
+    peer.close_code().await;
+    tokio::time::timeout(Duration::from_secs(10), peer.task).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_says_so_and_waits() {
+    let hub = Hub::new(Options::default());
+    let mut peer = Peer::open(&hub, None).await;
+    let down = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.shut_down(Duration::ZERO).await }
+    });
+    let expected = r#"{"type":"disconnect","reason":"server_restart","reconnect":true}"#;
+    assert_eq!(peer.text().await, expected);
+    assert_eq!(peer.close_code().await, 1001);
+    peer.send(0x88, &1001_u16.to_be_bytes()).await;
+    peer.task.await.unwrap();
+    down.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_subscriptions_are_refused_past_the_limit_and_all_answered() {
+    let hub = Hub::new(Options::default());
+    let mut peer = Peer::open(&hub, None).await;
+    let (mut confirmed, mut rejected) = (0, 0);
+    for n in 0..10_000 {
+        let text = format!(
+            r#"{{"command":"subscribe","identifier":"{{\"channel\":\"room\",\"n\":{n}}}"}}"#
+        );
+        peer.send(0x81, text.as_bytes()).await;
+        let answer = peer.text().await;
+        confirmed += usize::from(answer.contains("confirm_subscription"));
+        rejected += usize::from(answer.contains("reject_subscription"));
+    }
+    assert_eq!((confirmed, rejected), (1_000, 9_000));
+}

@@ -1,0 +1,23 @@
+//! Bytes in and out: the WebSocket handshake, its frames, and one task per connection.
+//!
+//! HTTP itself is hyper's. After the upgrade the raw `TcpStream` is taken back from it and driven
+//! with a frame reader of our own, because that costs a tenth of the memory of any WebSocket
+//! crate and lets a burst leave in one `writev` (measured: `shared/reference/rust-ecosystem.md`,
+//! part 1). Where there is no raw socket (TLS in the process, HTTP/2) the same driver runs on
+//! hyper's upgraded stream.
+//!
+//! Who may subscribe to what is the application's: [`Channels`].
+
+mod channels;
+mod driver;
+mod endpoint;
+mod handshake;
+mod origins;
+pub mod ws;
+
+pub use channels::{
+    Answer, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
+};
+pub use endpoint::Endpoint;
+pub use handshake::HandshakeError;
+pub use origins::{Origins, OriginsError};
