@@ -59,7 +59,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
     /// `read` is what the HTTP server has already taken off the socket.
     pub(crate) fn new(
         io: Io,
-        read: Bytes,
+        read: &Bytes,
         session: Session,
         client: Client,
         channels: Arc<dyn Channels>,

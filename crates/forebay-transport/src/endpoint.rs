@@ -90,14 +90,14 @@ impl Endpoint {
                 // A task of its own, so that this one's memory does not stay.
                 Ok((stream, read)) => {
                     drop(tokio::spawn(Connection::new(
-                        stream, read, session, client, channels, identity,
+                        stream, &read, session, client, channels, identity,
                     )));
                 }
                 Err(upgraded) => {
                     let io = TokioIo::new(upgraded);
                     let no_bytes = bytes::Bytes::new();
                     drop(tokio::spawn(Connection::new(
-                        io, no_bytes, session, client, channels, identity,
+                        io, &no_bytes, session, client, channels, identity,
                     )));
                 }
             }

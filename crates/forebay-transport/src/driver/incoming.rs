@@ -39,9 +39,9 @@ enum Hears {
 }
 
 impl Incoming {
-    pub(super) fn new(read: Bytes, message_bytes_max: usize) -> Self {
+    pub(super) fn new(read: &Bytes, message_bytes_max: usize) -> Self {
         // A copy, because hyper's buffer is 8 KiB however little of it this is.
-        let held = Bytes::copy_from_slice(&read);
+        let held = Bytes::copy_from_slice(read);
         Self { decoder: Decoder::new(message_bytes_max), held, hears: Hears::Everything }
     }
 

@@ -74,7 +74,7 @@ impl Peer {
         let (near, far) = duplex(pipe_bytes);
         let task = tokio::spawn(Connection::new(
             far,
-            Bytes::new(),
+            &Bytes::new(),
             session,
             client,
             Arc::new(Rooms { cursor }),
@@ -94,7 +94,7 @@ impl Peer {
         match payload.len() {
             short @ 0..=125 => frame.push(0x80 | u8::try_from(short).unwrap()),
             medium @ 126..=65_535 => {
-                frame.push(0x80 | 126);
+                frame.push(0x80 | 0x7e);
                 frame.extend(u16::try_from(medium).unwrap().to_be_bytes());
             }
             long => {
