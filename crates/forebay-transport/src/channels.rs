@@ -67,13 +67,24 @@ pub struct Request {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rejected;
 
-/// A stream to read, and after which position; `None` reads what comes from now on.
+/// A stream to read, and from where.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stream {
     /// The stream's name.
     pub name: Arc<str>,
-    /// The page's cursor.
-    pub cursor: Option<Position>,
+    /// Where to begin.
+    pub begin: Begin,
+}
+
+/// Where a subscriber's reading of a stream begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Begin {
+    /// With what comes from now on.
+    Now,
+    /// After the page's cursor, if history reaches that far; else as with `Lost`.
+    After(Position),
+    /// With what comes from now on, and the subscriber is told to heal itself.
+    Lost,
 }
 
 /// A subscription that is granted.

@@ -16,7 +16,7 @@ mod origins;
 pub mod ws;
 
 pub use channels::{
-    Answer, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
+    Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
 };
 pub use endpoint::Endpoint;
 pub use handshake::HandshakeError;

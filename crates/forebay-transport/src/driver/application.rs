@@ -5,11 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use forebay_cable::{DisconnectReason, Effect, Session, SubscriptionId};
+use forebay_cable::{Attachment, DisconnectReason, Effect, Session, Start, SubscriptionId};
 use forebay_hub::Client;
 
 use crate::channels::{
-    Answer, Channels, Handler, Identity, Later, Op, Rejected, Request, Subscribed,
+    Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
 };
 
 /// The application's side of one connection.
@@ -150,11 +150,7 @@ impl Application {
         client: &mut Client,
     ) {
         client.hub().stats().subscriptions.add(1);
-        let attachments = subscribed
-            .streams
-            .iter()
-            .map(|stream| client.attach(&stream.name, stream.cursor))
-            .collect();
+        let attachments = subscribed.streams.iter().map(|stream| attach(stream, client)).collect();
         self.handlers.extend(subscribed.handler.map(|handler| (id, handler)));
         session.confirm(attachments, subscribed.goes_on, subscribed.resync);
         for json in &subscribed.transmissions {
@@ -171,7 +167,7 @@ impl Application {
     ) {
         match op {
             Op::Follow(stream) => {
-                let attachment = client.attach(&stream.name, stream.cursor);
+                let attachment = attach(&stream, client);
                 if !session.attach(id, attachment) {
                     client.detach(attachment.stream);
                 }
@@ -206,6 +202,17 @@ impl Application {
     fn take_handler(&mut self, id: SubscriptionId) -> Option<Box<dyn Handler>> {
         let index = self.handlers.iter().position(|(other, _)| *other == id)?;
         Some(self.handlers.swap_remove(index).1)
+    }
+}
+
+fn attach(stream: &Stream, client: &mut Client) -> Attachment {
+    match stream.begin {
+        Begin::Now => client.attach(&stream.name, None),
+        Begin::After(position) => client.attach(&stream.name, Some(position)),
+        Begin::Lost => {
+            let attachment = client.attach(&stream.name, None);
+            Attachment { start: Start::Lost, ..attachment }
+        }
     }
 }
 

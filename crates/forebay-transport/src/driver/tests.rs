@@ -8,7 +8,7 @@ use forebay_log::{Class, Message, Position, Retention};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
-use crate::channels::{Answer, Handler, Later, Op, Rejected, Request, Stream, Subscribed};
+use crate::channels::{Answer, Begin, Handler, Later, Op, Rejected, Request, Stream, Subscribed};
 
 /// `{"channel":"room"}` reads the stream `room`, `{"channel":"echo"}` has actions,
 /// `{"channel":"panic"}` panics, anything else is rejected.
@@ -18,8 +18,9 @@ struct Rooms {
 
 impl Channels for Rooms {
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
+        let begin = self.cursor.map_or(Begin::Now, Begin::After);
         let streams = match request.identifier.channel.as_str() {
-            "room" => vec![Stream { name: "room".into(), cursor: self.cursor }],
+            "room" => vec![Stream { name: "room".into(), begin }],
             "echo" => Vec::new(),
             "panic" => return Answer::Later(Box::pin(async { panic!("as asked") })),
             _ => return Answer::Now(Err(Rejected)),
@@ -49,7 +50,7 @@ impl Handler for Echo {
         _: serde_json::Map<String, serde_json::Value>,
     ) -> Later<(Box<dyn Handler>, Vec<Op>)> {
         let op = match action.as_str() {
-            "follow" => Op::Follow(Stream { name: "room".into(), cursor: None }),
+            "follow" => Op::Follow(Stream { name: "room".into(), begin: Begin::Now }),
             "unfollow" => Op::Unfollow("room".into()),
             "leave" => Op::Reject,
             text => Op::Transmit(format!("{text:?}").into()),

@@ -1,0 +1,6 @@
+//! What the compiler says about structs that the derive refuses.
+
+#[test]
+fn mistakes_are_explained_where_they_are() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}

@@ -1,0 +1,91 @@
+//! What a payload says: a bare value, or one of Rails' two metadata envelopes.
+//!
+//! - Rails 7.1+: `{"_rails":{"data":<value>,"exp":"2099-01-01T00:00:00.000Z","pur":"x"}}`;
+//! - before: `{"_rails":{"message":"<base64 of the JSON value>","exp":…,"pur":…}}`, recognised by
+//!   exactly that beginning, as Rails does it.
+//!
+//! Unknown members are ignored. A purpose is refused, because stream names are verified without
+//! one. The signature has been checked before any of this is parsed.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{VerifyError, decode_base64};
+use crate::json;
+
+const LEGACY_PREFIX: &[u8] = br#"{"_rails":{"message":"#;
+
+/// The payload of a name that expires, in the newer form.
+pub(super) fn write(name: &str, expires_at_ms: u64) -> String {
+    let expiry = i64::try_from(expires_at_ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or(Timestamp::MAX);
+    let mut payload = String::with_capacity(name.len() + 64);
+    payload.push_str(r#"{"_rails":{"data":"#);
+    json::push_string(&mut payload, name);
+    payload.push_str(r#","exp":""#);
+    payload.push_str(&expiry.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string());
+    payload.push_str(r#""}}"#);
+    payload
+}
+
+/// The stream name in a payload.
+pub(super) fn read(payload: &[u8], now_ms: u64) -> Result<String, VerifyError> {
+    let mut value = parse(payload)?;
+    let Some(Value::Object(metadata)) = value.get_mut("_rails") else {
+        return name_of(&value);
+    };
+    check_expiry(metadata.get("exp"), now_ms)?;
+    check_purpose(metadata.get("pur"))?;
+    if payload.starts_with(LEGACY_PREFIX) {
+        let message = metadata.get("message").and_then(Value::as_str);
+        let inner = message.and_then(decode_base64).ok_or(VerifyError::NotAName)?;
+        name_of(&parse(&inner)?)
+    } else {
+        name_of(metadata.get("data").unwrap_or(&Value::Null))
+    }
+}
+
+fn parse(json: &[u8]) -> Result<Value, VerifyError> {
+    serde_json::from_slice(json).map_err(|_| VerifyError::NotAName)
+}
+
+fn check_expiry(exp: Option<&Value>, now_ms: u64) -> Result<(), VerifyError> {
+    let expiry: Timestamp = match exp {
+        None | Some(Value::Null | Value::Bool(false)) => return Ok(()),
+        Some(Value::String(text)) => text.parse().map_err(|_| VerifyError::NotAName)?,
+        Some(_) => return Err(VerifyError::NotAName),
+    };
+    if i128::from(now_ms) >= i128::from(expiry.as_millisecond()) {
+        Err(VerifyError::Expired)
+    } else {
+        Ok(())
+    }
+}
+
+/// Rails compares `to_s`, so that null and the empty text are no purpose.
+fn check_purpose(pur: Option<&Value>) -> Result<(), VerifyError> {
+    match pur {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::String(text)) if text.is_empty() => Ok(()),
+        Some(_) => Err(VerifyError::WrongPurpose),
+    }
+}
+
+/// Rails passes whatever was signed through `String()`: numbers and `true` become their text, null
+/// and `false` are a refusal. Arrays and objects would become Ruby source, and numbers that Ruby
+/// prints with an exponent are nobody's stream; both are refused.
+fn name_of(value: &Value) -> Result<String, VerifyError> {
+    match value {
+        Value::String(name) => Ok(name.clone()),
+        Value::Bool(true) => Ok("true".to_owned()),
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().unwrap_or(f64::NAN);
+            let plain = float == 0.0 || (1e-4..1e15).contains(&float.abs());
+            if plain { Ok(format!("{float:?}")) } else { Err(VerifyError::NotAName) }
+        }
+        Value::Number(number) => Ok(number.to_string()),
+        _ => Err(VerifyError::NotAName),
+    }
+}

@@ -1,0 +1,28 @@
+//! maud: markup is HTML, and HTML stands in markup unescaped.
+
+use maud::{Markup, Render};
+
+use crate::{EventStreamSource, Frame, Html, StreamSource, TurboStream, TurboStreams};
+
+impl From<Markup> for Html {
+    fn from(markup: Markup) -> Self {
+        Self::raw(markup.into_string())
+    }
+}
+
+impl Render for Html {
+    fn render_to(&self, buffer: &mut String) {
+        buffer.push_str(self.as_str());
+    }
+}
+
+macro_rules! render_tags {
+    ($($tag:ty)*) => {$(
+        impl Render for $tag {
+            fn render_to(&self, buffer: &mut String) {
+                buffer.push_str(self.to_html().as_str());
+            }
+        }
+    )*};
+}
+render_tags!(TurboStream TurboStreams Frame StreamSource EventStreamSource);

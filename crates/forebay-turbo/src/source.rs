@@ -1,0 +1,114 @@
+//! The elements that subscribe a page to streams.
+
+use std::fmt;
+
+use crate::tag::{attribute_setters, element};
+use crate::{AttributeValue, Attributes, Html};
+
+const DEFAULT_CHANNEL: &str = "Turbo::StreamsChannel";
+
+/// `<turbo-cable-stream-source>`: a subscription over Action Cable, the element of
+/// `@hotwired/turbo-rails`.
+///
+/// Its name comes signed from `forebay-signing`. Every `data-` attribute becomes a parameter of the
+/// subscription.
+///
+/// ```
+/// use forebay_turbo::StreamSource;
+///
+/// let source = StreamSource::new("Im0i--42716a").data("cursor", "ab.12.7.mac");
+/// assert_eq!(
+///     source.to_string(),
+///     "<turbo-cable-stream-source data-cursor=\"ab.12.7.mac\" channel=\"Turbo::StreamsChannel\" \
+///      signed-stream-name=\"Im0i--42716a\"></turbo-cable-stream-source>"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a source does nothing until it is written into a page"]
+pub struct StreamSource {
+    signed_stream_name: String,
+    attributes: Attributes,
+}
+
+impl StreamSource {
+    /// Subscribes to the stream of a signed name.
+    pub fn new(signed_stream_name: impl Into<String>) -> Self {
+        Self { signed_stream_name: signed_stream_name.into(), attributes: Attributes::new() }
+    }
+
+    /// Another channel than `Turbo::StreamsChannel`.
+    pub fn channel(self, class_name: impl Into<String>) -> Self {
+        self.attribute("channel", class_name.into())
+    }
+
+    attribute_setters!(attributes);
+
+    /// The tag.
+    pub fn to_html(&self) -> Html {
+        let signed = ("signed-stream-name", self.signed_stream_name.as_str());
+        let own = [("channel", DEFAULT_CHANNEL), signed];
+        // A channel that the application set is an attribute like any other.
+        let has_channel =
+            !matches!(self.attributes.get("channel"), None | Some(AttributeValue::Null));
+        let own = if has_channel { &own[1..] } else { &own[..] };
+        element("turbo-cable-stream-source", &self.attributes, own, &Html::default())
+    }
+}
+
+impl fmt::Display for StreamSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.to_html().as_str())
+    }
+}
+
+impl From<StreamSource> for Html {
+    fn from(source: StreamSource) -> Self {
+        source.to_html()
+    }
+}
+
+/// `<turbo-stream-source>`: server-sent events, or a bare WebSocket if the URL is `ws:` or `wss:`,
+/// without any JavaScript beyond Turbo's own.
+///
+/// ```
+/// use forebay_turbo::EventStreamSource;
+///
+/// let source = EventStreamSource::new("/events?a=1&b=2");
+/// assert_eq!(
+///     source.to_string(),
+///     r#"<turbo-stream-source src="/events?a=1&amp;b=2"></turbo-stream-source>"#
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a source does nothing until it is written into a page"]
+pub struct EventStreamSource {
+    src: String,
+    attributes: Attributes,
+}
+
+impl EventStreamSource {
+    /// Listens to this URL.
+    pub fn new(src: impl Into<String>) -> Self {
+        Self { src: src.into(), attributes: Attributes::new() }
+    }
+
+    attribute_setters!(attributes);
+
+    /// The tag.
+    pub fn to_html(&self) -> Html {
+        let own = [("src", self.src.as_str())];
+        element("turbo-stream-source", &self.attributes, &own, &Html::default())
+    }
+}
+
+impl fmt::Display for EventStreamSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.to_html().as_str())
+    }
+}
+
+impl From<EventStreamSource> for Html {
+    fn from(source: EventStreamSource) -> Self {
+        source.to_html()
+    }
+}

@@ -1,0 +1,85 @@
+//! Which elements a stream tag acts on.
+
+use crate::{DomId, Record};
+
+/// The target of a stream tag: one element by its id, or all that a selector finds.
+///
+/// ```
+/// use forebay_turbo::{Target, TurboStream};
+///
+/// let by_id = TurboStream::remove("message_1");
+/// assert_eq!(
+///     by_id.to_string(),
+///     r#"<turbo-stream action="remove" target="message_1"></turbo-stream>"#
+/// );
+/// let by_selector = TurboStream::remove(Target::selector(".unread"));
+/// assert_eq!(
+///     by_selector.to_string(),
+///     r#"<turbo-stream action="remove" targets=".unread"></turbo-stream>"#
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Target {
+    /// The element with this id: `target="…"`.
+    Id(String),
+    /// All elements that match this CSS selector: `targets="…"`.
+    Selector(String),
+}
+
+impl Target {
+    /// All elements that match a CSS selector.
+    pub fn selector(selector: impl Into<String>) -> Self {
+        Self::Selector(selector.into())
+    }
+
+    /// The record's element, found by selector: `#message_1`. Unlike an id it also matches an
+    /// element that occurs twice.
+    pub fn selector_of<R: Record>(record: &R) -> Self {
+        Self::Selector(format!("#{}", record.dom_id()))
+    }
+
+    /// The attribute's name and value.
+    pub(crate) fn as_attribute(&self) -> (&'static str, &str) {
+        match self {
+            Self::Id(id) => ("target", id),
+            Self::Selector(selector) => ("targets", selector),
+        }
+    }
+}
+
+impl From<&str> for Target {
+    fn from(id: &str) -> Self {
+        Self::Id(id.to_owned())
+    }
+}
+
+impl From<String> for Target {
+    fn from(id: String) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<&String> for Target {
+    fn from(id: &String) -> Self {
+        Self::Id(id.clone())
+    }
+}
+
+impl From<DomId> for Target {
+    fn from(id: DomId) -> Self {
+        Self::Id(id.into_string())
+    }
+}
+
+impl<R: Record> From<&R> for Target {
+    fn from(record: &R) -> Self {
+        Self::Id(record.dom_id())
+    }
+}
+
+impl<R: Record, P: AsRef<str>> From<(&R, P)> for Target {
+    fn from((record, prefix): (&R, P)) -> Self {
+        Self::Id(record.dom_id_with(prefix.as_ref()))
+    }
+}

@@ -1,0 +1,166 @@
+//! The handle that an application keeps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::any;
+use forebay_hub::{Hub, StatsSnapshot};
+use forebay_log::Position;
+use forebay_signing::{Cursor, CursorSigner, Verifier};
+use forebay_transport::{Endpoint, Origins};
+use forebay_turbo::{StreamName, StreamNameError, StreamSource, Streamable};
+
+use crate::broadcast::{Broadcaster, Publisher, Settings};
+use crate::builder::Builder;
+use crate::cable;
+use crate::channel::{Connect, Registry, StandardChannels};
+use crate::layer::ForebayLayer;
+
+/// Turbo for one application: its log, its keys, its channels. Clones are handles to the same.
+#[derive(Clone)]
+pub struct Forebay {
+    pub(crate) core: Arc<Core>,
+    pub(crate) edge: Arc<Edge>,
+}
+
+/// What broadcasting and subscribing need.
+pub(crate) struct Core {
+    pub(crate) hub: Hub,
+    pub(crate) keys: Keys,
+    pub(crate) publisher: Publisher,
+    app: String,
+}
+
+/// What the routes need.
+pub(crate) struct Edge {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) connect: Option<Connect>,
+    cable_path: String,
+}
+
+/// What the application signs with and checks by.
+pub(crate) struct Keys {
+    pub(crate) streams: Verifier,
+    pub(crate) pubsub: Verifier,
+    pub(crate) cursors: CursorSigner,
+}
+
+/// How clients connect.
+pub(crate) struct EdgeOptions {
+    pub(crate) connect: Option<Connect>,
+    pub(crate) cable_path: String,
+}
+
+impl Core {
+    pub(crate) fn new(hub: Hub, keys: Keys, app: String, settings: Settings) -> Self {
+        let publisher = Publisher::new(hub.clone(), settings);
+        Self { hub, keys, publisher, app }
+    }
+
+    pub(crate) fn stream_name(
+        &self,
+        parts: &impl Streamable,
+    ) -> Result<StreamName, StreamNameError> {
+        StreamName::of(&self.app, parts)
+    }
+}
+
+impl std::fmt::Debug for Forebay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forebay")
+            .field("app", &self.core.app)
+            .field("position", &self.position())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Forebay {
+    /// Begins to say how it is to be.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(core: Core, registry: Registry, origins: Origins, edge: EdgeOptions) -> Self {
+        let core = Arc::new(core);
+        let channels = StandardChannels::new(Arc::clone(&core), registry);
+        let endpoint = Endpoint::new(core.hub.clone(), Arc::new(channels), origins);
+        let EdgeOptions { connect, cable_path } = edge;
+        Self { core, edge: Arc::new(Edge { endpoint, connect, cable_path }) }
+    }
+
+    /// The routes that clients use: `/cable`. Merge them into the application's router.
+    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        let forebay = self.clone();
+        let handler = move |request| cable::connect(forebay.clone(), request);
+        Router::new().route(&self.edge.cable_path, any(handler))
+    }
+
+    /// Notes for every request where the log stands before anything else happens. Add it last,
+    /// so that it is the outermost: what reads data in front of it may read too early.
+    pub fn layer(&self) -> ForebayLayer {
+        ForebayLayer::new(self.clone())
+    }
+
+    /// Broadcasts from outside a request: a job, a timer, another task.
+    pub fn broadcast(&self) -> Broadcaster {
+        Broadcaster::new(Arc::clone(&self.core), None)
+    }
+
+    /// Where the log stands.
+    pub fn position(&self) -> Position {
+        self.core.hub.position()
+    }
+
+    /// The name of a stream, as this application makes it.
+    ///
+    /// # Errors
+    /// [`StreamNameError`] for blank parts and for parts that contain `:`.
+    pub fn stream_name(&self, parts: impl Streamable) -> Result<StreamName, StreamNameError> {
+        self.core.stream_name(&parts)
+    }
+
+    /// Signs a stream's name, as `turbo_stream_from` does.
+    pub fn sign(&self, name: &StreamName) -> String {
+        self.core.keys.streams.sign(name.as_str())
+    }
+
+    /// The source tag of a stream for a page with this cursor.
+    pub(crate) fn stream_source(
+        &self,
+        parts: &impl Streamable,
+        cursor: &str,
+    ) -> Result<StreamSource, StreamNameError> {
+        let name = self.core.stream_name(parts)?;
+        Ok(StreamSource::new(self.sign(&name)).data("cursor", cursor))
+    }
+
+    pub(crate) fn sign_cursor(&self, position: Position, page: u64) -> String {
+        let (epoch, offset) = (position.epoch.0, position.offset.0);
+        self.core.keys.cursors.sign(Cursor { epoch, offset, page })
+    }
+
+    /// The counters, connections and bytes of history.
+    pub fn stats(&self) -> StatsSnapshot {
+        self.core.hub.stats().snapshot()
+    }
+
+    /// Connections at this moment.
+    pub fn connections(&self) -> usize {
+        self.core.hub.connections()
+    }
+
+    /// Bytes of history at this moment, overhead included.
+    pub fn history_bytes(&self) -> usize {
+        self.core.hub.history_bytes()
+    }
+
+    /// Ends well: what is still to be broadcast is broadcast, nobody is let in any more, and
+    /// clients are told to come back, spread over `window`.
+    ///
+    /// axum's own graceful shutdown does not see upgraded connections: await this beside it.
+    pub async fn shut_down(&self, window: Duration) {
+        self.core.publisher.flush().await;
+        self.core.hub.shut_down(window).await;
+    }
+}

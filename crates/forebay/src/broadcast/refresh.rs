@@ -1,0 +1,91 @@
+//! Debounced refreshes: the first at once, then at most one per window, and always the last.
+//!
+//! turbo-rails waits for half a second of quiet, so that steady writes are never shown, and a
+//! script that ends at once shows nothing. Here a window has a fixed end.
+//!
+//! A page ignores a refresh that carries one of its own request ids. So a refresh that stands for
+//! several may carry an id only if it was theirs all.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use forebay_hub::{Broadcast, Hub, Published};
+use forebay_log::{Class, Message};
+use forebay_turbo::{Html, StreamName};
+use parking_lot::Mutex;
+
+use super::draft::{Sent, Tag};
+
+/// Streams with a window that has not ended. One entry for each stream that was refreshed within
+/// the last window.
+type Windows = Mutex<HashMap<StreamName, Option<Tag>>>;
+
+pub(super) struct Refreshes {
+    hub: Hub,
+    window: Duration,
+    windows: Arc<Windows>,
+}
+
+impl Refreshes {
+    pub(super) fn new(hub: Hub, window: Duration) -> Self {
+        Self { hub, window, windows: Arc::default() }
+    }
+
+    pub(super) fn refresh(&self, stream: &StreamName, tag: Tag) -> Sent {
+        let mut windows = self.windows.lock();
+        if let Some(waiting) = windows.get_mut(stream) {
+            *waiting = Some(match waiting.take() {
+                Some(earlier) => merge(&earlier, tag),
+                None => tag,
+            });
+            return Sent::Debounced;
+        }
+        windows.insert(stream.clone(), None);
+        drop(windows);
+        let (hub, windows) = (self.hub.clone(), Arc::downgrade(&self.windows));
+        tokio::spawn(run_window(hub, windows, stream.clone(), self.window));
+        let Published { position, subscribers } = publish(&self.hub, stream, &tag);
+        Sent::Published { position, subscribers }
+    }
+
+    /// Sends what waits, without waiting for the end of its window.
+    pub(super) fn flush(&self) {
+        for (stream, waiting) in self.windows.lock().iter_mut() {
+            if let Some(tag) = waiting.take() {
+                publish(&self.hub, stream, &tag);
+            }
+        }
+    }
+}
+
+/// One refresh for two. The later one's attributes count.
+fn merge(earlier: &Tag, mut later: Tag) -> Tag {
+    if earlier.request_id != later.request_id {
+        later.request_id = None;
+    }
+    later
+}
+
+/// Ends a stream's window, and begins the next for as long as there is something to send.
+async fn run_window(hub: Hub, windows: Weak<Windows>, stream: StreamName, window: Duration) {
+    loop {
+        tokio::time::sleep(window).await;
+        let Some(windows) = windows.upgrade() else { return };
+        let mut windows = windows.lock();
+        match windows.get_mut(&stream).and_then(Option::take) {
+            Some(tag) => publish(&hub, &stream, &tag),
+            None => {
+                windows.remove(&stream);
+                return;
+            }
+        };
+    }
+}
+
+fn publish(hub: &Hub, stream: &StreamName, tag: &Tag) -> Published {
+    let html = tag.to_stream(Html::default()).to_string();
+    let json = serde_json::Value::String(html).to_string();
+    let message = Message::json(json);
+    hub.publish(Broadcast { stream: stream.as_str(), message, class: Class::Log })
+}

@@ -1,0 +1,229 @@
+//! Making a [`Forebay`]: what must be said, and what may be.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::request::Parts;
+use forebay_cable::Limits;
+use forebay_hub::{Hub, Options};
+use forebay_log::Retention;
+use forebay_signing::{CursorSigner, Key, KeyDigest, Verifier};
+use forebay_transport::Origins;
+
+use crate::app::{Core, EdgeOptions, Forebay, Keys};
+use crate::broadcast::Settings;
+use crate::channel::{
+    Channel, Connect, Factory, Identity, Params, Registry, StreamPattern, Unauthorized,
+};
+
+/// Why a [`Forebay`] can't be built. The configuration's fault.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Nothing to sign with.
+    #[error("no secret: call .secret(secret_key_base) or .key(bytes)")]
+    NoSecret,
+    /// A secret that everybody knows.
+    #[error("the secret is empty")]
+    EmptySecret,
+    /// Two channels of one name.
+    #[error("channel {0:?} is registered twice")]
+    DuplicateChannel(String),
+    /// Global ids need a name that is a host name.
+    #[error("app name {0:?} must be letters, digits and hyphens")]
+    BadAppName(String),
+    /// The route of the cable.
+    #[error("cable path {0:?} must begin with /")]
+    BadCablePath(String),
+}
+
+/// Shorter secrets are warned about: 16 bytes are 128 bits, if they are random.
+const SECRET_BYTES_ADVISED: usize = 16;
+
+/// Says how a [`Forebay`] is to be. Only the secret is required.
+#[derive(Default)]
+#[must_use]
+pub struct Builder {
+    keys: Vec<Key>,
+    pubsub_keys: Vec<Key>,
+    shortest_secret: Option<usize>,
+    app: Option<String>,
+    cable_path: Option<String>,
+    origins: Origins,
+    options: Options,
+    refresh_window: Option<Duration>,
+    message_bytes_max: Option<usize>,
+    channels: Vec<(String, Factory)>,
+    connect: Option<Connect>,
+    public_streams: Vec<StreamPattern>,
+}
+
+impl Builder {
+    /// Signs with keys derived from this secret, as a Rails app (7.0 or later) derives them from
+    /// its `secret_key_base`: give both the same secret, and each accepts the other's tags.
+    ///
+    /// Called again, it adds an older secret whose signatures are still accepted.
+    pub fn secret(self, secret_key_base: impl AsRef<[u8]>) -> Self {
+        self.secret_with(secret_key_base, KeyDigest::Sha256)
+    }
+
+    /// As [`secret`](Self::secret), for a Rails app whose `key_generator_hash_digest_class` is
+    /// SHA-1 (the default before Rails 7.0).
+    pub fn secret_with(mut self, secret_key_base: impl AsRef<[u8]>, digest: KeyDigest) -> Self {
+        let secret = secret_key_base.as_ref();
+        self.see(secret);
+        self.keys.push(Key::derive_turbo(secret, digest));
+        self.pubsub_keys.push(Key::raw(secret));
+        self
+    }
+
+    /// Signs with this key as it is: Rails' `config.turbo.signed_stream_verifier_key`, or AnyCable's
+    /// secret. Called again, it adds an older one.
+    pub fn key(mut self, key: impl AsRef<[u8]>) -> Self {
+        let key = key.as_ref();
+        self.see(key);
+        self.keys.push(Key::raw(key));
+        self.pubsub_keys.push(Key::raw(key));
+        self
+    }
+
+    /// The key of `$pubsub`'s signed names, where it is not the secret itself.
+    pub fn pubsub_key(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.see(key.as_ref());
+        self.pubsub_keys.insert(0, Key::raw(key.as_ref()));
+        self
+    }
+
+    /// The app's name in global ids (`gid://chat/Message/1`), and so in the stream names of
+    /// records. Default `app`. To share streams with a Rails app, its name.
+    pub fn app(mut self, name: impl Into<String>) -> Self {
+        self.app = Some(name.into());
+        self
+    }
+
+    /// Where clients connect. Default `/cable`, which is what the stock client asks for.
+    pub fn cable_path(mut self, path: impl Into<String>) -> Self {
+        self.cable_path = Some(path.into());
+        self
+    }
+
+    /// Which pages may connect. Default: those of the same host.
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// What history keeps.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.options.retention = retention;
+        self
+    }
+
+    /// What one session may hold.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.options.limits = limits;
+        self
+    }
+
+    /// The largest message that can be broadcast. Default 1 MiB: four such fill a stream's
+    /// default history.
+    pub fn message_bytes_max(mut self, bytes: usize) -> Self {
+        self.message_bytes_max = Some(bytes);
+        self
+    }
+
+    /// How long debounced refreshes of one stream are collected. Default 500 ms, turbo-rails' own
+    /// delay. The first goes out at once and a change is never held back longer than this.
+    pub fn refresh_window(mut self, window: Duration) -> Self {
+        self.refresh_window = Some(window);
+        self
+    }
+
+    /// Adds a channel, under the name that clients give in their identifiers.
+    pub fn channel<C, F>(mut self, name: impl Into<String>, new: F) -> Self
+    where
+        C: Channel,
+        F: Fn(&Params) -> C + Send + Sync + 'static,
+    {
+        self.channels.push((name.into(), crate::channel::factory(new)));
+        self
+    }
+
+    /// Decides who may connect, and who they are. Default: everybody, anonymously.
+    ///
+    /// The hook sees the request's headers, cookies among them.
+    pub fn connect<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(&Parts) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Identity, Unauthorized>> + Send + 'static,
+    {
+        self.connect = Some(Arc::new(move |parts| Box::pin(hook(parts))));
+        self
+    }
+
+    /// Lets anybody subscribe to streams of these names through `$pubsub` without a signature:
+    /// a name, or its beginning and `*`. Default: none.
+    pub fn public_streams(mut self, pattern: impl Into<String>) -> Self {
+        self.public_streams.push(StreamPattern::new(pattern.into()));
+        self
+    }
+
+    /// Builds it.
+    ///
+    /// # Errors
+    /// [`BuildError`] names what is missing or wrong.
+    pub fn build(self) -> Result<Forebay, BuildError> {
+        let length = self.shortest_secret.ok_or(BuildError::NoSecret)?;
+        match length {
+            0 => return Err(BuildError::EmptySecret),
+            1..SECRET_BYTES_ADVISED => {
+                tracing::warn!(length, "the secret is short enough to be guessed");
+            }
+            _ => {}
+        }
+        let app = self.app.unwrap_or_else(|| "app".to_owned());
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if app.is_empty() || !app.chars().all(fits) {
+            return Err(BuildError::BadAppName(app));
+        }
+        let cable_path = self.cable_path.unwrap_or_else(|| "/cable".to_owned());
+        if !cable_path.starts_with('/') {
+            return Err(BuildError::BadCablePath(cable_path));
+        }
+        let mut channels = HashMap::new();
+        for (name, factory) in self.channels {
+            if channels.insert(name.clone(), factory).is_some() {
+                return Err(BuildError::DuplicateChannel(name));
+            }
+        }
+        let keys = Keys {
+            streams: verifier(&self.keys),
+            pubsub: verifier(&self.pubsub_keys),
+            cursors: cursor_signer(&self.keys),
+        };
+        let registry = Registry { channels, public_streams: self.public_streams };
+        let settings = Settings {
+            refresh_window: self.refresh_window.unwrap_or(Duration::from_millis(500)),
+            message_bytes_max: self.message_bytes_max.unwrap_or(1 << 20),
+        };
+        let core = Core::new(Hub::new(self.options), keys, app, settings);
+        let edge = EdgeOptions { connect: self.connect, cable_path };
+        Ok(Forebay::new(core, registry, self.origins, edge))
+    }
+
+    fn see(&mut self, secret: &[u8]) {
+        let shortest = self.shortest_secret.unwrap_or(usize::MAX);
+        self.shortest_secret = Some(shortest.min(secret.len()));
+    }
+}
+
+fn verifier(keys: &[Key]) -> Verifier {
+    let (first, older) = keys.split_first().expect("a secret was given");
+    older.iter().fold(Verifier::new(first), Verifier::rotate)
+}
+
+fn cursor_signer(keys: &[Key]) -> CursorSigner {
+    let (first, older) = keys.split_first().expect("a secret was given");
+    older.iter().fold(CursorSigner::new(first), CursorSigner::rotate)
+}

@@ -1,0 +1,112 @@
+//! Two-way channels in Rust: Action Cable's `Channel`, for pages that talk back.
+//!
+//! Turbo needs none of this: [`Turbo::stream_from`](crate::Turbo::stream_from) uses
+//! `Turbo::StreamsChannel`, which is built in.
+//!
+//! ```
+//! use forebay::channel::{Channel, Context, Params, Rejection};
+//! use serde_json::{Map, Value, json};
+//!
+//! struct Chat {
+//!     room: u64,
+//! }
+//!
+//! impl Channel for Chat {
+//!     async fn subscribed(&mut self, cx: &mut Context) -> Result<(), Rejection> {
+//!         if cx.identity().name().is_none() {
+//!             return Err(Rejection);
+//!         }
+//!         cx.stream_from(("chat", self.room))?;
+//!         Ok(())
+//!     }
+//!
+//!     async fn received(&mut self, cx: &mut Context, action: &str, data: Map<String, Value>) {
+//!         match action {
+//!             "typing" => {
+//!                 let typing = json!({ "typing": cx.identity().name() });
+//!                 let _ = cx.broadcast().json_to(("chat", self.room), &typing).ephemeral().await;
+//!             }
+//!             _ => cx.transmit(&json!({ "error": "no such action", "data": data })),
+//!         }
+//!     }
+//! }
+//!
+//! # fn build() -> Result<(), forebay::BuildError> {
+//! let forebay = forebay::Forebay::builder()
+//!     .secret("a long secret that is kept secret")
+//!     .channel("ChatChannel", |params: &Params| Chat {
+//!         room: params.get("room").and_then(Value::as_u64).unwrap_or_default(),
+//!     })
+//!     .build()?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod context;
+mod custom;
+mod standard;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use serde_json::{Map, Value};
+
+pub use self::context::Context;
+pub(crate) use self::custom::{Factory, factory};
+pub(crate) use self::standard::{Registry, StandardChannels, StreamPattern};
+pub use forebay_transport::Identity;
+
+/// The parameters of a subscription: its identifier without `channel`.
+pub type Params = Map<String, Value>;
+
+/// Who asks may not connect. The client is told `unauthorized`, and does not try again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unauthorized;
+
+/// The subscription is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rejection;
+
+impl From<forebay_turbo::StreamNameError> for Rejection {
+    fn from(error: forebay_turbo::StreamNameError) -> Self {
+        tracing::warn!(%error, "subscription rejected");
+        Self
+    }
+}
+
+/// One subscription's object: made when a client subscribes, dropped when it leaves.
+///
+/// Its methods are called one after the other; the client's later commands wait.
+pub trait Channel: Send + 'static {
+    /// Decides on the subscription, and names what it reads. Rejects by returning an error.
+    fn subscribed(
+        &mut self,
+        cx: &mut Context,
+    ) -> impl Future<Output = Result<(), Rejection>> + Send;
+
+    /// Handles an action of the client's: `perform("speak", {…})`. `data` is the client's,
+    /// `action` included.
+    fn received(
+        &mut self,
+        cx: &mut Context,
+        action: &str,
+        data: Map<String, Value>,
+    ) -> impl Future<Output = ()> + Send {
+        let (_, _) = (cx, data);
+        tracing::debug!(action, "the channel has no actions");
+        async {}
+    }
+
+    /// The client has left, or its connection is gone.
+    fn unsubscribed(&mut self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// The application's connect hook.
+pub(crate) type Connect = Arc<
+    dyn Fn(&Parts) -> Pin<Box<dyn Future<Output = Result<Identity, Unauthorized>> + Send>>
+        + Send
+        + Sync,
+>;

@@ -1,0 +1,109 @@
+//! What a channel's methods can see and do.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use forebay_cable::SessionId;
+use forebay_transport::{Begin, Identity, Op, Stream};
+use forebay_turbo::{StreamName, StreamNameError, Streamable};
+use serde::Serialize;
+
+use super::Params;
+use crate::app::Core;
+use crate::broadcast::Broadcaster;
+
+/// The subscription, as its channel sees it.
+pub struct Context {
+    pub(super) core: Arc<Core>,
+    pub(super) channel: String,
+    pub(super) params: Params,
+    pub(super) identity: Identity,
+    pub(super) session: SessionId,
+    /// Where the page's cursor says to begin.
+    pub(super) begin: Begin,
+    pub(super) ops: Vec<Op>,
+}
+
+impl Context {
+    /// Who is at the other end, as the connect hook said.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The subscription's parameters.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// The session, which a broadcast can leave out.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Reads a stream from now on, or from the page's cursor where the tag carries one.
+    ///
+    /// # Errors
+    /// [`StreamNameError`] for blank parts and for parts that contain `:`.
+    pub fn stream_from(&mut self, parts: impl Streamable) -> Result<(), StreamNameError> {
+        let name = self.core.stream_name(&parts)?;
+        self.follow(&name);
+        Ok(())
+    }
+
+    /// Reads a stream by its whole name.
+    pub fn follow(&mut self, name: &StreamName) {
+        let name = name.clone().into();
+        self.ops.push(Op::Follow(Stream { name, begin: self.begin }));
+    }
+
+    /// The stream of a `turbo_stream_from` tag that names this channel, if its signature is
+    /// right: `verified_stream_name_from_params`.
+    pub fn verified_stream(&self) -> Option<StreamName> {
+        let signed = self.params.get("signed_stream_name")?.as_str()?;
+        let name = self.core.keys.streams.verify(signed, self.core.hub.now().0);
+        name.ok().map(StreamName::raw)
+    }
+
+    /// Stops reading a stream.
+    ///
+    /// # Errors
+    /// [`StreamNameError`] for blank parts and for parts that contain `:`.
+    pub fn stop_stream_from(&mut self, parts: impl Streamable) -> Result<(), StreamNameError> {
+        let name = self.core.stream_name(&parts)?;
+        self.ops.push(Op::Unfollow(name.into()));
+        Ok(())
+    }
+
+    /// Stops reading all streams.
+    pub fn stop_all_streams(&mut self) {
+        self.ops.push(Op::UnfollowAll);
+    }
+
+    /// Sends a value to this subscriber alone. A value that does not encode is logged.
+    pub fn transmit(&mut self, value: &impl Serialize) {
+        match serde_json::to_vec(value) {
+            Ok(json) => self.ops.push(Op::Transmit(Bytes::from(json))),
+            Err(error) => tracing::error!(%error, "value to transmit is not JSON"),
+        }
+    }
+
+    /// Ends the subscription; the client is told that it is rejected.
+    pub fn reject(&mut self) {
+        self.ops.push(Op::Reject);
+    }
+
+    /// Broadcasts.
+    pub fn broadcast(&self) -> Broadcaster {
+        Broadcaster::new(Arc::clone(&self.core), None)
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("channel", &self.channel)
+            .field("identity", &self.identity)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,31 @@
+//! What a handler can return with `?`.
+
+use axum::response::{IntoResponse, Response};
+use forebay_turbo::{RenderError, StreamNameError};
+use http::StatusCode;
+
+use crate::broadcast::BroadcastError;
+
+/// Anything of Forebay's that can fail inside a handler. As a response it is a 500 that tells the
+/// client nothing, and an error in the log that tells all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A template failed.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// Something does not name a stream.
+    #[error(transparent)]
+    StreamName(#[from] StreamNameError),
+    /// A broadcast could not be made.
+    #[error(transparent)]
+    Broadcast(#[from] BroadcastError),
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let source = std::error::Error::source(&self).map(ToString::to_string);
+        tracing::error!(error = %self, source, "request failed");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}

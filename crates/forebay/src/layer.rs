@@ -1,0 +1,93 @@
+//! The middleware that takes the cursor: before the application reads any data.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use axum::http::{Request, header};
+use forebay_turbo::http as turbo_http;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::app::Forebay;
+use crate::page::{PageRequest, Turbo};
+
+/// Request ids longer than this are ignored. Turbo's are UUIDs of 36 characters.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// Adds [`Turbo`] to every request. See [`Forebay::layer`].
+#[derive(Clone, Debug)]
+pub struct ForebayLayer {
+    forebay: Forebay,
+    pages: Arc<PageIds>,
+}
+
+impl ForebayLayer {
+    pub(crate) fn new(forebay: Forebay) -> Self {
+        Self { forebay, pages: Arc::new(PageIds::new()) }
+    }
+}
+
+impl<S> Layer<S> for ForebayLayer {
+    type Service = ForebayService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ForebayService { inner, layer: self.clone() }
+    }
+}
+
+/// The service that [`ForebayLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct ForebayService<S> {
+    inner: S,
+    layer: ForebayLayer,
+}
+
+impl<S, B> Service<Request<B>> for ForebayService<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        // First of all: a change that is committed from here on has a larger offset.
+        let position = self.layer.forebay.position();
+        let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let short = |text: &&str| text.len() <= REQUEST_ID_BYTES_MAX;
+        let page = PageRequest {
+            position,
+            page: self.layer.pages.next(),
+            request_id: text(turbo_http::REQUEST_ID).filter(short).map(Arc::from),
+            frame: text(turbo_http::TURBO_FRAME).map(Arc::from),
+            accepts_stream: text(header::ACCEPT.as_str())
+                .is_some_and(turbo_http::accepts_turbo_stream),
+            is_native: text(header::USER_AGENT.as_str()).is_some_and(turbo_http::is_native_app),
+        };
+        let turbo = Turbo::new(self.layer.forebay.clone(), page);
+        request.extensions_mut().insert(turbo);
+        self.inner.call(request)
+    }
+}
+
+/// Page ids: unique in practice over all processes, not secret (the cursor's signature covers
+/// them). A random start and an odd step visit every value once before any comes back.
+#[derive(Debug)]
+struct PageIds(AtomicU64);
+
+impl PageIds {
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    fn new() -> Self {
+        Self(AtomicU64::new(getrandom::u64().expect("the operating system gives random numbers")))
+    }
+
+    fn next(&self) -> u64 {
+        self.0.fetch_add(Self::STEP, Ordering::Relaxed)
+    }
+}

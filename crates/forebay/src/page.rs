@@ -1,0 +1,195 @@
+//! [`Turbo`]: what a handler knows of its request, and how it answers.
+
+use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::response::{IntoResponse, Redirect, Response};
+use forebay_log::Position;
+use forebay_turbo::http as turbo_http;
+use forebay_turbo::{Render, StreamNameError, StreamSource, Streamable, TurboStreams};
+use http::header::{CONTENT_TYPE, VARY};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+
+use crate::app::Forebay;
+use crate::broadcast::Broadcaster;
+use crate::error::Error;
+
+/// What the layer has noted of a request.
+#[derive(Debug)]
+pub(crate) struct PageRequest {
+    pub(crate) position: Position,
+    pub(crate) page: u64,
+    pub(crate) request_id: Option<Arc<str>>,
+    pub(crate) frame: Option<Arc<str>>,
+    pub(crate) accepts_stream: bool,
+    pub(crate) is_native: bool,
+}
+
+/// The extractor: the request as Turbo made it, the page's cursor, and the answers that Turbo
+/// expects. Cheap to clone, so that a template can own one.
+#[derive(Clone, Debug)]
+pub struct Turbo {
+    forebay: Forebay,
+    request: Arc<PageRequest>,
+    /// Signed when the first tag needs it.
+    cursor: Arc<OnceLock<String>>,
+}
+
+impl Turbo {
+    pub(crate) fn new(forebay: Forebay, request: PageRequest) -> Self {
+        Self { forebay, request: Arc::new(request), cursor: Arc::default() }
+    }
+
+    // --- the request --------------------------------------------------------------------------
+
+    /// Where the log stood when this request began.
+    pub fn position(&self) -> Position {
+        self.request.position
+    }
+
+    /// The id that Turbo gave this request: a page ignores refreshes that carry one of its own.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request.request_id.as_deref()
+    }
+
+    /// The frame that the answer is for: only the `<turbo-frame>` of this id will be used.
+    pub fn frame_request(&self) -> Option<&str> {
+        self.request.frame.as_deref()
+    }
+
+    /// Whether the client takes stream tags as an answer: Turbo says so for forms.
+    pub fn accepts_stream(&self) -> bool {
+        self.request.accepts_stream
+    }
+
+    /// Whether a Hotwire Native app asks.
+    pub fn is_native(&self) -> bool {
+        self.request.is_native
+    }
+
+    /// The application's Forebay.
+    pub fn forebay(&self) -> &Forebay {
+        &self.forebay
+    }
+
+    // --- the page -----------------------------------------------------------------------------
+
+    /// `turbo_stream_from`: the tag that subscribes this page, from its cursor on.
+    ///
+    /// ```
+    /// # fn show(turbo: forebay::Turbo) -> Result<(), forebay::StreamNameError> {
+    /// let tag = turbo.stream_from(("room", 1, "messages"))?;
+    /// let tag = turbo.stream_from("board")?.channel("BoardChannel").data("view", "all");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`StreamNameError`] for blank parts and for parts that contain `:`.
+    pub fn stream_from(&self, parts: impl Streamable) -> Result<StreamSource, StreamNameError> {
+        self.forebay.stream_source(&parts, self.cursor())
+    }
+
+    /// The page's cursor, signed: what `data-cursor` carries.
+    pub fn cursor(&self) -> &str {
+        self.cursor
+            .get_or_init(|| self.forebay.sign_cursor(self.request.position, self.request.page))
+    }
+
+    /// Broadcasts, on behalf of this request: its page ignores its own refreshes.
+    pub fn broadcast(&self) -> Broadcaster {
+        let core = Arc::clone(&self.forebay.core);
+        Broadcaster::new(core, self.request.request_id.clone())
+    }
+
+    // --- the answer ---------------------------------------------------------------------------
+
+    /// The usual answer to a form: stream tags for Turbo, or else what a browser without it gets,
+    /// a redirect mostly.
+    ///
+    /// ```
+    /// # use axum::response::{IntoResponse, Redirect};
+    /// # fn create(turbo: forebay::Turbo) -> axum::response::Response {
+    /// # use forebay::TurboStream;
+    /// turbo.respond(TurboStream::update("form").text("Saved"), || Redirect::to("/rooms/1"))
+    /// # }
+    /// ```
+    pub fn respond<R: IntoResponse>(
+        &self,
+        streams: impl Into<TurboStreams>,
+        otherwise: impl FnOnce() -> R,
+    ) -> Response {
+        let response = if self.accepts_stream() {
+            let content_type = HeaderValue::from_static(turbo_http::CONTENT_TYPE);
+            ([(CONTENT_TYPE, content_type)], streams.into().to_string()).into_response()
+        } else {
+            otherwise().into_response()
+        };
+        vary(response, "accept")
+    }
+
+    /// A page, or the part of one that a frame asked for.
+    ///
+    /// # Errors
+    /// [`Error::Render`] if the template fails.
+    pub fn page(&self, page: &impl Render) -> Result<Response, Error> {
+        self.page_with_status(StatusCode::OK, page)
+    }
+
+    /// A form that has errors, rendered again: Turbo shows it in place only with a status that
+    /// says so, 422.
+    ///
+    /// # Errors
+    /// [`Error::Render`] if the template fails.
+    pub fn invalid(&self, page: &impl Render) -> Result<Response, Error> {
+        self.page_with_status(StatusCode::UNPROCESSABLE_ENTITY, page)
+    }
+
+    /// Elsewhere after a form: 303, so that the browser asks for it with GET whatever the form's
+    /// method was.
+    pub fn redirect(&self, to: &str) -> Response {
+        Redirect::to(to).into_response()
+    }
+
+    fn page_with_status(&self, status: StatusCode, page: &impl Render) -> Result<Response, Error> {
+        let html = axum::response::Html(page.to_html()?.into_string());
+        let response = (status, html).into_response();
+        // The same address may give a frame less than the whole page.
+        Ok(vary(response, "turbo-frame"))
+    }
+}
+
+fn vary(mut response: Response, header: &'static str) -> Response {
+    response.headers_mut().append(VARY, HeaderValue::from_static(header));
+    response
+}
+
+/// The router lacks [`Forebay::layer`], so there is no cursor to take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("Turbo needs the layer: add .layer(forebay.layer()) to the router, last")]
+pub struct MissingLayer;
+
+impl IntoResponse for MissingLayer {
+    fn into_response(self) -> Response {
+        tracing::error!(error = %self, "request failed");
+        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Turbo {
+    type Rejection = MissingLayer;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingLayer> {
+        parts.extensions.get::<Self>().cloned().ok_or(MissingLayer)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Turbo {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}

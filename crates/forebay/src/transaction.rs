@@ -1,0 +1,201 @@
+//! A database transaction whose broadcasts are sent when it has committed, and not otherwise.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::{Connection, Database, Pool};
+
+use crate::app::Forebay;
+use crate::broadcast::{Broadcaster, Outbox};
+use crate::page::Turbo;
+
+/// A transaction of sqlx's with an outbox.
+///
+/// Broadcasts made through [`broadcast`](Self::broadcast) are rendered at once, with what the
+/// transaction sees, and sent in their order right after the commit, with nothing in between.
+/// Rolled back or dropped, they are gone. A process that dies between the commit and the sending
+/// has sent nothing; the page's next load shows the change.
+///
+/// ```
+/// # use forebay::{Error, Html, Record, Render, RenderError, Turbo};
+/// # use sqlx::SqlitePool;
+/// # async fn create<M: Record + Render + Sync>(
+/// #     turbo: Turbo, pool: &SqlitePool, message: M,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut transaction = turbo.begin(pool).await?;
+/// sqlx::query("insert into messages (body) values ('hi')").execute(&mut *transaction).await?;
+/// transaction.broadcast().append_to("messages", &message).await?;
+/// transaction.commit().await?; // the message is broadcast here
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a transaction that is dropped is rolled back"]
+pub struct Transaction<DB: Database> {
+    inner: sqlx::Transaction<'static, DB>,
+    outbox: Outbox,
+    broadcaster: Broadcaster,
+}
+
+/// A transaction inside a [`Transaction`]. Its broadcasts wait for the outer one's commit.
+#[must_use = "a savepoint that is dropped is rolled back"]
+pub struct Savepoint<'c, DB: Database> {
+    inner: sqlx::Transaction<'c, DB>,
+    outbox: Outbox,
+    outer: Outbox,
+    broadcaster: Broadcaster,
+}
+
+impl<DB: Database> Transaction<DB> {
+    /// Broadcasts that wait for the commit.
+    pub fn broadcast(&self) -> Broadcaster {
+        self.broadcaster.clone().into_outbox(self.outbox.clone())
+    }
+
+    /// Begins a transaction inside this one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn begin(&mut self) -> Result<Savepoint<'_, DB>, sqlx::Error> {
+        Ok(Savepoint {
+            inner: (*self.inner).begin().await?,
+            outbox: Outbox::default(),
+            outer: self.outbox.clone(),
+            broadcaster: self.broadcaster.clone(),
+        })
+    }
+
+    /// Commits, then sends the broadcasts.
+    ///
+    /// This runs to its end in a task of its own: a handler is dropped when its client hangs up,
+    /// and a change that is in the database must not lack its broadcast for that.
+    ///
+    /// # Errors
+    /// The database's; then nothing is sent.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        let Self { inner, outbox, broadcaster } = self;
+        let commit = tokio::spawn(async move {
+            inner.commit().await?;
+            outbox.send(broadcaster.publisher()).await;
+            Ok(())
+        });
+        commit.await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?
+    }
+
+    /// Rolls back; the broadcasts are gone.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn rollback(self) -> Result<(), sqlx::Error> {
+        self.inner.rollback().await
+    }
+}
+
+impl<DB: Database> Savepoint<'_, DB> {
+    /// Broadcasts that wait for the outer transaction's commit.
+    pub fn broadcast(&self) -> Broadcaster {
+        self.broadcaster.clone().into_outbox(self.outbox.clone())
+    }
+
+    /// Begins a transaction inside this one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn begin(&mut self) -> Result<Savepoint<'_, DB>, sqlx::Error> {
+        Ok(Savepoint {
+            inner: (*self.inner).begin().await?,
+            outbox: Outbox::default(),
+            outer: self.outbox.clone(),
+            broadcaster: self.broadcaster.clone(),
+        })
+    }
+
+    /// Releases the savepoint: its broadcasts are the outer transaction's now.
+    ///
+    /// # Errors
+    /// The database's; then its broadcasts are gone.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await?;
+        self.outbox.hand_over(&self.outer);
+        Ok(())
+    }
+
+    /// Rolls back to the savepoint; its broadcasts are gone.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn rollback(self) -> Result<(), sqlx::Error> {
+        self.inner.rollback().await
+    }
+}
+
+impl<DB: Database> Deref for Transaction<DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &Self::Target {
+        &self.inner
+    }
+}
+
+impl<DB: Database> DerefMut for Transaction<DB> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.inner
+    }
+}
+
+impl<DB: Database> Deref for Savepoint<'_, DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &Self::Target {
+        &self.inner
+    }
+}
+
+impl<DB: Database> DerefMut for Savepoint<'_, DB> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.inner
+    }
+}
+
+impl<DB: Database> std::fmt::Debug for Transaction<DB> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transaction").field("outbox", &self.outbox).finish_non_exhaustive()
+    }
+}
+
+impl<DB: Database> std::fmt::Debug for Savepoint<'_, DB> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Savepoint").field("outbox", &self.outbox).finish_non_exhaustive()
+    }
+}
+
+impl Forebay {
+    /// Begins a transaction whose broadcasts are sent when it commits.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn begin<DB: Database>(
+        &self,
+        pool: &Pool<DB>,
+    ) -> Result<Transaction<DB>, sqlx::Error> {
+        begin(self.broadcast(), pool).await
+    }
+}
+
+impl Turbo {
+    /// Begins a transaction whose broadcasts are sent when it commits.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn begin<DB: Database>(
+        &self,
+        pool: &Pool<DB>,
+    ) -> Result<Transaction<DB>, sqlx::Error> {
+        begin(self.broadcast(), pool).await
+    }
+}
+
+async fn begin<DB: Database>(
+    broadcaster: Broadcaster,
+    pool: &Pool<DB>,
+) -> Result<Transaction<DB>, sqlx::Error> {
+    Ok(Transaction { inner: pool.begin().await?, outbox: Outbox::default(), broadcaster })
+}
