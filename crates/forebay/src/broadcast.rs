@@ -21,10 +21,10 @@ pub(crate) use self::outbox::Outbox;
 pub(crate) use self::publisher::{Publisher, Settings};
 use crate::app::Core;
 
-/// A record that can be shown: it has a name and a partial.
-pub trait Partial: Record + Render {}
+/// A record that can be shown: it has an element, a stream of its own, and a partial.
+pub trait Partial: Record + Streamable + Render {}
 
-impl<T: Record + Render> Partial for T {}
+impl<T: Record + Streamable + Render> Partial for T {}
 
 /// Where broadcasts begin. From [`Turbo::broadcast`](crate::Turbo::broadcast) in a handler, from
 /// [`Forebay::broadcast`] anywhere else, from `Transaction::broadcast` inside a transaction.
@@ -75,7 +75,7 @@ macro_rules! family {
         }
 
         /// The same, to the record's own stream.
-        pub fn $own<'a, R: Partial + Streamable + Sync>(&self, record: &'a R) -> Broadcast<'a> {
+        pub fn $own<'a, R: Partial + Sync>(&self, record: &'a R) -> Broadcast<'a> {
             self.$to(record, record)
         }
 
@@ -89,7 +89,7 @@ macro_rules! family {
         }
 
         /// The same, to the record's own stream, rendered and sent later.
-        pub fn $later_own<R: Partial + Streamable + Send + Sync + 'static>(
+        pub fn $later_own<R: Partial + Send + Sync + 'static>(
             &self,
             record: R,
         ) -> Broadcast<'static> {
@@ -175,7 +175,7 @@ impl Broadcaster {
     }
 
     /// The same, to the record's own stream.
-    pub fn action<'a, R: Partial + Streamable + Sync>(
+    pub fn action<'a, R: Partial + Sync>(
         &self,
         action: impl Into<Action>,
         record: &'a R,

@@ -135,7 +135,7 @@ impl Turbo {
     /// # Errors
     /// [`Error::Render`] if the template fails.
     pub fn page(&self, page: &impl Render) -> Result<Response, Error> {
-        self.page_with_status(StatusCode::OK, page)
+        page_with_status(StatusCode::OK, page)
     }
 
     /// A form that has errors, rendered again: Turbo shows it in place only with a status that
@@ -144,7 +144,7 @@ impl Turbo {
     /// # Errors
     /// [`Error::Render`] if the template fails.
     pub fn invalid(&self, page: &impl Render) -> Result<Response, Error> {
-        self.page_with_status(StatusCode::UNPROCESSABLE_ENTITY, page)
+        page_with_status(StatusCode::UNPROCESSABLE_ENTITY, page)
     }
 
     /// Elsewhere after a form: 303, so that the browser asks for it with GET whatever the form's
@@ -152,13 +152,12 @@ impl Turbo {
     pub fn redirect(&self, to: &str) -> Response {
         Redirect::to(to).into_response()
     }
+}
 
-    fn page_with_status(&self, status: StatusCode, page: &impl Render) -> Result<Response, Error> {
-        let html = axum::response::Html(page.to_html()?.into_string());
-        let response = (status, html).into_response();
-        // The same address may give a frame less than the whole page.
-        Ok(vary(response, "turbo-frame"))
-    }
+fn page_with_status(status: StatusCode, page: &impl Render) -> Result<Response, Error> {
+    let html = axum::response::Html(page.to_html()?.into_string());
+    // The same address may give a frame less than the whole page.
+    Ok(vary((status, html).into_response(), "turbo-frame"))
 }
 
 fn vary(mut response: Response, header: &'static str) -> Response {

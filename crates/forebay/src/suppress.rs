@@ -19,8 +19,8 @@ struct Suppressed {
 /// of plain stream tags, are sent.
 ///
 /// ```
-/// # use forebay::{Broadcaster, Html, Record, Render, RenderError};
-/// # async fn import<M: Record + Render + Sync>(broadcast: Broadcaster, messages: Vec<M>) {
+/// # use forebay::{Broadcaster, Partial};
+/// # async fn import<M: Partial + Sync>(broadcast: Broadcaster, messages: Vec<M>) {
 /// forebay::suppressing::<M, _>(async {
 ///     for message in &messages {
 ///         let _ = broadcast.append_to("messages", message).await; // not sent

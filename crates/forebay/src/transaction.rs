@@ -16,10 +16,10 @@ use crate::page::Turbo;
 /// has sent nothing; the page's next load shows the change.
 ///
 /// ```
-/// # use forebay::{Error, Html, Record, Render, RenderError, Turbo};
-/// # use sqlx::SqlitePool;
-/// # async fn create<M: Record + Render + Sync>(
-/// #     turbo: Turbo, pool: &SqlitePool, message: M,
+/// # use forebay::{Partial, Turbo};
+/// # use sqlx::{Pool, Sqlite};
+/// # async fn create<M: Partial + Sync>(
+/// #     turbo: Turbo, pool: &Pool<Sqlite>, message: M,
 /// # ) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut transaction = turbo.begin(pool).await?;
 /// sqlx::query("insert into messages (body) values ('hi')").execute(&mut *transaction).await?;

@@ -249,7 +249,7 @@ impl<'a> Broadcast<'a> {
             outbox.publish(ready);
             return Ok(Sent::AfterCommit);
         }
-        Ok(publisher.publish(ready))
+        Ok(publisher.publish(&ready))
     }
 }
 

@@ -64,7 +64,7 @@ impl Publisher {
         encode(envelope, body, self.settings.message_bytes_max)
     }
 
-    pub(super) fn publish(&self, ready: Ready) -> Sent {
+    pub(super) fn publish(&self, ready: &Ready) -> Sent {
         let Published { position, subscribers } = self.hub.publish(ready.publication());
         tracing::debug!(stream = %ready.stream, %position, subscribers, "broadcast");
         Sent::Published { position, subscribers }

@@ -73,13 +73,11 @@ async fn run_window(hub: Hub, windows: Weak<Windows>, stream: StreamName, window
         tokio::time::sleep(window).await;
         let Some(windows) = windows.upgrade() else { return };
         let mut windows = windows.lock();
-        match windows.get_mut(&stream).and_then(Option::take) {
-            Some(tag) => publish(&hub, &stream, &tag),
-            None => {
-                windows.remove(&stream);
-                return;
-            }
+        let Some(tag) = windows.get_mut(&stream).and_then(Option::take) else {
+            windows.remove(&stream);
+            return;
         };
+        publish(&hub, &stream, &tag);
     }
 }
 

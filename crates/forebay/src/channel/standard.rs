@@ -78,16 +78,14 @@ impl StandardChannels {
     /// Where the page's cursor says to begin. It never says what may be read.
     fn begin(&self, identifier: &Identifier) -> Begin {
         let Some(cursor) = identifier.params.get("cursor") else { return Begin::Now };
-        match cursor.as_str().map(|text| self.core.keys.cursors.verify(text)) {
-            Some(Ok(cursor)) => {
-                Begin::After(Position { epoch: Epoch(cursor.epoch), offset: Offset(cursor.offset) })
-            }
-            // Not ours: what the page shows is unknown, so it heals itself.
-            _ => {
-                self.core.hub.stats().cursors_refused.add(1);
-                Begin::Lost
-            }
+        let verified = cursor.as_str().map(|text| self.core.keys.cursors.verify(text));
+        if let Some(Ok(cursor)) = verified {
+            let (epoch, offset) = (Epoch(cursor.epoch), Offset(cursor.offset));
+            return Begin::After(Position { epoch, offset });
         }
+        // Not ours: what the page shows is unknown, so it heals itself.
+        self.core.hub.stats().cursors_refused.add(1);
+        Begin::Lost
     }
 
     fn stream(
