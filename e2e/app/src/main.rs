@@ -1,0 +1,138 @@
+//! The application under test in the browser: an ordinary axum app on SQLite, with the stock
+//! `@hotwired/turbo-rails` client, whose handlers can be stopped at named gates.
+//!
+//! Prints `ready URL` when it serves. Reads `FOREBAY_E2E_ASSETS` (a folder of bundles),
+//! `FOREBAY_E2E_ENTRIES_MAX` (history per stream) and `FOREBAY_E2E_DATABASE` (a file; else memory).
+
+mod controls;
+mod gates;
+mod messages;
+mod pages;
+mod sabotage;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::routing::{get, post, put};
+use forebay::channel::{Channel, Context, Params, Rejection};
+use forebay::{Forebay, Limits, Retention};
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqlitePoolOptions;
+use tower_http::services::ServeDir;
+
+use crate::gates::Gates;
+
+/// Known to the tests, which sign with it.
+const SECRET: &str = "a secret of the browser tests only";
+
+#[derive(Clone)]
+struct App {
+    pool: SqlitePool,
+    gates: Gates,
+    forebay: Forebay,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| "info,forebay=debug,forebay_transport=debug".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+
+    let gates = Gates::default();
+    let entries_max = match std::env::var("FOREBAY_E2E_ENTRIES_MAX") {
+        Ok(text) => text.parse().context("FOREBAY_E2E_ENTRIES_MAX")?,
+        Err(_) => Retention::default().entries_max,
+    };
+    let channel_gates = gates.clone();
+    let forebay = Forebay::builder()
+        .secret(SECRET)
+        .app("chat")
+        .retention(Retention { entries_max, ..Retention::default() })
+        .limits(Limits::default())
+        .public_streams("public/*")
+        .channel("GatedChannel", move |_: &Params| GatedChannel { gates: channel_gates.clone() })
+        .channel("EchoChannel", |_: &Params| EchoChannel)
+        .build()?;
+    let app = App { pool: database().await?, gates, forebay: forebay.clone() };
+    let assets = std::env::var("FOREBAY_E2E_ASSETS").unwrap_or_else(|_| "e2e/dist".to_owned());
+    let router = Router::new()
+        .route("/rooms/{id}", get(pages::room))
+        .route("/rooms/{id}/messages", post(messages::create))
+        .route("/rooms/{id}/count", get(pages::count))
+        .route("/messages/{id}", put(messages::update).delete(messages::destroy))
+        .route("/blank", get(pages::blank))
+        .nest("/test", controls::routes())
+        .route("/cable-detached", get(sabotage::detached_history))
+        .nest_service("/assets", ServeDir::new(assets))
+        .merge(forebay.routes())
+        .layer(forebay.layer())
+        .with_state(app);
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    announce(&format!("ready http://{}", listener.local_addr()?));
+    let serve = axum::serve(listener, router).with_graceful_shutdown(async move {
+        terminated().await;
+        forebay.shut_down(Duration::ZERO).await;
+    });
+    serve.await?;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "what the test harness waits for")]
+fn announce(line: &str) {
+    println!("{line}");
+}
+
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    if let Ok(mut term) = signal(SignalKind::terminate()) {
+        term.recv().await;
+    }
+}
+
+async fn database() -> anyhow::Result<SqlitePool> {
+    let file = std::env::var("FOREBAY_E2E_DATABASE");
+    let url = file.map_or("sqlite::memory:".to_owned(), |file| format!("sqlite:{file}?mode=rwc"));
+    // One connection: an in-memory database belongs to its connection.
+    let pool = SqlitePoolOptions::new().max_connections(1).connect(&url).await?;
+    sqlx::query(
+        "create table if not exists messages \
+         (id integer primary key autoincrement, room integer not null, body text not null)",
+    )
+    .execute(&pool)
+    .await?;
+    Ok(pool)
+}
+
+/// As `Turbo::StreamsChannel`, but it takes as long to decide as the test wants.
+struct GatedChannel {
+    gates: Gates,
+}
+
+impl Channel for GatedChannel {
+    async fn subscribed(&mut self, cx: &mut Context) -> Result<(), Rejection> {
+        let name = cx.verified_stream().ok_or(Rejection)?;
+        self.gates.pass("subscribe").await;
+        cx.follow(&name);
+        Ok(())
+    }
+}
+
+/// Says back what it hears.
+struct EchoChannel;
+
+impl Channel for EchoChannel {
+    async fn subscribed(&mut self, _: &mut Context) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    async fn received(
+        &mut self,
+        cx: &mut Context,
+        action: &str,
+        data: serde_json::Map<String, serde_json::Value>,
+    ) {
+        cx.transmit(&serde_json::json!({ "action": action, "data": data }));
+    }
+}

@@ -1,0 +1,126 @@
+//! The room's page, which can be stopped between any two of its steps.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use forebay::turbo::StreamSource;
+use forebay::{Html, Turbo};
+use serde::Deserialize;
+
+use crate::messages::{Failure, Message, Room};
+use crate::{App, sabotage};
+
+/// How the page is asked for.
+#[derive(Deserialize)]
+pub(crate) struct Options {
+    /// The bundle that it loads; none for pages that a script drives.
+    #[serde(default = "stock")]
+    script: String,
+    /// `late`: a cursor that is taken when the tag is rendered, which is wrong. `none`: none.
+    #[serde(default)]
+    cursor: String,
+    /// The channel of the tag.
+    channel: Option<String>,
+    /// Where the client connects.
+    #[serde(default = "cable")]
+    cable: String,
+    /// How often the tag stands on the page.
+    #[serde(default = "one")]
+    tags: usize,
+    /// `morph`: refreshes morph.
+    #[serde(default)]
+    refresh: String,
+}
+
+fn stock() -> String {
+    "stock".to_owned()
+}
+
+fn cable() -> String {
+    "/cable".to_owned()
+}
+
+fn one() -> usize {
+    1
+}
+
+#[derive(Template)]
+#[template(path = "room.html")]
+struct RoomPage {
+    room: i64,
+    script: String,
+    cable: String,
+    morph: bool,
+    sources: Vec<StreamSource>,
+    messages: Vec<Html>,
+}
+
+/// Gates, in this order: `before_read`, `after_read`, `before_tag`, `layout`, `flush`.
+pub(crate) async fn room(
+    State(app): State<App>,
+    turbo: Turbo,
+    Path(room): Path<i64>,
+    Query(options): Query<Options>,
+) -> Result<Response, Failure> {
+    app.gates.pass("before_read").await;
+    let messages = Message::of_room(&app.pool, room).await?;
+    app.gates.pass("after_read").await;
+    // What the view would render of each row, it renders here.
+    let messages = messages.iter().map(forebay::Render::to_html).collect::<Result<Vec<_>, _>>()?;
+    app.gates.pass("before_tag").await;
+    let source = source(&app, &turbo, room, &options)?;
+    app.gates.pass("layout").await;
+    let page = RoomPage {
+        room,
+        script: options.script,
+        cable: options.cable,
+        morph: options.refresh == "morph",
+        sources: vec![source; options.tags],
+        messages,
+    };
+    let response = turbo.page(&page)?;
+    app.gates.pass("flush").await;
+    Ok(response)
+}
+
+fn source(app: &App, turbo: &Turbo, room: i64, options: &Options) -> Result<StreamSource, Failure> {
+    let stream = (&Room { id: room }, "messages");
+    let source = match options.cursor.as_str() {
+        "late" => sabotage::late_source(app, stream)?,
+        "none" => sabotage::plain_source(app, stream)?,
+        _ => turbo.stream_from(stream)?,
+    };
+    Ok(match &options.channel {
+        Some(channel) => source.channel(channel),
+        None => source,
+    })
+}
+
+/// How many messages the room has: for a lazy frame with a source of its own.
+pub(crate) async fn count(
+    State(app): State<App>,
+    turbo: Turbo,
+    Path(room): Path<i64>,
+) -> Result<Response, Failure> {
+    let count = Message::of_room(&app.pool, room).await?.len();
+    let source = turbo.stream_from((&Room { id: room }, "count"))?;
+    let frame = forebay::frame("count")
+        .html(Html::raw(format!("{source}<span id=\"number\">{count}</span>")));
+    Ok(turbo.page(&frame.to_html())?)
+}
+
+/// A page without any source: the harness drives the client itself.
+pub(crate) async fn blank(
+    Query(options): Query<Options>,
+    turbo: Turbo,
+) -> Result<Response, Failure> {
+    let page = RoomPage {
+        room: 0,
+        script: options.script,
+        cable: options.cable,
+        morph: false,
+        sources: Vec::new(),
+        messages: Vec::new(),
+    };
+    Ok(turbo.page(&page)?)
+}
