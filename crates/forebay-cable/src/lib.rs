@@ -25,4 +25,4 @@ pub use limits::Limits;
 pub use session::{
     Attachment, Effect, Reader, ReaderId, Resync, Session, SessionId, Start, SubscriptionId,
 };
-pub use wire::{ENVELOPE_END, Protocol};
+pub use wire::{EnvelopeEnd, Protocol};

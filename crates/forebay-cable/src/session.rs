@@ -22,7 +22,7 @@ pub use self::subscription::{Attachment, Reader, ReaderId, Resync, Start, Subscr
 use crate::close::{Close, CloseCode, DisconnectReason};
 use crate::command::{Command, Identifier};
 use crate::limits::Limits;
-use crate::wire::{self, Envelope};
+use crate::wire::{self, Envelope, EnvelopeEnd};
 
 /// Names a session on the wire: AnyCable's `sid`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -297,12 +297,17 @@ impl Session {
         self.subscriptions.iter().enumerate().flat_map(|(index, s)| s.readers(index))
     }
 
-    /// The subscription's part of a delivery, in front of the message; [`ENVELOPE_END`] follows
-    /// the message.
-    ///
-    /// [`ENVELOPE_END`]: crate::ENVELOPE_END
+    /// The subscription's part of a delivery, in front of the message.
     pub fn envelope(&self, reader: ReaderId) -> &[u8] {
         self.subscriptions.get(reader.subscription()).map_or(b"", |s| s.envelope.as_bytes())
+    }
+
+    /// What follows the message.
+    pub fn envelope_end(&self, reader: ReaderId, offset: Offset) -> EnvelopeEnd {
+        match self.subscriptions.get(reader.subscription()) {
+            Some(subscription) if subscription.has_cursor() => EnvelopeEnd::with_offset(offset),
+            _ => EnvelopeEnd::plain(),
+        }
     }
 
     /// As [`envelope`](Self::envelope), for a message with a `type` of its own.

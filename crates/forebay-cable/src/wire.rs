@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use bytes::Bytes;
-use forebay_log::UnixMillis;
+use forebay_log::{Offset, UnixMillis};
 
 use crate::close::DisconnectReason;
 use crate::session::SessionId;
@@ -30,8 +30,39 @@ impl Protocol {
     }
 }
 
-/// What follows the message in every envelope.
-pub const ENVELOPE_END: &[u8] = b"}";
+/// What follows the message in an envelope.
+///
+/// `}` as Rails has it; and for subscriptions that carry a cursor, the entry's offset before it.
+/// Stock clients ignore the key; whoever looks at the wire can tell which entry it is.
+#[derive(Clone, Copy, Debug)]
+pub struct EnvelopeEnd {
+    /// `,"offset":` (10) and 20 digits and `}`.
+    bytes: [u8; 31],
+    len: u8,
+}
+
+impl EnvelopeEnd {
+    pub(crate) fn plain() -> Self {
+        let mut end = Self { bytes: [0; 31], len: 1 };
+        end.bytes[0] = b'}';
+        end
+    }
+
+    pub(crate) fn with_offset(offset: Offset) -> Self {
+        let mut end = Self { bytes: [0; 31], len: 0 };
+        let mut free = &mut end.bytes[..];
+        let whole = free.len();
+        write!(free, ",\"offset\":{offset}}}").expect("a u64 has at most 20 digits");
+        let used = whole - free.len();
+        end.len = u8::try_from(used).expect("31 fits in a byte");
+        end
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
 
 const IDENTIFIER_KEY: &[u8] = b"{\"identifier\":";
 const MESSAGE_KEY: &[u8] = b",\"message\":";
@@ -80,7 +111,7 @@ impl Envelope {
     }
 
     pub(crate) fn message(&self, json: &[u8]) -> Bytes {
-        [self.as_bytes(), json, ENVELOPE_END].concat().into()
+        [self.as_bytes(), json, b"}"].concat().into()
     }
 
     /// The envelope of a message that has a type of its own (AnyCable's `broadcast_type`).
@@ -126,9 +157,16 @@ mod tests {
             (&message["identifier"], &message["message"]),
             (&identifier.into(), &"<b>".into())
         );
-        let kind = [&envelope.with_kind("presence")[..], b"1", ENVELOPE_END].concat();
+        let kind =
+            [&envelope.with_kind("presence")[..], b"1", EnvelopeEnd::plain().as_bytes()].concat();
         let kind: serde_json::Value = serde_json::from_slice(&kind).unwrap();
         assert_eq!((&kind["type"], &kind["identifier"]), (&"presence".into(), &identifier.into()));
+    }
+
+    #[test]
+    fn an_end_names_the_largest_offset() {
+        let end = EnvelopeEnd::with_offset(Offset(u64::MAX));
+        assert_eq!(end.as_bytes(), br#","offset":18446744073709551615}"#);
     }
 
     #[test]

@@ -153,6 +153,11 @@ impl Subscription {
         }
     }
 
+    /// Whether its identifier carries a cursor.
+    pub(super) fn has_cursor(&self) -> bool {
+        self.goes_on
+    }
+
     /// Where the same identifier would resume: behind what all of its streams have delivered.
     pub(super) fn goes_on_from(&self) -> Option<Offset> {
         let least = self.cursors.iter().map(|cursor| cursor.position).min();

@@ -81,8 +81,9 @@ impl Pair {
         }
         due.sort_by_key(|(offset, reader, _)| (*offset, *reader));
         for (offset, reader, entry) in due {
-            let text = [self.session.envelope(reader), entry.message.bytes(), crate::ENVELOPE_END];
-            self.got.push(String::from_utf8(text.concat()).unwrap());
+            let end = self.session.envelope_end(reader, offset);
+            let text = [self.session.envelope(reader), entry.message.bytes(), end.as_bytes()];
+            self.got.push(without_offset(str::from_utf8(&text.concat()).unwrap()));
             self.session.advance(reader, offset);
         }
         std::mem::take(&mut self.got)
@@ -113,9 +114,18 @@ fn reject(identifier: &str) -> String {
     format!(r#"{{"identifier":{identifier},"type":"reject_subscription"}}"#)
 }
 
+/// A delivery, without the offset that it may carry.
 fn message(identifier: &str, text: &str) -> String {
     let identifier = serde_json::to_string(identifier).unwrap();
     format!(r#"{{"identifier":{identifier},"message":"{text}"}}"#)
+}
+
+/// As `got`, with the offsets taken out.
+fn without_offset(text: &str) -> String {
+    match text.rfind(r#","offset":"#) {
+        Some(at) => format!("{}}}", &text[..at]),
+        None => text.to_owned(),
+    }
 }
 
 #[test]
@@ -147,6 +157,19 @@ fn a_subscription_without_a_cursor_begins_now() {
     pair.answer_subscribe();
     pair.broadcast("room", "after");
     assert_eq!(pair.drain(), [confirm(plain), message(plain, "after")]);
+}
+
+#[test]
+fn a_delivery_names_its_offset_where_the_page_has_a_cursor() {
+    let mut pair = Pair::new();
+    for (identifier, end) in
+        [(room(0).as_str(), r#","offset":7}"#), (r#"{"channel":"C","name":"room"}"#, "}")]
+    {
+        pair.command("subscribe", identifier);
+        pair.answer_subscribe();
+        let reader = pair.session.readers().last().unwrap().id;
+        assert_eq!(pair.session.envelope_end(reader, Offset(7)).as_bytes(), end.as_bytes());
+    }
 }
 
 #[test]

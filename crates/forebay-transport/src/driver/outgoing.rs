@@ -7,7 +7,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use forebay_cable::{ENVELOPE_END, Session};
+use forebay_cable::{EnvelopeEnd, Session};
 use forebay_hub::{Batch, Client, Delivery};
 use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
@@ -196,6 +196,7 @@ struct Frame<'a> {
     head: FrameHead,
     envelope: Cow<'a, [u8]>,
     message: &'a [u8],
+    end: EnvelopeEnd,
     len: usize,
 }
 
@@ -206,14 +207,15 @@ impl<'a> Frame<'a> {
             None => Cow::Borrowed(session.envelope(delivery.reader)),
             Some(kind) => Cow::Owned(session.envelope_of_kind(delivery.reader, kind)),
         };
-        let payload = envelope.len() + message.bytes().len() + ENVELOPE_END.len();
+        let end = session.envelope_end(delivery.reader, delivery.offset);
+        let payload = envelope.len() + message.bytes().len() + end.as_bytes().len();
         let head = FrameHead::new(Opcode::Text, payload);
         let len = head.as_bytes().len() + payload;
-        Some(Self { index, head, envelope, message: message.bytes(), len })
+        Some(Self { index, head, envelope, message: message.bytes(), end, len })
     }
 
     fn parts(&self) -> [&[u8]; 4] {
-        [self.head.as_bytes(), &self.envelope, self.message, ENVELOPE_END]
+        [self.head.as_bytes(), &self.envelope, self.message, self.end.as_bytes()]
     }
 
     fn slices(&self) -> [IoSlice<'_>; 4] {
