@@ -5,7 +5,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use forebay_cable::Limits;
-use forebay_log::{Class, Epoch, Log, Message, Offset, Position, Retention, UnixMillis};
+use forebay_log::{
+    Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, UnixMillis,
+};
 use parking_lot::RwLock;
 
 use crate::client::{Client, Refused};
@@ -120,6 +122,14 @@ impl Hub {
                 subscribers: inner.subscribers.wake(appended.stream),
             })
             .collect()
+    }
+
+    /// What a subscriber with this cursor would be replayed of a stream.
+    ///
+    /// # Errors
+    /// The [`Gap`] that would make it a resync.
+    pub fn replay(&self, stream: &str, cursor: Position) -> Result<Vec<Entry>, Gap> {
+        Ok(self.0.log.read().replay(stream, cursor)?.cloned().collect())
     }
 
     /// Lets one more connection in.

@@ -174,6 +174,21 @@ impl Log {
         if cursor.offset < forgotten { Err(Gap::Forgotten(forgotten)) } else { Ok(()) }
     }
 
+    /// Everything of a stream after `cursor`, by name and without opening it.
+    ///
+    /// # Errors
+    /// The [`Gap`] that says why it can't be given.
+    pub fn replay(
+        &self,
+        stream: &str,
+        cursor: Position,
+    ) -> Result<impl Iterator<Item = &Entry>, Gap> {
+        self.servable(stream, cursor)?;
+        let id = self.names.get(stream);
+        let entries = id.map(|id| self.read(*id, cursor.offset, self.head)).transpose()?;
+        Ok(entries.into_iter().flatten())
+    }
+
     /// Forgets what is older than retention allows. Call it every second or so.
     pub fn expire(&mut self, now: UnixMillis) {
         let limit = before(now, self.retention.age_max);

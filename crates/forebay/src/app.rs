@@ -16,6 +16,7 @@ use crate::builder::Builder;
 use crate::cable;
 use crate::channel::{Connect, Registry, StandardChannels};
 use crate::layer::ForebayLayer;
+use crate::replay::{ReplayEntry, ReplayError};
 
 /// Turbo for one application: its log, its keys, its channels. Clones are handles to the same.
 #[derive(Clone)]
@@ -138,6 +139,34 @@ impl Forebay {
     pub(crate) fn sign_cursor(&self, position: Position, page: u64) -> String {
         let (epoch, offset) = (position.epoch.0, position.offset.0);
         self.core.keys.cursors.sign(Cursor { epoch, offset, page })
+    }
+
+    /// What a page with this cursor would be replayed of a stream: for tests that ask what was
+    /// broadcast, and for whoever asks what a page should have got.
+    ///
+    /// ```
+    /// # use forebay::{Forebay, TurboStream};
+    /// # async fn example(forebay: Forebay) -> Result<(), Box<dyn std::error::Error>> {
+    /// let before = forebay.position();
+    /// forebay.broadcast().stream_to("room", TurboStream::remove("message_1")).await?;
+    ///
+    /// let entries = forebay.replay("room", before)?;
+    /// assert_eq!(entries.len(), 1);
+    /// assert_eq!(entries[0].html().as_deref(), Some(TurboStream::remove("message_1").to_string().as_str()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ReplayError`] if the stream has no name, or if history does not reach that far.
+    pub fn replay(
+        &self,
+        stream: impl Streamable,
+        cursor: Position,
+    ) -> Result<Vec<ReplayEntry>, ReplayError> {
+        let name = self.stream_name(stream)?;
+        let entries = self.core.hub.replay(name.as_str(), cursor)?;
+        Ok(entries.into_iter().map(ReplayEntry::from).collect())
     }
 
     /// The counters, connections and bytes of history.

@@ -95,6 +95,23 @@ impl Builder {
         self
     }
 
+    /// All keys at once, for a program that keeps those of Turbo's names and of `$pubsub`'s
+    /// apart. The first of each signs, the others are only accepted; cursors are signed with
+    /// Turbo's. A list without keys is [`BuildError::NoSecret`].
+    pub fn signing_keys(
+        mut self,
+        turbo: impl IntoIterator<Item = Key>,
+        pubsub: impl IntoIterator<Item = Key>,
+    ) -> Self {
+        self.keys.extend(turbo);
+        self.pubsub_keys.extend(pubsub);
+        let is_empty = self.keys.iter().chain(&self.pubsub_keys).any(Key::is_empty);
+        // Derived keys don't tell how long their secret was: the caller warns of short ones.
+        let length = if is_empty { 0 } else { usize::MAX };
+        self.shortest_secret = Some(self.shortest_secret.unwrap_or(usize::MAX).min(length));
+        self
+    }
+
     /// The app's name in global ids (`gid://chat/Message/1`), and so in the stream names of
     /// records. Default `app`. To share streams with a Rails app, its name.
     pub fn app(mut self, name: impl Into<String>) -> Self {
@@ -175,6 +192,9 @@ impl Builder {
     /// [`BuildError`] names what is missing or wrong.
     pub fn build(self) -> Result<Forebay, BuildError> {
         let length = self.shortest_secret.ok_or(BuildError::NoSecret)?;
+        if self.keys.is_empty() || self.pubsub_keys.is_empty() {
+            return Err(BuildError::NoSecret);
+        }
         match length {
             0 => return Err(BuildError::EmptySecret),
             1..SECRET_BYTES_ADVISED => {

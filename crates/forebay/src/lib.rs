@@ -44,6 +44,8 @@ pub mod channel;
 mod error;
 mod layer;
 mod page;
+mod raw;
+mod replay;
 mod suppress;
 #[cfg(feature = "sqlx")]
 mod transaction;
@@ -55,7 +57,7 @@ pub use channel::{Channel, Identity, Unauthorized};
 pub use error::Error;
 pub use forebay_derive::Streamable;
 pub use forebay_hub::StatsSnapshot;
-pub use forebay_log::{Position, Retention};
+pub use forebay_log::{Gap, Position, Retention};
 pub use forebay_signing as signing;
 pub use forebay_transport::{Origins, OriginsError};
 #[doc(inline)]
@@ -66,6 +68,8 @@ pub use forebay_turbo::{
 };
 pub use layer::{ForebayLayer, ForebayService};
 pub use page::{MissingLayer, Turbo};
+pub use raw::RawBroadcast;
+pub use replay::{ReplayEntry, ReplayError};
 pub use suppress::{suppressing, suppressing_all};
 #[cfg(feature = "sqlx")]
 pub use transaction::{Savepoint, Transaction};

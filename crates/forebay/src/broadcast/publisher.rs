@@ -56,6 +56,10 @@ impl Publisher {
         Self { hub, settings, refreshes, later: OnceLock::new() }
     }
 
+    pub(crate) fn message_bytes_max(&self) -> usize {
+        self.settings.message_bytes_max
+    }
+
     pub(super) fn encode(
         &self,
         envelope: Envelope,

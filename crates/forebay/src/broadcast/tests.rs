@@ -1,1 +1,336 @@
+//! What becomes of broadcasts, read back from the log.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use forebay_log::Position;
+use forebay_turbo::{Html, ModelName, RecordKey, RenderError, StreamNameError, TurboStream};
+
+use super::*;
+use crate::{Forebay, suppressing, suppressing_all};
+
+#[derive(Clone)]
+struct Message(u32);
+
+impl Record for Message {
+    fn model() -> &'static ModelName {
+        static MODEL: std::sync::LazyLock<ModelName> =
+            std::sync::LazyLock::new(|| ModelName::new("Message"));
+        &MODEL
+    }
+
+    fn key(&self) -> Option<RecordKey> {
+        Some(self.0.into())
+    }
+}
+
+impl Streamable for Message {
+    fn write_parts(
+        &self,
+        name: &mut forebay_turbo::StreamNameBuilder<'_>,
+    ) -> Result<(), StreamNameError> {
+        name.push_record(Self::model(), self.key().as_ref())
+    }
+}
+
+impl Render for Message {
+    fn to_html(&self) -> Result<Html, RenderError> {
+        match self.0 {
+            13 => Err(RenderError::new("unlucky")),
+            14 => panic!("unluckier"),
+            n => Ok(Html::raw(format!("<p>{n}</p>"))),
+        }
+    }
+}
+
+fn forebay() -> Forebay {
+    Forebay::builder().secret("a secret for tests").build().unwrap()
+}
+
+fn html(forebay: &Forebay, stream: impl Streamable, since: Position) -> Vec<String> {
+    let entries = forebay.replay(stream, since).unwrap();
+    entries.iter().map(|entry| entry.html().unwrap()).collect()
+}
+
+fn refresh(attributes: &str) -> String {
+    format!("<turbo-stream {attributes}action=\"refresh\"></turbo-stream>")
+}
+
+#[tokio::test]
+async fn later_broadcasts_keep_their_order_and_lose_only_their_own_failures() {
+    let forebay = forebay();
+    let start = forebay.position();
+    let broadcast = forebay.broadcast();
+    for n in 11..=16 {
+        let sent = broadcast.append_later_to("list", Message(n)).await.unwrap();
+        assert_eq!(sent, Sent::Later);
+    }
+    broadcast.replace_later(Message(1)).html(Html::raw("x")).await.unwrap();
+    forebay.core.publisher.flush().await;
+    let expected = [11, 12, 15, 16].map(|n| {
+        format!(r#"<turbo-stream action="append" target="messages"><template><p>{n}</p></template></turbo-stream>"#)
+    });
+    assert_eq!(html(&forebay, "list", start), expected);
+    let own = html(&forebay, &Message(1), start);
+    assert_eq!(
+        own,
+        [
+            r#"<turbo-stream action="replace" target="message_1"><template>x</template></turbo-stream>"#
+        ]
+    );
+}
+
+#[tokio::test]
+async fn suppression_is_by_model_nests_and_ends() {
+    let forebay = forebay();
+    let (start, broadcast) = (forebay.position(), forebay.broadcast());
+    suppressing::<Message, _>(async {
+        assert_eq!(broadcast.append_to("s", &Message(1)).await.unwrap(), Sent::Suppressed);
+        assert_eq!(broadcast.refresh_later(&Message(1)).await.unwrap(), Sent::Suppressed);
+        let tags = TurboStream::remove("x");
+        assert!(matches!(broadcast.stream_to("s", tags).await.unwrap(), Sent::Published { .. }));
+        suppressing_all(async {
+            let tags = TurboStream::remove("y");
+            assert_eq!(broadcast.stream_to("s", tags).await.unwrap(), Sent::Suppressed);
+        })
+        .await;
+    })
+    .await;
+    broadcast.remove_to("s", &Message(1)).await.unwrap();
+    assert_eq!(html(&forebay, "s", start).len(), 2);
+}
+
+#[tokio::test]
+async fn suppressed_records_are_not_even_rendered() {
+    let broadcast = forebay().broadcast();
+    suppressing::<Message, _>(async {
+        assert_eq!(broadcast.append_to("s", &Message(14)).await.unwrap(), Sent::Suppressed);
+    })
+    .await;
+    broadcast.remove_to("s", &Message(14)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn steady_refreshes_go_out_once_per_window_and_the_last_is_never_dropped() {
+    let forebay = forebay();
+    let (start, broadcast) = (forebay.position(), forebay.broadcast());
+    let count = || html(&forebay, "board", start).len();
+    broadcast.refresh_later_to("board").await.unwrap();
+    assert_eq!(count(), 1, "the first goes out at once");
+    for _ in 0..100 {
+        assert_eq!(broadcast.refresh_later_to("board").await.unwrap(), Sent::Debounced);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    // Two seconds of steady changes: turbo-rails would not have sent anything yet.
+    assert_eq!(count(), 1 + 4);
+    tokio::time::sleep(Duration::from_millis(501)).await;
+    assert_eq!(count(), 1 + 4, "all of them were sent");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    broadcast.refresh_later_to("board").await.unwrap();
+    assert_eq!(count(), 1 + 4 + 1, "at once again after a quiet window");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_stands_for_several_requests_carries_no_id() {
+    let forebay = forebay();
+    let start = forebay.position();
+    let by = |id: &str| Broadcaster::new(Arc::clone(&forebay.core), Some(id.into()));
+    let window = Duration::from_millis(501);
+    by("ada").refresh_later_to("board").await.unwrap();
+    by("ada").refresh_later_to("board").await.unwrap();
+    by("ada").refresh_later_to("board").await.unwrap();
+    tokio::time::sleep(window).await;
+    by("ada").refresh_later_to("board").await.unwrap();
+    by("grace").refresh_later_to("board").morph().await.unwrap();
+    by("ada").refresh_later_to("board").morph().await.unwrap();
+    tokio::time::sleep(window).await;
+    let ada = refresh(r#"request-id="ada" "#);
+    let expected = [ada.clone(), ada, refresh(r#"method="morph" "#)];
+    assert_eq!(html(&forebay, "board", start), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_sends_what_waits() {
+    let forebay = forebay();
+    let (start, broadcast) = (forebay.position(), forebay.broadcast());
+    broadcast.refresh_later_to("board").await.unwrap();
+    broadcast.refresh_later_to("board").await.unwrap();
+    broadcast.append_later_to("board", Message(1)).await.unwrap();
+    forebay.shut_down(Duration::ZERO).await;
+    assert_eq!(html(&forebay, "board", start).len(), 3);
+}
+
+#[tokio::test]
+async fn a_refresh_leaves_out_the_page_that_caused_it_unless_told_otherwise() {
+    let forebay = forebay();
+    let start = forebay.position();
+    let broadcast = Broadcaster::new(Arc::clone(&forebay.core), Some("r1".into()));
+    broadcast.refresh_to("board").await.unwrap();
+    broadcast.refresh_to("board").to_everybody().await.unwrap();
+    broadcast.refresh_to("board").request_id("r2").morph().await.unwrap();
+    let expected = [
+        refresh(r#"request-id="r1" "#),
+        refresh(""),
+        refresh(r#"request-id="r2" method="morph" "#),
+    ];
+    assert_eq!(html(&forebay, "board", start), expected);
+}
+
+#[tokio::test]
+async fn state_keeps_only_what_a_replay_needs() {
+    let forebay = forebay();
+    let (start, broadcast) = (forebay.position(), forebay.broadcast());
+    for n in 1..=3 {
+        let text = n.to_string();
+        broadcast.update_to("s", &Message(1)).text(&text).state().await.unwrap();
+        broadcast.update_to("s", &Message(2)).text(&text).state().await.unwrap();
+        broadcast.append_to("s", &Message(n)).state().await.unwrap();
+    }
+    let kept = html(&forebay, "s", start);
+    assert_eq!(kept.len(), 2 + 3, "{kept:#?}");
+    broadcast.remove_to("s", &Message(1)).state().await.unwrap();
+    assert_eq!(html(&forebay, "s", start).len(), 1 + 3 + 1);
+}
+
+#[tokio::test]
+async fn ephemeral_broadcasts_are_not_replayed() {
+    let forebay = forebay();
+    let (start, broadcast) = (forebay.position(), forebay.broadcast());
+    broadcast.json_to("s", &serde_json::json!({ "typing": "ada" })).ephemeral().await.unwrap();
+    assert_eq!(html(&forebay, "s", start), [""; 0]);
+    assert_eq!(forebay.position().offset.0, start.offset.0 + 1);
+}
+
+/// S14: what would name another stream names none.
+#[tokio::test]
+async fn s14_blank_and_colliding_streamables_are_errors_on_both_sides() {
+    let forebay = forebay();
+    let (start, broadcast) = (forebay.position(), forebay.broadcast());
+    let check = async |error: BroadcastError, expected: &str| {
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    check(broadcast.refresh_to("").await.unwrap_err(), "blank").await;
+    check(broadcast.refresh_to(("a", " ")).await.unwrap_err(), "blank").await;
+    check(broadcast.refresh_to(("a:b", "c")).await.unwrap_err(), "`:`").await;
+    check(broadcast.refresh_to(Vec::<&str>::new()).await.unwrap_err(), "nothing").await;
+    assert!(forebay.stream_name(("a:b", "c")).is_err());
+    assert!(forebay.stream_name(("a", "")).is_err());
+    broadcast.refresh_to(("a", "b", "c")).await.unwrap();
+    assert_eq!(forebay.position().offset.0, start.offset.0 + 1, "only the good one was sent");
+}
+
+/// S11: a message past the limit is refused by name, and the stream lives on.
+#[tokio::test]
+async fn s11_a_message_past_the_limit_is_refused() {
+    let forebay =
+        Forebay::builder().secret("a secret for tests").message_bytes_max(1_000).build().unwrap();
+    let (start, broadcast) = (forebay.position(), forebay.broadcast());
+    let big = broadcast.update_to("s", &Message(1)).text(&"x".repeat(1_000)).await.unwrap_err();
+    assert!(matches!(big, BroadcastError::TooBig { max: 1_000, .. }), "{big}");
+    broadcast.update_to("s", &Message(1)).text("é 🚀 \u{2028}").await.unwrap();
+    assert!(html(&forebay, "s", start)[0].contains("é 🚀 \u{2028}"));
+}
+
+#[cfg(feature = "sqlx")]
+mod transactions {
+    use sqlx::{Pool, Sqlite};
+
+    use super::*;
+
+    async fn pool() -> Pool<Sqlite> {
+        let options = sqlx::pool::PoolOptions::new().max_connections(1);
+        let pool = options.connect("sqlite::memory:").await.unwrap();
+        sqlx::query("create table rows (n integer)").execute(&pool).await.unwrap();
+        pool
+    }
+
+    async fn rows(pool: &Pool<Sqlite>) -> i64 {
+        sqlx::query_scalar("select count(*) from rows").fetch_one(pool).await.unwrap()
+    }
+
+    const INSERT: &str = "insert into rows values (1)";
+
+    /// S09: nothing before the commit, everything after it, in order and contiguous.
+    #[tokio::test]
+    async fn s09_broadcasts_are_sent_after_the_commit() {
+        let (forebay, pool) = (forebay(), pool().await);
+        let start = forebay.position();
+        let mut transaction = forebay.begin(&pool).await.unwrap();
+        sqlx::query(INSERT).execute(&mut *transaction).await.unwrap();
+        let broadcast = transaction.broadcast();
+        assert_eq!(broadcast.append_to("s", &Message(1)).await.unwrap(), Sent::AfterCommit);
+        broadcast.append_later_to("s", Message(2)).await.unwrap();
+        broadcast.refresh_later_to("board").await.unwrap();
+        broadcast.append_to("s", &Message(3)).await.unwrap();
+        assert_eq!(forebay.position(), start);
+        transaction.commit().await.unwrap();
+        forebay.core.publisher.flush().await;
+        assert_eq!(html(&forebay, "s", start).len(), 3);
+        assert_eq!(html(&forebay, "board", start).len(), 1);
+        assert_eq!(rows(&pool).await, 1);
+    }
+
+    #[tokio::test]
+    async fn s09_rolled_back_or_dropped_nothing_is_sent() {
+        let (forebay, pool) = (forebay(), pool().await);
+        let start = forebay.position();
+        for rolls_back in [true, false] {
+            let mut transaction = forebay.begin(&pool).await.unwrap();
+            sqlx::query(INSERT).execute(&mut *transaction).await.unwrap();
+            transaction.broadcast().append_to("s", &Message(1)).await.unwrap();
+            if rolls_back {
+                transaction.rollback().await.unwrap();
+            } else {
+                drop(transaction);
+            }
+        }
+        assert_eq!((forebay.position(), rows(&pool).await), (start, 0));
+    }
+
+    #[tokio::test]
+    async fn s09_savepoints_hand_their_broadcasts_to_the_transaction_around_them() {
+        let (forebay, pool) = (forebay(), pool().await);
+        let start = forebay.position();
+        let mut transaction = forebay.begin(&pool).await.unwrap();
+        let send = async |broadcast: Broadcaster, n| {
+            broadcast.append_to("s", &Message(n)).await.unwrap();
+        };
+        send(transaction.broadcast(), 1).await;
+        let lost = transaction.begin().await.unwrap();
+        send(lost.broadcast(), 2).await;
+        lost.rollback().await.unwrap();
+        let mut kept = transaction.begin().await.unwrap();
+        send(kept.broadcast(), 3).await;
+        let inner = kept.begin().await.unwrap();
+        send(inner.broadcast(), 4).await;
+        inner.commit().await.unwrap();
+        kept.commit().await.unwrap();
+        assert_eq!(forebay.position(), start, "the outer one has not committed");
+        transaction.commit().await.unwrap();
+        let sent = html(&forebay, "s", start).join("");
+        let order: Vec<_> = sent.matches(|c: char| c.is_ascii_digit()).collect();
+        assert_eq!(order, ["1", "3", "4"]);
+    }
+
+    /// A handler is dropped when its client hangs up: the commit and its broadcasts go on.
+    #[tokio::test]
+    async fn a_commit_that_nobody_waits_for_any_more_still_broadcasts() {
+        let (forebay, pool) = (forebay(), pool().await);
+        let start = forebay.position();
+        let mut transaction = forebay.begin(&pool).await.unwrap();
+        sqlx::query(INSERT).execute(&mut *transaction).await.unwrap();
+        transaction.broadcast().append_to("s", &Message(1)).await.unwrap();
+        {
+            let mut commit = Box::pin(transaction.commit());
+            let waker = std::task::Waker::noop();
+            let _ = commit.as_mut().poll(&mut std::task::Context::from_waker(waker));
+        }
+        // The pool has one connection: it is free again when the commit is done.
+        assert_eq!(rows(&pool).await, 1);
+        while forebay.position() == start {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(html(&forebay, "s", start).len(), 1);
+    }
+}

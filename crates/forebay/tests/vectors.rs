@@ -1,0 +1,282 @@
+//! The `broadcasts` table of turbo-rails' vectors: every row through the public API, stream name
+//! and payload byte for byte. The other tables are tested in forebay-turbo and forebay-signing.
+//!
+//! `call` is prose for a Ruby call on message 23, room 1 and a few contents. Each row is matched
+//! by its name and arguments; one that can't be understood fails.
+
+#![expect(clippy::unwrap_used, reason = "a test, whose helpers are not marked as such")]
+
+use std::path::{Path, PathBuf};
+
+use askama::Template;
+use forebay::{
+    Broadcast, Broadcaster, Forebay, Html, StreamName, Streamable, Target, TurboStream,
+    TurboStreams, dom_id_with,
+};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Row {
+    call: String,
+    broadcasts: Vec<Expected>,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    stream: String,
+    message: String,
+    cable_payload: String,
+}
+
+/// The vectors' partial, with the newline at its end.
+#[derive(Streamable, Template)]
+#[template(
+    source = "<div id=\"message_{{ id }}\">{{ body }}</div>\n",
+    ext = "html",
+    escape = "none"
+)]
+struct Message {
+    id: u64,
+    body: Html,
+}
+
+/// The same with a prefix to its id, as the vectors' `index` partial has.
+#[derive(Template)]
+#[template(
+    source = "<div id=\"index_message_{{ id }}\">{{ body }}</div>\n",
+    ext = "html",
+    escape = "none"
+)]
+struct IndexPartial {
+    id: u64,
+    body: Html,
+}
+
+#[derive(Streamable)]
+struct Room {
+    id: u64,
+}
+
+/// The call, taken apart: `broadcast_` + verb + `_to`(streamables; options).
+struct Call {
+    verb: String,
+    streams: Vec<Part>,
+    options: Vec<String>,
+}
+
+#[derive(Clone)]
+enum Part {
+    Message,
+    Room,
+    Text(String),
+}
+
+impl Streamable for Part {
+    fn write_parts(
+        &self,
+        name: &mut forebay::turbo::StreamNameBuilder<'_>,
+    ) -> Result<(), forebay::StreamNameError> {
+        match self {
+            Self::Message => message().write_parts(name),
+            Self::Room => Room { id: 1 }.write_parts(name),
+            Self::Text(text) => text.write_parts(name),
+        }
+    }
+}
+
+fn message() -> Message {
+    // Escaped by Forebay's rules, which are Rails': askama's entities are numbers.
+    Message { id: 23, body: Html::text("Hello <b> & co") }
+}
+
+impl Call {
+    fn parse(text: &str) -> Option<Self> {
+        let (name, arguments) = match text.split_once('(') {
+            Some((name, rest)) => (name, rest.strip_suffix(')')?),
+            None => (text, ""),
+        };
+        let verb = name.strip_prefix("broadcast_")?;
+        let mut call = Self { verb: verb.to_owned(), streams: Vec::new(), options: Vec::new() };
+        for argument in arguments.split(", ").filter(|argument| !argument.is_empty()) {
+            match argument {
+                "self" => call.streams.push(Part::Message),
+                "room" => call.streams.push(Part::Room),
+                _ => match argument.strip_prefix(':') {
+                    Some(symbol) => call.streams.push(Part::Text(symbol.to_owned())),
+                    None => call.options.push(argument.to_owned()),
+                },
+            }
+        }
+        Some(call)
+    }
+}
+
+/// Makes the call; `None` if it isn't understood.
+async fn perform(forebay: &Forebay, text: &str) -> Option<()> {
+    let broadcast = forebay.broadcast();
+    let message = message();
+    match text {
+        "blank streamables" => {
+            broadcast.remove_to("", &message).await.unwrap_err();
+            broadcast.remove_to(Vec::<String>::new(), &message).await.unwrap_err();
+        }
+        "suppressed" => {
+            forebay::suppressing::<Message, _>(async {
+                broadcast.replace(&message).await.unwrap();
+                broadcast.append_to("messages", &message).await.unwrap();
+                broadcast.remove(&message).await.unwrap();
+                broadcast.refresh(&message).await.unwrap();
+            })
+            .await;
+        }
+        "three streamables" => {
+            broadcast.remove_to((Room { id: 1 }, "a", 5), &message).await.unwrap();
+        }
+        "nested array streamables" => {
+            broadcast.remove_to([[Part::Room, Part::Text("a".into())]], &message).await.unwrap();
+        }
+        _ => {
+            let call = Call::parse(text)?;
+            let partial = IndexPartial { id: 23, body: Html::text("Hello <b> & co") };
+            let view = view();
+            let mut draft = begin(&broadcast, &call, &message, &view)?;
+            for option in call.options.iter().filter(|option| !is_positional(&call, option)) {
+                draft = apply(draft, option, &message, &partial)?;
+            }
+            draft.await.unwrap();
+        }
+    }
+    Some(())
+}
+
+fn begin<'a>(
+    broadcast: &Broadcaster,
+    call: &Call,
+    message: &'a Message,
+    view: &'a Html,
+) -> Option<Broadcast<'a>> {
+    let to = &call.streams;
+    let option = |name: &str| {
+        call.options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix(": "))
+    };
+    let around =
+        || option("targets").map(Target::selector).or_else(|| option("target").map(Target::from));
+    Some(match call.verb.as_str() {
+        "append" => broadcast.append(message),
+        "append_to" => broadcast.append_to(to, message),
+        "prepend" => broadcast.prepend(message),
+        "prepend_to" => broadcast.prepend_to(to, message),
+        "replace" => broadcast.replace(message),
+        "replace_to" => broadcast.replace_to(to, message),
+        "update" => broadcast.update(message),
+        "update_to" => broadcast.update_to(to, message),
+        "remove" => broadcast.remove(message),
+        "remove_to" => broadcast.remove_to(to, message),
+        "before_to" => broadcast.before_to(to, around()?, message),
+        "after_to" => broadcast.after_to(to, around()?, message),
+        "refresh" => broadcast.refresh(message),
+        "refresh_to" => broadcast.refresh_to(to),
+        "action" => broadcast.action(call.streams_as_action()?, message),
+        "action_to" => broadcast.action_to(to, option("action")?, message),
+        "render" => broadcast.render(message, view),
+        "render_to" => broadcast.render_to(to, view),
+        _ => return None,
+    })
+}
+
+impl Call {
+    /// `broadcast_action(:prepend)` has its action where others have a stream.
+    fn streams_as_action(&self) -> Option<&str> {
+        match &self.streams[..] {
+            [Part::Text(action)] => Some(action),
+            _ => None,
+        }
+    }
+}
+
+/// Options that [`begin`] has already used.
+fn is_positional(call: &Call, option: &str) -> bool {
+    let around = ["before_to", "after_to"].contains(&call.verb.as_str());
+    option.starts_with("action: ") || (around && option.starts_with("target"))
+}
+
+fn apply<'a>(
+    draft: Broadcast<'a>,
+    option: &str,
+    message: &Message,
+    partial: &'a IndexPartial,
+) -> Option<Broadcast<'a>> {
+    let raw = || Html::raw("<p>raw</p>");
+    Some(match option.split_once(": ") {
+        Some(("target", "dom_id(index)")) => draft.target(dom_id_with(message, "index")),
+        Some(("target", id)) => draft.target(id),
+        Some(("targets", selector)) => draft.targets(selector),
+        Some(("request_id", id)) => draft.request_id(id),
+        Some(_) => return None,
+        None => match option {
+            "partial" => draft.partial(partial),
+            "html" | "html unsafe string" => draft.html(raw()),
+            "attributes" => draft.attribute("data-x", "1"),
+            "attributes method morph" => draft.html(Html::raw("x")).morph(),
+            _ => return None,
+        },
+    })
+}
+
+/// The vectors' `turbo_stream` view, with the newline at its end.
+fn view() -> Html {
+    let tags: TurboStreams = [
+        TurboStream::append("messages").html(Html::raw("<i>a</i>")),
+        TurboStream::remove("message_23"),
+    ]
+    .into();
+    Html::raw(format!("{tags}\n"))
+}
+
+fn file() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let named = std::env::var("FOREBAY_VECTORS").ok();
+    root.join(named.unwrap_or_else(|| "../shared/vectors/turbo-rails.json".to_owned()))
+}
+
+#[tokio::test]
+async fn vectors_broadcasts() {
+    let text = std::fs::read_to_string(file()).expect("the vectors can be read");
+    let tables: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rows = tables.get("broadcasts").cloned().unwrap_or_else(|| serde_json::json!([]));
+    let mut failures = Vec::new();
+    for row in rows.as_array().expect("a table of rows") {
+        if let Err(failure) = check(row).await {
+            failures.push(format!("{row}\n  {failure}"));
+        }
+    }
+    assert!(failures.is_empty(), "{} rows fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+async fn check(row: &serde_json::Value) -> Result<(), String> {
+    let row = Row::deserialize(row).map_err(|error| format!("unknown shape: {error}"))?;
+    let forebay = Forebay::builder().secret("a secret for tests").app("chat").build().unwrap();
+    let before = forebay.position();
+    perform(&forebay, &row.call).await.ok_or("this call is not understood")?;
+    let made = forebay.position().offset.0 - before.offset.0;
+    if made != row.broadcasts.len() as u64 {
+        return Err(format!("{made} broadcasts instead of {}", row.broadcasts.len()));
+    }
+    for expected in row.broadcasts {
+        let stream = StreamName::raw(expected.stream.as_str());
+        let entries = forebay.replay(&stream, before).map_err(|error| error.to_string())?;
+        let Some(entry) = entries.first() else {
+            return Err(format!("nothing on stream {stream}"));
+        };
+        let got = entry.html().unwrap_or_default();
+        if got != expected.message {
+            return Err(format!("got {got:?}"));
+        }
+        let payload: String = serde_json::from_str(&expected.cable_payload)
+            .map_err(|error| format!("cable_payload: {error}"))?;
+        if payload != expected.message {
+            return Err("cable_payload is not the JSON of the message".to_owned());
+        }
+    }
+    Ok(())
+}

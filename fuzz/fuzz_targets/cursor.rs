@@ -1,0 +1,25 @@
+//! Cursors: one text for one cursor, and none without the key.
+#![no_main]
+
+use forebay_signing::{Cursor, CursorSigner, Key};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let signer = CursorSigner::new(Key::raw("a key"));
+    if let Ok(text) = str::from_utf8(data) {
+        assert!(signer.verify(text).is_err());
+    }
+    if let Some(bytes) = data.first_chunk::<24>() {
+        let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+        let cursor = Cursor { epoch: number(0), offset: number(8), page: number(16) };
+        let text = signer.sign(cursor);
+        assert_eq!(signer.verify(&text), Ok(cursor));
+        // Any other text of the same length is refused.
+        let mut other = text.into_bytes();
+        let at = usize::from(data[0]) % other.len();
+        other[at] ^= 1 << (data[1] % 7);
+        if let Ok(other) = String::from_utf8(other) {
+            assert!(signer.verify(&other).is_err());
+        }
+    }
+});

@@ -1,0 +1,76 @@
+//! npm, Chromium, and the tests that need them.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail, ensure};
+
+use crate::run::{cargo, exists, repository, step, succeed};
+
+const CHROMIUMS: [&str; 4] =
+    ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+pub(crate) fn test(files: &[String]) -> Result<()> {
+    step("browser");
+    ensure_chromium()?;
+    let e2e = repository().join("e2e");
+    let chat = repository().join("examples/chat");
+    npm_ci(&e2e)?;
+    npm_ci(&chat)?;
+    npm(&chat, &["run", "--silent", "build"])?;
+    cargo(&["build", "--package", "forebay-e2e-app", "--package", "forebay-chat"])?;
+    npm(&e2e, &["run", "--silent", "bundle"])?;
+    let mut tests: Vec<_> = files.iter().map(|file| format!("e2e/tests/{file}")).collect();
+    if tests.is_empty() {
+        tests.extend(test_files(&repository(), "e2e/tests")?);
+        tests.extend(test_files(&repository(), "examples/chat/tests")?);
+    }
+    let mut node = Command::new("node");
+    // One file at a time: each starts a browser, and there are two cores.
+    node.args(["--test", "--test-concurrency=1", "--test-timeout=180000"]).args(tests);
+    succeed(node.current_dir(repository()))
+}
+
+fn test_files(root: &Path, folder: &str) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(root.join(folder))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".test.js") {
+            files.push(format!("{folder}/{name}"));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Installs what the lock file says, unless that is what is there.
+pub(crate) fn npm_ci(folder: &Path) -> Result<()> {
+    let lock = folder.join("package-lock.json");
+    let installed = folder.join("node_modules/.package-lock.json");
+    let modified = |file: &Path| fs::metadata(file).and_then(|metadata| metadata.modified()).ok();
+    if modified(&installed).is_some_and(|installed| modified(&lock).is_some_and(|l| l <= installed))
+    {
+        return Ok(());
+    }
+    npm(folder, &["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+}
+
+pub(crate) fn npm(folder: &Path, arguments: &[&str]) -> Result<()> {
+    ensure!(exists("npm"), "npm is not installed: install Node.js 20 or later");
+    succeed(Command::new("npm").args(arguments).current_dir(folder))
+}
+
+fn ensure_chromium() -> Result<()> {
+    let named = std::env::var("CHROMIUM").is_ok_and(|path| Path::new(&path).exists());
+    if named || CHROMIUMS.into_iter().any(exists) {
+        return Ok(());
+    }
+    if exists("apt-get") {
+        step("installing Chromium");
+        succeed(Command::new("apt-get").args(["update", "--quiet"]))?;
+        succeed(Command::new("apt-get").args(["install", "--yes", "--quiet", "chromium"]))?;
+        return Ok(());
+    }
+    bail!("Chromium is not installed: install it, or set CHROMIUM to its path")
+}

@@ -1,0 +1,80 @@
+//! What the repository can do, each in one command that installs what it needs.
+//!
+//! `cargo xtask demo` serves the demo; `cargo xtask test` passes everything that CI asks for.
+
+mod browser;
+mod fuzz;
+mod run;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::run::{cargo, repository, step};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Forebay's tasks")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build and serve the demo; prints `ready URL` when it serves
+    Demo {
+        /// The port to serve on; 0 takes any free one
+        #[arg(long, default_value_t = 3000)]
+        port: u16,
+    },
+    /// Run every check: format, clippy, unit, simulation, vectors, documentation, browser
+    Test,
+    /// Run only the browser tests
+    Browser {
+        /// Files of e2e/tests to run; all if none is given
+        files: Vec<String>,
+    },
+    /// Run each fuzz target for a while
+    Fuzz {
+        /// Seconds for each target
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// One target; all if none is given
+        target: Option<String>,
+    },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Demo { port } => demo(port),
+        Task::Test => test(),
+        Task::Browser { files } => browser::test(&files),
+        Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
+    }
+}
+
+fn demo(port: u16) -> Result<()> {
+    let chat = repository().join("examples/chat");
+    browser::npm_ci(&chat)?;
+    browser::npm(&chat, &["run", "--silent", "build"])?;
+    cargo(&["run", "--quiet", "--package", "forebay-chat", "--", "--port", &port.to_string()])
+}
+
+fn test() -> Result<()> {
+    step("format");
+    cargo(&["fmt", "--all", "--check"])?;
+    step("clippy");
+    let deny = ["--", "--deny", "warnings"];
+    let all = ["clippy", "--workspace", "--all-targets", "--all-features"];
+    cargo(&[&all[..], &deny[..]].concat())?;
+    // Features must stand alone, too: the pure crates and the facade without any.
+    let plain = ["clippy", "--package", "forebay", "--package", "forebay-turbo"];
+    cargo(&[&plain[..], &deny[..]].concat())?;
+    step("tests: unit, scenarios, vectors, layers");
+    cargo(&["test", "--workspace", "--all-features"])?;
+    step("documentation");
+    run::cargo_with(
+        &["doc", "--workspace", "--all-features", "--no-deps"],
+        &[("RUSTDOCFLAGS", "--deny warnings")],
+    )?;
+    browser::test(&[])
+}
