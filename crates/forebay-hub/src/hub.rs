@@ -17,9 +17,12 @@ use crate::stats::Stats;
 use crate::subscribers::Subscribers;
 use crate::wake::Signals;
 
-/// Into how many parts a ping interval is cut, so that not everybody is pinged at once: with
-/// Rails' three seconds, every 100 ms a thirtieth of the connections.
+/// Into how many parts the connections are cut, so that not all are ticked at once.
 const TICK_PARTS: usize = 30;
+
+/// How often a connection is ticked within a ping interval. With Rails' three seconds: every
+/// 50 ms a thirtieth of the connections, and a ping is at most one and a half seconds late.
+const TICKS_PER_INTERVAL: u64 = 2;
 
 /// How a hub is made.
 #[derive(Clone, Debug, Default)]
@@ -199,18 +202,15 @@ impl Hub {
 }
 
 async fn tick(hub: Weak<Inner>) {
-    let Some(interval) = hub.upgrade().map(|inner| inner.limits.ping_interval_ms) else {
-        return;
-    };
-    let parts = u64::try_from(TICK_PARTS).unwrap_or(u64::MAX);
-    let mut ticks = tokio::time::interval(Duration::from_millis((interval / parts).max(1)));
+    let Some(interval) = hub.upgrade().map(|inner| inner.limits.ping_interval_ms) else { return };
+    let pause = interval / TICKS_PER_INTERVAL / TICK_PARTS as u64;
+    let mut ticks = tokio::time::interval(Duration::from_millis(pause.max(1)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for part in (0..TICK_PARTS).cycle() {
         ticks.tick().await;
         let Some(inner) = hub.upgrade() else { return };
         inner.connections.signal_part(part, TICK_PARTS, Signals::TICK);
-        // A third of the interval is often enough to forget: once a second.
-        if part % (TICK_PARTS / 3) == 0 {
+        if part == 0 {
             inner.log.write().expire(clock::now());
         }
     }

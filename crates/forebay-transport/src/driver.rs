@@ -27,9 +27,9 @@ use self::outgoing::Outgoing;
 use crate::channels::{Channels, Identity};
 use crate::ws::Event;
 
-/// Ticks that a client has to answer our close frame: at three seconds each, between three and
-/// six. Then the socket is closed without its answer.
-const CLOSE_TICKS_MAX: u8 = 2;
+/// Ticks that a client has to answer our close frame: at one and a half seconds each, between
+/// four and a half and six seconds. Then the socket is closed without its answer.
+const CLOSE_TICKS_MAX: u8 = 3;
 
 /// A connection's task.
 #[derive(Debug)]

@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::{Buf as _, Bytes};
 use forebay_cable::{EnvelopeEnd, Session};
 use forebay_hub::{Batch, Client, Delivery};
 use smallvec::SmallVec;
@@ -32,8 +34,9 @@ struct Scratch {
 
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    /// What is left of what the socket took half of. Goes out before anything else.
-    unsent: Vec<u8>,
+    /// What is left of what the socket took half of. Goes out before anything else. A message
+    /// in it is shared, not copied: ten thousand stalled sockets hold it once.
+    unsent: VecDeque<Bytes>,
     pongs: Vec<Box<[u8]>>,
     /// The code of the client's close frame, to be answered.
     close_answer: Option<u16>,
@@ -88,7 +91,7 @@ impl Outgoing {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    self.unsent.extend_from_slice(&scratch.control);
+                    self.hold(&scratch.control);
                     break Poll::Pending;
                 }
             }
@@ -105,14 +108,17 @@ impl Outgoing {
         cx: &mut Context<'_>,
         mut io: Pin<&mut Io>,
     ) -> Poll<io::Result<()>> {
-        while !self.unsent.is_empty() {
-            let n = ready!(io.as_mut().poll_write(cx, &self.unsent))?;
+        while let Some(piece) = self.unsent.front_mut() {
+            let n = ready!(io.as_mut().poll_write(cx, piece))?;
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.unsent.drain(..n);
+            piece.advance(n);
+            if piece.is_empty() {
+                self.unsent.pop_front();
+            }
         }
-        self.unsent = Vec::new();
+        self.unsent = VecDeque::new();
         Poll::Ready(Ok(()))
     }
 
@@ -164,7 +170,7 @@ impl Outgoing {
         }
 
         let control = written.min(scratch.control.len());
-        self.unsent.extend_from_slice(&scratch.control[control..]);
+        self.hold(&scratch.control[control..]);
         written -= control;
         // A frame of which anything was taken is as good as sent: its rest goes out before
         // anything else. The others are read from the log again.
@@ -174,7 +180,7 @@ impl Outgoing {
                 break;
             }
             sent += 1;
-            frame.append_rest(written, &mut self.unsent);
+            frame.hold_rest(written, self);
             written = written.saturating_sub(frame.len);
         }
         // Deliveries without a frame are not for this client, and pass with those before them.
@@ -187,6 +193,16 @@ impl Outgoing {
         client.hub().stats().deliveries.add(sent as u64);
         Poll::Ready(Ok(()))
     }
+
+    fn hold(&mut self, bytes: &[u8]) {
+        self.hold_shared(Bytes::copy_from_slice(bytes));
+    }
+
+    fn hold_shared(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.unsent.push_back(bytes);
+        }
+    }
 }
 
 /// One delivery as a frame, none of its bytes copied.
@@ -195,7 +211,7 @@ struct Frame<'a> {
     index: usize,
     head: FrameHead,
     envelope: Cow<'a, [u8]>,
-    message: &'a [u8],
+    message: &'a Bytes,
     end: EnvelopeEnd,
     len: usize,
 }
@@ -214,6 +230,8 @@ impl<'a> Frame<'a> {
         Some(Self { index, head, envelope, message: message.bytes(), end, len })
     }
 
+    const MESSAGE_PART: usize = 2;
+
     fn parts(&self) -> [&[u8]; 4] {
         [self.head.as_bytes(), &self.envelope, self.message, self.end.as_bytes()]
     }
@@ -222,12 +240,17 @@ impl<'a> Frame<'a> {
         self.parts().map(IoSlice::new)
     }
 
-    fn append_rest(&self, written: usize, rest: &mut Vec<u8>) {
+    /// Holds what is behind the first `written` bytes.
+    fn hold_rest(&self, written: usize, outgoing: &mut Outgoing) {
         let mut skip = written;
-        for part in self.parts() {
+        for (index, part) in self.parts().into_iter().enumerate() {
             let skipped = skip.min(part.len());
-            rest.extend_from_slice(&part[skipped..]);
             skip -= skipped;
+            if index == Self::MESSAGE_PART {
+                outgoing.hold_shared(self.message.slice(skipped..));
+            } else {
+                outgoing.hold(&part[skipped..]);
+            }
         }
     }
 }
