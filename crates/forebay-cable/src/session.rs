@@ -220,6 +220,8 @@ impl Session {
         if lost {
             self.push(subscription.resync_text());
         }
+        // Most pages have one: a Vec would take room for four at once.
+        self.subscriptions.reserve_exact(1);
         self.subscriptions.push(subscription);
         self.work_off();
     }

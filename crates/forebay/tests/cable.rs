@@ -4,8 +4,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -13,6 +11,8 @@ use forebay::channel::{Channel, Context, Identity, Params, Rejection, Unauthoriz
 use forebay::signing::{Cursor, CursorSigner, Key, KeyDigest, Verifier};
 use forebay::{Error, Forebay, Html, Retention, Turbo, TurboStream};
 use futures_util::{SinkExt as _, StreamExt as _};
+use http::StatusCode;
+use http::request::Parts;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -416,7 +416,7 @@ async fn forms_are_answered_as_turbo_wants_them() {
 async fn without_the_layer_a_handler_says_what_is_missing() {
     use tower::ServiceExt as _;
     let app = Router::new().route("/", get(async |turbo: Turbo| turbo.redirect("/")));
-    let request = axum::http::Request::get("/").body(axum::body::Body::empty()).unwrap();
+    let request = http::Request::get("/").body(axum::body::Body::empty()).unwrap();
     let response = app.oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();

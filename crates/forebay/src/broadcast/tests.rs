@@ -71,7 +71,7 @@ async fn later_broadcasts_keep_their_order_and_lose_only_their_own_failures() {
         format!(r#"<turbo-stream action="append" target="messages"><template><p>{n}</p></template></turbo-stream>"#)
     });
     assert_eq!(html(&forebay, "list", start), expected);
-    let own = html(&forebay, &Message(1), start);
+    let own = html(&forebay, Message(1), start);
     assert_eq!(
         own,
         [
@@ -308,8 +308,8 @@ mod transactions {
         kept.commit().await.unwrap();
         assert_eq!(forebay.position(), start, "the outer one has not committed");
         transaction.commit().await.unwrap();
-        let sent = html(&forebay, "s", start).join("");
-        let order: Vec<_> = sent.matches(|c: char| c.is_ascii_digit()).collect();
+        let pages = html(&forebay, "s", start).join("");
+        let order: Vec<_> = pages.matches(|c: char| c.is_ascii_digit()).collect();
         assert_eq!(order, ["1", "3", "4"]);
     }
 
