@@ -23,6 +23,6 @@ pub use close::{Close, CloseCode, DisconnectReason};
 pub use command::{Command, CommandError, Identifier, IdentifierError};
 pub use limits::Limits;
 pub use session::{
-    Attachment, Effect, Reader, ReaderId, Resync, Session, SessionId, Start, SubscriptionId,
+    Attachment, Effect, Mark, Reader, ReaderId, Resync, Session, SessionId, Start, SubscriptionId,
 };
 pub use wire::{EnvelopeEnd, Protocol};

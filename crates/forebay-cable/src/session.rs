@@ -6,6 +6,7 @@
 //! identifier is subscribed at most once; nothing here grows without a limit of [`Limits`].
 
 mod left;
+mod proof;
 mod subscription;
 
 use std::collections::VecDeque;
@@ -17,6 +18,8 @@ use forebay_log::{Offset, StreamId, UnixMillis};
 use serde_json::{Map, Value};
 
 use self::left::Left;
+pub use self::proof::Mark;
+use self::proof::Proof;
 use self::subscription::Subscription;
 pub use self::subscription::{Attachment, Reader, ReaderId, Resync, Start, SubscriptionId};
 use crate::close::{Close, CloseCode, DisconnectReason};
@@ -92,6 +95,7 @@ pub struct Session {
     transmits: VecDeque<Bytes>,
     transmit_bytes: usize,
     left: Left,
+    proof: Proof,
     ping_at: UnixMillis,
     close: Option<Close>,
 }
@@ -124,6 +128,7 @@ impl Session {
             transmits: VecDeque::new(),
             transmit_bytes: 0,
             left: Left::default(),
+            proof: Proof::default(),
             ping_at: UnixMillis(u64::MAX),
             close: None,
         }
@@ -322,6 +327,9 @@ impl Session {
     pub fn advance(&mut self, reader: ReaderId, offset: Offset) {
         if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
             subscription.advance(reader, offset);
+            if subscription.has_cursor() {
+                self.proof.owe();
+            }
         }
     }
 
@@ -330,6 +338,7 @@ impl Session {
     pub fn resync(&mut self, reader: ReaderId, head: Offset) {
         if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
             subscription.advance(reader, head);
+            self.proof.owe();
             let text = subscription.resync_text();
             self.push(text);
         }
@@ -338,6 +347,42 @@ impl Session {
     /// The channels' subscriptions, for when the connection is gone.
     pub fn subscription_ids(&self) -> impl Iterator<Item = SubscriptionId> {
         self.subscriptions.iter().map(|subscription| subscription.id)
+    }
+
+    // --- proof of delivery --------------------------------------------------------------------
+
+    /// A mark to send as a WebSocket Ping behind everything up to `head`, if there is something
+    /// to prove and no proof is outstanding. When it is on its way: [`marked`](Self::marked).
+    /// `delivers` says that entries go out in front of it which have not been advanced yet.
+    pub fn next_mark(&self, head: Offset, delivers: bool) -> Option<Mark> {
+        let owed = delivers && self.subscriptions.iter().any(Subscription::has_cursor);
+        self.proof.next(owed, Mark { through: head, subscription: self.last_subscription })
+    }
+
+    /// The mark is behind everything else in the socket.
+    pub fn marked(&mut self, mark: Mark) {
+        self.proof.sent(mark);
+    }
+
+    /// Takes a Pong's bytes. Every WebSocket client answers a Ping with its own bytes, by
+    /// itself: so the stock client proves what has arrived without knowing of it.
+    pub fn handle_pong(&mut self, payload: &[u8]) {
+        self.proof.received(payload);
+    }
+
+    /// How far each subscription that carries a cursor is known to have got; `None` where its
+    /// client was to be resynced and that isn't proven.
+    pub fn acknowledged(&self) -> impl Iterator<Item = (SubscriptionId, Option<Offset>)> {
+        let with_cursor = self.subscriptions.iter().filter(|s| s.has_cursor());
+        with_cursor.map(|s| (s.id, self.proof.covers(s.id).or(s.began_after)))
+    }
+
+    /// What names the subscription that waits for an answer: equal for equal identifiers.
+    pub fn waiting_envelope(&self) -> Option<&[u8]> {
+        match &self.waiting {
+            Waiting::Subscription(_, envelope) => Some(envelope.as_bytes()),
+            _ => None,
+        }
     }
 
     // --- outputs ------------------------------------------------------------------------------

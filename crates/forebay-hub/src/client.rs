@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use forebay_cable::{Attachment, Session, SessionId, Start};
-use forebay_log::{Gap, Position, StreamId};
+use forebay_cable::{Attachment, Session, SessionId, Start, SubscriptionId};
+use forebay_log::{Gap, Offset, Position, StreamId};
 use smallvec::SmallVec;
 
 use crate::hub::Hub;
 use crate::read::{self, Batch};
+use crate::resumes::PageKey;
 use crate::subscribers::Registration;
 use crate::wake::{Signals, Wake};
 
@@ -24,6 +25,8 @@ pub struct Client {
     place: usize,
     id: SessionId,
     registrations: SmallVec<[Registration; 1]>,
+    /// The pages whose subscriptions this connection has.
+    pages: SmallVec<[(SubscriptionId, PageKey); 1]>,
 }
 
 impl Client {
@@ -32,7 +35,7 @@ impl Client {
         let place = hub.0.connections.add(&wake).ok_or(Refused)?;
         hub.0.stats.connections.add(1);
         let id = SessionId(getrandom::u64().unwrap_or(place as u64));
-        Ok(Self { hub, wake, place, id, registrations: SmallVec::new() })
+        Ok(Self { hub, wake, place, id, registrations: SmallVec::new(), pages: SmallVec::new() })
     }
 
     /// The hub.
@@ -69,6 +72,26 @@ impl Client {
             }
         };
         Attachment { stream: id, start, head }
+    }
+
+    /// This connection has the subscription of a page with a cursor, named by its envelope.
+    /// Gives the offset up to which that page is known to have everything, if it is.
+    pub fn enter_page(&mut self, id: SubscriptionId, envelope: &[u8]) -> Option<Offset> {
+        let mut resumes = self.hub.0.resumes.lock();
+        let key = resumes.key(envelope);
+        self.pages.push((id, key));
+        let acknowledged = resumes.enter(self.hub.now(), key);
+        self.hub.0.stats.resumes.add(u64::from(acknowledged.is_some()));
+        acknowledged
+    }
+
+    /// Ends one [`enter_page`](Self::enter_page). `acknowledged` is what the page has proven to
+    /// have, if the page is thought to live on.
+    pub fn leave_page(&mut self, id: SubscriptionId, acknowledged: Option<Offset>) {
+        if let Some(index) = self.pages.iter().position(|(other, _)| *other == id) {
+            let (_, key) = self.pages.swap_remove(index);
+            self.hub.0.resumes.lock().leave(self.hub.now(), key, acknowledged);
+        }
     }
 
     /// The open stream of this name, if this connection has it.
@@ -116,6 +139,10 @@ impl Drop for Client {
     fn drop(&mut self) {
         for registration in std::mem::take(&mut self.registrations) {
             self.release(registration);
+        }
+        while let Some((id, _)) = self.pages.last() {
+            let id = *id;
+            self.leave_page(id, None);
         }
         self.hub.0.connections.remove(self.place);
     }

@@ -1,11 +1,30 @@
-//! The wall clock, read in one place.
+//! The hub's clock: Unix time that never jumps.
+//!
+//! It is read once and then goes by the monotonic clock, so that a corrected wall clock neither
+//! empties history nor keeps it; and under tokio's paused time it stands still with it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use forebay_log::UnixMillis;
+use tokio::time::Instant;
 
-/// Milliseconds since 1970; 0 on a machine whose clock stands before that.
-pub(crate) fn now() -> UnixMillis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+#[derive(Debug)]
+pub(crate) struct Clock {
+    started: Instant,
+    started_at: UnixMillis,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { started: Instant::now(), started_at: millis(since) }
+    }
+
+    pub(crate) fn now(&self) -> UnixMillis {
+        UnixMillis(self.started_at.0 + millis(self.started.elapsed()).0)
+    }
+}
+
+fn millis(duration: std::time::Duration) -> UnixMillis {
+    UnixMillis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

@@ -8,11 +8,12 @@ use forebay_cable::Limits;
 use forebay_log::{
     Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, UnixMillis,
 };
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::client::{Client, Refused};
-use crate::clock;
+use crate::clock::Clock;
 use crate::connections::Connections;
+use crate::resumes::Resumes;
 use crate::stats::Stats;
 use crate::subscribers::Subscribers;
 use crate::wake::Signals;
@@ -65,9 +66,11 @@ pub(crate) struct Inner {
     head: AtomicU64,
     pub(crate) subscribers: Subscribers,
     pub(crate) connections: Connections,
+    pub(crate) resumes: Mutex<Resumes>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stats: Stats,
     ticking: AtomicBool,
+    clock: Clock,
 }
 
 impl Hub {
@@ -83,9 +86,11 @@ impl Hub {
             head: AtomicU64::new(0),
             subscribers: Subscribers::default(),
             connections: Connections::default(),
+            resumes: Mutex::default(),
             limits: Arc::new(options.limits),
             stats: Stats::default(),
             ticking: AtomicBool::new(false),
+            clock: Clock::start(),
         }))
     }
 
@@ -109,7 +114,7 @@ impl Hub {
     ) -> Vec<Published> {
         self.ensure_ticking();
         let inner = &*self.0;
-        let now = clock::now();
+        let now = inner.clock.now();
         let mut log = inner.log.write();
         let appended: Vec<_> = broadcasts
             .into_iter()
@@ -166,7 +171,7 @@ impl Hub {
 
     /// Now, as the hub's entries are dated.
     pub fn now(&self) -> UnixMillis {
-        clock::now()
+        self.0.clock.now()
     }
 
     /// Lets nobody in any more and tells everybody to come back, spread over `window` so that
@@ -211,7 +216,9 @@ async fn tick(hub: Weak<Inner>) {
         let Some(inner) = hub.upgrade() else { return };
         inner.connections.signal_part(part, TICK_PARTS, Signals::TICK);
         if part == 0 {
-            inner.log.write().expire(clock::now());
+            let now = inner.clock.now();
+            inner.log.write().expire(now);
+            inner.resumes.lock().expire(now);
         }
     }
 }

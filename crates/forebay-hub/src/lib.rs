@@ -13,6 +13,7 @@ mod clock;
 mod connections;
 mod hub;
 mod read;
+mod resumes;
 mod stats;
 mod subscribers;
 mod wake;

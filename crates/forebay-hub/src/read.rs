@@ -35,6 +35,8 @@ pub struct Batch {
     pub lost: Vec<ReaderId>,
     /// The log's head when it looked.
     pub head: Offset,
+    /// Nothing up to the head was left out.
+    pub complete: bool,
 }
 
 /// Fills `batch` with what comes first in the log, over all readers, past their positions.
@@ -42,6 +44,7 @@ pub(crate) fn read(log: &Log, session: &Session, batch: &mut Batch) {
     batch.deliveries.clear();
     batch.lost.clear();
     batch.head = log.head().offset;
+    batch.complete = true;
     let mut sources: SmallVec<[(ReaderId, Peekable<Entries<'_>>); 1]> = SmallVec::new();
     for reader in session.readers() {
         if log.last(reader.stream) <= reader.position {
@@ -56,7 +59,11 @@ pub(crate) fn read(log: &Log, session: &Session, batch: &mut Batch) {
     match &mut sources[..] {
         [] => {}
         [(reader, entries)] => {
-            for entry in entries.take_while(|entry| room.take(entry)) {
+            for entry in entries {
+                if !room.take(entry) {
+                    batch.complete = false;
+                    break;
+                }
                 batch.deliveries.push(Delivery::of(*reader, entry, session));
             }
         }
@@ -80,6 +87,7 @@ fn merge(
             continue;
         };
         if !room.take(entry) {
+            batch.complete = false;
             return;
         }
         batch.deliveries.push(Delivery::of(*reader, entry, session));

@@ -54,6 +54,8 @@ counters! {
     resyncs_future,
     /// The same because a slow socket fell behind history while it was connected.
     resyncs_behind,
+    /// Subscriptions that went on where their page was known to be.
+    resumes,
     /// Cursors refused because nobody here signed them.
     cursors_refused,
     /// Connections closed because of what the client sent.

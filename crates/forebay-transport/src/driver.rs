@@ -139,7 +139,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
                 outgoing.pong(payload);
                 true
             }
-            Ok(Event::Pong(_)) => true,
+            Ok(Event::Pong(payload)) => {
+                session.handle_pong(payload);
+                true
+            }
             Ok(Event::Close(code)) => {
                 outgoing.answer_close(code);
                 false
@@ -156,6 +159,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
     fn end(&mut self, end: &End) {
         tracing::debug!(session = %self.session.id(), %end, "connection ended");
         self.application.end();
+        if self.incoming.was_unloaded() {
+            return;
+        }
+        for (id, acknowledged) in self.session.acknowledged() {
+            self.client.leave_page(id, acknowledged);
+        }
     }
 }
 

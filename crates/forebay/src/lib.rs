@@ -41,6 +41,7 @@ mod broadcast;
 mod builder;
 mod cable;
 pub mod channel;
+mod clock;
 mod error;
 mod layer;
 mod page;

@@ -48,6 +48,11 @@ impl RawBroadcast {
         &self.stream
     }
 
+    /// The message.
+    pub fn json(&self) -> &str {
+        self.message.as_json()
+    }
+
     fn publication(&self) -> Publication<'_> {
         Publication {
             stream: self.stream.as_str(),
@@ -109,6 +114,6 @@ mod tests {
     #[test]
     fn the_text_stays_as_it_is() {
         let json = r#"{ "b":9007199254740993, "a":1e400 }"#;
-        assert_eq!(raw(json).message.as_json(), json);
+        assert_eq!(raw(json).json(), json);
     }
 }

@@ -14,6 +14,10 @@ impl SubscriptionId {
     pub(super) fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }
+
+    pub(super) fn to_be_bytes(self) -> [u8; 4] {
+        self.0.to_be_bytes()
+    }
 }
 
 /// A stream that a subscription is to read from here on.
@@ -92,6 +96,9 @@ pub(super) struct Subscription {
     pub(super) envelope: Envelope,
     goes_on: bool,
     resync: Resync,
+    /// The client has everything up to here from before this subscription. `None` once it lacks
+    /// something.
+    pub(super) began_after: Option<Offset>,
     cursors: SmallVec<[Cursor; 1]>,
 }
 
@@ -102,7 +109,7 @@ impl Subscription {
         goes_on: bool,
         resync: Resync,
     ) -> Self {
-        Self { id, envelope, goes_on, resync, cursors: SmallVec::new() }
+        Self { id, envelope, goes_on, resync, began_after: None, cursors: SmallVec::new() }
     }
 
     /// The text that tells the client to heal itself.
@@ -117,6 +124,13 @@ impl Subscription {
             (Start::After(offset), None) => (offset, false),
             (Start::Live, _) => (new.head, false),
             (Start::Lost, _) => (new.head, true),
+        };
+        // Not `left_at`: that was sent, which is not yet proof.
+        self.began_after = match (new.start, self.began_after) {
+            (Start::After(offset), earlier) if earlier.is_some() || self.cursors.is_empty() => {
+                Some(earlier.map_or(offset, |earlier| earlier.min(offset)))
+            }
+            _ => None,
         };
         self.cursors.push(Cursor { stream: new.stream, position, attached: new.head });
         lost

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use forebay_cable::{Attachment, DisconnectReason, Effect, Session, Start, SubscriptionId};
 use forebay_hub::Client;
+use forebay_log::{Offset, Position};
 
 use crate::channels::{
     Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
@@ -112,6 +113,7 @@ impl Application {
                 for stream in streams {
                     client.detach(stream);
                 }
+                client.leave_page(id, None);
                 match self.take_handler(id) {
                     Some(handler) => {
                         self.running = Some(Running::Unsubscribe(handler.unsubscribed()));
@@ -150,7 +152,14 @@ impl Application {
         client: &mut Client,
     ) {
         client.hub().stats().subscriptions.add(1);
-        let attachments = subscribed.streams.iter().map(|stream| attach(stream, client)).collect();
+        // A channel with a handler may read other streams than it did before.
+        let resumable = subscribed.goes_on && subscribed.handler.is_none();
+        let acknowledged = match session.waiting_envelope() {
+            Some(envelope) if resumable => client.enter_page(id, envelope),
+            _ => None,
+        };
+        let attach = |stream| attach(stream, acknowledged, client);
+        let attachments = subscribed.streams.iter().map(attach).collect();
         self.handlers.extend(subscribed.handler.map(|handler| (id, handler)));
         session.confirm(attachments, subscribed.goes_on, subscribed.resync);
         for json in &subscribed.transmissions {
@@ -167,7 +176,7 @@ impl Application {
     ) {
         match op {
             Op::Follow(stream) => {
-                let attachment = attach(&stream, client);
+                let attachment = attach(&stream, None, client);
                 if !session.attach(id, attachment) {
                     client.detach(attachment.stream);
                 }
@@ -192,6 +201,7 @@ impl Application {
                 for stream in session.revoke(id) {
                     client.detach(stream);
                 }
+                client.leave_page(id, None);
                 if let Some(handler) = self.take_handler(id) {
                     tokio::spawn(handler.unsubscribed());
                 }
@@ -205,10 +215,14 @@ impl Application {
     }
 }
 
-fn attach(stream: &Stream, client: &mut Client) -> Attachment {
+/// Opens the stream, from where the page stands: its cursor, or what it has acknowledged since.
+fn attach(stream: &Stream, acknowledged: Option<Offset>, client: &mut Client) -> Attachment {
     match stream.begin {
         Begin::Now => client.attach(&stream.name, None),
-        Begin::After(position) => client.attach(&stream.name, Some(position)),
+        Begin::After(Position { epoch, offset }) => {
+            let offset = offset.max(acknowledged.unwrap_or(offset));
+            client.attach(&stream.name, Some(Position { epoch, offset }))
+        }
         Begin::Lost => {
             let attachment = client.attach(&stream.name, None);
             Attachment { start: Start::Lost, ..attachment }

@@ -24,7 +24,12 @@ pub(super) struct Incoming {
     /// filled the session up. At most [`READ_BYTES`].
     held: Bytes,
     hears: Hears,
+    unloaded: bool,
 }
+
+/// The code of a browser whose page goes away (RFC 6455, section 7.4.1: "navigated away"). A
+/// script's own `close()` sends another or none, and its page lives on.
+const UNLOADED: u16 = 1001;
 
 /// How much of what comes is still looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,12 +47,22 @@ impl Incoming {
     pub(super) fn new(read: &Bytes, message_bytes_max: usize) -> Self {
         // A copy, because hyper's buffer is 8 KiB however little of it this is.
         let held = Bytes::copy_from_slice(read);
-        Self { decoder: Decoder::new(message_bytes_max), held, hears: Hears::Everything }
+        Self {
+            decoder: Decoder::new(message_bytes_max),
+            held,
+            hears: Hears::Everything,
+            unloaded: false,
+        }
     }
 
     /// The client has said all it will say.
     pub(super) fn is_closed(&self) -> bool {
         self.hears == Hears::Closed
+    }
+
+    /// The client's close frame said that its page is gone.
+    pub(super) fn was_unloaded(&self) -> bool {
+        self.unloaded
     }
 
     /// Takes one piece off the socket and hands on what is complete in it, for as long as
@@ -95,6 +110,7 @@ impl Incoming {
                 Ok(Some(Event::Close(code))) => {
                     handle(Ok(Event::Close(code)));
                     self.hears = Hears::Closed;
+                    self.unloaded = code == Some(UNLOADED);
                     return 0;
                 }
                 Ok(Some(event)) => {

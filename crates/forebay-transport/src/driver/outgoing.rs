@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use forebay_cable::{EnvelopeEnd, Session};
+use forebay_cable::{EnvelopeEnd, Mark, Session};
 use forebay_hub::{Batch, Client, Delivery};
 use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
@@ -30,6 +30,22 @@ thread_local! {
 struct Scratch {
     batch: Batch,
     control: Vec<u8>,
+    /// The Ping behind all this, and what it proves.
+    mark: Option<Mark>,
+    ping: Vec<u8>,
+}
+
+impl Scratch {
+    fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.batch.deliveries.is_empty() && self.mark.is_none()
+    }
+
+    fn clear(&mut self) {
+        self.batch.deliveries.clear();
+        self.control.clear();
+        self.mark = None;
+        self.ping.clear();
+    }
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +100,7 @@ impl Outgoing {
                 break Poll::Ready(Ok(()));
             }
             self.gather(&mut scratch, session, client);
-            if scratch.control.is_empty() && scratch.batch.deliveries.is_empty() {
+            if scratch.is_empty() {
                 break Poll::Ready(Ok(()));
             }
             match self.poll_write(cx, io.as_mut(), &scratch, session, client) {
@@ -97,8 +113,7 @@ impl Outgoing {
             }
         };
         // The capacity is kept for the next connection, the messages are not.
-        scratch.batch.deliveries.clear();
-        scratch.control.clear();
+        scratch.clear();
         SCRATCH.set(scratch);
         outcome
     }
@@ -124,8 +139,7 @@ impl Outgoing {
 
     /// Collects what is due now: first what the session says, then entries, then the end.
     fn gather(&mut self, scratch: &mut Scratch, session: &mut Session, client: &Client) {
-        scratch.control.clear();
-        scratch.batch.deliveries.clear();
+        scratch.clear();
         for payload in std::mem::take(&mut self.pongs) {
             ws::append_control(&mut scratch.control, Opcode::Pong, &payload);
         }
@@ -135,6 +149,13 @@ impl Outgoing {
             for reader in &scratch.batch.lost {
                 client.hub().stats().resyncs_behind.add(1);
                 session.resync(*reader, scratch.batch.head);
+            }
+        }
+        if !over && scratch.batch.complete {
+            let owed = !scratch.batch.deliveries.is_empty();
+            scratch.mark = session.next_mark(scratch.batch.head, owed);
+            if let Some(mark) = scratch.mark {
+                ws::append_control(&mut scratch.ping, Opcode::Ping, &mark.to_bytes());
             }
         }
         while let Some(text) = session.poll_transmit() {
@@ -164,6 +185,7 @@ impl Outgoing {
         let mut slices: SmallVec<[IoSlice<'_>; 17]> = SmallVec::new();
         slices.push(IoSlice::new(&scratch.control));
         slices.extend(frames.iter().flat_map(Frame::slices));
+        slices.push(IoSlice::new(&scratch.ping));
         let mut written = ready!(io.poll_write_vectored(cx, &slices))?;
         if written == 0 && slices.iter().any(|slice| !slice.is_empty()) {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -185,10 +207,16 @@ impl Outgoing {
         }
         // Deliveries without a frame are not for this client, and pass with those before them.
         let passed = frames.get(sent).map_or(deliveries.len(), |unsent| unsent.index);
+        let all = sent == frames.len();
         drop(slices);
         drop(frames);
         for delivery in &deliveries[..passed] {
             session.advance(delivery.reader, delivery.offset);
+        }
+        if let (true, Some(mark)) = (all, scratch.mark) {
+            // It goes out behind the last frame, whole or in two pieces.
+            self.hold(&scratch.ping[written.min(scratch.ping.len())..]);
+            session.marked(mark);
         }
         client.hub().stats().deliveries.add(sent as u64);
         Poll::Ready(Ok(()))

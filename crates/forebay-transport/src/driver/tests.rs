@@ -66,6 +66,8 @@ impl Handler for Echo {
 struct Peer {
     io: DuplexStream,
     task: tokio::task::JoinHandle<()>,
+    /// Pings that have come and are not answered yet.
+    pings: Vec<Vec<u8>>,
 }
 
 impl Peer {
@@ -81,7 +83,7 @@ impl Peer {
             Arc::new(Rooms { cursor }),
             Identity::anonymous(),
         ));
-        Self { io: near, task }
+        Self { io: near, task, pings: Vec::new() }
     }
 
     async fn open(hub: &Hub, cursor: Option<Position>) -> Self {
@@ -122,8 +124,32 @@ impl Peer {
         self.send(0x81, text.as_bytes()).await;
     }
 
-    /// The next frame: its opcode and payload.
+    /// The next frame that is no ping: its opcode and payload.
     async fn frame(&mut self) -> (u8, Vec<u8>) {
+        loop {
+            match self.any_frame().await {
+                (0x89, payload) => self.pings.push(payload),
+                frame => return frame,
+            }
+        }
+    }
+
+    /// Answers all pings, the next one included if none has come yet.
+    async fn pong(&mut self) {
+        if self.pings.is_empty() {
+            let (first, payload) = self.any_frame().await;
+            assert_eq!(first, 0x89, "{payload:?}");
+            self.pings.push(payload);
+        }
+        for payload in std::mem::take(&mut self.pings) {
+            self.send(0x8a, &payload).await;
+        }
+        // What follows is handled after the pongs.
+        self.send(0x89, b"done").await;
+        assert_eq!(self.frame().await, (0x8a, b"done".to_vec()));
+    }
+
+    async fn any_frame(&mut self) -> (u8, Vec<u8>) {
         let first = self.io.read_u8().await.unwrap();
         let len = match self.io.read_u8().await.unwrap() {
             126 => usize::from(self.io.read_u16().await.unwrap()),
@@ -278,7 +304,7 @@ async fn closing_is_answered_and_leaves_nothing_behind() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_is_gone_is_let_go() {
     let hub = Hub::new(Options::default());
-    let Peer { io, task } = Peer::open(&hub, None).await;
+    let Peer { io, task, .. } = Peer::open(&hub, None).await;
     drop(io);
     task.await.unwrap();
     assert_eq!(hub.connections(), 0);
@@ -350,4 +376,107 @@ async fn ten_thousand_subscriptions_are_refused_past_the_limit_and_all_answered(
         rejected += usize::from(answer.contains("reject_subscription"));
     }
     assert_eq!((confirmed, rejected), (1_000, 9_000));
+}
+
+/// What a page that comes back with its old cursor is given.
+async fn comes_back(hub: &Hub, cursor: Position, expected: &[&str]) -> Peer {
+    let mut peer = Peer::open(hub, Some(cursor)).await;
+    peer.subscribe("room").await;
+    for text in expected {
+        assert_eq!(peer.message().await, *text);
+    }
+    peer
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_whose_socket_died_goes_on_from_what_it_has_acknowledged() {
+    let hub = Hub::new(Options::default());
+    let cursor = hub.position();
+    let mut peer = comes_back(&hub, cursor, &[]).await;
+    say(&hub, "1");
+    assert_eq!(peer.message().await, "1");
+    peer.pong().await;
+    say(&hub, "2");
+    assert_eq!(peer.message().await, "2");
+    // The answer to the ping behind 2 is lost with the socket.
+    drop(peer.io);
+    peer.task.await.unwrap();
+    say(&hub, "3");
+    let mut peer = comes_back(&hub, cursor, &["2", "3"]).await;
+    peer.pong().await;
+    drop(peer.io);
+    peer.task.await.unwrap();
+    let mut peer = comes_back(&hub, cursor, &[]).await;
+    say(&hub, "4");
+    assert_eq!(peer.message().await, "4");
+    assert_eq!(hub.stats().snapshot().resumes, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_was_unloaded_begins_again_at_its_cursor() {
+    let hub = Hub::new(Options::default());
+    let cursor = hub.position();
+    say(&hub, "1");
+    let codes: [(&[u8], &[&str]); 3] =
+        [(&1001_u16.to_be_bytes(), &["1"]), (&1000_u16.to_be_bytes(), &[]), (b"", &[])];
+    for (code, expected) in codes {
+        let mut peer = comes_back(&hub, cursor, &["1"]).await;
+        peer.pong().await;
+        peer.send(0x88, code).await;
+        peer.close_code().await;
+        peer.task.await.unwrap();
+        let mut again = comes_back(&hub, cursor, expected).await;
+        // Leave no acknowledgement for the next case.
+        again.send(0x88, &1001_u16.to_be_bytes()).await;
+        again.close_code().await;
+        again.task.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duplicated_tab_is_replayed_from_its_cursor() {
+    let hub = Hub::new(Options::default());
+    let cursor = hub.position();
+    say(&hub, "1");
+    let mut first = comes_back(&hub, cursor, &["1"]).await;
+    first.pong().await;
+    let second = comes_back(&hub, cursor, &["1"]).await;
+    for peer in [first, second] {
+        drop(peer.io);
+        peer.task.await.unwrap();
+    }
+    comes_back(&hub, cursor, &["1"]).await;
+    assert_eq!(hub.stats().snapshot().resumes, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_leaves_a_stream_leaves_no_acknowledgement() {
+    let hub = Hub::new(Options::default());
+    let cursor = hub.position();
+    say(&hub, "1");
+    let mut peer = comes_back(&hub, cursor, &["1"]).await;
+    peer.pong().await;
+    peer.command("unsubscribe", "room").await;
+    peer.send(0x89, b"").await;
+    peer.frame().await;
+    drop(peer.io);
+    peer.task.await.unwrap();
+    comes_back(&hub, cursor, &["1"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_are_one_at_a_time_and_only_behind_deliveries() {
+    let hub = Hub::new(Options::default());
+    let mut peer = comes_back(&hub, hub.position(), &[]).await;
+    for n in 0..50 {
+        say(&hub, &n.to_string());
+        assert_eq!(peer.message().await, n.to_string());
+    }
+    assert_eq!(peer.pings.len(), 1);
+    peer.pong().await;
+    peer.pong().await;
+    say(&hub, "last");
+    assert_eq!(peer.message().await, "last");
+    peer.pong().await;
+    assert!(peer.pings.is_empty(), "nothing new, nothing to prove");
 }

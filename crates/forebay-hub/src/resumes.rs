@@ -1,0 +1,169 @@
+//! How far pages had got when their sockets died, so that the same page goes on from there.
+//!
+//! A page is known by the identifier of its subscription, which carries a signed cursor and a page
+//! id. But an identifier is not a DOM: the same HTML can come to life twice (*Duplicate tab*, *Back*
+//! from the HTTP cache) and then begins at its cursor again. So an acknowledgement is believed only
+//! where doubt is small, and otherwise the page is replayed from its cursor: twice is better than
+//! never. The rules, each a test:
+//!
+//! - the socket died without the 1001 that a page sends when it unloads (the driver's part);
+//! - no two sessions have had the identifier at the same time, ever since either was last seen;
+//! - it comes back within [`ACKNOWLEDGED_MAX`].
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use forebay_log::{Offset, UnixMillis};
+
+/// How long an acknowledgement is believed. A minute is a tunnel or a change of network; whoever
+/// comes back later may be another life of the same HTML.
+const ACKNOWLEDGED_MAX: Duration = Duration::from_mins(1);
+
+/// How long it is remembered that an identifier was live twice, from when it was last seen. Ten
+/// times as long as any acknowledgement: none outlives it.
+const SHARED_MAX: Duration = Duration::from_mins(10);
+
+/// Identifiers that are remembered, live ones included: 64 bytes each. Past it, acknowledgements
+/// are not kept (their pages are replayed from their cursors), and nothing else changes.
+const PAGES_MAX: usize = 200_000;
+
+/// An identifier, hashed with keys of this process: nobody can aim at another's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct PageKey(u64);
+
+#[derive(Debug, Default)]
+pub(crate) struct Resumes {
+    hasher: RandomState,
+    pages: HashMap<PageKey, Page>,
+    /// Pages without a session, in the order in which they were left; some have come back.
+    left: VecDeque<(PageKey, UnixMillis)>,
+}
+
+#[derive(Debug, Default)]
+struct Page {
+    sessions: u32,
+    shared: bool,
+    acknowledged: Option<Offset>,
+    left_at: UnixMillis,
+}
+
+impl Resumes {
+    pub(crate) fn key(&self, identifier: &[u8]) -> PageKey {
+        PageKey(self.hasher.hash_one(identifier))
+    }
+
+    /// A session subscribes: gives the offset up to which its page is known to have everything.
+    pub(crate) fn enter(&mut self, now: UnixMillis, key: PageKey) -> Option<Offset> {
+        let page = self.pages.entry(key).or_default();
+        page.shared |= page.sessions > 0;
+        page.sessions += 1;
+        let fresh = now.0.saturating_sub(page.left_at.0) <= millis(ACKNOWLEDGED_MAX);
+        page.acknowledged.take().filter(|_| fresh && !page.shared)
+    }
+
+    /// A session is over, or has left the subscription. `acknowledged` is what it has proven,
+    /// if the page is thought to live on.
+    pub(crate) fn leave(&mut self, now: UnixMillis, key: PageKey, acknowledged: Option<Offset>) {
+        let full = self.pages.len() >= PAGES_MAX;
+        let Some(page) = self.pages.get_mut(&key) else { return };
+        page.sessions = page.sessions.saturating_sub(1);
+        page.left_at = now;
+        page.acknowledged = acknowledged.filter(|_| page.sessions == 0 && !full);
+        if page.sessions > 0 {
+            return;
+        }
+        if page.shared || page.acknowledged.is_some() {
+            self.left.push_back((key, now));
+        } else {
+            self.pages.remove(&key);
+        }
+    }
+
+    pub(crate) fn expire(&mut self, now: UnixMillis) {
+        while let Some(&(key, left_at)) = self.left.front() {
+            if now.0.saturating_sub(left_at.0) <= millis(SHARED_MAX) {
+                break;
+            }
+            self.left.pop_front();
+            let same = |page: &Page| page.sessions == 0 && page.left_at == left_at;
+            if self.pages.get(&key).is_some_and(same) {
+                self.pages.remove(&key);
+            }
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_000_000);
+
+    fn after(seconds: u64) -> UnixMillis {
+        UnixMillis(NOW.0 + seconds * 1_000)
+    }
+
+    fn page(resumes: &Resumes) -> PageKey {
+        resumes.key(b"page")
+    }
+
+    #[test]
+    fn a_page_that_comes_back_goes_on_where_it_was() {
+        let mut resumes = Resumes::default();
+        let page = page(&resumes);
+        assert_eq!(resumes.enter(NOW, page), None);
+        resumes.leave(NOW, page, Some(Offset(7)));
+        assert_eq!(resumes.enter(after(60), page), Some(Offset(7)));
+        resumes.leave(after(60), page, Some(Offset(9)));
+        assert_eq!(resumes.enter(after(61), page), Some(Offset(9)));
+    }
+
+    #[test]
+    fn an_acknowledgement_is_believed_once_and_for_a_minute() {
+        let mut resumes = Resumes::default();
+        let page = page(&resumes);
+        resumes.enter(NOW, page);
+        resumes.leave(NOW, page, Some(Offset(7)));
+        assert_eq!(resumes.enter(after(61), page), None);
+        resumes.leave(after(61), page, None);
+        assert_eq!(resumes.enter(after(62), page), None);
+    }
+
+    #[test]
+    fn a_page_that_was_live_twice_is_not_believed_any_more() {
+        let mut resumes = Resumes::default();
+        let page = page(&resumes);
+        resumes.enter(NOW, page);
+        assert_eq!(resumes.enter(NOW, page), None, "a duplicated tab");
+        resumes.leave(NOW, page, Some(Offset(7)));
+        resumes.leave(NOW, page, Some(Offset(5)));
+        // One tab comes back alone and dies again; then the other comes back.
+        assert_eq!(resumes.enter(after(1), page), None);
+        resumes.leave(after(500), page, Some(Offset(9)));
+        assert_eq!(resumes.enter(after(501), page), None);
+    }
+
+    #[test]
+    fn what_is_remembered_is_forgotten_in_the_end() {
+        let mut resumes = Resumes::default();
+        let page = page(&resumes);
+        for _ in 0..3 {
+            resumes.enter(NOW, page);
+            resumes.leave(NOW, page, None);
+        }
+        assert!(resumes.pages.is_empty(), "nothing is kept of pages without an acknowledgement");
+        resumes.enter(NOW, page);
+        resumes.leave(NOW, page, Some(Offset(7)));
+        resumes.enter(after(1), page);
+        resumes.expire(after(700));
+        assert_eq!(resumes.pages.len(), 1, "it is live");
+        resumes.leave(after(700), page, Some(Offset(8)));
+        resumes.expire(after(1_301));
+        assert!(resumes.pages.is_empty() && resumes.left.is_empty());
+    }
+}
