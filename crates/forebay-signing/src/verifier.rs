@@ -125,9 +125,38 @@ impl Verifier {
     /// # Errors
     /// [`VerifyError`] says why the name was refused, and whose doing it is.
     pub fn verify(&self, signed: &str, now_ms: u64) -> Result<String, VerifyError> {
+        self.verify_for(signed, "", now_ms)
+    }
+
+    /// A name that is good for one purpose only, such as one channel: nothing that verifies
+    /// without a purpose accepts it, stock Rails included.
+    ///
+    /// ```
+    /// use forebay_signing::{Key, Verifier, VerifyError};
+    ///
+    /// let verifier = Verifier::new(&Key::raw("secret"));
+    /// let signed = verifier.sign_for("board", "BoardChannel");
+    /// assert_eq!(verifier.verify_for(&signed, "BoardChannel", 0).as_deref(), Ok("board"));
+    /// assert_eq!(verifier.verify_for(&signed, "Other", 0), Err(VerifyError::WrongPurpose));
+    /// assert_eq!(verifier.verify(&signed, 0), Err(VerifyError::WrongPurpose));
+    /// ```
+    pub fn sign_for(&self, name: &str, purpose: &str) -> String {
+        self.seal(&envelope::write_for(name, purpose))
+    }
+
+    /// The stream name that was signed for this purpose.
+    ///
+    /// # Errors
+    /// [`VerifyError`] says why the name was refused, and whose doing it is.
+    pub fn verify_for(
+        &self,
+        signed: &str,
+        purpose: &str,
+        now_ms: u64,
+    ) -> Result<String, VerifyError> {
         let payload = self.unseal(signed)?;
         let json = decode_base64(payload).ok_or(VerifyError::NotAName)?;
-        let name = envelope::read(&json, now_ms)?;
+        let name = envelope::read(&json, purpose, now_ms)?;
         if name.is_empty() { Err(VerifyError::EmptyName) } else { Ok(name) }
     }
 

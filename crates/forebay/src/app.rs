@@ -126,14 +126,23 @@ impl Forebay {
         self.core.keys.streams.sign(name.as_str())
     }
 
-    /// The source tag of a stream for a page with this cursor.
+    /// The source tag of a stream for a page with this cursor; good for one channel only, if one
+    /// is given.
     pub(crate) fn stream_source(
         &self,
         parts: &impl Streamable,
+        channel: Option<&str>,
         cursor: &str,
     ) -> Result<StreamSource, StreamNameError> {
         let name = self.core.stream_name(parts)?;
-        Ok(StreamSource::new(self.sign(&name)).data("cursor", cursor))
+        let verifier = &self.core.keys.streams;
+        let source = match channel {
+            None => StreamSource::new(verifier.sign(name.as_str())),
+            Some(channel) => {
+                StreamSource::new(verifier.sign_for(name.as_str(), channel)).channel(channel)
+            }
+        };
+        Ok(source.data("cursor", cursor))
     }
 
     pub(crate) fn sign_cursor(&self, position: Position, page: u64) -> String {

@@ -81,7 +81,7 @@ impl Turbo {
     /// ```
     /// # fn show(turbo: forebay::Turbo) -> Result<(), forebay::StreamNameError> {
     /// let tag = turbo.stream_from(("room", 1, "messages"))?;
-    /// let tag = turbo.stream_from("board")?.channel("BoardChannel").data("view", "all");
+    /// let tag = turbo.stream_from("board")?.data("view", "all");
     /// # Ok(())
     /// # }
     /// ```
@@ -89,7 +89,23 @@ impl Turbo {
     /// # Errors
     /// [`StreamNameError`] for blank parts and for parts that contain `:`.
     pub fn stream_from(&self, parts: impl Streamable) -> Result<StreamSource, StreamNameError> {
-        self.forebay.stream_source(&parts, self.cursor())
+        self.forebay.stream_source(&parts, None, self.cursor())
+    }
+
+    /// The tag of a stream that is read through a channel of the application's.
+    ///
+    /// The signature is good for that channel only: a page can't ask `Turbo::StreamsChannel` for the
+    /// stream and pass the channel's own check by. In the channel:
+    /// [`Context::verified_stream`](crate::channel::Context::verified_stream).
+    ///
+    /// # Errors
+    /// [`StreamNameError`] for blank parts and for parts that contain `:`.
+    pub fn stream_from_channel(
+        &self,
+        channel: &str,
+        parts: impl Streamable,
+    ) -> Result<StreamSource, StreamNameError> {
+        self.forebay.stream_source(&parts, Some(channel), self.cursor())
     }
 
     /// The page's cursor, signed: what `data-cursor` carries.

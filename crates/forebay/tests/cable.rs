@@ -103,6 +103,11 @@ impl Channel for Chat {
         if cx.params().contains_key("forbidden") {
             return Err(Rejection);
         }
+        if cx.params().contains_key("signed_stream_name") {
+            let name = cx.verified_stream().ok_or(Rejection)?;
+            cx.follow(&name);
+            return Ok(());
+        }
         cx.stream_from("chat")?;
         cx.transmit(&json!({ "hello": cx.identity().name() }));
         Ok(())
@@ -334,6 +339,24 @@ async fn channels_talk_back() {
     );
     let close = nobody.0.next().await.unwrap().unwrap();
     assert!(matches!(close, Message::Close(Some(_))), "{close:?}");
+}
+
+/// turbo-rails#493: a name that was signed for a channel opens no other.
+#[tokio::test]
+async fn a_name_signed_for_a_channel_is_good_for_that_channel_only() {
+    let server = Server::start().await;
+    let verifier = Verifier::new(Key::derive_turbo(SECRET, KeyDigest::Sha256));
+    let mut client = server.connect().await;
+    let ask = |channel: &str, signed: &str| {
+        json!({ "channel": channel, "signed_stream_name": signed }).to_string()
+    };
+    let bound = verifier.sign_for("room", "Chat");
+    assert_eq!(client.subscribe(&ask("Turbo::StreamsChannel", &bound)).await, REJECTED);
+    assert_eq!(client.subscribe(&ask("Chat", &verifier.sign_for("room", "Other"))).await, REJECTED);
+    assert_eq!(client.subscribe(&ask("Chat", &bound)).await, CONFIRMED);
+    assert_eq!(client.subscribe(&ask("Chat", &server.signed("room"))).await, CONFIRMED);
+    server.say("room", "hello").await;
+    assert_eq!(client.text().await["message"], "hello");
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 //! - before: `{"_rails":{"message":"<base64 of the JSON value>","exp":…,"pur":…}}`, recognised by
 //!   exactly that beginning, as Rails does it.
 //!
-//! Unknown members are ignored. A purpose is refused, because stream names are verified without
-//! one. The signature has been checked before any of this is parsed.
+//! Unknown members are ignored. The purpose must be the one that is asked for: none for stream
+//! names, as turbo-rails signs them. The signature has been checked before any of this is parsed.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -30,14 +30,26 @@ pub(super) fn write(name: &str, expires_at_ms: u64) -> String {
     payload
 }
 
-/// The stream name in a payload.
-pub(super) fn read(payload: &[u8], now_ms: u64) -> Result<String, VerifyError> {
+/// The payload of a name for one purpose, in the newer form.
+pub(super) fn write_for(name: &str, purpose: &str) -> String {
+    let mut payload = String::with_capacity(name.len() + purpose.len() + 32);
+    payload.push_str(r#"{"_rails":{"data":"#);
+    json::push_string(&mut payload, name);
+    payload.push_str(r#","pur":"#);
+    json::push_string(&mut payload, purpose);
+    payload.push_str("}}");
+    payload
+}
+
+/// The stream name in a payload that was signed for `purpose`; the empty text is no purpose.
+pub(super) fn read(payload: &[u8], purpose: &str, now_ms: u64) -> Result<String, VerifyError> {
     let mut value = parse(payload)?;
     let Some(Value::Object(metadata)) = value.get_mut("_rails") else {
+        check_purpose(None, purpose)?;
         return name_of(&value);
     };
     check_expiry(metadata.get("exp"), now_ms)?;
-    check_purpose(metadata.get("pur"))?;
+    check_purpose(metadata.get("pur"), purpose)?;
     if payload.starts_with(LEGACY_PREFIX) {
         let message = metadata.get("message").and_then(Value::as_str);
         let inner = message.and_then(decode_base64).ok_or(VerifyError::NotAName)?;
@@ -65,12 +77,13 @@ fn check_expiry(exp: Option<&Value>, now_ms: u64) -> Result<(), VerifyError> {
 }
 
 /// Rails compares `to_s`, so that null and the empty text are no purpose.
-fn check_purpose(pur: Option<&Value>) -> Result<(), VerifyError> {
-    match pur {
-        None | Some(Value::Null) => Ok(()),
-        Some(Value::String(text)) if text.is_empty() => Ok(()),
-        Some(_) => Err(VerifyError::WrongPurpose),
-    }
+fn check_purpose(pur: Option<&Value>, expected: &str) -> Result<(), VerifyError> {
+    let given = match pur {
+        None | Some(Value::Null) => "",
+        Some(Value::String(text)) => text,
+        Some(_) => return Err(VerifyError::WrongPurpose),
+    };
+    if given == expected { Ok(()) } else { Err(VerifyError::WrongPurpose) }
 }
 
 /// Rails passes whatever was signed through `String()`: numbers and `true` become their text, null

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::Params;
 use crate::app::Core;
 use crate::broadcast::Broadcaster;
+use crate::clock::unix_millis;
 
 /// The subscription, as its channel sees it.
 pub struct Context {
@@ -56,11 +57,15 @@ impl Context {
         self.ops.push(Op::Follow(Stream { name, begin: self.begin }));
     }
 
-    /// The stream of a `turbo_stream_from` tag that names this channel, if its signature is
-    /// right: `verified_stream_name_from_params`.
+    /// The stream of the tag that names this channel, if its signature is right: one of
+    /// [`Turbo::stream_from_channel`](crate::Turbo::stream_from_channel), which is good for this
+    /// channel only, or a plain one.
     pub fn verified_stream(&self) -> Option<StreamName> {
         let signed = self.params.get("signed_stream_name")?.as_str()?;
-        let name = self.core.keys.streams.verify(signed, crate::clock::unix_millis());
+        let (verifier, now) = (&self.core.keys.streams, unix_millis());
+        let name = verifier
+            .verify_for(signed, &self.channel, now)
+            .or_else(|_| verifier.verify(signed, now));
         name.ok().map(StreamName::raw)
     }
 

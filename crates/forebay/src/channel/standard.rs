@@ -12,6 +12,7 @@ use forebay_turbo::TurboStream;
 use super::context::Context;
 use super::custom::Factory;
 use crate::app::Core;
+use crate::clock::unix_millis;
 
 /// turbo-rails' channel: a signed stream name, and nothing else, opens it.
 const TURBO: &str = "Turbo::StreamsChannel";
@@ -51,18 +52,6 @@ pub(crate) struct StandardChannels {
 impl StandardChannels {
     pub(crate) fn new(core: Arc<Core>, registry: Registry) -> Self {
         Self { core, registry }
-    }
-
-    /// A stream whose name this verifier has signed.
-    fn signed(&self, identifier: &Identifier, verifier: &Verifier) -> Option<Arc<str>> {
-        let signed = identifier.text("signed_stream_name")?;
-        match verifier.verify(signed, crate::clock::unix_millis()) {
-            Ok(name) => Some(name.into()),
-            Err(error) => {
-                tracing::warn!(channel = identifier.channel, %error, "subscription rejected");
-                None
-            }
-        }
     }
 
     /// A stream whose name is public.
@@ -113,13 +102,13 @@ impl Channels for StandardChannels {
         let Request { identity, session, identifier } = request;
         match identifier.channel.as_str() {
             TURBO => {
-                let name = self.signed(&identifier, &self.core.keys.streams);
+                let name = signed(&identifier, &self.core.keys.streams);
                 self.stream(&identifier, name, turbo_resync())
             }
             PUBSUB => {
                 let is_signed = identifier.params.contains_key("signed_stream_name");
                 let name = if is_signed {
-                    self.signed(&identifier, &self.core.keys.pubsub)
+                    signed(&identifier, &self.core.keys.pubsub)
                 } else {
                     self.public(&identifier)
                 };
@@ -140,6 +129,18 @@ impl Channels for StandardChannels {
                     ops: Vec::new(),
                 })
             }
+        }
+    }
+}
+
+/// A stream whose name this verifier has signed.
+fn signed(identifier: &Identifier, verifier: &Verifier) -> Option<Arc<str>> {
+    let signed = identifier.text("signed_stream_name")?;
+    match verifier.verify(signed, unix_millis()) {
+        Ok(name) => Some(name.into()),
+        Err(error) => {
+            tracing::warn!(channel = identifier.channel, %error, "subscription rejected");
+            None
         }
     }
 }
