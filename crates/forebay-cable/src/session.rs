@@ -5,6 +5,7 @@
 //! confirmation is transmitted before the first entry of its subscription can be read; an
 //! identifier is subscribed at most once; nothing here grows without a limit of [`Limits`].
 
+mod delivery;
 mod left;
 mod proof;
 mod subscription;
@@ -14,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use forebay_log::{Offset, StreamId, UnixMillis};
+use forebay_log::{StreamId, UnixMillis};
 use serde_json::{Map, Value};
 
 use self::left::Left;
@@ -25,7 +26,7 @@ pub use self::subscription::{Attachment, Reader, ReaderId, Resync, Start, Subscr
 use crate::close::{Close, CloseCode, DisconnectReason};
 use crate::command::{Command, Identifier};
 use crate::limits::Limits;
-use crate::wire::{self, Envelope, EnvelopeEnd};
+use crate::wire::{self, Envelope};
 
 /// Names a session on the wire: AnyCable's `sid`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -295,94 +296,6 @@ impl Session {
         let subscription = self.subscriptions.swap_remove(index);
         self.push(subscription.envelope.reject());
         subscription.streams()
-    }
-
-    // --- reading entries ----------------------------------------------------------------------
-
-    /// Where this session stands on every stream that it reads.
-    pub fn readers(&self) -> impl Iterator<Item = Reader> {
-        self.subscriptions.iter().enumerate().flat_map(|(index, s)| s.readers(index))
-    }
-
-    /// The subscription's part of a delivery, in front of the message.
-    pub fn envelope(&self, reader: ReaderId) -> &[u8] {
-        self.subscriptions.get(reader.subscription()).map_or(b"", |s| s.envelope.as_bytes())
-    }
-
-    /// What follows the message.
-    pub fn envelope_end(&self, reader: ReaderId, offset: Offset) -> EnvelopeEnd {
-        match self.subscriptions.get(reader.subscription()) {
-            Some(subscription) if subscription.has_cursor() => EnvelopeEnd::with_offset(offset),
-            _ => EnvelopeEnd::plain(),
-        }
-    }
-
-    /// As [`envelope`](Self::envelope), for a message with a `type` of its own.
-    pub fn envelope_of_kind(&self, reader: ReaderId, kind: &str) -> Vec<u8> {
-        let subscription = self.subscriptions.get(reader.subscription());
-        subscription.map_or_else(Vec::new, |s| s.envelope.with_kind(kind))
-    }
-
-    /// Everything of the reader's stream up to `offset` has been sent or is not for this client.
-    pub fn advance(&mut self, reader: ReaderId, offset: Offset) {
-        if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
-            subscription.advance(reader, offset);
-            if subscription.has_cursor() {
-                self.proof.owe();
-            }
-        }
-    }
-
-    /// History has moved past this reader: the client is told to heal itself, and goes on from
-    /// `head`.
-    pub fn resync(&mut self, reader: ReaderId, head: Offset) {
-        if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
-            subscription.advance(reader, head);
-            self.proof.owe();
-            let text = subscription.resync_text();
-            self.push(text);
-        }
-    }
-
-    /// The channels' subscriptions, for when the connection is gone.
-    pub fn subscription_ids(&self) -> impl Iterator<Item = SubscriptionId> {
-        self.subscriptions.iter().map(|subscription| subscription.id)
-    }
-
-    // --- proof of delivery --------------------------------------------------------------------
-
-    /// A mark to send as a WebSocket Ping behind everything up to `head`, if there is something
-    /// to prove and no proof is outstanding. When it is on its way: [`marked`](Self::marked).
-    /// `delivers` says that entries go out in front of it which have not been advanced yet.
-    pub fn next_mark(&self, head: Offset, delivers: bool) -> Option<Mark> {
-        let owed = delivers && self.subscriptions.iter().any(Subscription::has_cursor);
-        self.proof.next(owed, Mark { through: head, subscription: self.last_subscription })
-    }
-
-    /// The mark is behind everything else in the socket.
-    pub fn marked(&mut self, mark: Mark) {
-        self.proof.sent(mark);
-    }
-
-    /// Takes a Pong's bytes. Every WebSocket client answers a Ping with its own bytes, by
-    /// itself: so the stock client proves what has arrived without knowing of it.
-    pub fn handle_pong(&mut self, payload: &[u8]) {
-        self.proof.received(payload);
-    }
-
-    /// How far each subscription that carries a cursor is known to have got; `None` where its
-    /// client was to be resynced and that isn't proven.
-    pub fn acknowledged(&self) -> impl Iterator<Item = (SubscriptionId, Option<Offset>)> {
-        let with_cursor = self.subscriptions.iter().filter(|s| s.has_cursor());
-        with_cursor.map(|s| (s.id, self.proof.covers(s.id).or(s.began_after)))
-    }
-
-    /// What names the subscription that waits for an answer: equal for equal identifiers.
-    pub fn waiting_envelope(&self) -> Option<&[u8]> {
-        match &self.waiting {
-            Waiting::Subscription(_, envelope) => Some(envelope.as_bytes()),
-            _ => None,
-        }
     }
 
     // --- outputs ------------------------------------------------------------------------------

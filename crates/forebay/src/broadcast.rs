@@ -4,6 +4,7 @@
 //! `Publisher` (encoding, `broadcast/publisher.rs`), `Hub::publish` (its place in the log), and
 //! the connection's task, which reads it from there (`driver/outgoing.rs` in forebay-transport).
 
+mod body;
 mod draft;
 mod outbox;
 mod publisher;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use forebay_turbo::{Action, Record, Render, StreamName, Streamable, Target, TurboStreams};
 use serde::Serialize;
 
-use self::draft::{Body, Content, Tag};
+use self::body::{Body, Content, Tag};
 pub use self::draft::{Broadcast, BroadcastError, Sent};
 #[cfg(feature = "sqlx")]
 pub(crate) use self::outbox::Outbox;
@@ -27,7 +28,7 @@ pub trait Partial: Record + Streamable + Render {}
 impl<T: Record + Streamable + Render> Partial for T {}
 
 /// Where broadcasts begin. From [`Turbo::broadcast`](crate::Turbo::broadcast) in a handler, from
-/// [`Forebay::broadcast`] anywhere else, from `Transaction::broadcast` inside a transaction.
+/// [`Forebay::broadcast`](crate::Forebay::broadcast) anywhere else, from `Transaction::broadcast` inside a transaction.
 ///
 /// Methods that end in `_to` take the stream; the others broadcast to the record's own. What
 /// they return is sent when it is awaited:

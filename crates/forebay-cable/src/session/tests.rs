@@ -1,6 +1,6 @@
 //! Scenarios with the real log and a caller that answers by hand.
 
-use forebay_log::{Class, Epoch, Log, Message, Retention};
+use forebay_log::{Class, Epoch, Log, Message, Offset, Retention};
 
 use super::*;
 

@@ -2,16 +2,15 @@
 
 use std::future::IntoFuture;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use forebay_cable::SessionId;
-use forebay_log::{Class, Effect, Position, StateKey};
+use forebay_log::Position;
 use forebay_turbo::{
-    Action, AttributeValue, Attributes, Html, Render, RenderError, StreamName, StreamNameError,
-    Target, TurboStream, TurboStreams,
+    AttributeValue, Html, Render, RenderError, StreamName, StreamNameError, Target,
 };
 
 use super::Broadcaster;
+use super::body::{Body, Content, Envelope, Keep, Tag};
 use super::publisher::Job;
 use crate::suppress;
 
@@ -72,35 +71,6 @@ pub struct Broadcast<'a> {
     keep: Keep,
     except: Option<SessionId>,
     when: When,
-}
-
-pub(super) enum Body<'a> {
-    Tag(Tag, Content<'a>),
-    Template(Content<'a>),
-    Streams(TurboStreams),
-    Json(Result<String, serde_json::Error>),
-}
-
-pub(super) enum Content<'a> {
-    None,
-    Html(Html),
-    Borrowed(&'a (dyn Render + Sync)),
-    Owned(Box<dyn Render + Send + Sync>),
-}
-
-/// A stream tag whose target may still change.
-pub(super) struct Tag {
-    action: Action,
-    target: Option<Target>,
-    attributes: Attributes,
-    pub(super) request_id: Option<Arc<str>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Keep {
-    Log,
-    State,
-    Ephemeral,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -259,97 +229,5 @@ impl<'a> IntoFuture for Broadcast<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.send())
-    }
-}
-
-/// Everything of a broadcast but its body.
-pub(super) struct Envelope {
-    pub(super) stream: StreamName,
-    keep: Keep,
-    pub(super) except: Option<SessionId>,
-}
-
-impl Envelope {
-    /// The class in the log: what a state entry overwrites is told by its tag.
-    pub(super) fn class(&self, body: &Body<'_>) -> Class {
-        match (self.keep, body) {
-            (Keep::Ephemeral, _) => Class::Ephemeral,
-            (Keep::State, Body::Tag(tag, _)) => tag.state_key().map_or(Class::Log, Class::State),
-            (Keep::State | Keep::Log, _) => Class::Log,
-        }
-    }
-}
-
-impl Tag {
-    pub(super) fn new(action: Action, target: Option<Target>) -> Self {
-        Self { action, target, attributes: Attributes::new(), request_id: None }
-    }
-
-    pub(super) fn to_stream(&self, content: Html) -> TurboStream {
-        let stream = TurboStream::action(self.action.as_str(), self.target.clone())
-            .attributes(self.attributes.clone())
-            .html(content);
-        match &self.request_id {
-            Some(id) => stream.request_id(id),
-            None => stream,
-        }
-    }
-
-    fn state_key(&self) -> Option<StateKey> {
-        let target = match &self.target {
-            Some(Target::Id(id)) => format!("#{id}"),
-            Some(Target::Selector(selector)) => selector.clone(),
-            _ => String::new(),
-        };
-        Some(match self.action {
-            Action::Update => StateKey::new(target, Effect::Content),
-            Action::Replace => StateKey::new(target, Effect::Element),
-            Action::Remove => StateKey::new(target, Effect::Absence),
-            Action::Refresh => {
-                StateKey::new(self.request_id.as_deref().unwrap_or_default(), Effect::Refresh)
-            }
-            _ => return None,
-        })
-    }
-}
-
-impl Body<'_> {
-    /// The message's JSON text.
-    pub(super) fn encode(self) -> Result<String, BroadcastError> {
-        let html = match self {
-            Body::Tag(tag, content) => tag.to_stream(content.render()?).to_string(),
-            Body::Template(content) => content.render()?.into_string(),
-            Body::Streams(streams) => streams.to_string(),
-            Body::Json(json) => return Ok(json?),
-        };
-        Ok(serde_json::to_string(&html)?)
-    }
-
-    /// Renders now what is only borrowed.
-    fn into_owned(self) -> Result<Body<'static>, RenderError> {
-        Ok(match self {
-            Body::Tag(tag, content) => Body::Tag(tag, content.into_owned()?),
-            Body::Template(content) => Body::Template(content.into_owned()?),
-            Body::Streams(streams) => Body::Streams(streams),
-            Body::Json(json) => Body::Json(json),
-        })
-    }
-}
-
-impl Content<'_> {
-    fn render(self) -> Result<Html, RenderError> {
-        match self {
-            Content::None => Ok(Html::default()),
-            Content::Html(html) => Ok(html),
-            Content::Borrowed(content) => content.to_html(),
-            Content::Owned(content) => content.to_html(),
-        }
-    }
-
-    fn into_owned(self) -> Result<Content<'static>, RenderError> {
-        Ok(match self {
-            Content::Owned(content) => Content::Owned(content),
-            other => Content::Html(other.render()?),
-        })
     }
 }

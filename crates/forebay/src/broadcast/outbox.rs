@@ -6,7 +6,7 @@ use std::sync::Arc;
 use forebay_turbo::StreamName;
 use parking_lot::Mutex;
 
-use super::draft::Tag;
+use super::body::Tag;
 use super::publisher::{Job, Publisher, Ready};
 
 /// What a transaction has broadcast so far, in order. Bounded by what the transaction does.

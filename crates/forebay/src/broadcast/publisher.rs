@@ -9,7 +9,8 @@ use forebay_log::{Class, Message};
 use forebay_turbo::StreamName;
 use tokio::sync::{mpsc, oneshot};
 
-use super::draft::{Body, BroadcastError, Envelope, Sent, Tag};
+use super::body::{Body, Envelope, Tag};
+use super::draft::{BroadcastError, Sent};
 use super::refresh::Refreshes;
 
 /// Later broadcasts that wait. Past it, awaiting one waits for room: a handler that broadcasts

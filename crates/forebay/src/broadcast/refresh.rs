@@ -15,7 +15,8 @@ use forebay_log::{Class, Message};
 use forebay_turbo::{Html, StreamName};
 use parking_lot::Mutex;
 
-use super::draft::{Sent, Tag};
+use super::body::Tag;
+use super::draft::Sent;
 
 /// Streams with a window that has not ended. One entry for each stream that was refreshed within
 /// the last window.
