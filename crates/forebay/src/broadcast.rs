@@ -5,6 +5,7 @@
 //! the connection's task, which reads it from there (`driver/outgoing.rs` in forebay-transport).
 
 mod body;
+mod commits;
 mod draft;
 mod outbox;
 mod publisher;

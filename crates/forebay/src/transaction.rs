@@ -63,7 +63,8 @@ impl<DB: Database> Transaction<DB> {
         })
     }
 
-    /// Commits, then sends the broadcasts.
+    /// Commits, then sends the broadcasts. Transactions that broadcast to the same stream commit
+    /// one after the other, so that pages see their changes in the order of the database.
     ///
     /// This runs to its end in a task of its own: a handler is dropped when its client hangs up,
     /// and a change that is in the database must not lack its broadcast for that.
@@ -73,8 +74,10 @@ impl<DB: Database> Transaction<DB> {
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         let Self { inner, outbox, broadcaster } = self;
         let commit = tokio::spawn(async move {
+            let publisher = broadcaster.publisher();
+            let _in_order = publisher.commits.lock(&outbox.streams()).await;
             inner.commit().await?;
-            outbox.send(broadcaster.publisher()).await;
+            outbox.send(publisher).await;
             Ok(())
         });
         commit.await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?

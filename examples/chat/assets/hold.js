@@ -1,5 +1,5 @@
 // Holds the page's subscription back: takes its stream sources out of the document and puts the same elements back later.
-// That is the gap of every page between rendering and subscribing, made long enough to watch.
+// That is the gap of every page between rendering and subscribing, made long enough to watch. A Turbo visit ends it early.
 
 import { streamSources } from "./sources.js";
 

@@ -2,7 +2,7 @@
 // subscription back. It reads sources.js and writes the elements of templates/_panel.html; it changes nothing else.
 
 import { holdSubscription } from "./hold.js";
-import { pageCursor, sourceState, watchActions, watchSources } from "./sources.js";
+import { pageCursor, sourceState, watchSources } from "./sources.js";
 
 const ACTIONS_SHOWN = 5;
 const WORDS = {
@@ -11,9 +11,10 @@ const WORDS = {
   live: ["Live", "Updates are applied as they are committed."],
   held: ["Held back", "Not subscribed. Updates made now will arrive when it is let go, in order."],
   offline: ["Offline", "The connection is gone; the client reconnects and resumes."],
+  refused: ["Refused", "The server’s secret has changed, so it doesn’t know this page’s streams. Load the page again."],
 };
 
-const shown = { count: 0, offset: "", actions: [], heldSeconds: 0 };
+const shown = { count: 0, offset: undefined, actions: [], heldSeconds: 0 };
 
 const panel = () => document.getElementById("panel");
 const part = (name) => panel()?.querySelector(`[data-panel=${name}]`);
@@ -23,18 +24,16 @@ document.addEventListener("click", ({ target }) => {
   if (name === "toggle") toggle();
   if (name === "hold") holdSubscription(showHeld);
 });
-watchSources(showState);
-watchActions(
-  (action) => {
-    shown.offset = action.offset || shown.offset;
+watchSources({
+  changed: showState,
+  applied(action) {
+    // An entry may carry several actions; a resync is none.
+    if (action.offset !== undefined && action.offset !== shown.offset) shown.count += 1;
+    shown.offset = action.offset;
     shown.actions = [action, ...shown.actions].slice(0, ACTIONS_SHOWN);
     showActions();
   },
-  () => {
-    shown.count += 1;
-    showActions();
-  },
-);
+});
 // Where the panel has a column of its own it begins open.
 if (matchMedia("(min-width: 1120px)").matches) toggle();
 // Only to count up "3 s ago".
@@ -70,8 +69,7 @@ function showCursor() {
 function showActions() {
   if (!panel()) return;
   write("count", String(shown.count));
-  write("glance", shown.offset ? `#${shown.offset}` : String(shown.count));
-  part("last").dataset.lastOffset = shown.offset;
+  write("glance", shown.actions.length > 0 ? entryName(shown.offset) : "0");
   part("actions").replaceChildren(...shown.actions.map(actionRow));
   showLast();
 }
@@ -82,17 +80,22 @@ function showLast() {
   if (!latest) return write("last", "nothing yet");
   const seconds = Math.floor((Date.now() - latest.at) / 1000);
   const ago = seconds < 2 ? "just now" : seconds < 120 ? `${seconds} s ago` : `${Math.floor(seconds / 60)} min ago`;
-  write("last", shown.offset ? `offset ${shown.offset}, ${ago}` : ago);
+  write("last", shown.offset === undefined ? `resync, ${ago}` : `offset ${shown.offset}, ${ago}`);
 }
 
 /** @param {import("./sources.js").AppliedAction} applied */
 function actionRow({ action, target, text, offset, found }) {
   const row = document.createElement("li");
   row.className = "panel-action";
-  row.append(element("b", action), element("code", found ? target : `${target}: no such target`), element("span", text));
-  if (offset) row.append(element("small", `#${offset}`));
+  const where = element("code", found ? target : `${target}: no such target`);
+  row.append(element("b", action), where, element("span", text), element("small", entryName(offset)));
   row.classList.toggle("panel-action-missed", !found);
   return row;
+}
+
+/** A page whose cursor history doesn't reach is told to load itself again: a refresh that is no entry of the log. */
+function entryName(offset) {
+  return offset === undefined ? "resync" : `#${offset}`;
 }
 
 function element(name, text) {

@@ -44,6 +44,16 @@ impl Outbox {
         outer.0.lock().extend(inner);
     }
 
+    /// The streams of what waits.
+    pub(crate) fn streams(&self) -> Vec<StreamName> {
+        let stream = |waiting: &Waiting| match waiting {
+            Waiting::Publish(ready) => Some(ready.stream().clone()),
+            Waiting::Refresh(stream, _) => Some(stream.clone()),
+            Waiting::Later(job) => job.stream().cloned(),
+        };
+        self.0.lock().iter().filter_map(stream).collect()
+    }
+
     /// The transaction was committed.
     pub(crate) async fn send(&self, publisher: &Publisher) {
         let waiting = std::mem::take(&mut *self.0.lock());

@@ -29,6 +29,8 @@ pub(crate) struct Publisher {
     settings: Settings,
     refreshes: Refreshes,
     later: OnceLock<mpsc::Sender<Job>>,
+    #[cfg(feature = "sqlx")]
+    pub(crate) commits: super::commits::Commits,
 }
 
 /// A broadcast that is encoded.
@@ -49,12 +51,27 @@ impl Job {
     pub(super) fn new(envelope: Envelope, body: Body<'static>) -> Self {
         Self::Broadcast(envelope, body)
     }
+
+    #[cfg(feature = "sqlx")]
+    pub(super) fn stream(&self) -> Option<&StreamName> {
+        match self {
+            Self::Broadcast(envelope, _) => Some(&envelope.stream),
+            Self::Flush(_) => None,
+        }
+    }
 }
 
 impl Publisher {
     pub(crate) fn new(hub: Hub, settings: Settings) -> Self {
         let refreshes = Refreshes::new(hub.clone(), settings.refresh_window);
-        Self { hub, settings, refreshes, later: OnceLock::new() }
+        Self {
+            hub,
+            settings,
+            refreshes,
+            later: OnceLock::new(),
+            #[cfg(feature = "sqlx")]
+            commits: super::commits::Commits::default(),
+        }
     }
 
     pub(crate) fn message_bytes_max(&self) -> usize {
@@ -109,6 +126,11 @@ impl Publisher {
 }
 
 impl Ready {
+    #[cfg(feature = "sqlx")]
+    pub(super) fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
     fn publication(&self) -> Publication<'_> {
         Publication {
             stream: self.stream.as_str(),

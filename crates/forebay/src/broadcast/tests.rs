@@ -313,6 +313,67 @@ mod transactions {
         assert_eq!(order, ["1", "3", "4"]);
     }
 
+    /// The window between a commit and its broadcasts, held open by the test.
+    #[tokio::test]
+    async fn nobody_commits_between_anothers_commit_and_its_broadcasts() {
+        let (forebay, pool) = (forebay(), pool().await);
+        let start = forebay.position();
+        let commits = &forebay.core.publisher.commits;
+        let between = commits.lock(&[forebay.stream_name("s").unwrap()]).await;
+        let mut transaction = forebay.begin(&pool).await.unwrap();
+        sqlx::query(INSERT).execute(&mut *transaction).await.unwrap();
+        transaction.broadcast().append_to("s", &Message(1)).await.unwrap();
+        let commit = tokio::spawn(transaction.commit());
+        // The only connection of the pool comes back with the commit.
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+            assert!(pool.try_acquire().is_none(), "it has committed");
+        }
+        let mut other = forebay.broadcast().append_to("s", &Message(2));
+        other = other.html(Html::raw("between"));
+        other.await.unwrap();
+        drop(between);
+        commit.await.unwrap().unwrap();
+        let pages = html(&forebay, "s", start);
+        assert!(pages[0].contains("between") && pages[1].contains("<p>1</p>"), "{pages:?}");
+    }
+
+    /// What a commit writes last is what is broadcast last, however the tasks are scheduled.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn broadcasts_leave_in_the_order_of_the_commits() {
+        let folder = std::env::temp_dir().join(format!("forebay-commits-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let url = format!("sqlite:{}?mode=rwc", folder.join("rows").display());
+        let options = sqlx::pool::PoolOptions::<Sqlite>::new().max_connections(8);
+        let pool = options.connect(&url).await.unwrap();
+        sqlx::query("pragma journal_mode = wal").execute(&pool).await.unwrap();
+        sqlx::query("create table rows (n integer primary key)").execute(&pool).await.unwrap();
+        let forebay = forebay();
+        let start = forebay.position();
+        let writers: Vec<_> = (0..200)
+            .map(|_| {
+                let (forebay, pool) = (forebay.clone(), pool.clone());
+                tokio::spawn(async move {
+                    let mut transaction = forebay.begin(&pool).await.unwrap();
+                    let insert = "insert into rows (n) values (null) returning n";
+                    let n: u32 =
+                        sqlx::query_scalar(insert).fetch_one(&mut *transaction).await.unwrap();
+                    transaction.broadcast().json_to("rows", &n).await.unwrap();
+                    transaction.commit().await.unwrap();
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let entries = forebay.replay("rows", start).unwrap();
+        let sent: Vec<u32> = entries.iter().map(|entry| entry.json().parse().unwrap()).collect();
+        // SQLite has one writer at a time, so its keys are in the order of the commits.
+        assert_eq!(sent, (1..=200).collect::<Vec<_>>());
+        pool.close().await;
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
     /// A handler is dropped when its client hangs up: the commit and its broadcasts go on.
     #[tokio::test]
     async fn a_commit_that_nobody_waits_for_any_more_still_broadcasts() {

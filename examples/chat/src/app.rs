@@ -1,0 +1,37 @@
+//! The routes, and the two lines that make them live.
+
+use std::path::Path;
+
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use forebay::Forebay;
+use sqlx::SqlitePool;
+use tower_http::services::ServeDir;
+
+use crate::errors::Failure;
+use crate::{board, messages, rooms, statistics};
+
+pub(crate) fn router(pool: SqlitePool, forebay: &Forebay, public: &Path) -> Router {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/rooms") }))
+        .route("/rooms", get(rooms::index).post(rooms::create))
+        .route("/rooms/{id}", get(rooms::show))
+        .route("/rooms/{id}/statistics", get(statistics::show))
+        .route("/rooms/{id}/messages", post(messages::create))
+        .route("/side-by-side/{id}", get(rooms::side_by_side))
+        .route("/messages/{id}", get(messages::show).post(messages::update))
+        .route("/messages/{id}/edit", get(messages::edit))
+        .route("/messages/{id}/delete", post(messages::destroy))
+        .route("/board", get(board::show))
+        .route("/board/cards", post(board::create))
+        .route("/board/cards/{id}/move", post(board::relocate))
+        .route("/board/cards/{id}/delete", post(board::destroy))
+        .nest_service("/assets", ServeDir::new(public))
+        .fallback(|| async { Failure::NotFound })
+        // Where the pages' sockets connect: /cable.
+        .merge(forebay.routes())
+        // Last, so that it is outermost: it notes where the log stands before a handler reads.
+        .layer(forebay.layer())
+        .with_state(pool)
+}
