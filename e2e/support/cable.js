@@ -8,8 +8,8 @@ export function path(wanted) {
   return (/** @type {import("./http_head.js").HttpHead} */ head) => head.path.split("?")[0] === wanted;
 }
 
-/** The cable endpoint's connections. */
-export const cable = path("/cable");
+/** The cable endpoint's connections, and those of its known-bad variants. */
+export const cable = (/** @type {import("./http_head.js").HttpHead} */ head) => /^\/cable(-\w+)?(\?|$)/.test(head.path);
 
 /** @param {Observed} m */
 export const isWelcome = (m) => isDown(m, "welcome");
@@ -37,6 +37,10 @@ export const isSubscribe = (m) => isCommand(m, "subscribe");
 
 /** @param {Observed} m */
 export const isUnsubscribe = (m) => isCommand(m, "unsubscribe");
+
+/** A Pong to one of Forebay's marks: all entries up to this offset, or a later one, have arrived. @param {number} offset */
+export const provesOffset = (offset) => (/** @type {Observed} */ m) =>
+  m.direction === "up" && m.kind === "pong" && m.payload.length === 12 && m.payload.readBigUInt64BE(0) >= BigInt(offset);
 
 /** The same, once it has reached the other side. @param {(m: Observed) => unknown} predicate */
 export const forwarded = (predicate) => (/** @type {Observed} */ m) => m.forwarded && predicate(m);

@@ -25,3 +25,21 @@ export async function within(what, promise, { ms = DEADLINE_MS, detail } = {}) {
     clearTimeout(timer);
   }
 }
+
+/**
+ * Asks again and again until the answer is yes, for what nobody announces. `ask` has to take a round trip.
+ *
+ * @param {string} what ends the sentence "timed out waiting for …"
+ * @param {() => Promise<boolean>} ask
+ */
+export async function eventually(what, ask) {
+  let expired = false;
+  const asking = (async () => {
+    while (!expired && !(await ask()));
+  })();
+  try {
+    await within(what, asking);
+  } finally {
+    expired = true;
+  }
+}

@@ -42,6 +42,10 @@ class Fault {
 
 /** Nothing passes; everything waits in order, in the proxy or (with backpressure) in the sender's own buffers. */
 export class Hold extends Fault {
+  #resolveReached;
+  /** Resolves when something was held for the first time. @type {Promise<void>} */
+  reached = new Promise((resolve) => (this.#resolveReached = resolve));
+
   /** @param {Scope & {backpressure?: boolean}} scope @param {() => void} changed */
   constructor(scope, changed) {
     super(scope, changed);
@@ -50,6 +54,7 @@ export class Hold extends Fault {
 
   /** @returns {Verdict} */
   judge() {
+    this.#resolveReached();
     return "hold";
   }
 

@@ -1,17 +1,24 @@
-// The test-only side of the fixture app (crate forebay-e2e-app): its data and its gates, over HTTP, straight to the server.
+// The test-only side of the fixture app (crate forebay-e2e-app): its data, its gates and its counters, over HTTP, straight to
+// the server, past the proxy.
 
 import { within } from "./deadline.js";
 
 /** Speaks to one running fixture app. */
 export class Fixture {
-  /** @param {string | {url: string}} server its own URL, not the proxy's */
+  #server;
+
+  /** @param {{url: string}} server its own URL, not the proxy's; asked anew each time, since a restart changes it */
   constructor(server) {
-    this.url = typeof server === "string" ? server : server.url;
+    this.#server = server;
   }
 
-  /** Inserts a message and broadcasts it after commit. @returns {Promise<any>} what the app answers */
-  createMessage(room, body) {
-    return this.#send("POST", `/rooms/${room}/messages`, { body });
+  get url() {
+    return this.#server.url;
+  }
+
+  /** Inserts a message and broadcasts it after commit. Ids count from 1 over all rooms. */
+  async createMessage(room, body) {
+    await this.#send("POST", `/rooms/${room}/messages`, { body });
   }
 
   /** The same for many, one after the other, so that their order is known. @param {string[]} bodies */
@@ -19,36 +26,81 @@ export class Fixture {
     for (const body of bodies) await this.createMessage(room, body);
   }
 
-  updateMessage(id, body) {
-    return this.#send("PUT", `/messages/${id}`, { body });
+  async updateMessage(id, body) {
+    await this.#send("PUT", `/messages/${id}`, { body });
   }
 
-  deleteMessage(id) {
-    return this.#send("DELETE", `/messages/${id}`);
+  async deleteMessage(id) {
+    await this.#send("DELETE", `/messages/${id}`);
   }
 
-  /** A server-side action under /test. */
-  act(path, body) {
-    return this.#send("POST", `/test/${path}`, body);
+  /** Creates "message `from`" and so on, as fast as the server can, one after the other. */
+  async flood(room, { from = 1, count }) {
+    await this.#send("POST", `/test/rooms/${room}/flood?count=${count}&from=${from}`);
   }
 
-  /** @param {string} name a point at which a handler stops when its URL says `?gate=NAME` */
-  gate(name) {
+  /** Three publishers at once, each with `count` rows. */
+  async race(room, { count }) {
+    await this.#send("POST", `/test/rooms/${room}/race?count=${count}`);
+  }
+
+  /** A transaction that is rolled back, one with a savepoint that is, and one that commits, after the gate `before_commit`. */
+  async rollback(room) {
+    await this.#send("POST", `/test/rooms/${room}/rollback`);
+  }
+
+  /**
+   * Broadcasts HTML as it is; `{source}` in it becomes a tag of the room's stream `region`.
+   *
+   * @param {string} html @param {string} [stream] `messages`, `region` or `count`
+   * @returns {Promise<number>} how many subscriptions it woke
+   */
+  async broadcast(room, html, stream = "messages") {
+    return Number(await this.#send("POST", `/test/rooms/${room}/raw`, { html, stream }));
+  }
+
+  /** Publishes a JSON value to a stream by its whole name. @param {string} stream @param {unknown} value */
+  async publish(stream, value) {
+    await this.#send("POST", "/test/streams/publish", { stream, json: JSON.stringify(value) });
+  }
+
+  /**
+   * What a script needs to subscribe by itself.
+   *
+   * @returns {Promise<{stream: string, signed_stream_name: string, cursor: string}>}
+   */
+  async source(room) {
+    return JSON.parse(await this.#send("GET", `/test/rooms/${room}/source`));
+  }
+
+  /** @returns {Promise<{counters: Record<string, number>, connections: number, offset: number}>} */
+  async stats() {
+    return JSON.parse(await this.#send("GET", "/test/stats"));
+  }
+
+  /**
+   * Makes handlers stop at a point of the server that has a name.
+   *
+   * @param {string} name
+   * @returns {Promise<{reached(): Promise<void>, open(): Promise<void>}>} `reached` resolves when somebody waits there
+   */
+  async closeGate(name) {
+    const at = (what) => `/test/gates/${name}/${what}`;
+    await this.#send("POST", at("close"));
     return {
-      /** Resolves when a handler waits at the gate. */
-      reached: () => this.#send("GET", `/test/gates/${name}/reached`),
-      /** Lets it go on. */
-      release: () => this.#send("POST", `/test/gates/${name}/release`),
+      reached: async () => void (await this.#send("GET", at("reached"))),
+      open: async () => void (await this.#send("POST", at("open"))),
     };
   }
 
-  async #send(method, path, body) {
-    const headers = { accept: "application/json" };
-    if (body !== undefined) headers["content-type"] = "application/json";
-    const request = fetch(this.url + path, { method, headers, body: body && JSON.stringify(body), redirect: "manual" });
-    const response = await within(`the answer to ${method} ${path}`, request);
-    const text = await response.text();
-    if (response.status >= 400) throw new Error(`${method} ${path} was answered ${response.status}: ${text}`);
-    return (response.headers.get("content-type") ?? "").includes("json") ? JSON.parse(text) : text;
+  /** @param {string} method @param {string} path @param {Record<string, string>} [form] @returns {Promise<string>} */
+  async #send(method, path, form) {
+    const body = form && new URLSearchParams(form);
+    const answer = fetch(this.url + path, { method, body, redirect: "manual" }).then(async (response) => {
+      const text = await response.text();
+      if (response.status >= 400) throw new Error(`${method} ${path} was answered ${response.status}: ${text}`);
+      return text;
+    });
+    return within(`the answer to ${method} ${path}`, answer);
   }
 }

@@ -2,6 +2,10 @@
 
 import { within } from "./deadline.js";
 
+// What a failed test prints of it: a page's conversation fits, a flood doesn't.
+const SHOWN_MAX = 200;
+const SHOWN_CHARS_MAX = 600;
+
 /** @typedef {"up" | "down"} Direction up: browser to server; down: server to browser */
 
 /** One WebSocket message or control frame. It is logged when it reaches the proxy, before any hold. */
@@ -110,7 +114,10 @@ export class MessageLog {
   }
 
   toString() {
-    return this.#messages.map((message) => `  ${message}`).join("\n");
+    const shown = this.#messages.slice(-SHOWN_MAX);
+    const earlier = this.#messages.length - shown.length;
+    const lines = shown.map((message) => `  ${String(message).slice(0, SHOWN_CHARS_MAX)}`);
+    return [...(earlier > 0 ? [`  (${earlier} earlier messages)`] : []), ...lines].join("\n");
   }
 
   #until(probe) {

@@ -36,6 +36,16 @@ export async function waitForRows(page, expected, list = LIST) {
   });
 }
 
+/** Waits until the list has a row with this text. @param {Page} page @param {string} text */
+export async function waitForRow(page, text, list = LIST) {
+  const shown = ([selector, wanted]) =>
+    [...document.querySelectorAll(`${selector} > *`)].some((element) => element.textContent.trim() === wanted);
+  await page.waitForFunction(shown, [list, text]).catch(async (error) => {
+    const actual = await texts(page, list).catch(() => "(the page is gone)");
+    throw new Error(`${error.message}\nno row ${JSON.stringify(text)} in ${JSON.stringify(actual)}`);
+  });
+}
+
 /**
  * Waits until every stream source on the page is subscribed. Not after a morphing refresh: Turbo's morph takes the attribute
  * off sources that stay subscribed, so ask the proxy there.
@@ -47,6 +57,20 @@ export async function waitForConnected(page) {
     const sources = [...document.querySelectorAll("turbo-cable-stream-source")];
     return sources.length > 0 && sources.every((source) => source.hasAttribute("connected"));
   });
+}
+
+/** Waits until no stream source on the page is subscribed any more. @param {Page} page */
+export async function waitForDisconnected(page) {
+  await page.waitForFunction(() => document.querySelector("turbo-cable-stream-source[connected]") === null);
+}
+
+/**
+ * Comes back to the tab, as far as the stock client can tell: it then reconnects at once instead of at its monitor's next turn.
+ *
+ * @param {Page} page
+ */
+export async function comeBack(page) {
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange", { bubbles: true })));
 }
 
 /**

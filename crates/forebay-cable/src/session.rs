@@ -90,6 +90,7 @@ pub struct Session {
     limits: Arc<Limits>,
     subscriptions: Vec<Subscription>,
     last_subscription: SubscriptionId,
+    last_confirmed: SubscriptionId,
     waiting: Waiting,
     commands: VecDeque<Command>,
     effect: Option<Effect>,
@@ -123,6 +124,7 @@ impl Session {
             limits,
             subscriptions: Vec::new(),
             last_subscription: SubscriptionId::default(),
+            last_confirmed: SubscriptionId::default(),
             waiting: Waiting::Nothing,
             commands: VecDeque::new(),
             effect: None,
@@ -207,9 +209,10 @@ impl Session {
     /// read for it. The caller has registered for their entries *before* this call, so that
     /// nothing falls between what is read and what it is woken for.
     ///
-    /// `goes_on` says that the identifier carries a cursor: then a subscription that this
-    /// session had left resumes where it left. An identifier without one begins anew, since it
-    /// may belong to a page that was rendered in between.
+    /// `goes_on` says that the identifier carries a cursor and always reads the same streams: then
+    /// a subscription that this session had left resumes from what it was proven to have. An
+    /// identifier without a cursor begins anew, since it may belong to a page that was rendered
+    /// in between.
     pub fn confirm(&mut self, attachments: Vec<Attachment>, goes_on: bool, resync: Resync) {
         let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
         let Waiting::Subscription(id, envelope) = waiting else {
@@ -217,6 +220,7 @@ impl Session {
             return;
         };
         self.push(envelope.confirm());
+        self.last_confirmed = id;
         let left_at = if goes_on { self.left.take(&envelope) } else { None };
         let mut subscription = Subscription::new(id, envelope, goes_on, resync);
         let mut lost = false;
@@ -378,7 +382,8 @@ impl Session {
         };
         let subscription = self.subscriptions.swap_remove(index);
         let id = subscription.id;
-        if let Some(position) = subscription.goes_on_from() {
+        // What was sent is not enough: the client drops what arrives after it has left.
+        if let (true, Some(position)) = (subscription.has_cursor(), self.proven(&subscription)) {
             self.left.put(&subscription.envelope, position, self.limits.left_max);
         }
         self.waiting = Waiting::Completion;

@@ -48,6 +48,12 @@ impl Client {
         self.id
     }
 
+    /// Where a page stands that is known to have everything up to `offset`, whatever its cursor
+    /// says: in this hub's own epoch, because that is where it was proven.
+    pub fn position_at(&self, offset: Offset) -> Position {
+        Position { offset, ..self.hub.position() }
+    }
+
     /// Opens a stream for this connection and finds out where to begin.
     ///
     /// The order makes attaching atomic: first it is registered, so that whatever is appended

@@ -192,7 +192,7 @@ impl Hub {
         }
     }
 
-    /// Starts the tick in the first runtime that uses the hub; it ends with the hub.
+    /// Starts the tick in the runtime that uses the hub; it ends with the hub, or with the runtime.
     fn ensure_ticking(&self) {
         if self.0.ticking.load(Ordering::Relaxed) {
             return;
@@ -206,7 +206,19 @@ impl Hub {
     }
 }
 
+/// Lets another runtime take over the tick when this one ends.
+struct Ticking(Weak<Inner>);
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.ticking.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
 async fn tick(hub: Weak<Inner>) {
+    let _ticking = Ticking(Weak::clone(&hub));
     let Some(interval) = hub.upgrade().map(|inner| inner.limits.ping_interval_ms) else { return };
     let pause = interval / TICKS_PER_INTERVAL / TICK_PARTS as u64;
     let mut ticks = tokio::time::interval(Duration::from_millis(pause.max(1)));

@@ -46,6 +46,8 @@ struct Page {
     shared: bool,
     acknowledged: Option<Offset>,
     left_at: UnixMillis,
+    /// It has a place in `left`, and needs no second one.
+    queued: bool,
 }
 
 impl Resumes {
@@ -73,10 +75,10 @@ impl Resumes {
         if page.sessions > 0 {
             return;
         }
-        if page.shared || page.acknowledged.is_some() {
-            self.left.push_back((key, now));
-        } else {
+        if !page.shared && page.acknowledged.is_none() && !page.queued {
             self.pages.remove(&key);
+        } else if !std::mem::replace(&mut page.queued, true) {
+            self.left.push_back((key, now));
         }
     }
 
@@ -86,9 +88,14 @@ impl Resumes {
                 break;
             }
             self.left.pop_front();
-            let same = |page: &Page| page.sessions == 0 && page.left_at == left_at;
-            if self.pages.get(&key).is_some_and(same) {
+            let Some(page) = self.pages.get_mut(&key) else { continue };
+            if page.sessions > 0 {
+                page.queued = false;
+            } else if page.left_at == left_at {
                 self.pages.remove(&key);
+            } else {
+                // It came back and was left again: its time counts from then.
+                self.left.push_back((key, page.left_at));
             }
         }
     }
@@ -149,6 +156,23 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_comes_and_goes_has_one_place() {
+        let mut resumes = Resumes::default();
+        let page = page(&resumes);
+        resumes.enter(NOW, page);
+        resumes.enter(NOW, page);
+        for _ in 0..1_000 {
+            resumes.leave(NOW, page, None);
+            resumes.enter(NOW, page);
+        }
+        resumes.leave(NOW, page, None);
+        resumes.leave(NOW, page, None);
+        assert_eq!(resumes.left.len(), 1);
+        resumes.expire(after(601));
+        assert!(resumes.pages.is_empty() && resumes.left.is_empty());
+    }
+
+    #[test]
     fn what_is_remembered_is_forgotten_in_the_end() {
         let mut resumes = Resumes::default();
         let page = page(&resumes);
@@ -163,6 +187,7 @@ mod tests {
         resumes.expire(after(700));
         assert_eq!(resumes.pages.len(), 1, "it is live");
         resumes.leave(after(700), page, Some(Offset(8)));
+        resumes.expire(after(1_301));
         resumes.expire(after(1_301));
         assert!(resumes.pages.is_empty() && resumes.left.is_empty());
     }

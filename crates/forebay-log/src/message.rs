@@ -100,12 +100,13 @@ impl StateKey {
     /// Whether replaying only `self` leaves the same page as replaying `older` and then `self`.
     ///
     /// True where `self` overwrites all that `older` set: the same target, and as much of it. A
-    /// replacement does not supersede a removal (it would revive an element that is gone), and
-    /// refreshes supersede only refreshes of the same request.
+    /// removal is never superseded (what followed it may have brought another element of the same
+    /// id), and refreshes supersede only refreshes of the same request. Ids are taken to be unique
+    /// in a page, as HTML wants them.
     pub fn supersedes(&self, older: &Self) -> bool {
         let as_much = match (self.effect, older.effect) {
             (Effect::Refresh, Effect::Refresh) => true,
-            (Effect::Refresh, _) | (_, Effect::Refresh) => false,
+            (Effect::Refresh, _) | (_, Effect::Refresh | Effect::Absence) => false,
             (new, old) => new >= old,
         };
         as_much && self.target == older.target
@@ -130,6 +131,7 @@ mod tests {
         check(("a", Element), ("a", Content), true);
         check(("a", Element), ("a", Absence), false);
         check(("a", Absence), ("a", Element), true);
+        check(("a", Absence), ("a", Absence), false);
         check(("a", Refresh), ("a", Refresh), true);
         check(("", Refresh), ("a", Refresh), false);
         check(("a", Refresh), ("a", Absence), false);

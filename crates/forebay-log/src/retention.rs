@@ -38,3 +38,6 @@ pub(crate) const ENTRY_OVERHEAD_BYTES: usize = 128;
 /// Ephemeral entries a stream holds for its present subscribers. 64 is three seconds of one
 /// cursor at 20 a second: longer than a healthy subscriber takes to be woken.
 pub(crate) const EPHEMERAL_ENTRIES_MAX: usize = 64;
+
+/// Bytes of them. A typing notice has 100; one that is larger than all of this is held alone.
+pub(crate) const EPHEMERAL_BYTES_MAX: usize = 64 << 10;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::message::{Class, Message};
 use crate::position::{Offset, UnixMillis};
-use crate::retention::{ENTRY_OVERHEAD_BYTES, EPHEMERAL_ENTRIES_MAX};
+use crate::retention::{ENTRY_OVERHEAD_BYTES, EPHEMERAL_BYTES_MAX, EPHEMERAL_ENTRIES_MAX};
 
 /// One element of the log.
 #[derive(Clone, Debug)]
@@ -75,10 +75,12 @@ impl Stream {
         let mut freed = 0;
         match &entry.class {
             Class::Ephemeral => {
-                if self.ephemeral.len() == EPHEMERAL_ENTRIES_MAX {
+                self.ephemeral.push_back(entry);
+                while self.ephemeral.len() > EPHEMERAL_ENTRIES_MAX
+                    || (self.ephemeral.len() > 1 && self.ephemeral_bytes() > EPHEMERAL_BYTES_MAX)
+                {
                     self.ephemeral.pop_front();
                 }
-                self.ephemeral.push_back(entry);
                 return 0;
             }
             Class::State(key) => {
@@ -118,6 +120,10 @@ impl Stream {
         if self.ephemeral.is_empty() {
             self.ephemeral = VecDeque::new();
         }
+    }
+
+    fn ephemeral_bytes(&self) -> usize {
+        self.ephemeral.iter().map(Entry::cost_bytes).sum()
     }
 
     pub(crate) fn oldest(&self) -> Option<&Entry> {

@@ -27,8 +27,8 @@ use self::outgoing::Outgoing;
 use crate::channels::{Channels, Identity};
 use crate::ws::Event;
 
-/// Ticks that a client has to answer our close frame: at one and a half seconds each, between
-/// four and a half and six seconds. Then the socket is closed without its answer.
+/// Ticks that the end of a conversation may take, once one side wants it: at one and a half
+/// seconds each, between four and a half and six seconds. Then the socket is closed as it is.
 const CLOSE_TICKS_MAX: u8 = 3;
 
 /// A connection's task.
@@ -40,7 +40,7 @@ pub(crate) struct Connection<Io> {
     application: Application,
     incoming: Incoming,
     outgoing: Outgoing,
-    /// Ticks since our close frame went out.
+    /// Ticks since one side wants to close.
     close_ticks: u8,
 }
 
@@ -84,7 +84,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         }
         if signals.contains(Signals::TICK) {
             self.session.handle_timeout(self.client.hub().now());
-            self.close_ticks += u8::from(self.outgoing.is_close_sent());
+            let closes = self.session.poll_close().is_some() || self.outgoing.answers_close();
+            self.close_ticks += u8::from(closes);
             if self.close_ticks > CLOSE_TICKS_MAX {
                 return Poll::Ready(End::Unanswered);
             }
@@ -93,6 +94,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             let mut moved = self.application.poll(cx, &mut self.session, &mut self.client);
             let sent = self.poll_send(cx);
             if let Poll::Ready(Err(error)) = sent {
+                self.hear_last_words(cx);
                 return Poll::Ready(End::Lost(error));
             }
             if self.incoming.is_closed() && self.outgoing.is_done() {
@@ -120,6 +122,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             ready!(io.poll_shutdown(cx))?;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// A socket that can't be written may still hold what the client said before: its close
+    /// frame, which tells whether its page is gone, or the Pong to our last Ping.
+    fn hear_last_words(&mut self, cx: &mut Context<'_>) {
+        let Self { io, session, incoming, .. } = self;
+        let mut heard = |event: Result<Event<'_>, _>| {
+            if let Ok(Event::Pong(payload)) = event {
+                session.handle_pong(payload);
+            }
+            true
+        };
+        while let Poll::Ready(Ok(())) = incoming.poll(cx, Pin::new(&mut *io), &mut heard) {}
     }
 
     /// Ready if anything was received, and handled.

@@ -1,6 +1,7 @@
 //! From an HTTP request to a running connection.
 
 use std::sync::Arc;
+#[cfg(any(target_os = "android", target_os = "linux"))]
 use std::time::Duration;
 
 use forebay_cable::Session;
@@ -19,6 +20,7 @@ use crate::origins::Origins;
 
 /// How long the kernel tries to send to a peer that acknowledges nothing or takes nothing before
 /// it gives the connection up: ten missed pings. The page resumes by its cursor.
+#[cfg(any(target_os = "android", target_os = "linux"))]
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 
 /// Takes WebSocket connections for a hub.
@@ -37,7 +39,7 @@ impl Endpoint {
 
     /// Whether the request's origin is let in: worth knowing before asking who it is.
     pub fn allows(&self, request: &request::Parts) -> bool {
-        self.origins.allow(&request.headers)
+        self.origins.allow(&request.uri, &request.headers)
     }
 
     /// Turns the request into a connection and gives the answer that makes it one.
@@ -118,6 +120,17 @@ fn raw_socket(upgraded: Upgraded) -> Result<(TcpStream, bytes::Bytes), Upgraded>
     };
     // Both only make a connection better; one that is already broken shows it by itself.
     let _ = stream.set_nodelay(true);
-    let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
+    let _ = give_up_on_silence(&stream);
     Ok((stream, read))
+}
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn give_up_on_silence(stream: &TcpStream) -> std::io::Result<()> {
+    SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))
+}
+
+/// Elsewhere there is no such option: the system's own patience counts, of some minutes.
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn give_up_on_silence(stream: &TcpStream) -> std::io::Result<()> {
+    SockRef::from(stream).set_keepalive(true)
 }

@@ -1,6 +1,7 @@
 //! Which web pages may open a connection (cross-site WebSocket hijacking, pitfalls P56).
 
-use http::{HeaderMap, header};
+use http::uri::Authority;
+use http::{HeaderMap, Uri, header};
 
 /// The pages, by their `Origin`, that are let in. A request without an `Origin` comes from no
 /// browser and passes: what a page may not do, a program on its own can do anyway.
@@ -49,17 +50,18 @@ impl Origins {
 
     /// Whether a request with these headers is let in.
     ///
-    /// The request's own host is `Host`, or `X-Forwarded-Host` behind a proxy: a page can set
-    /// neither. The scheme is not compared for the same host, since a proxy that ends TLS hides
+    /// The request's own host is `Host` (in HTTP/2 the URI's authority), or `X-Forwarded-Host`
+    /// behind a proxy: a page can set none of them. The scheme is not compared for the same host, since a proxy that ends TLS hides
     /// it.
-    pub fn allow(&self, headers: &HeaderMap) -> bool {
+    pub fn allow(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let Some(origin) = headers.get(header::ORIGIN) else { return true };
         if self.any {
             return true;
         }
         let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else { return false };
         let hosts = [headers.get(header::HOST), headers.get("x-forwarded-host")];
-        let mut hosts = hosts.into_iter().flatten().filter_map(|host| host.to_str().ok());
+        let hosts = hosts.into_iter().flatten().filter_map(|host| host.to_str().ok());
+        let mut hosts = hosts.chain(uri.authority().map(Authority::as_str));
         hosts.any(|host| origin.is_of(host)) || self.others.iter().any(|other| other.fits(&origin))
     }
 }
@@ -139,7 +141,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::ORIGIN, origin.parse().unwrap());
         headers.insert(header::HOST, host.parse().unwrap());
-        assert_eq!(origins.allow(&headers), expected, "{origin} at {host}");
+        assert_eq!(origins.allow(&Uri::default(), &headers), expected, "{origin} at {host}");
     }
 
     #[test]
@@ -162,12 +164,15 @@ mod tests {
     #[test]
     fn behind_a_proxy_and_without_a_browser() {
         let mut headers = HeaderMap::new();
-        assert!(Origins::same().allow(&headers));
+        let allows = |headers: &HeaderMap| Origins::same().allow(&Uri::default(), headers);
+        assert!(allows(&headers));
         headers.insert(header::ORIGIN, "https://example.com".parse().unwrap());
+        let http2 = Uri::from_static("https://example.com/cable");
+        assert!(!allows(&headers) && Origins::same().allow(&http2, &headers));
         headers.insert(header::HOST, "10.0.0.1:8080".parse().unwrap());
-        assert!(!Origins::same().allow(&headers));
+        assert!(!allows(&headers));
         headers.insert("x-forwarded-host", "example.com".parse().unwrap());
-        assert!(Origins::same().allow(&headers));
+        assert!(allows(&headers));
     }
 
     #[test]

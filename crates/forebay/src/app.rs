@@ -200,5 +200,7 @@ impl Forebay {
     pub async fn shut_down(&self, window: Duration) {
         self.core.publisher.flush().await;
         self.core.hub.shut_down(window).await;
+        // What was debounced during the window.
+        self.core.publisher.flush().await;
     }
 }

@@ -19,7 +19,7 @@ use serde::Serialize;
 use self::body::{Body, Content, Tag};
 pub use self::draft::{Broadcast, BroadcastError, Sent};
 #[cfg(feature = "sqlx")]
-pub(crate) use self::outbox::Outbox;
+pub(crate) use self::outbox::{OpenOutbox, Outbox};
 pub(crate) use self::publisher::{Publisher, Settings};
 use crate::app::Core;
 

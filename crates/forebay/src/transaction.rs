@@ -1,12 +1,18 @@
 //! A database transaction whose broadcasts are sent when it has committed, and not otherwise.
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use sqlx::{Connection, Database, Pool};
+use tokio::time::timeout;
 
 use crate::app::Forebay;
-use crate::broadcast::{Broadcaster, Outbox};
+use crate::broadcast::{Broadcaster, OpenOutbox, Outbox};
 use crate::page::Turbo;
+
+/// How long a commit waits for its turn. One that waits for a row of ours while we wait for it
+/// (a constraint that is checked at the commit) would else wait for ever, unseen by the database.
+const IN_ORDER_MAX: Duration = Duration::from_secs(5);
 
 /// A transaction of sqlx's with an outbox.
 ///
@@ -31,7 +37,7 @@ use crate::page::Turbo;
 #[must_use = "a transaction that is dropped is rolled back"]
 pub struct Transaction<DB: Database> {
     inner: sqlx::Transaction<'static, DB>,
-    outbox: Outbox,
+    outbox: OpenOutbox,
     broadcaster: Broadcaster,
 }
 
@@ -39,7 +45,7 @@ pub struct Transaction<DB: Database> {
 #[must_use = "a savepoint that is dropped is rolled back"]
 pub struct Savepoint<'c, DB: Database> {
     inner: sqlx::Transaction<'c, DB>,
-    outbox: Outbox,
+    outbox: OpenOutbox,
     outer: Outbox,
     broadcaster: Broadcaster,
 }
@@ -57,7 +63,7 @@ impl<DB: Database> Transaction<DB> {
     pub async fn begin(&mut self) -> Result<Savepoint<'_, DB>, sqlx::Error> {
         Ok(Savepoint {
             inner: (*self.inner).begin().await?,
-            outbox: Outbox::default(),
+            outbox: OpenOutbox::default(),
             outer: self.outbox.clone(),
             broadcaster: self.broadcaster.clone(),
         })
@@ -75,7 +81,11 @@ impl<DB: Database> Transaction<DB> {
         let Self { inner, outbox, broadcaster } = self;
         let commit = tokio::spawn(async move {
             let publisher = broadcaster.publisher();
-            let _in_order = publisher.commits.lock(&outbox.streams()).await;
+            let streams = outbox.streams();
+            let in_order = timeout(IN_ORDER_MAX, publisher.commits.lock(&streams)).await;
+            if in_order.is_err() {
+                tracing::warn!("committed without its turn: another commit takes too long");
+            }
             inner.commit().await?;
             outbox.send(publisher).await;
             Ok(())
@@ -105,7 +115,7 @@ impl<DB: Database> Savepoint<'_, DB> {
     pub async fn begin(&mut self) -> Result<Savepoint<'_, DB>, sqlx::Error> {
         Ok(Savepoint {
             inner: (*self.inner).begin().await?,
-            outbox: Outbox::default(),
+            outbox: OpenOutbox::default(),
             outer: self.outbox.clone(),
             broadcaster: self.broadcaster.clone(),
         })
@@ -200,5 +210,5 @@ async fn begin<DB: Database>(
     broadcaster: Broadcaster,
     pool: &Pool<DB>,
 ) -> Result<Transaction<DB>, sqlx::Error> {
-    Ok(Transaction { inner: pool.begin().await?, outbox: Outbox::default(), broadcaster })
+    Ok(Transaction { inner: pool.begin().await?, outbox: OpenOutbox::default(), broadcaster })
 }

@@ -4,7 +4,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
-use forebay::{Html, Position, StreamName, Turbo, TurboStream};
+use forebay::{Html, Position, Sent, StreamName, Turbo, TurboStream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -117,17 +117,20 @@ struct Raw {
 }
 
 /// Broadcasts this HTML as it is. `{source}` in it becomes a source tag of the room's `region`
-/// stream, with this request's cursor.
+/// stream, with this request's cursor. Answers how many subscriptions it woke.
 async fn raw(
     turbo: Turbo,
     Path(room): Path<i64>,
     Form(raw): Form<Raw>,
-) -> Result<StatusCode, Failure> {
+) -> Result<Json<usize>, Failure> {
     let source = turbo.stream_from((&Room { id: room }, "region"))?.to_string();
     let html = Html::raw(raw.html.replace("{source}", &source));
     let stream = raw.stream.unwrap_or_else(|| "messages".to_owned());
-    turbo.broadcast().render_to((&Room { id: room }, stream), &html).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let sent = turbo.broadcast().render_to((&Room { id: room }, stream), &html).await?;
+    let Sent::Published { subscribers, .. } = sent else {
+        return Err("it was not published at once".into());
+    };
+    Ok(Json(subscribers))
 }
 
 #[derive(Deserialize)]

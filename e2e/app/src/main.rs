@@ -17,8 +17,8 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use forebay::channel::{Channel, Context, Params, Rejection};
 use forebay::{Forebay, Limits, Retention};
-use sqlx::SqlitePool;
-use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
 use tower_http::services::ServeDir;
 
 use crate::gates::Gates;
@@ -54,7 +54,8 @@ async fn main() -> anyhow::Result<()> {
         .channel("GatedChannel", move |_: &Params| GatedChannel { gates: channel_gates.clone() })
         .channel("EchoChannel", |_: &Params| EchoChannel)
         .build()?;
-    let app = App { pool: database().await?, gates, forebay: forebay.clone() };
+    let (pool, _kept) = database().await?;
+    let app = App { pool, gates, forebay: forebay.clone() };
     let assets = std::env::var("FOREBAY_E2E_ASSETS").unwrap_or_else(|_| "e2e/dist".to_owned());
     let router = Router::new()
         .route("/rooms/{id}", get(pages::room))
@@ -91,18 +92,22 @@ async fn terminated() {
     }
 }
 
-async fn database() -> anyhow::Result<SqlitePool> {
+/// The pool, and a connection to keep: a database in memory lives as long as somebody has it open,
+/// and a request that is aborted in the middle of a query takes its own connection with it.
+async fn database() -> anyhow::Result<(SqlitePool, SqliteConnection)> {
     let file = std::env::var("FOREBAY_E2E_DATABASE");
     let url = file.map_or("sqlite::memory:".to_owned(), |file| format!("sqlite:{file}?mode=rwc"));
-    // One connection: an in-memory database belongs to its connection.
-    let pool = SqlitePoolOptions::new().max_connections(1).connect(&url).await?;
+    let options: SqliteConnectOptions = url.parse()?;
+    let mut kept = options.connect().await?;
     sqlx::query(
         "create table if not exists messages \
          (id integer primary key autoincrement, room integer not null, body text not null)",
     )
-    .execute(&pool)
+    .execute(&mut kept)
     .await?;
-    Ok(pool)
+    // One connection: the tables of a shared database in memory are locked, not waited for.
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    Ok((pool, kept))
 }
 
 /// As `Turbo::StreamsChannel`, but it takes as long to decide as the test wants.

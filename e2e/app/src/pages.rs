@@ -17,6 +17,7 @@ pub(crate) struct Options {
     #[serde(default = "stock")]
     script: String,
     /// `late`: a cursor that is taken when the tag is rendered, which is wrong. `none`: none.
+    /// `foreign`: signed by somebody else. `future`: ahead of the log.
     #[serde(default)]
     cursor: String,
     /// The channel of the tag.
@@ -30,6 +31,9 @@ pub(crate) struct Options {
     /// `morph`: refreshes morph.
     #[serde(default)]
     refresh: String,
+    /// `lazy`: far below there is a lazy frame, see [`count`].
+    #[serde(default)]
+    frame: String,
 }
 
 fn stock() -> String {
@@ -51,6 +55,7 @@ struct RoomPage {
     script: String,
     cable: String,
     morph: bool,
+    frame: bool,
     sources: Vec<StreamSource>,
     messages: Vec<Html>,
 }
@@ -75,6 +80,7 @@ pub(crate) async fn room(
         script: options.script,
         cable: options.cable,
         morph: options.refresh == "morph",
+        frame: options.frame == "lazy",
         sources: vec![source; options.tags],
         messages,
     };
@@ -88,6 +94,8 @@ fn source(app: &App, turbo: &Turbo, room: i64, options: &Options) -> Result<Stre
     let source = match options.cursor.as_str() {
         "late" => sabotage::late_source(app, stream)?,
         "none" => sabotage::plain_source(app, stream)?,
+        "foreign" => sabotage::foreign_source(app, stream)?,
+        "future" => sabotage::future_source(app, stream)?,
         _ => turbo.stream_from(stream)?,
     };
     Ok(match &options.channel {
@@ -96,13 +104,14 @@ fn source(app: &App, turbo: &Turbo, room: i64, options: &Options) -> Result<Stre
     })
 }
 
-/// How many messages the room has: for a lazy frame with a source of its own.
+/// How many messages the room has: for a lazy frame with a source of its own. Gate: `count_read`.
 pub(crate) async fn count(
     State(app): State<App>,
     turbo: Turbo,
     Path(room): Path<i64>,
 ) -> Result<Response, Failure> {
     let count = Message::of_room(&app.pool, room).await?.len();
+    app.gates.pass("count_read").await;
     let source = turbo.stream_from((&Room { id: room }, "count"))?;
     let frame = forebay::frame("count")
         .html(Html::raw(format!("{source}<span id=\"number\">{count}</span>")));
@@ -119,6 +128,7 @@ pub(crate) async fn blank(
         script: options.script,
         cable: options.cable,
         morph: false,
+        frame: false,
         sources: Vec::new(),
         messages: Vec::new(),
     };

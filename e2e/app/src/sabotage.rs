@@ -19,9 +19,34 @@ pub(crate) fn late_source(
     app: &App,
     stream: impl Streamable,
 ) -> Result<StreamSource, StreamNameError> {
-    let key = Key::derive_turbo(SECRET, KeyDigest::Sha256);
+    source_at(app, stream, SECRET, 0)
+}
+
+/// A cursor of another key.
+pub(crate) fn foreign_source(
+    app: &App,
+    stream: impl Streamable,
+) -> Result<StreamSource, StreamNameError> {
+    source_at(app, stream, "another secret", 0)
+}
+
+/// A cursor of this epoch, for entries that do not exist yet.
+pub(crate) fn future_source(
+    app: &App,
+    stream: impl Streamable,
+) -> Result<StreamSource, StreamNameError> {
+    source_at(app, stream, SECRET, 1_000_000)
+}
+
+fn source_at(
+    app: &App,
+    stream: impl Streamable,
+    secret: &str,
+    ahead: u64,
+) -> Result<StreamSource, StreamNameError> {
+    let key = Key::derive_turbo(secret, KeyDigest::Sha256);
     let position = app.forebay.position();
-    let (epoch, offset) = (position.epoch.0, position.offset.0);
+    let (epoch, offset) = (position.epoch.0, position.offset.0 + ahead);
     let cursor = CursorSigner::new(&key).sign(Cursor { epoch, offset, page: 0 });
     Ok(plain_source(app, stream)?.data("cursor", cursor))
 }
@@ -35,7 +60,8 @@ pub(crate) fn plain_source(
 }
 
 /// Action Cable whose history is not attached atomically: what is inserted between reading it
-/// and following the room is lost. The gate `detached` stands between the two.
+/// and following the room is lost. The gate `subscribe` stands between the two, and so in the
+/// middle of subscribing, as in `GatedChannel`.
 pub(crate) async fn detached_history(
     State(app): State<App>,
     upgrade: WebSocketUpgrade,
@@ -57,7 +83,7 @@ async fn converse(app: App, mut socket: WebSocket) -> anyhow::Result<()> {
     };
     // Room 1 is the only one that these tests look at. The database stands for the history.
     let history = Message::of_room(&app.pool, 1).await?;
-    app.gates.pass("detached").await;
+    app.gates.pass("subscribe").await;
     let mut seen = Message::of_room(&app.pool, 1).await?.last().map_or(0, |message| message.id);
     send(&mut socket, &json!({ "identifier": identifier, "type": "confirm_subscription" })).await?;
     for message in history {

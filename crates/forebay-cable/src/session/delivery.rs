@@ -60,11 +60,11 @@ impl Session {
     }
 
     /// A mark to send as a WebSocket Ping behind everything up to `head`, if there is something
-    /// to prove and no proof is outstanding. When it is on its way: [`marked`](Self::marked).
+    /// to prove and the client answers. When it is on its way: [`marked`](Self::marked).
     /// `delivers` says that entries go out in front of it which have not been advanced yet.
     pub fn next_mark(&self, head: Offset, delivers: bool) -> Option<Mark> {
         let owed = delivers && self.subscriptions.iter().any(Subscription::has_cursor);
-        self.proof.next(owed, Mark { through: head, subscription: self.last_subscription })
+        self.proof.next(owed, Mark { through: head, subscription: self.last_confirmed })
     }
 
     /// The mark is behind everything else in the socket.
@@ -82,7 +82,11 @@ impl Session {
     /// client was to be resynced and that isn't proven.
     pub fn acknowledged(&self) -> impl Iterator<Item = (SubscriptionId, Option<Offset>)> {
         let with_cursor = self.subscriptions.iter().filter(|s| s.has_cursor());
-        with_cursor.map(|s| (s.id, self.proof.covers(s.id).or(s.began_after)))
+        with_cursor.map(|s| (s.id, self.proven(s)))
+    }
+
+    pub(super) fn proven(&self, subscription: &Subscription) -> Option<Offset> {
+        self.proof.covers(subscription.id).or(subscription.began_after)
     }
 
     /// What names the subscription that waits for an answer: equal for equal identifiers.

@@ -1,4 +1,4 @@
-//! Where left subscriptions had got to, so that a source tag which comes back (a restored Turbo
+//! What left subscriptions were proven to have, so that a source tag which comes back (a restored Turbo
 //! snapshot, an element moved in the document) goes on instead of replaying from its render.
 
 use std::collections::VecDeque;

@@ -2,11 +2,16 @@
 //!
 //! RFC 6455 (section 5.5.3) makes every client answer a Ping with a Pong of the same bytes. A Ping
 //! behind delivered entries carries a [`Mark`]; its Pong proves that everything before it has
-//! arrived. At most one is outstanding.
+//! arrived. TCP keeps the order, so a command that follows a Pong was sent after it.
 
 use forebay_log::Offset;
 
 use super::subscription::SubscriptionId;
+
+/// Pings without a Pong. With one behind every batch, a client that leaves a stream has proven
+/// what it had got by then; one that is slower than this many batches is asked no more until it
+/// answers, and is replayed what it may have.
+const UNANSWERED_MAX: u8 = 16;
 
 /// What a Ping says: all entries up to an offset, for all subscriptions up to one.
 ///
@@ -26,12 +31,23 @@ impl Mark {
         bytes[8..].copy_from_slice(&self.subscription.to_be_bytes());
         bytes
     }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let through = Offset(u64::from_be_bytes(*bytes.first_chunk()?));
+        let subscription = SubscriptionId::from_be_bytes(bytes.get(8..)?.try_into().ok()?);
+        Some(Self { through, subscription })
+    }
+
+    fn is_within(self, other: Self) -> bool {
+        self.through <= other.through && self.subscription <= other.subscription
+    }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Proof {
-    outstanding: Option<Mark>,
+    sent: Mark,
     received: Option<Mark>,
+    unanswered: u8,
     /// Something was sent since the last mark.
     owed: bool,
 }
@@ -42,20 +58,22 @@ impl Proof {
     }
 
     pub(super) fn next(&self, owed: bool, mark: Mark) -> Option<Mark> {
-        ((owed || self.owed) && self.outstanding.is_none()).then_some(mark)
+        ((owed || self.owed) && self.unanswered < UNANSWERED_MAX).then_some(mark)
     }
 
     pub(super) fn sent(&mut self, mark: Mark) {
-        self.outstanding = Some(mark);
+        self.sent = mark;
+        self.unanswered += 1;
         self.owed = false;
     }
 
     /// Pongs that nobody asked for are allowed, and prove nothing.
     pub(super) fn received(&mut self, payload: &[u8]) {
-        if let Some(mark) = self.outstanding
-            && payload == mark.to_bytes()
-        {
-            self.outstanding = None;
+        let Some(mark) = Mark::from_bytes(payload) else { return };
+        let newer = self.received.is_none_or(|received| received.is_within(mark));
+        if self.unanswered > 0 && newer && mark.is_within(self.sent) {
+            // A client may answer the latest of several Pings only, which proves the others.
+            self.unanswered = if mark == self.sent { 0 } else { self.unanswered - 1 };
             self.received = Some(mark);
         }
     }

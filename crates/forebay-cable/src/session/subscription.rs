@@ -18,6 +18,10 @@ impl SubscriptionId {
     pub(super) fn to_be_bytes(self) -> [u8; 4] {
         self.0.to_be_bytes()
     }
+
+    pub(super) fn from_be_bytes(bytes: [u8; 4]) -> Self {
+        Self(u32::from_be_bytes(bytes))
+    }
 }
 
 /// A stream that a subscription is to read from here on.
@@ -170,12 +174,6 @@ impl Subscription {
     /// Whether its identifier carries a cursor.
     pub(super) fn has_cursor(&self) -> bool {
         self.goes_on
-    }
-
-    /// Where the same identifier would resume: behind what all of its streams have delivered.
-    pub(super) fn goes_on_from(&self) -> Option<Offset> {
-        let least = self.cursors.iter().map(|cursor| cursor.position).min();
-        if self.goes_on { least } else { None }
     }
 
     pub(super) fn streams(&self) -> Vec<StreamId> {

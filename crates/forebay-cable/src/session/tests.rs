@@ -96,6 +96,16 @@ impl Pair {
     }
 }
 
+impl Pair {
+    /// Sends a Ping, and the client answers it.
+    fn pong(&mut self) {
+        let head = self.log.head().offset;
+        let mark = self.session.next_mark(head, false).unwrap();
+        self.session.marked(mark);
+        self.session.handle_pong(&mark.to_bytes());
+    }
+}
+
 fn refresh() -> Resync {
     Resync::new("\"<refresh>\"")
 }
@@ -209,6 +219,7 @@ fn a_left_subscription_that_comes_back_goes_on_where_it_left() {
         pair.broadcast("room", &format!("live {round}"));
         let got = pair.drain();
         assert_eq!(got.last(), Some(&message(&room(0), &format!("live {round}"))));
+        pair.pong();
         pair.command("unsubscribe", &room(0));
         pair.answer_unsubscribe();
         pair.broadcast("room", &format!("away {round}"));
@@ -412,25 +423,80 @@ fn a_pong_proves_what_was_sent_before_its_ping() {
     pair.answer_subscribe();
     pair.drain();
     assert_eq!(pair.session.next_mark(Offset(0), false), None, "nothing to prove");
-    pair.broadcast("room", "1");
-    pair.drain();
-    let mark = pair.session.next_mark(Offset(1), false).unwrap();
-    pair.session.marked(mark);
-    pair.broadcast("room", "2");
-    pair.drain();
-    assert_eq!(pair.session.next_mark(Offset(2), false), None, "one is outstanding");
+    let mut marks = Vec::new();
+    for offset in 1..=3 {
+        pair.broadcast("room", "text");
+        pair.drain();
+        let mark = pair.session.next_mark(Offset(offset), false).unwrap();
+        pair.session.marked(mark);
+        marks.push(mark.to_bytes());
+    }
     assert_eq!(acknowledged(&pair), [Some(0)], "nothing is proven yet");
     pair.session.handle_pong(b"something else");
-    pair.session.handle_pong(&mark.to_bytes());
-    assert_eq!(acknowledged(&pair), [Some(1)]);
-    pair.session.handle_pong(&mark.to_bytes());
-    let mark = pair.session.next_mark(Offset(2), false).unwrap();
-    pair.session.marked(mark);
-    pair.session.handle_pong(&mark.to_bytes());
+    pair.session.handle_pong(&u64::MAX.to_be_bytes());
+    let future = Mark { through: Offset(4), subscription: SubscriptionId::default() };
+    pair.session.handle_pong(&future.to_bytes());
+    assert_eq!(acknowledged(&pair), [Some(0)], "nobody asked for that");
+    pair.session.handle_pong(&marks[1]);
+    pair.session.handle_pong(&marks[0]);
+    assert_eq!(acknowledged(&pair), [Some(2)]);
+    pair.session.handle_pong(&marks[2]);
     assert_eq!(
-        (acknowledged(&pair), pair.session.next_mark(Offset(2), false)),
-        (vec![Some(2)], None)
+        (acknowledged(&pair), pair.session.next_mark(Offset(3), false)),
+        (vec![Some(3)], None)
     );
+}
+
+#[test]
+fn a_client_that_does_not_answer_is_asked_no_more() {
+    let mut pair = Pair::new();
+    pair.command("subscribe", &room(0));
+    pair.answer_subscribe();
+    let mut asked = 0;
+    for offset in 1..100 {
+        pair.broadcast("room", "text");
+        pair.drain();
+        if let Some(mark) = pair.session.next_mark(Offset(offset), false) {
+            pair.session.marked(mark);
+            asked += 1;
+        }
+    }
+    assert_eq!(asked, 16);
+}
+
+/// A tag that comes back may have missed what was on the wire when it left.
+#[test]
+fn what_was_in_flight_when_a_subscription_left_is_given_again() {
+    let mut pair = Pair::new();
+    pair.command("subscribe", &room(0));
+    pair.answer_subscribe();
+    pair.broadcast("room", "1");
+    pair.drain();
+    pair.pong();
+    pair.broadcast("room", "2");
+    assert_eq!(pair.drain(), [message(&room(0), "2")]);
+    pair.command("unsubscribe", &room(0));
+    pair.answer_unsubscribe();
+    pair.command("subscribe", &room(0));
+    pair.answer_subscribe();
+    assert_eq!(pair.drain(), [confirm(&room(0)), message(&room(0), "2")]);
+}
+
+#[test]
+fn a_mark_proves_nothing_for_a_subscription_that_waits() {
+    let mut pair = Pair::new();
+    pair.command("subscribe", &room(0));
+    pair.answer_subscribe();
+    for text in ["1", "2", "3"] {
+        pair.broadcast("room", text);
+    }
+    pair.drain();
+    pair.command("subscribe", &room(1));
+    let mark = pair.session.next_mark(Offset(3), false).unwrap();
+    pair.session.marked(mark);
+    pair.answer_subscribe();
+    pair.session.handle_pong(&mark.to_bytes());
+    assert_eq!(acknowledged(&pair), [Some(3), Some(1)]);
 }
 
 #[test]

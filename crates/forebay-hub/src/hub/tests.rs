@@ -232,6 +232,21 @@ async fn every_connection_is_ticked_within_half_an_interval_and_history_expires(
     assert_eq!(hub.history_bytes(), 0);
 }
 
+#[test]
+fn the_tick_moves_on_when_its_runtime_ends() {
+    let hub = Hub::new(Options::default());
+    for _ in 0..2 {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let mut page = Page::open(&hub);
+            page.signals();
+            tokio::time::sleep(Duration::from_millis(1_600)).await;
+            assert!(page.signals().contains(Signals::TICK));
+        });
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn shutting_down_tells_everybody_and_lets_nobody_in() {
     let hub = Hub::new(Options::default());

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use forebay_cable::{Attachment, DisconnectReason, Effect, Session, Start, SubscriptionId};
 use forebay_hub::Client;
-use forebay_log::{Offset, Position};
+use forebay_log::Offset;
 
 use crate::channels::{
     Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
@@ -74,7 +74,10 @@ impl Application {
                     }
                 }
             } else if let Some(effect) = session.poll_effect() {
-                self.begin(effect, session, client);
+                let begun = catch_unwind(AssertUnwindSafe(|| self.begin(effect, session, client)));
+                if begun.is_err() {
+                    session.disconnect(DisconnectReason::InternalError, true);
+                }
             } else {
                 return moved;
             }
@@ -82,9 +85,17 @@ impl Application {
         }
     }
 
-    /// The connection is gone: every channel hears of it, each in its own time.
+    /// The connection is gone: what runs runs to its end, and every channel hears of it, each in
+    /// its own time.
     pub(super) fn end(&mut self) {
-        self.running = None;
+        match self.running.take() {
+            Some(Running::Perform(_, later)) => {
+                tokio::spawn(async move { later.await.0.unsubscribed().await });
+            }
+            Some(Running::Unsubscribe(later)) => drop(tokio::spawn(later)),
+            // Nobody is subscribed yet, so nobody has to hear of it.
+            Some(Running::Subscribe(..)) | None => {}
+        }
         for (_, handler) in self.handlers.drain(..) {
             tokio::spawn(handler.unsubscribed());
         }
@@ -161,7 +172,7 @@ impl Application {
         let attach = |stream| attach(stream, acknowledged, client);
         let attachments = subscribed.streams.iter().map(attach).collect();
         self.handlers.extend(subscribed.handler.map(|handler| (id, handler)));
-        session.confirm(attachments, subscribed.goes_on, subscribed.resync);
+        session.confirm(attachments, resumable, subscribed.resync);
         for json in &subscribed.transmissions {
             session.transmit(id, json);
         }
@@ -219,9 +230,10 @@ impl Application {
 fn attach(stream: &Stream, acknowledged: Option<Offset>, client: &mut Client) -> Attachment {
     match stream.begin {
         Begin::Now => client.attach(&stream.name, None),
-        Begin::After(Position { epoch, offset }) => {
-            let offset = offset.max(acknowledged.unwrap_or(offset));
-            client.attach(&stream.name, Some(Position { epoch, offset }))
+        Begin::After(cursor) => {
+            let known = acknowledged.map(|offset| client.position_at(offset));
+            let known = known.filter(|k| k.epoch != cursor.epoch || k.offset > cursor.offset);
+            client.attach(&stream.name, Some(known.unwrap_or(cursor)))
         }
         Begin::Lost => {
             let attachment = client.attach(&stream.name, None);

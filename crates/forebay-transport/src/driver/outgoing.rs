@@ -60,9 +60,9 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Our close frame is out, or at least on its way.
-    pub(super) fn is_close_sent(&self) -> bool {
-        self.close_sent
+    /// The client has closed, and our answer is on its way.
+    pub(super) fn answers_close(&self) -> bool {
+        self.close_answer.is_some()
     }
 
     /// All is sent, the close frame included.

@@ -6,6 +6,7 @@ use forebay_cable::{Limits, Resync};
 use forebay_hub::{Broadcast, Hub, Options};
 use forebay_log::{Class, Message, Position, Retention};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::{Notify, Semaphore};
 
 use super::*;
 use crate::channels::{Answer, Begin, Handler, Later, Op, Rejected, Request, Stream, Subscribed};
@@ -72,6 +73,10 @@ struct Peer {
 
 impl Peer {
     fn connect(hub: &Hub, cursor: Option<Position>, pipe_bytes: usize) -> Self {
+        Self::connect_to(hub, Arc::new(Rooms { cursor }), pipe_bytes)
+    }
+
+    fn connect_to(hub: &Hub, channels: Arc<dyn Channels>, pipe_bytes: usize) -> Self {
         let client = hub.connect().unwrap();
         let session = Session::open(hub.now(), client.session_id(), Arc::clone(hub.limits()));
         let (near, far) = duplex(pipe_bytes);
@@ -80,7 +85,7 @@ impl Peer {
             &Bytes::new(),
             session,
             client,
-            Arc::new(Rooms { cursor }),
+            channels,
             Identity::anonymous(),
         ));
         Self { io: near, task, pings: Vec::new() }
@@ -465,18 +470,181 @@ async fn a_page_that_leaves_a_stream_leaves_no_acknowledgement() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pings_are_one_at_a_time_and_only_behind_deliveries() {
+async fn pings_stop_where_nobody_answers_and_come_only_behind_deliveries() {
     let hub = Hub::new(Options::default());
     let mut peer = comes_back(&hub, hub.position(), &[]).await;
     for n in 0..50 {
         say(&hub, &n.to_string());
         assert_eq!(peer.message().await, n.to_string());
     }
-    assert_eq!(peer.pings.len(), 1);
+    assert_eq!(peer.pings.len(), 16);
     peer.pong().await;
     peer.pong().await;
     say(&hub, "last");
     assert_eq!(peer.message().await, "last");
     peer.pong().await;
     assert!(peer.pings.is_empty(), "nothing new, nothing to prove");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_of_another_epoch_resumes_after_its_resync() {
+    let hub = Hub::new(Options::default());
+    let mut other = hub.position();
+    other.epoch.0 ^= 1;
+    let mut peer = comes_back(&hub, other, &["resync"]).await;
+    say(&hub, "1");
+    assert_eq!(peer.message().await, "1");
+    peer.pong().await;
+    drop(peer.io);
+    peer.task.await.unwrap();
+    say(&hub, "2");
+    comes_back(&hub, other, &["2"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_closes_and_reads_nothing_is_let_go() {
+    for shuts_down in [false, true] {
+        let hub = Hub::new(Options::default());
+        let mut peer = Peer::connect(&hub, None, 300);
+        peer.text().await;
+        peer.subscribe("room").await;
+        say(&hub, &"x".repeat(1_000));
+        if shuts_down {
+            hub.shut_down(Duration::ZERO).await;
+        } else {
+            peer.send(0x88, &1000_u16.to_be_bytes()).await;
+        }
+        tokio::time::timeout(Duration::from_secs(10), &mut peer.task).await.unwrap().unwrap();
+    }
+}
+
+/// A channel whose actions and goodbyes take their time, and are counted.
+#[derive(Clone)]
+struct Slow {
+    performed: Arc<Semaphore>,
+    gone: Arc<Semaphore>,
+    go_on: Arc<Notify>,
+}
+
+impl Default for Slow {
+    fn default() -> Self {
+        let none = || Arc::new(Semaphore::new(0));
+        Self { performed: none(), gone: none(), go_on: Arc::default() }
+    }
+}
+
+impl Handler for Slow {
+    fn perform(
+        self: Box<Self>,
+        _: String,
+        _: serde_json::Map<String, serde_json::Value>,
+    ) -> Later<(Box<dyn Handler>, Vec<Op>)> {
+        Box::pin(async move {
+            self.go_on.notified().await;
+            self.performed.add_permits(1);
+            (self as Box<dyn Handler>, Vec::new())
+        })
+    }
+
+    fn unsubscribed(self: Box<Self>) -> Later<()> {
+        Box::pin(async move { self.gone.add_permits(1) })
+    }
+}
+
+impl Channels for Slow {
+    fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
+        assert_eq!(request.identifier.channel, "echo", "others panic while they are made");
+        Answer::Now(Ok(Subscribed {
+            streams: Vec::new(),
+            goes_on: false,
+            resync: Resync::new("null"),
+            transmissions: Vec::new(),
+            handler: Some(Box::new(self.clone())),
+        }))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_is_finished_and_its_channel_told_when_the_socket_dies() {
+    let hub = Hub::new(Options::default());
+    let slow = Slow::default();
+    let mut peer = Peer::connect_to(&hub, Arc::new(slow.clone()), 64 << 10);
+    peer.text().await;
+    peer.subscribe("echo").await;
+    peer.perform("slowly").await;
+    peer.send(0x89, b"").await;
+    peer.frame().await;
+    drop(peer.io);
+    peer.task.await.unwrap();
+    assert_eq!((slow.performed.available_permits(), slow.gone.available_permits()), (0, 0));
+    slow.go_on.notify_one();
+    slow.gone.acquire().await.unwrap().forget();
+    assert_eq!(slow.performed.available_permits(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_panics_while_it_is_made_takes_no_other_with_it() {
+    let hub = Hub::new(Options::default());
+    let slow = Slow::default();
+    let mut peer = Peer::connect_to(&hub, Arc::new(slow.clone()), 64 << 10);
+    peer.text().await;
+    peer.subscribe("echo").await;
+    peer.command("subscribe", "boom").await;
+    assert!(peer.text().await.contains("internal_error"));
+    assert_eq!(peer.close_code().await, 1011);
+    drop(peer.io);
+    peer.task.await.unwrap();
+    slow.gone.acquire().await.unwrap().forget();
+}
+
+/// A socket that can't be written any more and still holds what the client said.
+struct Broken {
+    said: Vec<u8>,
+}
+
+impl AsyncRead for Broken {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        buffer.put_slice(&std::mem::take(&mut self.said));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Broken {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The page unloads, its peer resets the socket, and a ping is due: the 1001 is still heard.
+#[tokio::test(start_paused = true)]
+async fn a_write_error_does_not_hide_the_clients_close() {
+    let hub = Hub::new(Options::default());
+    let client = hub.connect().unwrap();
+    let session = Session::open(hub.now(), client.session_id(), Arc::clone(hub.limits()));
+    let mut said = vec![0x88, 0x82, 0, 0, 0, 0];
+    said.extend(1001_u16.to_be_bytes());
+    let mut connection = Connection::new(
+        Broken { said },
+        &Bytes::new(),
+        session,
+        client,
+        Arc::new(Rooms { cursor: None }),
+        Identity::anonymous(),
+    );
+    let waker = std::task::Waker::noop();
+    let end = connection.drive(&mut Context::from_waker(waker));
+    assert!(matches!(end, Poll::Ready(End::Lost(_))));
+    assert!(connection.incoming.was_unloaded());
 }

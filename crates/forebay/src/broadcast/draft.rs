@@ -11,6 +11,9 @@ use forebay_turbo::{
 
 use super::Broadcaster;
 use super::body::{Body, Content, Envelope, Keep, Tag};
+#[cfg(feature = "sqlx")]
+use super::outbox::Verdict;
+use super::outbox::Waiting;
 use super::publisher::Job;
 use crate::suppress;
 
@@ -38,6 +41,9 @@ pub enum BroadcastError {
     /// The queue of later broadcasts is gone, because its runtime is.
     #[error("later broadcasts are no longer taken")]
     Closed,
+    /// Its transaction was rolled back.
+    #[error("the transaction of this broadcast was rolled back")]
+    RolledBack,
 }
 
 /// What became of a broadcast.
@@ -168,6 +174,7 @@ impl<'a> Broadcast<'a> {
         Self { when: When::Later, ..self }
     }
 
+    /// Collected into one refresh a window: nothing but its attributes and request id counts.
     pub(super) fn debounced(self) -> Self {
         Self { when: When::Debounced, ..self }
     }
@@ -193,33 +200,30 @@ impl<'a> Broadcast<'a> {
         }
         let stream = self.stream?;
         let publisher = &self.broadcaster.core.publisher;
-        if self.when == When::Debounced
-            && let Body::Tag(tag, _) = self.body
-        {
-            #[cfg(feature = "sqlx")]
-            if let Some(outbox) = &self.broadcaster.outbox {
-                outbox.refresh(stream, tag);
-                return Ok(Sent::AfterCommit);
+        let broadcast = match (self.when, self.body) {
+            (When::Debounced, Body::Tag(tag, _)) => Waiting::Refresh(stream, tag),
+            (when, body) => {
+                let envelope = Envelope { stream, keep: self.keep, except: self.except };
+                match when {
+                    When::Later => Waiting::Later(Job::new(envelope, body.into_owned()?)),
+                    _ => Waiting::Publish(publisher.encode(envelope, body)?),
+                }
             }
-            return Ok(publisher.refresh(&stream, tag));
-        }
-        let envelope = Envelope { stream, keep: self.keep, except: self.except };
-        if self.when == When::Later {
-            let job = Job::new(envelope, self.body.into_owned()?);
-            #[cfg(feature = "sqlx")]
-            if let Some(outbox) = &self.broadcaster.outbox {
-                outbox.later(job);
-                return Ok(Sent::AfterCommit);
-            }
-            return publisher.later(job).await;
-        }
-        let ready = publisher.encode(envelope, self.body)?;
+        };
         #[cfg(feature = "sqlx")]
-        if let Some(outbox) = &self.broadcaster.outbox {
-            outbox.publish(ready);
-            return Ok(Sent::AfterCommit);
+        let broadcast = match &self.broadcaster.outbox {
+            None => broadcast,
+            Some(outbox) => match outbox.put(broadcast) {
+                Verdict::GoesOut(broadcast) => broadcast,
+                Verdict::Waits => return Ok(Sent::AfterCommit),
+                Verdict::IsGone => return Err(BroadcastError::RolledBack),
+            },
+        };
+        match broadcast {
+            Waiting::Publish(ready) => Ok(publisher.publish(&ready)),
+            Waiting::Refresh(stream, tag) => Ok(publisher.refresh(&stream, tag)),
+            Waiting::Later(job) => publisher.later(job).await,
         }
-        Ok(publisher.publish(&ready))
     }
 }
 

@@ -1,5 +1,4 @@
-//! Broadcasts that wait for a transaction.
-#![cfg(feature = "sqlx")]
+//! Broadcasts that are ready to go, and the outbox in which they wait for a transaction.
 
 use std::sync::Arc;
 
@@ -11,37 +10,92 @@ use super::publisher::{Job, Publisher, Ready};
 
 /// What a transaction has broadcast so far, in order. Bounded by what the transaction does.
 #[derive(Clone, Default)]
-pub(crate) struct Outbox(Arc<Mutex<Vec<Waiting>>>);
+pub(crate) struct Outbox(Arc<Mutex<Contents>>);
 
-enum Waiting {
+/// The outbox of a transaction that is not over: dropped, what waits in it is gone.
+#[derive(Debug, Default)]
+pub(crate) struct OpenOutbox(Outbox);
+
+#[derive(Default)]
+struct Contents {
+    waiting: Vec<Waiting>,
+    fate: Fate,
+}
+
+/// What became of the transaction, for broadcasters that outlive it.
+#[derive(Clone, Default)]
+enum Fate {
+    #[default]
+    Open,
+    /// It was committed: nothing has to wait any more.
+    Committed,
+    /// It was a savepoint, and what it did is the outer transaction's now.
+    Outer(Outbox),
+    /// It was rolled back: there is nothing to tell.
+    RolledBack,
+}
+
+pub(super) enum Waiting {
     Publish(Ready),
     Refresh(StreamName, Tag),
     Later(Job),
 }
 
+/// What is to be done with a broadcast.
+pub(super) enum Verdict {
+    Waits,
+    GoesOut(Waiting),
+    IsGone,
+}
+
 impl std::fmt::Debug for Outbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Outbox").field(&self.0.lock().len()).finish()
+        f.debug_tuple("Outbox").field(&self.0.lock().waiting.len()).finish()
+    }
+}
+
+impl std::ops::Deref for OpenOutbox {
+    type Target = Outbox;
+
+    fn deref(&self) -> &Outbox {
+        &self.0
+    }
+}
+
+impl Drop for OpenOutbox {
+    fn drop(&mut self) {
+        let mut contents = self.0.0.lock();
+        if matches!(contents.fate, Fate::Open) {
+            contents.waiting.clear();
+            contents.fate = Fate::RolledBack;
+        }
     }
 }
 
 impl Outbox {
-    pub(super) fn publish(&self, ready: Ready) {
-        self.0.lock().push(Waiting::Publish(ready));
-    }
-
-    pub(super) fn refresh(&self, stream: StreamName, tag: Tag) {
-        self.0.lock().push(Waiting::Refresh(stream, tag));
-    }
-
-    pub(super) fn later(&self, job: Job) {
-        self.0.lock().push(Waiting::Later(job));
+    pub(super) fn put(&self, broadcast: Waiting) -> Verdict {
+        let mut contents = self.0.lock();
+        match contents.fate.clone() {
+            Fate::Open => {
+                contents.waiting.push(broadcast);
+                Verdict::Waits
+            }
+            Fate::Committed => Verdict::GoesOut(broadcast),
+            Fate::Outer(outer) => {
+                drop(contents);
+                outer.put(broadcast)
+            }
+            Fate::RolledBack => Verdict::IsGone,
+        }
     }
 
     /// A savepoint was released: what it broadcast waits for the transaction around it.
     pub(crate) fn hand_over(&self, outer: &Self) {
-        let inner = std::mem::take(&mut *self.0.lock());
-        outer.0.lock().extend(inner);
+        let mut contents = self.0.lock();
+        contents.fate = Fate::Outer(outer.clone());
+        for broadcast in std::mem::take(&mut contents.waiting) {
+            outer.put(broadcast);
+        }
     }
 
     /// The streams of what waits.
@@ -51,28 +105,28 @@ impl Outbox {
             Waiting::Refresh(stream, _) => Some(stream.clone()),
             Waiting::Later(job) => job.stream().cloned(),
         };
-        self.0.lock().iter().filter_map(stream).collect()
+        self.0.lock().waiting.iter().filter_map(stream).collect()
     }
 
     /// The transaction was committed.
     pub(crate) async fn send(&self, publisher: &Publisher) {
-        let waiting = std::mem::take(&mut *self.0.lock());
+        let waiting = {
+            let mut contents = self.0.lock();
+            contents.fate = Fate::Committed;
+            std::mem::take(&mut contents.waiting)
+        };
         let mut ready = Vec::new();
-        for item in waiting {
-            match item {
-                Waiting::Publish(item) => ready.push(item),
-                other => {
+        for broadcast in waiting {
+            match broadcast {
+                Waiting::Publish(next) => ready.push(next),
+                Waiting::Refresh(stream, tag) => {
                     publisher.publish_all(&std::mem::take(&mut ready));
-                    match other {
-                        Waiting::Refresh(stream, tag) => {
-                            publisher.refresh(&stream, tag);
-                        }
-                        Waiting::Later(job) => {
-                            if let Err(error) = publisher.later(job).await {
-                                tracing::error!(%error, "broadcast after commit was not sent");
-                            }
-                        }
-                        Waiting::Publish(_) => {}
+                    publisher.refresh(&stream, tag);
+                }
+                Waiting::Later(job) => {
+                    publisher.publish_all(&std::mem::take(&mut ready));
+                    if let Err(error) = publisher.later(job).await {
+                        tracing::error!(%error, "broadcast after commit was not sent");
                     }
                 }
             }

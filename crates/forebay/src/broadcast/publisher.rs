@@ -1,12 +1,12 @@
 //! Encoding and publishing; the queue of later broadcasts.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use forebay_hub::{Broadcast as Publication, Hub, Published};
 use forebay_log::{Class, Message};
 use forebay_turbo::StreamName;
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::body::{Body, Envelope, Tag};
@@ -28,7 +28,7 @@ pub(crate) struct Publisher {
     hub: Hub,
     settings: Settings,
     refreshes: Refreshes,
-    later: OnceLock<mpsc::Sender<Job>>,
+    later: Mutex<Option<mpsc::Sender<Job>>>,
     #[cfg(feature = "sqlx")]
     pub(crate) commits: super::commits::Commits,
 }
@@ -68,7 +68,7 @@ impl Publisher {
             hub,
             settings,
             refreshes,
-            later: OnceLock::new(),
+            later: Mutex::default(),
             #[cfg(feature = "sqlx")]
             commits: super::commits::Commits::default(),
         }
@@ -103,19 +103,26 @@ impl Publisher {
     }
 
     pub(super) async fn later(&self, job: Job) -> Result<Sent, BroadcastError> {
-        let queue = self.later.get_or_init(|| {
-            let (sender, receiver) = mpsc::channel(LATER_MAX);
-            let (hub, max) = (self.hub.clone(), self.settings.message_bytes_max);
-            tokio::spawn(work_off(hub, max, receiver));
-            sender
-        });
-        queue.send(job).await.map_err(|_| BroadcastError::Closed)?;
+        self.queue().send(job).await.map_err(|_| BroadcastError::Closed)?;
         Ok(Sent::Later)
+    }
+
+    /// The queue, with a worker in this runtime if the one that had it is gone.
+    fn queue(&self) -> mpsc::Sender<Job> {
+        let mut queue = self.later.lock();
+        if let Some(queue) = queue.as_ref().filter(|queue| !queue.is_closed()) {
+            return queue.clone();
+        }
+        let (sender, receiver) = mpsc::channel(LATER_MAX);
+        let (hub, max) = (self.hub.clone(), self.settings.message_bytes_max);
+        tokio::spawn(work_off(hub, max, receiver));
+        queue.insert(sender).clone()
     }
 
     /// Sends everything that still waits: later broadcasts, then debounced refreshes.
     pub(crate) async fn flush(&self) {
-        if self.later.get().is_some() {
+        let has_queue = self.later.lock().is_some();
+        if has_queue {
             let (done, wait) = oneshot::channel();
             if self.later(Job::Flush(done)).await.is_ok() {
                 let _ = wait.await;

@@ -45,7 +45,7 @@ impl Refreshes {
         windows.insert(stream.clone(), None);
         drop(windows);
         let (hub, windows) = (self.hub.clone(), Arc::downgrade(&self.windows));
-        tokio::spawn(run_window(hub, windows, stream.clone(), self.window));
+        tokio::spawn(run_window(Window { hub, windows, stream: stream.clone() }, self.window));
         let Published { position, subscribers } = publish(&self.hub, stream, &tag);
         Sent::Published { position, subscribers }
     }
@@ -68,17 +68,32 @@ fn merge(earlier: &Tag, mut later: Tag) -> Tag {
     later
 }
 
+/// A runtime that ends ends its windows: what waits is sent, and the next refresh opens a new one.
+struct Window {
+    hub: Hub,
+    windows: Weak<Windows>,
+    stream: StreamName,
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        let Some(windows) = self.windows.upgrade() else { return };
+        let waiting = windows.lock().remove(&self.stream).flatten();
+        if let Some(tag) = waiting {
+            publish(&self.hub, &self.stream, &tag);
+        }
+    }
+}
+
 /// Ends a stream's window, and begins the next for as long as there is something to send.
-async fn run_window(hub: Hub, windows: Weak<Windows>, stream: StreamName, window: Duration) {
+async fn run_window(window: Window, length: Duration) {
     loop {
-        tokio::time::sleep(window).await;
-        let Some(windows) = windows.upgrade() else { return };
-        let mut windows = windows.lock();
-        let Some(tag) = windows.get_mut(&stream).and_then(Option::take) else {
-            windows.remove(&stream);
+        tokio::time::sleep(length).await;
+        let Some(windows) = window.windows.upgrade() else { return };
+        let Some(tag) = windows.lock().get_mut(&window.stream).and_then(Option::take) else {
             return;
         };
-        publish(&hub, &stream, &tag);
+        publish(&window.hub, &window.stream, &tag);
     }
 }
 

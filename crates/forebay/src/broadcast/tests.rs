@@ -150,6 +150,25 @@ async fn a_refresh_that_stands_for_several_requests_carries_no_id() {
     assert_eq!(html(&forebay, "board", start), expected);
 }
 
+#[test]
+fn later_and_debounced_broadcasts_outlive_their_first_runtime() {
+    let forebay = forebay();
+    let start = forebay.position();
+    for _ in 0..2 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let broadcast = forebay.broadcast();
+            broadcast.refresh_later_to("board").await.unwrap();
+            broadcast.refresh_later_to("board").await.unwrap();
+            broadcast.append_later_to("s", Message(1)).await.unwrap();
+            forebay.core.publisher.flush().await;
+            broadcast.refresh_later_to("board").await.unwrap();
+        });
+    }
+    assert_eq!(html(&forebay, "s", start).len(), 2);
+    assert_eq!(html(&forebay, "board", start).len(), 6, "what waited was sent at the end");
+}
+
 #[tokio::test(start_paused = true)]
 async fn shutting_down_sends_what_waits() {
     let forebay = forebay();
@@ -311,6 +330,26 @@ mod transactions {
         let pages = html(&forebay, "s", start).join("");
         let order: Vec<_> = pages.matches(|c: char| c.is_ascii_digit()).collect();
         assert_eq!(order, ["1", "3", "4"]);
+    }
+
+    #[tokio::test]
+    async fn a_broadcaster_that_outlives_its_transaction_is_not_silent() {
+        let (forebay, pool) = (forebay(), pool().await);
+        let start = forebay.position();
+        let transaction = forebay.begin(&pool).await.unwrap();
+        let late = transaction.broadcast();
+        transaction.rollback().await.unwrap();
+        let refused = late.append_to("s", &Message(1)).await;
+        assert!(matches!(refused, Err(BroadcastError::RolledBack)));
+
+        let mut transaction = forebay.begin(&pool).await.unwrap();
+        let savepoint = transaction.begin().await.unwrap();
+        let inner = savepoint.broadcast();
+        savepoint.commit().await.unwrap();
+        assert_eq!(inner.append_to("s", &Message(2)).await.unwrap(), Sent::AfterCommit);
+        transaction.commit().await.unwrap();
+        assert!(matches!(inner.append_to("s", &Message(3)).await.unwrap(), Sent::Published { .. }));
+        assert_eq!(html(&forebay, "s", start).len(), 2);
     }
 
     /// The window between a commit and its broadcasts, held open by the test.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use forebay_transport::{Answer, Handler, Later, Op, Rejected, Subscribed};
+use forebay_transport::{Answer, Begin, Handler, Later, Op, Rejected, Subscribed};
 use serde_json::{Map, Value};
 
 use super::standard::resync_for;
@@ -28,6 +28,8 @@ where
 
 /// What the channel asked for while it was being subscribed becomes part of the confirmation.
 fn subscribed<C: Channel>(channel: C, mut cx: Context) -> Result<Subscribed, Rejected> {
+    // What is followed later, in an action, is followed from then on.
+    cx.begin = Begin::Now;
     let mut streams = Vec::new();
     let mut transmissions = Vec::new();
     for op in std::mem::take(&mut cx.ops) {

@@ -1,0 +1,78 @@
+//! Options from environment variables: `FOREBAY_*`, AnyCable's names, and a few of others.
+//!
+//! An unknown `FOREBAY_*` is a mistake. An unknown `ANYCABLE_*` may be meant for the Rails
+//! application that shares the environment, so it is only mentioned.
+
+use std::ffi::OsString;
+
+use super::anycable::{self, Fate};
+use super::kind::Raw;
+use super::problem::{Problem, did_you_mean};
+use super::resolve::{Findings, Found, Origin};
+use super::table::TABLE;
+
+const OWN: &str = "FOREBAY_";
+const ANYCABLE: &str = "ANYCABLE_";
+
+pub(super) fn read(environment: &[(OsString, OsString)]) -> Findings {
+    let mut findings = Findings::default();
+    let known: Vec<_> = TABLE.iter().map(|spec| (spec.id, spec.variables())).collect();
+    // An empty variable is as good as none: `SECRET= forebay serve`, or an empty line of a file
+    // that docker passes on.
+    let set: Vec<_> = environment
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_str()?, value)))
+        .filter(|(name, value)| !value.is_empty() && !is_of_kubernetes(name, value))
+        .collect();
+    for (id, names) in &known {
+        let strongest = names.iter().find_map(|name| set.iter().find(|(other, _)| other == name));
+        let Some((name, value)) = strongest else { continue };
+        let origin = Origin::Variable((*name).to_owned());
+        match value.to_str() {
+            Some(text) => {
+                let raw = Raw::Text(text.to_owned());
+                findings.found.push(Found { id: *id, origin, raw });
+            }
+            None => findings.problems.push(Problem::at(origin, "the value is not UTF-8")),
+        }
+    }
+    let is_known = |name: &str| known.iter().any(|(_, names)| names.iter().any(|n| n == name));
+    let mut others = Vec::new();
+    for (name, value) in set.iter().filter(|(name, _)| !is_known(name)) {
+        if name.starts_with(OWN) {
+            let all = known.iter().flat_map(|(_, names)| names).filter(|n| n.starts_with(OWN));
+            let hint = did_you_mean(name, all.map(String::as_str));
+            findings.problems.push(Problem::at(name, format!("there is no such option{hint}")));
+        } else if let Some(option) = name.strip_prefix(ANYCABLE) {
+            match anycable::fate(option, &value.to_string_lossy()) {
+                Fate::Fine => {}
+                Fate::Unsupported => findings.warnings.push(anycable::unsupported(name)),
+                Fate::Unknown => others.push(*name),
+            }
+        }
+    }
+    if !others.is_empty() {
+        others.sort_unstable();
+        let names = others.join(", ");
+        findings.warnings.push(format!("not options of this server, ignored: {names}"));
+    }
+    findings
+}
+
+/// Kubernetes sets such variables for a service that is called `forebay`: for links as Docker
+/// made them, `FOREBAY_PORT` among them.
+fn is_of_kubernetes(name: &str, value: &std::ffi::OsStr) -> bool {
+    let rest = name.strip_prefix(OWN).or_else(|| name.strip_prefix(ANYCABLE));
+    let Some(rest) = rest else { return false };
+    let is_address = value.to_str().is_some_and(|value| {
+        ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme))
+    });
+    let is_link = rest.strip_prefix("PORT_").is_some_and(|rest| {
+        let port = rest.split('_').next().unwrap_or_default();
+        !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    rest == "SERVICE_HOST"
+        || rest.starts_with("SERVICE_PORT")
+        || is_link
+        || (rest == "PORT" && is_address)
+}

@@ -1,0 +1,149 @@
+//! Options from the command line: clap's commands made from the table, and what they found.
+//!
+//! Flags that the command does not have never get to clap: see [`unknown`].
+
+mod unknown;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
+
+use super::kind::{Kind, Raw};
+use super::resolve::{Findings, Found, Origin};
+use super::spec::{Command, Scope, Spec};
+use super::table::TABLE;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Run(Arguments),
+    /// Print the documentation of the options.
+    Options,
+    /// Print the manual page.
+    Man,
+}
+
+/// A command, and what stands behind it.
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    pub(crate) command: Command,
+    pub(crate) stream: Option<String>,
+    pub(crate) data: Option<String>,
+    pub(crate) flags: Findings,
+}
+
+/// All commands.
+pub(crate) fn clap() -> Clap {
+    let options =
+        Clap::new("options").about("Print the documentation of every option, as Markdown");
+    let man = Clap::new("man").about("Print the manual page");
+    Clap::new("forebay")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("An Action Cable server for Turbo Streams, for apps in any language")
+        .after_help(
+            "Exit status: 0 it did what it should; 1 it could not; 2 the command line or the \
+             configuration is wrong.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands(Command::ALL.map(subcommand))
+        .subcommands([options, man])
+}
+
+fn subcommand(command: Command) -> Clap {
+    let mut clap = Clap::new(command.name()).about(command.about());
+    let stream = Arg::new("stream").value_name("STREAM").help("The stream's name");
+    clap = match command {
+        Command::Serve => clap,
+        Command::Publish => clap.arg(stream.required(true)).arg(
+            Arg::new("data")
+                .value_name("DATA")
+                .required(true)
+                .allow_hyphen_values(true)
+                .help("The message: JSON, or any other text; - reads it from standard input"),
+        ),
+        Command::Listen => clap.arg(stream.required_unless_present("signed")),
+        Command::Sign => clap.arg(stream.required_unless_present("verify")),
+    };
+    clap.args(TABLE.iter().filter(|spec| spec.is_for(command)).map(|spec| arg(spec, command)))
+}
+
+fn arg(spec: &'static Spec, command: Command) -> Arg {
+    let mut help = spec.help.to_owned();
+    // Writing to a String cannot fail.
+    let _ = match spec.default {
+        Some(default) if spec.kind != Kind::Switch => write!(help, " [default: {default}]"),
+        None if !spec.otherwise.is_empty() => write!(help, " [otherwise: {}]", spec.otherwise),
+        _ => Ok(()),
+    };
+    let mut long_help = help.clone();
+    if spec.scope != Scope::FlagOnly {
+        let _ = write!(long_help, "\n[environment: {}]", spec.variables().join(", "));
+    }
+    if let Some(path) = spec.toml() {
+        let _ = write!(long_help, " [file: {path}]");
+    }
+    let is_list = spec.kind.is_list();
+    let arg = Arg::new(spec.name)
+        .long(spec.flag())
+        .aliases(spec.flag_aliases(command))
+        .value_name(spec.kind.placeholder())
+        .action(if is_list { ArgAction::Append } else { ArgAction::Set })
+        .help_heading(spec.group)
+        .help(help)
+        .long_help(long_help);
+    match spec.kind {
+        // With a value it stands behind `=`: what follows may be an argument.
+        Kind::Switch => arg.num_args(0..=1).default_missing_value("true").require_equals(true),
+        // AnyCable's `--public_streams` is a switch; `serve` has no arguments.
+        Kind::Streams => arg.num_args(0..=1).default_missing_value("true"),
+        _ => arg,
+    }
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// clap's, where it is to be shown and nothing else: help, a missing argument, no command.
+pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Request, clap::Error> {
+    let mut clap = clap();
+    let name = arguments.get(1).and_then(|name| name.to_str());
+    let command = Command::ALL.into_iter().find(|command| Some(command.name()) == name);
+    let Some(command) = command else {
+        let matches = clap.try_get_matches_from_mut(arguments)?;
+        return Ok(if matches.subcommand_name() == Some("man") {
+            Request::Man
+        } else {
+            Request::Options
+        });
+    };
+    let (arguments, mut flags) = unknown::take_out(command, arguments);
+    match clap.try_get_matches_from_mut(arguments) {
+        Ok(matches) => {
+            let matches = matches.subcommand_matches(command.name()).cloned().unwrap_or_default();
+            flags.found = found(command, &matches);
+            let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned();
+            let (stream, data) = (text("stream"), text("data"));
+            Ok(Request::Run(Arguments { command, stream, data, flags }))
+        }
+        // What clap complains of may only be what is left of an unknown flag.
+        Err(error) if error.use_stderr() && !flags.problems.is_empty() => {
+            Ok(Request::Run(Arguments { command, stream: None, data: None, flags }))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn found(command: Command, matches: &ArgMatches) -> Vec<Found> {
+    let given = TABLE.iter().filter(|spec| spec.is_for(command)).filter_map(|spec| {
+        let values: Vec<_> = matches.get_many::<String>(spec.name)?.cloned().collect();
+        let raw = match values.len() {
+            0 => return None,
+            1 => Raw::Text(values.into_iter().next()?),
+            _ => Raw::Text(values.join(",")),
+        };
+        Some(Found { id: spec.id, origin: Origin::Flag(spec.flag()), raw })
+    });
+    given.collect()
+}

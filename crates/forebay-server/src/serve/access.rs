@@ -1,0 +1,126 @@
+//! Who may broadcast, and ask for cursors.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use forebay::signing::tokens_match;
+
+use super::http::Peer;
+use super::routes::answer;
+
+/// Who may.
+#[derive(Clone)]
+pub(super) enum Access {
+    /// Who shows one of these tokens.
+    Bearer(Vec<String>),
+    /// Programs of this machine.
+    Loopback,
+    /// Whoever can reach the listener: what `broadcast_host` says without a key.
+    Anybody,
+}
+
+/// Why one may not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum Denied {
+    #[error("show the broadcast key: Authorization: Bearer KEY")]
+    NoToken,
+    #[error("this is not the broadcast key")]
+    WrongToken,
+    #[error("without a broadcast key only programs of this machine may broadcast")]
+    NotLocal,
+    #[error("without a broadcast key no web page and no proxy may broadcast")]
+    Relayed,
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NoToken | Self::WrongToken => {
+                let mut answer = answer(StatusCode::UNAUTHORIZED, self);
+                let bearer = HeaderValue::from_static("Bearer");
+                answer.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+                answer
+            }
+            Self::NotLocal | Self::Relayed => answer(StatusCode::FORBIDDEN, self),
+        }
+    }
+}
+
+/// A web page can post to this machine, and a proxy's requests come from it. Both show themselves:
+/// browsers send `Origin` with every such request.
+const RELAYS: [&str; 6] =
+    ["origin", "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+
+impl Access {
+    /// Whether this request's sender may.
+    pub(super) fn check_request(&self, request: &Request) -> Result<(), Denied> {
+        let peer = request.extensions().get::<Peer>().copied();
+        // Every request has a peer; one without would be nobody that could be let in.
+        let allowed =
+            peer.map_or(Err(Denied::NotLocal), |peer| self.check(request.headers(), peer));
+        allowed.inspect_err(|denied| {
+            let peer = peer.map(|peer| tracing::field::display(peer.0));
+            tracing::warn!(peer, path = request.uri().path(), %denied, "publisher refused");
+        })
+    }
+
+    fn check(&self, headers: &HeaderMap, peer: Peer) -> Result<(), Denied> {
+        let tokens = match self {
+            Self::Bearer(tokens) => tokens,
+            Self::Loopback if !peer.0.ip().to_canonical().is_loopback() => {
+                return Err(Denied::NotLocal);
+            }
+            Self::Loopback | Self::Anybody => {
+                let is_relayed = RELAYS.iter().any(|name| headers.contains_key(*name));
+                return if is_relayed { Err(Denied::Relayed) } else { Ok(()) };
+            }
+        };
+        let shown = headers.get(header::AUTHORIZATION).ok_or(Denied::NoToken)?.as_bytes();
+        let (scheme, shown) = shown.split_at_checked(7).ok_or(Denied::WrongToken)?;
+        // All are compared, so that the time does not tell which one was near.
+        let fits = tokens.iter().fold(false, |fits, token| fits | tokens_match(token, shown));
+        let is_bearer = scheme.eq_ignore_ascii_case(b"bearer ");
+        if is_bearer && fits { Ok(()) } else { Err(Denied::WrongToken) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(access: &Access, peer: &str, header: (&str, &str), expected: Result<(), Denied>) {
+        let mut headers = HeaderMap::new();
+        let name: http::HeaderName = header.0.parse().unwrap();
+        headers.insert(name, header.1.parse().unwrap());
+        assert_eq!(access.check(&headers, Peer(peer.parse().unwrap())), expected);
+    }
+
+    const LOCAL: &str = "127.0.0.1:5000";
+    const REMOTE: &str = "10.0.0.7:5000";
+    const NOTHING: (&str, &str) = ("accept", "*/*");
+
+    #[test]
+    fn with_a_key_only_the_key_counts() {
+        let access = Access::Bearer(vec!["new".into(), "old".into()]);
+        check(&access, REMOTE, ("authorization", "Bearer new"), Ok(()));
+        check(&access, REMOTE, ("authorization", "bearer old"), Ok(()));
+        check(&access, LOCAL, NOTHING, Err(Denied::NoToken));
+        for wrong in ["new", "Basic new", "Bearer ", "Bearer", "Bearer newer", "Bearer  new"] {
+            check(&access, LOCAL, ("authorization", wrong), Err(Denied::WrongToken));
+        }
+    }
+
+    #[test]
+    fn without_a_key_only_programs_of_this_machine() {
+        let access = Access::Loopback;
+        check(&access, LOCAL, NOTHING, Ok(()));
+        check(&access, "[::1]:5000", NOTHING, Ok(()));
+        check(&access, "[::ffff:127.0.0.1]:5000", NOTHING, Ok(()));
+        check(&access, REMOTE, NOTHING, Err(Denied::NotLocal));
+        check(&access, LOCAL, ("origin", "http://evil.example"), Err(Denied::Relayed));
+        check(&access, LOCAL, ("x-forwarded-for", "1.2.3.4"), Err(Denied::Relayed));
+        check(&Access::Anybody, REMOTE, NOTHING, Ok(()));
+        check(&Access::Anybody, REMOTE, ("origin", "null"), Err(Denied::Relayed));
+    }
+}

@@ -1,0 +1,110 @@
+//! `POST /_broadcast`: AnyCable's HTTP broadcasting.
+//!
+//! Where AnyCable answers 201 to anything and drops what it can't read, here a request is taken
+//! whole or not at all, and the answer says what is wrong. Requests of one connection are handled
+//! one after the other, and a batch takes consecutive places in the log.
+
+mod format;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use forebay::{BroadcastError, Forebay};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use self::format::FormatError;
+use super::access::{Access, Denied};
+use super::routes::answer;
+
+/// For a whole body to come: the largest, at 300 KB a second.
+const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// What taking broadcasts needs.
+pub(super) struct Broadcasts {
+    pub(super) forebay: Forebay,
+    pub(super) access: Access,
+    pub(super) body_bytes_max: usize,
+}
+
+/// Why a request was not taken. Nothing of it was.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// AnyCable answers 422 to other methods, too.
+    #[error("broadcasts are posted: POST, not {0}")]
+    Method(Method),
+    #[error("the body has more than the {0} bytes that are allowed (broadcast_max_size)")]
+    Body(usize),
+    #[error("the body did not come in time")]
+    Slow,
+    #[error("the body could not be read: {0}")]
+    Broken(Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    #[error(transparent)]
+    Message(#[from] BroadcastError),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::Denied(denied) => return denied.into_response(),
+            Self::Body(_) | Self::Message(BroadcastError::TooBig { .. }) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken(_) => StatusCode::BAD_REQUEST,
+            Self::Format(error) => error.status(),
+            Self::Method(_) | Self::Message(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        tracing::warn!(refused = %self, "broadcasts refused");
+        let mut answer = answer(status, &self);
+        let headers = answer.headers_mut();
+        match self {
+            Self::Method(_) => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+            }
+            // The rest of the body is not read, so the connection can't go on.
+            Self::Body(_) | Self::Slow => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        answer
+    }
+}
+
+/// Takes one request.
+pub(super) async fn take(
+    State(broadcasts): State<Arc<Broadcasts>>,
+    request: Request,
+) -> Result<StatusCode, Refused> {
+    broadcasts.access.check_request(&request)?;
+    if request.method() != Method::POST {
+        return Err(Refused::Method(request.method().clone()));
+    }
+    let body = read(request.into_body(), broadcasts.body_bytes_max).await?;
+    let batch = format::read(&body)?;
+    let position = broadcasts.forebay.publish_all(&batch)?;
+    tracing::debug!(broadcasts = batch.len(), %position, "published");
+    Ok(StatusCode::CREATED)
+}
+
+async fn read(body: Body, max: usize) -> Result<Bytes, Refused> {
+    use axum::body::HttpBody as _;
+    if body.size_hint().lower() > max as u64 {
+        return Err(Refused::Body(max));
+    }
+    let whole = tokio::time::timeout(BODY_TIME_MAX, Limited::new(body, max).collect()).await;
+    match whole.map_err(|_| Refused::Slow)? {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Refused::Body(max)),
+        Err(error) => Err(Refused::Broken(error)),
+    }
+}

@@ -1,0 +1,174 @@
+//! AnyCable's broadcasts as data: one object, or an array of them (reference/anycable.md 1.6).
+//!
+//! ```json
+//! {"stream": "chat/1", "data": "{\"text\":\"hi\"}",
+//!  "meta": {"exclude_socket": "<sid>", "broadcast_type": "presence", "transient": true}}
+//! ```
+//!
+//! `data` is a text. If it is JSON, that is what pages get, byte for byte; anything else, and JSON's
+//! `null`, is sent as a JSON string. turbo-rails' HTML comes as a JSON string, and stays one.
+
+use axum::http::StatusCode;
+use forebay::{RawBroadcast, StreamName};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// Broadcasts of one request. Appending them holds up other publishers for about 10 ms.
+const BATCH_MAX: usize = 10_000;
+
+/// Names longer than an identifier may be could not be subscribed to.
+const STREAM_BYTES_MAX: usize = 4 << 10;
+
+/// Session ids have 16 characters here and 21 in AnyCable; types are words.
+const META_BYTES_MAX: usize = 256;
+
+/// Why a body is not taken: the publisher's fault, but for commands.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::serve) enum FormatError {
+    #[error("the body is neither a JSON object nor an array of them: {0}")]
+    Body(serde_json::Error),
+    #[error("{0} broadcasts in one request are more than {BATCH_MAX}")]
+    Batch(usize),
+    /// Nothing of the request is published, so it can be sent again as a whole.
+    #[error("{}; nothing was published", place(*index, what))]
+    Element {
+        /// Its place in the batch, from 1.
+        index: Option<usize>,
+        what: ElementError,
+    },
+}
+
+/// What is wrong with one broadcast.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::serve) enum ElementError {
+    #[error("it is not an object")]
+    NoObject,
+    #[error("{0}")]
+    Json(serde_json::Error),
+    #[error("`stream` is missing")]
+    NoStream,
+    #[error("`stream` is empty")]
+    EmptyStream,
+    #[error("`stream` has more than {STREAM_BYTES_MAX} bytes")]
+    LongStream,
+    #[error("`data` is missing")]
+    NoData,
+    #[error("`meta.{0}` must be a string of at most {META_BYTES_MAX} bytes")]
+    MetaText(&'static str),
+    #[error("`meta.transient` must be true or false")]
+    MetaSwitch,
+    #[error("commands are not supported yet ({0})")]
+    Command(String),
+}
+
+fn place(index: Option<usize>, what: &ElementError) -> String {
+    match index {
+        Some(index) => format!("broadcast {index} of the batch: {what}"),
+        None => what.to_string(),
+    }
+}
+
+impl FormatError {
+    pub(super) const fn status(&self) -> StatusCode {
+        match self {
+            Self::Element { what: ElementError::Command(_), .. } => StatusCode::NOT_IMPLEMENTED,
+            Self::Batch(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(_) | Self::Element { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+}
+
+/// A broadcast as it is posted. Keys that AnyCable does not have are passed over, as it does.
+#[derive(Deserialize)]
+struct Element {
+    stream: Option<String>,
+    #[serde(default, deserialize_with = "data")]
+    data: Option<String>,
+    meta: Option<Map<String, Value>>,
+    command: Option<Value>,
+}
+
+/// A text, and a word of advice to whoever sends JSON without quotes.
+fn data<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(Some(text)),
+        _ => Err(serde::de::Error::custom("`data` must be a string; JSON is sent as one, too")),
+    }
+}
+
+/// Reads a request's body: all of its broadcasts, or what is wrong.
+pub(super) fn read(body: &[u8]) -> Result<Vec<RawBroadcast>, FormatError> {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first != Some(&b'[') {
+        let one: &RawValue = serde_json::from_slice(body).map_err(FormatError::Body)?;
+        let one = element(one).map_err(|what| FormatError::Element { index: None, what })?;
+        return Ok(vec![one]);
+    }
+    let batch: Vec<&RawValue> = serde_json::from_slice(body).map_err(FormatError::Body)?;
+    if batch.len() > BATCH_MAX {
+        return Err(FormatError::Batch(batch.len()));
+    }
+    let numbered = |(at, raw): (usize, &&RawValue)| {
+        element(raw).map_err(|what| FormatError::Element { index: Some(at + 1), what })
+    };
+    batch.iter().enumerate().map(numbered).collect()
+}
+
+fn element(raw: &RawValue) -> Result<RawBroadcast, ElementError> {
+    if !raw.get().starts_with('{') {
+        return Err(ElementError::NoObject);
+    }
+    let element: Element = serde_json::from_str(raw.get()).map_err(ElementError::Json)?;
+    if let Some(command) = element.command {
+        return Err(ElementError::Command(command.to_string()));
+    }
+    let stream = element.stream.ok_or(ElementError::NoStream)?;
+    match stream.len() {
+        0 => return Err(ElementError::EmptyStream),
+        1..=STREAM_BYTES_MAX => {}
+        _ => return Err(ElementError::LongStream),
+    }
+    let data = element.data.ok_or(ElementError::NoData)?;
+    let message = message(&data).map_err(ElementError::Json)?;
+    let broadcast = RawBroadcast::new(StreamName::raw(stream), message);
+    match element.meta {
+        Some(meta) => with_meta(broadcast, &meta),
+        None => Ok(broadcast),
+    }
+}
+
+fn with_meta(
+    mut broadcast: RawBroadcast,
+    meta: &Map<String, Value>,
+) -> Result<RawBroadcast, ElementError> {
+    let text = |name| match meta.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.len() <= META_BYTES_MAX => {
+            Ok(Some(text.as_str()).filter(|text| !text.is_empty()))
+        }
+        Some(_) => Err(ElementError::MetaText(name)),
+    };
+    if let Some(session) = text("exclude_socket")? {
+        broadcast = broadcast.except(session);
+    }
+    if let Some(kind) = text("broadcast_type")? {
+        broadcast = broadcast.kind(kind);
+    }
+    match meta.get("transient") {
+        Some(Value::Bool(true)) => Ok(broadcast.ephemeral()),
+        None | Some(Value::Null | Value::Bool(false)) => Ok(broadcast),
+        Some(_) => Err(ElementError::MetaSwitch),
+    }
+}
+
+/// What pages get: the text itself, if it is JSON.
+fn message(data: &str) -> Result<Box<RawValue>, serde_json::Error> {
+    match serde_json::from_str::<&RawValue>(data) {
+        Ok(json) if json.get() != "null" => Ok(json.to_owned()),
+        _ => serde_json::value::to_raw_value(data),
+    }
+}
+
+#[cfg(test)]
+mod tests;

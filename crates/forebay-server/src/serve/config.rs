@@ -1,0 +1,173 @@
+//! From options to what they mean together. Every value is right by itself already.
+
+mod library;
+mod publishers;
+
+use forebay::Forebay;
+use tracing::level_filters::LevelFilter;
+
+use super::access::Access;
+use super::life::Shutdown;
+use crate::logs::Format;
+use crate::options::{Id, Problem, Problems, Settings};
+
+/// Shorter secrets are warned about: 16 bytes are 128 bits, if they are random.
+const SECRET_BYTES_ADVISED: usize = 16;
+
+/// What to serve, and how.
+pub(super) struct Config {
+    pub(super) forebay: Forebay,
+    pub(super) pages: Place,
+    /// Where publishers have a listener of their own.
+    pub(super) publishers: Option<Place>,
+    pub(super) access: Access,
+    pub(super) paths: Paths,
+    pub(super) sizes: Sizes,
+    pub(super) shutdown: Shutdown,
+    pub(super) log_level: LevelFilter,
+    pub(super) log_format: Format,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Where to listen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Place {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// The routes' paths. That of the cable is the library's.
+#[derive(Clone, Debug)]
+pub(super) struct Paths {
+    pub(super) health: String,
+    pub(super) ready: String,
+    pub(super) broadcast: String,
+    pub(super) cursor: String,
+}
+
+/// Bounds that are the server's own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// WebSocket connections; 0 is no limit.
+    pub(super) connections_max: usize,
+    /// The body of one request with broadcasts.
+    pub(super) body_bytes_max: usize,
+}
+
+impl Config {
+    pub(super) fn new(settings: &Settings) -> Result<Self, Problems> {
+        let mut reader = Reader { settings, problems: Vec::new(), warnings: Vec::new() };
+        let pages = Place {
+            host: reader.text(Id::Host),
+            port: settings.port(Id::Port).unwrap_or_default(),
+        };
+        let (access, publishers) = reader.publishers(&pages);
+        let paths = reader.paths();
+        reader.check_order(Id::HistoryBytes, Id::HistoryTotalBytes);
+        reader.check_order(Id::BroadcastMaxMessageSize, Id::HistoryBytes);
+        reader.check_secrets();
+        let shutdown = reader.shutdown();
+        let (log_level, log_format) = reader.logs();
+        let forebay = reader.forebay();
+        let Reader { problems, warnings, .. } = reader;
+        let Some(forebay) = forebay else { return Err(Problems(problems)) };
+        Problems(problems).or(Self {
+            forebay,
+            pages,
+            publishers,
+            access,
+            paths,
+            sizes: Sizes {
+                connections_max: settings.size(Id::MaxConn),
+                body_bytes_max: settings.size(Id::BroadcastMaxSize),
+            },
+            shutdown,
+            log_level,
+            log_format,
+            warnings,
+        })
+    }
+}
+
+struct Reader<'a> {
+    settings: &'a Settings,
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn text(&self, id: Id) -> String {
+        self.settings.text(id).unwrap_or_default().to_owned()
+    }
+
+    fn problem(&mut self, message: impl Into<String>) {
+        self.problems.push(Problem::general(message));
+    }
+
+    fn paths(&mut self) -> Paths {
+        let ids = [Id::Path, Id::HealthPath, Id::ReadyPath, Id::BroadcastPath, Id::CursorPath];
+        for (at, id) in ids.into_iter().enumerate() {
+            let path = self.text(id);
+            if let Some(other) = ids[..at].iter().find(|other| self.text(**other) == path) {
+                let (one, two) = (self.settings.describe(*other), self.settings.describe(id));
+                self.problem(format!("{one} and {two} are the same path"));
+            }
+        }
+        Paths {
+            health: self.text(Id::HealthPath),
+            ready: self.text(Id::ReadyPath),
+            broadcast: self.text(Id::BroadcastPath),
+            cursor: self.text(Id::CursorPath),
+        }
+    }
+
+    /// The first must not be more than the second.
+    fn check_order(&mut self, small: Id, large: Id) {
+        if self.settings.number(small) > self.settings.number(large) {
+            let (small, large) = (self.settings.describe(small), self.settings.describe(large));
+            self.problem(format!("{small} is more than {large}"));
+        }
+    }
+
+    fn check_secrets(&mut self) {
+        let ids = [
+            Id::Secret,
+            Id::SecretKeyBase,
+            Id::StreamsSecret,
+            Id::TurboStreamsSecret,
+            Id::BroadcastKey,
+        ];
+        for id in ids {
+            let length = self.settings.text(id).map_or(usize::MAX, str::len);
+            if length < SECRET_BYTES_ADVISED {
+                let origin = self.settings.origin(id);
+                let warning = format!("{origin}: {length} bytes are short enough to be guessed");
+                self.warnings.push(warning);
+            }
+        }
+    }
+
+    fn shutdown(&mut self) -> Shutdown {
+        let settings = self.settings;
+        let timeout = settings.duration(Id::ShutdownTimeout);
+        let spread = if settings.is_set(Id::ShutdownSpread) {
+            settings.duration(Id::ShutdownSpread)
+        } else {
+            // A third, so that the last ones to be told have time to leave.
+            Shutdown::SPREAD_USUAL.min(timeout / 3)
+        };
+        self.check_order(Id::ShutdownSpread, Id::ShutdownTimeout);
+        Shutdown { delay: settings.duration(Id::ShutdownDelay), spread, timeout }
+    }
+
+    fn logs(&self) -> (LevelFilter, Format) {
+        let is_debug = self.settings.switch(Id::Debug);
+        let level = if is_debug { "debug".to_owned() } else { self.text(Id::LogLevel) };
+        let is_json = self.settings.text(Id::LogFormat) == Some("json");
+        let format = if is_json { Format::Json } else { Format::Text };
+        (level.parse().unwrap_or(LevelFilter::INFO), format)
+    }
+}
+
+#[cfg(test)]
+mod tests;

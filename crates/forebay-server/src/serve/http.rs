@@ -1,0 +1,171 @@
+//! The accept loop.
+//!
+//! `axum::serve` has no timer, so a client that never finishes its request would be kept for ever,
+//! and it counts nothing. Here a request has to come within a time, connections are bounded, and
+//! closing waits for those that are busy. HTTP/1.1 alone: TLS and HTTP/2 are the proxy's.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_service::Service as _;
+
+use super::life::Life;
+
+/// Connections that are still HTTP, on one listener. A WebSocket counts only until its handshake
+/// is done. At about 20 KB each (hyper's buffers and the task) that is 80 MB.
+const CONNECTIONS_MAX: u32 = 4_096;
+
+/// For the first request's head. Long enough for a phone on a bad line.
+const FIRST_REQUEST_MAX: Duration = Duration::from_secs(10);
+
+/// For later requests' heads, waiting for them included: longer than load balancers keep an idle
+/// connection (60 s), so that it is they who close it, and no request meets a closed one.
+const NEXT_REQUEST_MAX: Duration = Duration::from_secs(75);
+
+/// A request's head: the stock client's is under 2 KB, cookies may be 8.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Who is at the other end of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// Serves until the server closes; returns when the last connection is done.
+pub(super) async fn serve(listener: TcpListener, router: Router, life: Life) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
+    let mut closing = std::pin::pin!(life.closing());
+    loop {
+        let accept = async {
+            let place = Arc::clone(&places).acquire_owned().await.ok()?;
+            match listener.accept().await {
+                Ok((stream, peer)) => Some((stream, peer, place)),
+                Err(error) => {
+                    // Out of open files, mostly: it is tried again when some are closed.
+                    tracing::error!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    None
+                }
+            }
+        };
+        tokio::select! {
+            accepted = accept => if let Some((stream, peer, place)) = accepted {
+                tokio::spawn(connection(stream, peer, router.clone(), life.clone(), place));
+            },
+            () = &mut closing => break,
+        }
+    }
+    drop(listener);
+    // Whoever is done gives its place back.
+    let _ = places.acquire_many(CONNECTIONS_MAX).await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    life: Life,
+    _place: OwnedSemaphorePermit,
+) {
+    // Answers are small and complete: waiting for more only delays them.
+    let _ = stream.set_nodelay(true);
+    let has_asked = Arc::new(AtomicBool::new(false));
+    let asks = Arc::clone(&has_asked);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        asks.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(Peer(peer));
+        router.clone().call(request.map(Body::new))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(NEXT_REQUEST_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let is_silent = async {
+        tokio::time::sleep(FIRST_REQUEST_MAX).await;
+        if has_asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = is_silent => {
+            tracing::debug!(%peer, "no request came in time");
+            return;
+        }
+        () = life.closing() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+/// Each connection is an open file, and many systems begin with 1 024 of them although the process
+/// may have more. Gives the limit that counts.
+#[cfg(unix)]
+pub(super) fn raise_open_files_limit() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    if setrlimit(Resource::Nofile, raised).is_err() {
+        return limit.current.unwrap_or(u64::MAX);
+    }
+    limit.maximum.unwrap_or(u64::MAX)
+}
+
+/// Windows has no such limit.
+#[cfg(not(unix))]
+pub(super) fn raise_open_files_limit() -> u64 {
+    u64::MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// What a client gets that sends this and then nothing more.
+    async fn send(text: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", axum::routing::get(async || "hello"));
+        tokio::spawn(serve(listener, router, Life::new().unwrap()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        // Nothing else happens, so the paused clock runs on to the server's next timeout.
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_never_finishes_its_first_request_is_dropped() {
+        let began = tokio::time::Instant::now();
+        assert_eq!(send("").await, "");
+        assert_eq!(send("GET / HTTP/1.1\r\nhost: a\r\nx").await, "");
+        assert!(began.elapsed() < 3 * FIRST_REQUEST_MAX, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_may_be_quiet_between_requests_for_longer() {
+        let began = tokio::time::Instant::now();
+        let answer = send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert!(answer.ends_with("hello"), "{answer}");
+        assert!(began.elapsed() >= NEXT_REQUEST_MAX, "{:?}", began.elapsed());
+    }
+}

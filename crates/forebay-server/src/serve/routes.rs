@@ -1,0 +1,99 @@
+//! The addresses of the server.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use forebay::{Forebay, Turbo};
+
+use super::access::Denied;
+use super::broadcasts::{self, Broadcasts};
+use super::config::Config;
+use super::life::Life;
+
+/// The routes of each listener.
+pub(super) struct Routes {
+    pub(super) main: Router,
+    /// Those for publishers, where they have a listener of their own.
+    pub(super) broadcasts: Option<Router>,
+}
+
+pub(super) fn all(config: &Config, life: &Life) -> Routes {
+    let (forebay, paths) = (&config.forebay, &config.paths);
+    let broadcasts = Arc::new(Broadcasts {
+        forebay: forebay.clone(),
+        access: config.access.clone(),
+        body_bytes_max: config.sizes.body_bytes_max,
+    });
+    let publishers = Router::new()
+        .route(&paths.broadcast, any(broadcasts::take))
+        .route(&paths.cursor, get(cursor))
+        .layer(forebay.layer())
+        .with_state(broadcasts);
+    let life = life.clone();
+    let mut main = pages(forebay, config.sizes.connections_max)
+        .route(&paths.health, get(async || "ok\n"))
+        .route(&paths.ready, get(async move || ready(&life)));
+    let mut own = None;
+    if config.publishers.is_some() {
+        own = Some(publishers.fallback(nothing_here));
+    } else {
+        main = main.merge(publishers);
+    }
+    Routes { main: main.fallback(nothing_here), broadcasts: own }
+}
+
+/// The cable, with its bound.
+fn pages(forebay: &Forebay, connections_max: usize) -> Router {
+    let routes = forebay.routes();
+    if connections_max == 0 {
+        return routes;
+    }
+    let forebay = forebay.clone();
+    routes.layer(middleware::from_fn(move |request: Request, next: Next| {
+        // Handshakes that run at the same moment may pass together: the bound is not exact.
+        let is_full = forebay.connections() >= connections_max;
+        async move {
+            if is_full {
+                tracing::warn!(connections_max, "connection refused: max_conn is reached");
+                let retry = (header::RETRY_AFTER, HeaderValue::from_static("5"));
+                let answer = answer(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
+                ([retry], answer).into_response()
+            } else {
+                next.run(request).await
+            }
+        }
+    }))
+}
+
+fn ready(life: &Life) -> Response {
+    if life.is_ready() {
+        answer(StatusCode::OK, "ready")
+    } else {
+        answer(StatusCode::SERVICE_UNAVAILABLE, "shutting down")
+    }
+}
+
+/// Where the log stood when the request came, for a page that the application is about to render.
+async fn cursor(
+    State(broadcasts): State<Arc<Broadcasts>>,
+    turbo: Turbo,
+    request: Request,
+) -> Result<impl IntoResponse, Denied> {
+    broadcasts.access.check_request(&request)?;
+    let fresh = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(([fresh], turbo.cursor().to_owned()))
+}
+
+async fn nothing_here() -> Response {
+    answer(StatusCode::NOT_FOUND, "nothing here; `forebay serve --print-config` shows the paths")
+}
+
+/// A status and a line that says why.
+pub(super) fn answer(status: StatusCode, why: impl std::fmt::Display) -> Response {
+    (status, format!("{why}\n")).into_response()
+}

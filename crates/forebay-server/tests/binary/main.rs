@@ -1,0 +1,15 @@
+//! The real binary, with real sockets. Nothing here waits for time to pass: every step waits for
+//! what it needs (a line, an answer, a message, the end of a process), and a socket that stays
+//! silent for [`support::PATIENCE`] fails its test.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod broadcasts;
+mod cable;
+mod clients;
+mod configuration;
+mod keys;
+#[cfg(unix)]
+mod life;
+mod rails;
+mod support;

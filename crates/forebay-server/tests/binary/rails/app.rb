@@ -1,0 +1,44 @@
+# A Rails app in one file, with the code blocks of docs/serve.md in the folder that is its root.
+# Prints the signed name of the stream `messages`, then the page's cursor; then broadcasts.
+
+require "logger"
+require "rails"
+require "action_controller/railtie"
+require "action_cable/engine"
+
+ROOT = ARGV.fetch(0)
+$LOAD_PATH.unshift(File.join(ROOT, "lib"))
+
+class App < Rails::Application
+  config.root = ROOT
+  config.eager_load = false
+  config.secret_key_base = ENV.fetch("TEST_SECRET")
+  config.logger = Logger.new($stderr)
+  config.hosts.clear
+  routes.append { get "/", to: "pages#show" }
+end
+App.initialize!
+
+load File.join(ROOT, "live_page.rb")
+
+class PagesController < ActionController::Base
+  include LivePage
+
+  def show
+    # What is broadcast after the cursor was taken belongs to the page's replay.
+    ActionCable.server.broadcast "messages", "<turbo-stream>1</turbo-stream>"
+    render inline: "<%= page_cursor %>"
+  end
+end
+
+# As turbo-rails makes and uses its verifier.
+key = Rails.application.key_generator.generate_key("turbo/signed_stream_verifier_key")
+verifier = ActiveSupport::MessageVerifier.new(key, digest: "SHA256", serializer: JSON)
+puts verifier.generate("messages")
+_, _, body = Rails.application.call(Rack::MockRequest.env_for("/"))
+puts body.each.to_a.join
+
+ActionCable.server.broadcast "messages", { text: "<é>", number: 2**53 + 1 }
+$stdout.flush
+$stdin.gets
+ActionCable.server.broadcast "messages", "after the restart"

@@ -1,0 +1,115 @@
+//! A page: an Action Cable client that sees every byte.
+
+use std::net::TcpStream;
+
+use forebay::signing::{Key, Verifier};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+
+use super::{PATIENCE, SECRET};
+
+pub(crate) struct Page {
+    socket: WebSocket<TcpStream>,
+    pub(crate) sid: String,
+}
+
+/// The identifier of a signed Turbo stream, with this cursor.
+pub(crate) fn turbo(stream: &str, cursor: Option<&str>) -> String {
+    let signed = Verifier::new(Key::raw(SECRET)).sign(stream);
+    let mut identifier =
+        json!({ "channel": "Turbo::StreamsChannel", "signed_stream_name": signed });
+    if let Some(cursor) = cursor {
+        identifier["cursor"] = cursor.into();
+    }
+    identifier.to_string()
+}
+
+/// The identifier of a public stream.
+pub(crate) fn pubsub(stream: &str) -> String {
+    json!({ "channel": "$pubsub", "stream_name": stream }).to_string()
+}
+
+impl Page {
+    /// Connects, and reads the welcome. The error is the status of the refusal.
+    pub(crate) fn open(address: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = format!("ws://{address}/cable").into_client_request().unwrap();
+        let all = [("sec-websocket-protocol", "actioncable-v1-json")];
+        for (name, value) in all.iter().chain(headers) {
+            request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let socket = match tungstenite::client(request, stream) {
+            Ok((socket, _)) => socket,
+            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(response))) => {
+                return Err(response.status().as_u16());
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let mut page = Self { socket, sid: String::new() };
+        let welcome = page.next();
+        assert_eq!(welcome["type"], "welcome");
+        welcome["sid"].as_str().unwrap().clone_into(&mut page.sid);
+        Ok(page)
+    }
+
+    /// Subscribes, and waits for the confirmation.
+    #[track_caller]
+    pub(crate) fn subscribe(&mut self, identifier: &str) {
+        assert_eq!(self.try_subscribe(identifier), "confirm_subscription", "{identifier}");
+    }
+
+    /// Subscribes; gives the type of the answer.
+    pub(crate) fn try_subscribe(&mut self, identifier: &str) -> String {
+        let command = json!({ "command": "subscribe", "identifier": identifier });
+        self.socket.send(Message::text(command.to_string())).unwrap();
+        let answer = self.next();
+        assert_eq!(answer["identifier"], identifier);
+        answer["type"].as_str().unwrap().to_owned()
+    }
+
+    /// What comes next, but for pings.
+    #[track_caller]
+    pub(crate) fn next(&mut self) -> Value {
+        let text = self.next_text();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The same, as it is on the wire.
+    #[track_caller]
+    pub(crate) fn next_text(&mut self) -> String {
+        loop {
+            match self.socket.read().unwrap() {
+                Message::Text(text) if !text.contains(r#""type":"ping""#) => {
+                    return text.to_string();
+                }
+                Message::Close(frame) => panic!("closed: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next messages of the stream.
+    #[track_caller]
+    pub(crate) fn messages(&mut self, count: usize) -> Vec<Value> {
+        (0..count).map(|_| self.next()["message"].take()).collect()
+    }
+
+    /// The code that the server closes with.
+    #[track_caller]
+    pub(crate) fn close_code(&mut self) -> u16 {
+        loop {
+            match self.socket.read().unwrap() {
+                Message::Close(frame) => {
+                    // Our own close frame, which the server waits for.
+                    let _ = self.socket.flush();
+                    return frame.unwrap().code.into();
+                }
+                Message::Text(text) if !text.contains(r#""type":"ping""#) => panic!("{text}"),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! As much of an HTTP client as shows what is on the wire.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+
+use super::PATIENCE;
+
+/// A connection that stays open from request to request.
+pub(crate) struct Connection(BufReader<TcpStream>);
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Connection {
+    pub(crate) fn open(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    pub(crate) fn post(&mut self, header: &str, body: &str) -> Answer {
+        self.request("POST", "/_broadcast", &[header], body)
+    }
+
+    pub(crate) fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[&str],
+        body: &str,
+    ) -> Answer {
+        let length = format!("content-length: {}", body.len());
+        let headers = [&["host: test", &length], headers].concat();
+        self.send(&format!("{method} {path} HTTP/1.1\r\n{}\r\n\r\n{body}", headers.join("\r\n")));
+        self.receive()
+    }
+
+    pub(crate) fn send(&mut self, text: &str) {
+        // The server may have answered and closed already.
+        let _ = self.0.get_mut().write_all(text.as_bytes());
+    }
+
+    pub(crate) fn receive(&mut self) -> Answer {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(self.0.read_line(&mut head).unwrap(), 0, "closed within {head:?}");
+        }
+        let status = head[9..12].parse().unwrap();
+        let length = head.to_lowercase().lines().find_map(|line| {
+            line.strip_prefix("content-length: ").map(|length| length.parse().unwrap())
+        });
+        let mut body = vec![0; length.unwrap_or(0)];
+        self.0.read_exact(&mut body).unwrap();
+        Answer { status, head, body: String::from_utf8(body).unwrap() }
+    }
+
+    /// Whether the server has closed it.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        matches!(self.0.read(&mut [0]), Ok(0))
+    }
+}
