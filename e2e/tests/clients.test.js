@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { useBrowser } from "../support/browser.js";
 import { cable, forwarded, isConfirm, isDelivery, isSubscribe, isUnsubscribe } from "../support/cable.js";
 import { onEnd } from "../support/cleanup.js";
-import { within } from "../support/deadline.js";
+import { DEADLINE_MS, within } from "../support/deadline.js";
 import { CLIENTS } from "../support/npm_clients.js";
 import { roomFor } from "../support/room.js";
 
@@ -47,7 +47,7 @@ async function subscribeAgainAndAgain(t, room, client, times) {
     window.turbo = window.subscribe({ channel: "Turbo::StreamsChannel", ...params });
   }, params);
   await room.proxy.messages.waitFor(forwarded(isConfirm));
-  await page.evaluate(
+  const resubscribed = page.evaluate(
     ([times, everyMs]) =>
       new Promise((resolve) => {
         const timer = setInterval(() => {
@@ -57,6 +57,7 @@ async function subscribeAgainAndAgain(t, room, client, times) {
       }),
     [times, EVERY_MS],
   );
+  await within(`${times} subscriptions`, resubscribed, { ms: DEADLINE_MS + times * EVERY_MS });
   const count = await stop();
   await page.waitForFunction((count) => window.turbo.messages.at(-1)?.n === count, count);
   assert.deepEqual(await page.evaluate(() => window.turbo.messages.map(({ n }) => n)), upTo(count));

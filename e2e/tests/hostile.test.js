@@ -97,18 +97,15 @@ test("a page of another origin is refused in Chromium", async (t) => {
   const [fixture, evil] = [await fixtureFor(t), await fixtureFor(t)];
   const page = await browser.page(t, { baseURL: evil.url, allow: [/WebSocket connection.*403/] });
   await page.goto("/blank?script=actioncable");
-  const connected = (url) =>
-    page.evaluate(
-      ([url, protocol]) =>
-        new Promise((resolve) => {
-          const socket = new WebSocket(`${url.replace("http", "ws")}/cable`, protocol);
-          socket.addEventListener("message", () => resolve("welcomed"));
-          socket.addEventListener("close", ({ code }) => resolve(code));
-        }),
-      [url, PROTOCOL],
-    );
-  assert.equal(await connected(fixture.url), 1006);
-  assert.equal(await connected(evil.url), "welcomed");
+  const connect = ([url, protocol]) =>
+    new Promise((resolve) => {
+      const socket = new WebSocket(`${url.replace("http", "ws")}/cable`, protocol);
+      socket.addEventListener("message", () => resolve("welcomed"));
+      socket.addEventListener("close", ({ code }) => resolve(code));
+    });
+  const connected = ({ url }) => within("the outcome of connecting", page.evaluate(connect, [url, PROTOCOL]));
+  assert.equal(await connected(fixture), 1006);
+  assert.equal(await connected(evil), "welcomed");
   await assertCounted(fixture, { refusals: 1 });
 });
 

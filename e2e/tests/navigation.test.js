@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { useBrowser } from "../support/browser.js";
 import { forwarded, isSubscribe, provesOffset } from "../support/cable.js";
-import { eventually } from "../support/deadline.js";
+import { eventually, within } from "../support/deadline.js";
 import { rows } from "../support/page.js";
 import { LAST, roomFor } from "../support/room.js";
 
@@ -60,7 +60,7 @@ test("S33 forty visits at 50 ms between two pages of one stream while messages a
   const creating = (async () => {
     for (let n = 1; !done; n += 1) await room.create(`message ${n}`);
   })();
-  await viewer.page.evaluate(
+  const visited = viewer.page.evaluate(
     ([times, everyMs]) =>
       new Promise((resolve) => {
         const timer = setInterval(() => {
@@ -70,6 +70,7 @@ test("S33 forty visits at 50 ms between two pages of one stream while messages a
       }),
     [40, 50],
   );
+  await within("forty visits", visited);
   await viewer.page.waitForFunction(() => !document.documentElement.ariaBusy && !document.documentElement.hasAttribute("data-turbo-preview"));
   done = true;
   await creating;

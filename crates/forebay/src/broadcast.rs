@@ -5,8 +5,10 @@
 //! the connection's task, which reads it from there (`driver/outgoing.rs` in forebay-transport).
 
 mod body;
+#[cfg(feature = "sqlx")]
 mod commits;
 mod draft;
+#[cfg(feature = "sqlx")]
 mod outbox;
 mod publisher;
 mod refresh;

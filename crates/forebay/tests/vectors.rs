@@ -8,10 +8,9 @@
 
 use std::path::{Path, PathBuf};
 
-use askama::Template;
 use forebay::{
-    Broadcast, Broadcaster, Forebay, Html, StreamName, Streamable, Target, TurboStream,
-    TurboStreams, dom_id_with,
+    Broadcast, Broadcaster, Forebay, Html, Render, RenderError, StreamName, Streamable, Target,
+    TurboStream, TurboStreams, dom_id_with,
 };
 use serde::Deserialize;
 
@@ -28,28 +27,27 @@ struct Expected {
     cable_payload: String,
 }
 
-/// The vectors' partial, with the newline at its end.
-#[derive(Streamable, Template)]
-#[template(
-    source = "<div id=\"message_{{ id }}\">{{ body }}</div>\n",
-    ext = "html",
-    escape = "none"
-)]
+#[derive(Streamable)]
 struct Message {
     id: u64,
     body: Html,
 }
 
+/// The vectors' partial, with the newline at its end.
+impl Render for Message {
+    fn to_html(&self) -> Result<Html, RenderError> {
+        Ok(Html::raw(format!("<div id=\"message_{}\">{}</div>\n", self.id, self.body)))
+    }
+}
+
 /// The same with a prefix to its id, as the vectors' `index` partial has.
-#[derive(Template)]
-#[template(
-    source = "<div id=\"index_message_{{ id }}\">{{ body }}</div>\n",
-    ext = "html",
-    escape = "none"
-)]
-struct IndexPartial {
-    id: u64,
-    body: Html,
+struct IndexPartial(Message);
+
+impl Render for IndexPartial {
+    fn to_html(&self) -> Result<Html, RenderError> {
+        let Message { id, body } = &self.0;
+        Ok(Html::raw(format!("<div id=\"index_message_{id}\">{body}</div>\n")))
+    }
 }
 
 #[derive(Streamable)]
@@ -85,7 +83,6 @@ impl Streamable for Part {
 }
 
 fn message() -> Message {
-    // Escaped by Forebay's rules, which are Rails': askama's entities are numbers.
     Message { id: 23, body: Html::text("Hello <b> & co") }
 }
 
@@ -137,7 +134,7 @@ async fn perform(forebay: &Forebay, text: &str) -> Option<()> {
         }
         _ => {
             let call = Call::parse(text)?;
-            let partial = IndexPartial { id: 23, body: Html::text("Hello <b> & co") };
+            let partial = IndexPartial(self::message());
             let view = view();
             let mut draft = begin(&broadcast, &call, &message, &view)?;
             for option in call.options.iter().filter(|option| !is_positional(&call, option)) {

@@ -3,7 +3,6 @@
 //! Between a commit and its broadcasts another transaction could commit and broadcast first: two
 //! edits of one row would reach pages the wrong way round, and leave them stale for good. So
 //! transactions that broadcast to the same stream commit one after the other.
-#![cfg(feature = "sqlx")]
 
 use std::hash::{BuildHasher, RandomState};
 

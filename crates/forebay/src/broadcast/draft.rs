@@ -13,8 +13,7 @@ use super::Broadcaster;
 use super::body::{Body, Content, Envelope, Keep, Tag};
 #[cfg(feature = "sqlx")]
 use super::outbox::Verdict;
-use super::outbox::Waiting;
-use super::publisher::Job;
+use super::publisher::{Job, Prepared};
 use crate::suppress;
 
 /// Why a broadcast was not sent. Nothing of it was.
@@ -201,12 +200,12 @@ impl<'a> Broadcast<'a> {
         let stream = self.stream?;
         let publisher = &self.broadcaster.core.publisher;
         let broadcast = match (self.when, self.body) {
-            (When::Debounced, Body::Tag(tag, _)) => Waiting::Refresh(stream, tag),
+            (When::Debounced, Body::Tag(tag, _)) => Prepared::Refresh(stream, tag),
             (when, body) => {
                 let envelope = Envelope { stream, keep: self.keep, except: self.except };
                 match when {
-                    When::Later => Waiting::Later(Job::new(envelope, body.into_owned()?)),
-                    _ => Waiting::Publish(publisher.encode(envelope, body)?),
+                    When::Later => Prepared::Later(Job::new(envelope, body.into_owned()?)),
+                    _ => Prepared::Publish(publisher.encode(envelope, body)?),
                 }
             }
         };
@@ -219,11 +218,7 @@ impl<'a> Broadcast<'a> {
                 Verdict::IsGone => return Err(BroadcastError::RolledBack),
             },
         };
-        match broadcast {
-            Waiting::Publish(ready) => Ok(publisher.publish(&ready)),
-            Waiting::Refresh(stream, tag) => Ok(publisher.refresh(&stream, tag)),
-            Waiting::Later(job) => publisher.later(job).await,
-        }
+        publisher.send(broadcast).await
     }
 }
 

@@ -1,12 +1,11 @@
-//! Broadcasts that are ready to go, and the outbox in which they wait for a transaction.
+//! Broadcasts that wait for a transaction.
 
 use std::sync::Arc;
 
 use forebay_turbo::StreamName;
 use parking_lot::Mutex;
 
-use super::body::Tag;
-use super::publisher::{Job, Publisher, Ready};
+use super::publisher::{Prepared, Publisher};
 
 /// What a transaction has broadcast so far, in order. Bounded by what the transaction does.
 #[derive(Clone, Default)]
@@ -18,7 +17,7 @@ pub(crate) struct OpenOutbox(Outbox);
 
 #[derive(Default)]
 struct Contents {
-    waiting: Vec<Waiting>,
+    waiting: Vec<Prepared>,
     fate: Fate,
 }
 
@@ -35,16 +34,10 @@ enum Fate {
     RolledBack,
 }
 
-pub(super) enum Waiting {
-    Publish(Ready),
-    Refresh(StreamName, Tag),
-    Later(Job),
-}
-
 /// What is to be done with a broadcast.
 pub(super) enum Verdict {
     Waits,
-    GoesOut(Waiting),
+    GoesOut(Prepared),
     IsGone,
 }
 
@@ -73,7 +66,7 @@ impl Drop for OpenOutbox {
 }
 
 impl Outbox {
-    pub(super) fn put(&self, broadcast: Waiting) -> Verdict {
+    pub(super) fn put(&self, broadcast: Prepared) -> Verdict {
         let mut contents = self.0.lock();
         match contents.fate.clone() {
             Fate::Open => {
@@ -100,10 +93,10 @@ impl Outbox {
 
     /// The streams of what waits.
     pub(crate) fn streams(&self) -> Vec<StreamName> {
-        let stream = |waiting: &Waiting| match waiting {
-            Waiting::Publish(ready) => Some(ready.stream().clone()),
-            Waiting::Refresh(stream, _) => Some(stream.clone()),
-            Waiting::Later(job) => job.stream().cloned(),
+        let stream = |waiting: &Prepared| match waiting {
+            Prepared::Publish(ready) => Some(ready.stream().clone()),
+            Prepared::Refresh(stream, _) => Some(stream.clone()),
+            Prepared::Later(job) => job.stream().cloned(),
         };
         self.0.lock().waiting.iter().filter_map(stream).collect()
     }
@@ -118,12 +111,12 @@ impl Outbox {
         let mut ready = Vec::new();
         for broadcast in waiting {
             match broadcast {
-                Waiting::Publish(next) => ready.push(next),
-                Waiting::Refresh(stream, tag) => {
+                Prepared::Publish(next) => ready.push(next),
+                Prepared::Refresh(stream, tag) => {
                     publisher.publish_all(&std::mem::take(&mut ready));
                     publisher.refresh(&stream, tag);
                 }
-                Waiting::Later(job) => {
+                Prepared::Later(job) => {
                     publisher.publish_all(&std::mem::take(&mut ready));
                     if let Err(error) = publisher.later(job).await {
                         tracing::error!(%error, "broadcast after commit was not sent");

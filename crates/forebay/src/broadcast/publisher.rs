@@ -41,6 +41,13 @@ pub(crate) struct Ready {
     class: Class,
 }
 
+/// A broadcast of which nothing can fail any more, but for a later one's rendering.
+pub(super) enum Prepared {
+    Publish(Ready),
+    Refresh(StreamName, Tag),
+    Later(Job),
+}
+
 /// A broadcast to be rendered later, or a mark in their queue.
 pub(super) enum Job {
     Broadcast(Envelope, Body<'static>),
@@ -86,7 +93,15 @@ impl Publisher {
         encode(envelope, body, self.settings.message_bytes_max)
     }
 
-    pub(super) fn publish(&self, ready: &Ready) -> Sent {
+    pub(super) async fn send(&self, broadcast: Prepared) -> Result<Sent, BroadcastError> {
+        match broadcast {
+            Prepared::Publish(ready) => Ok(self.publish(&ready)),
+            Prepared::Refresh(stream, tag) => Ok(self.refresh(&stream, tag)),
+            Prepared::Later(job) => self.later(job).await,
+        }
+    }
+
+    fn publish(&self, ready: &Ready) -> Sent {
         let Published { position, subscribers } = self.hub.publish(ready.publication());
         tracing::debug!(stream = %ready.stream, %position, subscribers, "broadcast");
         Sent::Published { position, subscribers }
