@@ -18,7 +18,7 @@ use bytes::Bytes;
 use forebay_log::{StreamId, UnixMillis};
 use serde_json::{Map, Value};
 
-use self::left::Left;
+use self::left::{Left, Progress};
 pub use self::proof::Mark;
 use self::proof::Proof;
 use self::subscription::Subscription;
@@ -99,6 +99,8 @@ pub struct Session {
     left: Left,
     proof: Proof,
     ping_at: UnixMillis,
+    /// Rejections that the session made by itself, not yet counted by the caller.
+    rejections: u32,
     close: Option<Close>,
 }
 
@@ -133,6 +135,7 @@ impl Session {
             left: Left::default(),
             proof: Proof::default(),
             ping_at: UnixMillis(u64::MAX),
+            rejections: 0,
             close: None,
         }
     }
@@ -150,6 +153,7 @@ impl Session {
             return;
         }
         match Command::decode(text) {
+            Ok(command) if self.is_answered_already(&command) => {}
             Ok(command) => {
                 self.commands.push_back(command);
                 self.work_off();
@@ -210,7 +214,7 @@ impl Session {
     /// nothing falls between what is read and what it is woken for.
     ///
     /// `goes_on` says that the identifier carries a cursor and always reads the same streams: then
-    /// a subscription that this session had left resumes from what it was proven to have. An
+    /// a subscription that this session had left goes on behind what it was sent. An
     /// identifier without a cursor begins anew, since it may belong to a page that was rendered
     /// in between.
     pub fn confirm(&mut self, attachments: Vec<Attachment>, goes_on: bool, resync: Resync) {
@@ -221,11 +225,11 @@ impl Session {
         };
         self.push(envelope.confirm());
         self.last_confirmed = id;
-        let left_at = if goes_on { self.left.take(&envelope) } else { None };
+        let left = if goes_on { self.left.take(&envelope) } else { None };
         let mut subscription = Subscription::new(id, envelope, goes_on, resync);
         let mut lost = false;
         for attachment in attachments {
-            lost |= subscription.attach(attachment, left_at);
+            lost |= subscription.attach(attachment, left);
         }
         if lost {
             self.push(subscription.resync_text());
@@ -319,6 +323,12 @@ impl Session {
         self.effect.take()
     }
 
+    /// Rejections since the last call that nobody was asked about: past a limit, without a
+    /// channel, or of an action on no subscription.
+    pub fn take_rejections(&mut self) -> u32 {
+        std::mem::take(&mut self.rejections)
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> UnixMillis {
         self.ping_at
@@ -354,6 +364,18 @@ impl Session {
         }
     }
 
+    /// A client that loses patience asks again while the answer is being found: that one answer
+    /// serves both. (`@anycable/web` takes a second confirmation for a mistake and unsubscribes.)
+    fn is_answered_already(&self, command: &Command) -> bool {
+        let (Waiting::Subscription(_, waiting), Command::Subscribe { identifier }) =
+            (&self.waiting, command)
+        else {
+            return false;
+        };
+        let leaves = |queued: &Command| matches!(queued, Command::Unsubscribe { identifier: other } if other == identifier);
+        *waiting == Envelope::new(identifier) && !self.commands.iter().any(leaves)
+    }
+
     fn subscribe(&mut self, text: &str) {
         let envelope = Envelope::new(text);
         if self.find(&envelope).is_some() {
@@ -366,6 +388,7 @@ impl Session {
         let long = text.len() > self.limits.identifier_bytes_max;
         let identifier = Identifier::decode(text);
         let (false, false, Ok(identifier)) = (full, long, identifier) else {
+            self.rejections += 1;
             self.push(envelope.reject());
             return;
         };
@@ -382,9 +405,9 @@ impl Session {
         };
         let subscription = self.subscriptions.swap_remove(index);
         let id = subscription.id;
-        // What was sent is not enough: the client drops what arrives after it has left.
-        if let (true, Some(position)) = (subscription.has_cursor(), self.proven(&subscription)) {
-            self.left.put(&subscription.envelope, position, self.limits.left_max);
+        if let (true, Some(sent)) = (subscription.has_cursor(), subscription.sent()) {
+            let progress = Progress { sent, proven: self.proven(&subscription) };
+            self.left.put(&subscription.envelope, progress, self.limits.left_max);
         }
         self.waiting = Waiting::Completion;
         self.effect = Some(Effect::Unsubscribe { id, streams: subscription.streams() });
@@ -394,6 +417,7 @@ impl Session {
         let envelope = Envelope::new(identifier);
         let Some(index) = self.find(&envelope) else {
             // Rails only logs this; the client would go on believing that it is subscribed.
+            self.rejections += 1;
             self.push(envelope.reject());
             return;
         };

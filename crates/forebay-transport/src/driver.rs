@@ -148,6 +148,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         incoming.poll(cx, Pin::new(io), |event| match event {
             Ok(Event::Text(text)) => {
                 session.handle_text(text);
+                let stats = client.hub().stats();
+                stats.rejections.add(session.take_rejections().into());
+                if !over && session.poll_close().is_some() {
+                    stats.violations.add(1);
+                    tracing::debug!(session = %session.id(), "client sent no command");
+                }
                 over || session.wants_input()
             }
             Ok(Event::Ping(payload)) => {

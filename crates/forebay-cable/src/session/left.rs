@@ -1,5 +1,10 @@
-//! What left subscriptions were proven to have, so that a source tag which comes back (a restored Turbo
-//! snapshot, an element moved in the document) goes on instead of replaying from its render.
+//! Where left subscriptions go on when their tag comes back (a restored Turbo snapshot, an element
+//! moved in the document), instead of replaying from its render.
+//!
+//! It goes on behind what was sent. A client takes what was on the wire when it left, if it has
+//! subscribed again by the time that arrives, and drops it otherwise; the server cannot tell which
+//! (Pongs come from the browser's network stack, not from its scripts). Going on from what was
+//! proven instead gave a page that subscribes again at once its entries twice, seen in Chromium.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,26 +13,33 @@ use forebay_log::Offset;
 
 use crate::wire::Envelope;
 
-/// Positions by identifier, oldest first. One number serves all streams of an identifier,
-/// because offsets are one order over all streams.
+/// How far a subscription had got when it was left. One number serves all of its streams, because
+/// offsets are one order over all streams.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    pub(super) sent: Offset,
+    pub(super) proven: Option<Offset>,
+}
+
+/// Progress by identifier, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Left(VecDeque<(u64, Offset)>);
+pub(super) struct Left(VecDeque<(u64, Progress)>);
 
 impl Left {
-    pub(super) fn put(&mut self, envelope: &Envelope, position: Offset, max: usize) {
+    pub(super) fn put(&mut self, envelope: &Envelope, progress: Progress, max: usize) {
         self.take(envelope);
         if self.0.len() >= max {
             self.0.pop_front();
         }
         if max > 0 {
-            self.0.push_back((digest(envelope), position));
+            self.0.push_back((digest(envelope), progress));
         }
     }
 
-    pub(super) fn take(&mut self, envelope: &Envelope) -> Option<Offset> {
+    pub(super) fn take(&mut self, envelope: &Envelope) -> Option<Progress> {
         let digest = digest(envelope);
         let index = self.0.iter().position(|(other, _)| *other == digest)?;
-        self.0.remove(index).map(|(_, position)| position)
+        self.0.remove(index).map(|(_, progress)| progress)
     }
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use forebay_log::{Offset, StreamId};
 use smallvec::SmallVec;
 
+use super::left::Progress;
 use crate::wire::Envelope;
 
 /// Names a subscription within its session, never twice.
@@ -121,18 +122,19 @@ impl Subscription {
         self.envelope.message(self.resync.0.as_bytes())
     }
 
-    /// True if the client must be resynced. `left_at` is how far this session had read already.
-    pub(super) fn attach(&mut self, new: Attachment, left_at: Option<Offset>) -> bool {
-        let (position, lost) = match (new.start, left_at) {
-            (Start::After(offset), Some(left)) => (offset.max(left), false),
+    /// True if the client must be resynced. `left` is where this session stood on it before.
+    pub(super) fn attach(&mut self, new: Attachment, left: Option<Progress>) -> bool {
+        let (position, lost) = match (new.start, left) {
+            (Start::After(offset), Some(left)) => (offset.max(left.sent), false),
             (Start::After(offset), None) => (offset, false),
             (Start::Live, _) => (new.head, false),
             (Start::Lost, _) => (new.head, true),
         };
-        // Not `left_at`: that was sent, which is not yet proof.
+        // Not `left.sent`, which is no proof.
         self.began_after = match (new.start, self.began_after) {
             (Start::After(offset), earlier) if earlier.is_some() || self.cursors.is_empty() => {
-                Some(earlier.map_or(offset, |earlier| earlier.min(offset)))
+                let had = left.and_then(|left| left.proven).map_or(offset, |had| had.max(offset));
+                Some(earlier.map_or(had, |earlier| earlier.min(had)))
             }
             _ => None,
         };
@@ -174,6 +176,11 @@ impl Subscription {
     /// Whether its identifier carries a cursor.
     pub(super) fn has_cursor(&self) -> bool {
         self.goes_on
+    }
+
+    /// Up to here all of its streams have been sent.
+    pub(super) fn sent(&self) -> Option<Offset> {
+        self.cursors.iter().map(|cursor| cursor.position).min()
     }
 
     pub(super) fn streams(&self) -> Vec<StreamId> {

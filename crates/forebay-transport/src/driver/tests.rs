@@ -337,7 +337,7 @@ async fn rubbish_is_answered_closed_and_counted() {
         drop(peer.io);
         peer.task.await.unwrap();
     }
-    assert_eq!(hub.stats().snapshot().violations, 4);
+    assert_eq!(hub.stats().snapshot().violations, 6);
 }
 
 #[tokio::test(start_paused = true)]
@@ -381,6 +381,7 @@ async fn ten_thousand_subscriptions_are_refused_past_the_limit_and_all_answered(
         rejected += usize::from(answer.contains("reject_subscription"));
     }
     assert_eq!((confirmed, rejected), (1_000, 9_000));
+    assert_eq!(hub.stats().snapshot().rejections, 9_000);
 }
 
 /// What a page that comes back with its old cursor is given.
