@@ -1,16 +1,25 @@
-//! A session fed with whatever a client may send, line by line: it answers or closes, and every
-//! text that it sends is JSON.
+//! A session of any protocol fed with whatever a client may send, line by line: it answers or
+//! closes, and every text that it sends is JSON, or an event.
 #![no_main]
 
 use std::sync::Arc;
 
-use forebay_cable::{Effect, Limits, Resync, Session, SessionId};
+use forebay_cable::{Effect, Hello, Limits, Protocol, Resync, Session, SessionId};
+use forebay_log::Epoch;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(text) = str::from_utf8(data) else { return };
+    let Some((first, rest)) = data.split_first() else { return };
+    let Ok(text) = str::from_utf8(rest) else { return };
+    let protocol = match first % 4 {
+        0 => Protocol::ActionCableV1Json,
+        1 => Protocol::ActionCableV1ExtJson,
+        2 => Protocol::ForebayV1Json,
+        _ => Protocol::EventSource,
+    };
+    let hello = Hello { id: SessionId(1), protocol, epoch: Epoch(1) };
     let limits = Limits { subscriptions_max: 3, ..Limits::default() };
-    let mut session = Session::open(Default::default(), SessionId(1), Arc::new(limits));
+    let mut session = Session::open(Default::default(), hello, Arc::new(limits));
     for line in text.lines() {
         session.handle_text(line);
         while let Some(effect) = session.poll_effect() {
@@ -22,13 +31,19 @@ fuzz_target!(|data: &[u8]| {
                     session.transmit(id, b"1");
                     session.done();
                 }
+                Effect::Place { id, .. } => session.place(id, Vec::new()),
+                Effect::Whisper { .. } => session.whispered(false),
                 Effect::Unsubscribe { .. } => session.done(),
             }
         }
         assert!(session.subscription_ids().count() <= 3);
     }
     while let Some(text) = session.poll_transmit() {
-        assert_json(&text);
+        if protocol == Protocol::EventSource {
+            assert!(text.ends_with(b"\n\n"));
+        } else {
+            assert_json(&text);
+        }
     }
 });
 

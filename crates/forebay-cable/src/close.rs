@@ -58,6 +58,30 @@ impl fmt::Display for DisconnectReason {
     }
 }
 
+/// Why a subscription is rejected. Action Cable's clients are not told.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RejectReason {
+    /// No such channel, a wrong signature, or the application says no.
+    Unauthorized,
+    /// The signature was good, until it expired: a page that is rendered again gets a new one.
+    Expired,
+    /// Somebody took the access back after the page was rendered.
+    Revoked,
+    /// Past a limit of [`Limits`](crate::Limits), or no such subscription.
+    Limit,
+}
+
+impl fmt::Display for RejectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Limit => "limit",
+        })
+    }
+}
+
 /// The end of a session, to be carried out when everything before it has been sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Close {

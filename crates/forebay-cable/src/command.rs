@@ -1,15 +1,22 @@
 //! Decoding what a client sends. Nothing here keeps state; the fuzz target `command` feeds it.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use forebay_log::{Epoch, Offset, Position, UnixMillis};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// One command of `actioncable-v1-json`.
+/// One command. The base protocol has the first three.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// `subscribe`: the identifier, as text.
+    /// `subscribe`.
     Subscribe {
         /// The JSON text that names the subscription; opaque, compared and echoed as it is.
         identifier: String,
+        /// What the client says about where it stands.
+        terms: Terms,
     },
     /// `unsubscribe`.
     Unsubscribe {
@@ -25,6 +32,122 @@ pub enum Command {
         /// The decoded `data`, `action` included.
         data: Map<String, Value>,
     },
+    /// `history`: give what came after a position, or since a time.
+    History {
+        /// Which subscription.
+        identifier: String,
+        /// From where.
+        history: History,
+    },
+    /// `whisper`: a message for the other subscribers.
+    Whisper {
+        /// Which subscription.
+        identifier: String,
+        /// The message, as JSON text.
+        json: String,
+    },
+    /// `presence`, `join` and `leave`, which are not offered.
+    Presence {
+        /// Which subscription.
+        identifier: String,
+    },
+    /// `ping`: asks for a pong.
+    Ping,
+    /// `pong`: answers a ping. Nothing follows from it.
+    Pong,
+    /// `report`: what the page could not do.
+    Report(Report),
+}
+
+/// Where a client that subscribes says it stands. The base protocol has none of it.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Terms {
+    /// Where to begin.
+    pub claim: Claim,
+    /// An earlier answer has confirmed this subscription: don't say so again.
+    pub quiet: bool,
+    /// It reads no stream: only its actions and their answers are wanted.
+    pub deaf: bool,
+}
+
+impl Terms {
+    pub(crate) fn keep_history_only(&mut self) {
+        let claim = std::mem::take(&mut self.claim);
+        let claim = if matches!(claim, Claim::History(_)) { claim } else { Claim::None };
+        *self = Self { claim, ..Self::default() };
+    }
+
+    pub(crate) fn keep_position_only(&mut self) {
+        if !matches!(self.claim, Claim::After(_)) {
+            self.claim = Claim::None;
+        }
+    }
+}
+
+/// What a client says that it already has.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub enum Claim {
+    /// Nothing: its cursor counts.
+    #[default]
+    None,
+    /// Everything up to a position, on all of the subscription's streams.
+    After(Position),
+    /// What an AnyCable client says.
+    History(History),
+}
+
+/// An AnyCable client's `history`.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct History {
+    /// The client has everything that is older.
+    pub since: Option<UnixMillis>,
+    /// The client has everything up to a position, by stream. `None` for a position that can't
+    /// be one of ours.
+    pub streams: Vec<(String, Option<Position>)>,
+}
+
+impl History {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.since.is_none() && self.streams.is_empty()
+    }
+
+    /// Whether it speaks of this stream.
+    pub fn names(&self, stream: &str) -> bool {
+        self.streams.iter().any(|(name, _)| name == stream)
+    }
+
+    /// What it says of this stream.
+    pub fn position(&self, stream: &str) -> Option<Position> {
+        self.streams.iter().find(|(name, _)| name == stream).and_then(|(_, position)| *position)
+    }
+}
+
+/// What a page could not do, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What kind.
+    pub kind: ReportKind,
+    /// The subscription, if it is about one.
+    pub identifier: String,
+    /// The entry, if it is about one.
+    pub offset: Option<Offset>,
+    /// More, for whoever reads the log.
+    pub detail: String,
+}
+
+/// The kinds of [`Report`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportKind {
+    /// An action's target is not in the page.
+    NoTarget,
+    /// A subscription was rejected.
+    Rejected,
+    /// Something was missing between two entries.
+    Gap,
+    /// Anything else.
+    Error,
 }
 
 /// Why a message is no command. The client's fault, always.
@@ -43,13 +166,51 @@ pub enum CommandError {
     /// `message` whose `data` is not the JSON text of an object.
     #[error("data is not the JSON text of an object")]
     BadData,
+    /// A position that is not `EPOCH.OFFSET`.
+    #[error("after is not a position")]
+    BadPosition,
+    /// `whisper` without data, or a report of an unknown kind.
+    #[error("the command lacks something")]
+    Incomplete,
+}
+
+/// What a report may say at the most; the rest is cut off.
+const REPORT_BYTES_MAX: usize = 512;
+
+/// Times before this many are taken as seconds (the year 5138), later ones as milliseconds
+/// (from 1973 on): AnyCable's clients send seconds, its specification says milliseconds.
+const SECONDS_MAX: u64 = 100_000_000_000;
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    command: Cow<'a, str>,
+    identifier: Option<String>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    after: Option<Cow<'a, str>>,
+    history: Option<WireHistory>,
+    #[serde(default)]
+    quiet: bool,
+    #[serde(default)]
+    deaf: bool,
+    kind: Option<ReportKind>,
+    offset: Option<u64>,
+    detail: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Wire {
-    command: String,
-    identifier: Option<String>,
-    data: Option<Value>,
+struct WireHistory {
+    since: Option<u64>,
+    #[serde(default)]
+    streams: Option<BTreeMap<String, WirePosition>>,
+}
+
+#[derive(Deserialize)]
+struct WirePosition {
+    #[serde(default)]
+    epoch: String,
+    #[serde(default)]
+    offset: u64,
 }
 
 impl Command {
@@ -58,24 +219,90 @@ impl Command {
     /// # Errors
     /// [`CommandError`] names what is wrong with it.
     pub fn decode(text: &str) -> Result<Self, CommandError> {
-        let wire: Wire = serde_json::from_str(text).map_err(CommandError::Malformed)?;
+        Self::of(serde_json::from_str(text).map_err(CommandError::Malformed)?)
+    }
+
+    /// Decodes one command or an array of commands.
+    ///
+    /// # Errors
+    /// [`CommandError`] names what is wrong with the first that is.
+    pub fn decode_all(text: &str) -> Result<Vec<Self>, CommandError> {
+        if !text.trim_ascii_start().starts_with('[') {
+            return Self::decode(text).map(|command| vec![command]);
+        }
+        let wires: Vec<Wire<'_>> = serde_json::from_str(text).map_err(CommandError::Malformed)?;
+        wires.into_iter().map(Self::of).collect()
+    }
+
+    fn of(wire: Wire<'_>) -> Result<Self, CommandError> {
         let identifier = wire.identifier.ok_or(CommandError::NoIdentifier);
-        match wire.command.as_str() {
-            "subscribe" => Ok(Self::Subscribe { identifier: identifier? }),
+        match &*wire.command {
+            "subscribe" => {
+                let claim = match (wire.after, wire.history) {
+                    (Some(after), _) => Claim::After(position(&after)?),
+                    (None, Some(history)) => Claim::History(history.decode()),
+                    (None, None) => Claim::None,
+                };
+                let terms = Terms { claim, quiet: wire.quiet, deaf: wire.deaf };
+                Ok(Self::Subscribe { identifier: identifier?, terms })
+            }
             "unsubscribe" => Ok(Self::Unsubscribe { identifier: identifier? }),
             "message" => {
                 let identifier = identifier?;
-                let (action, data) = decode_data(wire.data.as_ref())?;
+                let (action, data) = decode_data(wire.data)?;
                 Ok(Self::Perform { identifier, action, data })
             }
+            "history" => {
+                let history = wire.history.map(WireHistory::decode).unwrap_or_default();
+                Ok(Self::History { identifier: identifier?, history })
+            }
+            "whisper" => {
+                let json = wire.data.ok_or(CommandError::Incomplete)?.get().to_owned();
+                Ok(Self::Whisper { identifier: identifier?, json })
+            }
+            "presence" | "join" | "leave" => Ok(Self::Presence { identifier: identifier? }),
+            "ping" => Ok(Self::Ping),
+            "pong" => Ok(Self::Pong),
+            "report" => Ok(Self::Report(Report {
+                kind: wire.kind.ok_or(CommandError::Incomplete)?,
+                identifier: cut(identifier.unwrap_or_default()),
+                offset: wire.offset.map(Offset),
+                detail: cut(wire.detail.unwrap_or_default()),
+            })),
             _ => Err(CommandError::Unknown),
         }
     }
 }
 
-fn decode_data(data: Option<&Value>) -> Result<(String, Map<String, Value>), CommandError> {
-    let text = data.and_then(Value::as_str).ok_or(CommandError::BadData)?;
-    let data: Map<String, Value> = serde_json::from_str(text).map_err(|_| CommandError::BadData)?;
+impl WireHistory {
+    fn decode(self) -> History {
+        let since = self
+            .since
+            .filter(|since| *since > 0)
+            .map(|since| UnixMillis(if since < SECONDS_MAX { since * 1_000 } else { since }));
+        let streams = self.streams.unwrap_or_default().into_iter();
+        let streams = streams.map(|(name, wire)| {
+            let epoch = u64::from_str_radix(&wire.epoch, 16).ok().map(Epoch);
+            (name, epoch.map(|epoch| Position { epoch, offset: Offset(wire.offset) }))
+        });
+        History { since, streams: streams.collect() }
+    }
+}
+
+fn position(text: &str) -> Result<Position, CommandError> {
+    text.parse().map_err(|_| CommandError::BadPosition)
+}
+
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(REPORT_BYTES_MAX));
+    text
+}
+
+fn decode_data(data: Option<&RawValue>) -> Result<(String, Map<String, Value>), CommandError> {
+    let text = data.ok_or(CommandError::BadData)?.get();
+    let text: Cow<'_, str> = serde_json::from_str(text).map_err(|_| CommandError::BadData)?;
+    let data: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|_| CommandError::BadData)?;
     let action = match data.get("action") {
         Some(Value::String(action)) if !action.is_empty() => action.clone(),
         Some(Value::Null) | None => "receive".to_owned(),
@@ -141,7 +368,7 @@ mod tests {
     fn commands_are_decoded_or_named_as_wrong() {
         check(
             r#"{"command":"subscribe","identifier":"{\"channel\":\"A\"}"}"#,
-            r#"Subscribe { identifier: "{\"channel\":\"A\"}" }"#,
+            r#"Subscribe { identifier: "{\"channel\":\"A\"}", terms: Terms { claim: None, quiet: false"#,
         );
         check(r#"{"command":"unsubscribe","identifier":"x"}"#, "Unsubscribe");
         check(
@@ -163,7 +390,58 @@ mod tests {
         check("[]", "not a command");
         check("", "not a command");
         check(&"[".repeat(100_000), "not a command");
+        check(r#"{"command":"subscribe","identifier":"x","after":"x"}"#, "after is not");
+        check(r#"{"command":"whisper","identifier":"x"}"#, "the command lacks");
+        check(r#"{"command":"report"}"#, "the command lacks");
+        check(r#"{"command":"report","kind":"dance"}"#, "not a command");
+        check(r#"{"command":"ping"}"#, "Ping");
         check(r#"{"command":"subscribe","identifier":"x"} {}"#, "not a command");
+    }
+
+    #[test]
+    fn a_client_says_where_it_stands() {
+        let claim = |rest: &str| {
+            let text = format!(r#"{{"command":"subscribe","identifier":"x",{rest}}}"#);
+            match Command::decode(&text) {
+                Ok(Command::Subscribe { terms, .. }) => terms.claim,
+                other => panic!("{text}: {other:?}"),
+            }
+        };
+        let at = |epoch, offset| Position { epoch: Epoch(epoch), offset: Offset(offset) };
+        assert_eq!(claim(r#""after":"c0ffee.42""#), Claim::After(at(0xc0_ffee, 42)));
+        let Claim::History(history) = claim(
+            r#""history":{"since":1713000000,"streams":{"a":{"offset":12,"epoch":"f"},"b":{"epoch":"x7Ka"}}}"#,
+        ) else {
+            panic!("no history");
+        };
+        assert_eq!(history.since, Some(UnixMillis(1_713_000_000_000)));
+        assert_eq!(history.streams, [("a".to_owned(), Some(at(15, 12))), ("b".to_owned(), None)]);
+        assert_eq!(
+            claim(r#""history":{"since":1713000000123}"#),
+            Claim::History(History {
+                since: Some(UnixMillis(1_713_000_000_123)),
+                streams: Vec::new()
+            })
+        );
+        assert_eq!(claim(r#""history":null"#), Claim::None);
+    }
+
+    #[test]
+    fn an_array_is_several_commands() {
+        let commands = Command::decode_all(r#" [{"command":"ping"},{"command":"pong"}]"#).unwrap();
+        assert_eq!(commands, [Command::Ping, Command::Pong]);
+        assert_eq!(Command::decode_all(r#"{"command":"pong"}"#).unwrap(), [Command::Pong]);
+        assert!(Command::decode_all(r#"[{"command":"pong"},[]]"#).is_err());
+        assert!(Command::decode_all("[1").is_err());
+    }
+
+    #[test]
+    fn reports_are_short() {
+        let detail = "é".repeat(1_000);
+        let text = format!(r#"{{"command":"report","kind":"gap","offset":7,"detail":"{detail}"}}"#);
+        let Ok(Command::Report(report)) = Command::decode(&text) else { panic!("no report") };
+        assert_eq!((report.kind, report.offset), (ReportKind::Gap, Some(Offset(7))));
+        assert_eq!(report.detail.len(), REPORT_BYTES_MAX);
     }
 
     #[test]

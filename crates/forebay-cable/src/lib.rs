@@ -10,8 +10,11 @@
 //! Entries do not pass through a queue of the session: it has a [`Reader`] per stream, whose
 //! position the caller reads from the log and advances by what the socket took.
 //!
-//! Wire format: `actioncable-v1-json`, as Rails' Action Cable speaks it (rails/rails,
-//! `actioncable/lib/action_cable/connection` and `actioncable/app/javascript`).
+//! Wire formats ([`Protocol`]): `actioncable-v1-json`, as Rails' Action Cable speaks it
+//! (rails/rails, `actioncable/lib/action_cable/connection` and `actioncable/app/javascript`);
+//! `actioncable-v1-ext-json`, as AnyCable specifies it
+//! (`docs.anycable.io/misc/action_cable_protocol`) and `@anycable/core` speaks it; and our own
+//! `forebay-v1-json` (`docs/protocol.md`).
 
 mod close;
 mod command;
@@ -19,10 +22,13 @@ mod limits;
 mod session;
 mod wire;
 
-pub use close::{Close, CloseCode, DisconnectReason};
-pub use command::{Command, CommandError, Identifier, IdentifierError};
+pub use close::{Close, CloseCode, DisconnectReason, RejectReason};
+pub use command::{
+    Claim, Command, CommandError, History, Identifier, IdentifierError, Report, ReportKind, Terms,
+};
 pub use limits::Limits;
 pub use session::{
-    Attachment, Effect, Mark, Reader, ReaderId, Resync, Session, SessionId, Start, SubscriptionId,
+    Around, Attachment, Effect, Hello, Kept, Mark, Reader, ReaderId, Resync, Session, SessionId,
+    Start, SubscriptionId,
 };
-pub use wire::{EnvelopeEnd, Protocol};
+pub use wire::{Part, Protocol, Wrap};

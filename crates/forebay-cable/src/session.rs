@@ -6,6 +6,8 @@
 //! identifier is subscribed at most once; nothing here grows without a limit of [`Limits`].
 
 mod delivery;
+mod dialect;
+mod extended;
 mod left;
 mod proof;
 mod subscription;
@@ -15,18 +17,22 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use forebay_log::{StreamId, UnixMillis};
+use forebay_log::{Epoch, Offset, StreamId, UnixMillis};
 use serde_json::{Map, Value};
 
+pub use self::delivery::Around;
+use self::dialect::Dialect;
+pub use self::extended::Kept;
+use self::extended::KeptSubscription;
 use self::left::{Left, Progress};
 pub use self::proof::Mark;
 use self::proof::Proof;
 use self::subscription::Subscription;
 pub use self::subscription::{Attachment, Reader, ReaderId, Resync, Start, SubscriptionId};
-use crate::close::{Close, CloseCode, DisconnectReason};
-use crate::command::{Command, Identifier};
+use crate::close::{Close, CloseCode, DisconnectReason, RejectReason};
+use crate::command::{Claim, Command, CommandError, Identifier, Report, Terms};
 use crate::limits::Limits;
-use crate::wire::{self, Envelope};
+use crate::wire::{self, Envelope, Protocol};
 
 /// Names a session on the wire: AnyCable's `sid`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -45,6 +51,17 @@ impl SessionId {
     }
 }
 
+/// How a session begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hello {
+    /// Its name on the wire.
+    pub id: SessionId,
+    /// How it talks.
+    pub protocol: Protocol,
+    /// The log's life that its positions belong to.
+    pub epoch: Epoch,
+}
+
 /// Something only the caller can do. The session waits for its answer before it goes on.
 #[derive(Debug, PartialEq)]
 pub enum Effect {
@@ -55,6 +72,24 @@ pub enum Effect {
         id: SubscriptionId,
         /// The channel and its parameters.
         identifier: Identifier,
+        /// Where the client says it stands, and whether it wants to read at all.
+        terms: Terms,
+    },
+    /// The client says where it stands on these streams. Answer with [`Session::place`].
+    Place {
+        /// The subscription.
+        id: SubscriptionId,
+        /// What it reads.
+        streams: Vec<StreamId>,
+        /// What the client has. [`Claim::None`] where nobody knows.
+        claim: Claim,
+    },
+    /// A message for the subscription's other subscribers. Answer with [`Session::whispered`].
+    Whisper {
+        /// The subscription.
+        id: SubscriptionId,
+        /// The message, as JSON text.
+        json: String,
     },
     /// A channel action. Answer with [`Session::done`].
     Perform {
@@ -79,20 +114,48 @@ pub enum Effect {
 #[derive(Debug)]
 enum Waiting {
     Nothing,
-    Subscription(SubscriptionId, Envelope),
-    Completion,
+    Subscription(Pending),
+    Completion(SubscriptionId),
 }
 
-/// One client of `actioncable-v1-json`.
+/// A subscription that is being decided on.
+#[derive(Debug)]
+struct Pending {
+    id: SubscriptionId,
+    envelope: Envelope,
+    quiet: bool,
+    asks_history: bool,
+    /// It was another session's.
+    restored: Option<Restored>,
+}
+
+/// What another session knew of a subscription that it had.
+#[derive(Clone, Copy, Debug)]
+struct Restored {
+    proven: Option<Offset>,
+}
+
+/// What waits to be worked off.
+#[derive(Debug)]
+enum Step {
+    Command(Command),
+    /// Subscribes to what a session had that this one goes on for.
+    Restore(KeptSubscription),
+    /// The client did not say where it goes on.
+    Release(SubscriptionId),
+}
+
+/// One client.
 #[derive(Debug)]
 pub struct Session {
     id: SessionId,
+    dialect: Dialect,
     limits: Arc<Limits>,
     subscriptions: Vec<Subscription>,
     last_subscription: SubscriptionId,
     last_confirmed: SubscriptionId,
     waiting: Waiting,
-    commands: VecDeque<Command>,
+    steps: VecDeque<Step>,
     effect: Option<Effect>,
     transmits: VecDeque<Bytes>,
     transmit_bytes: usize,
@@ -106,29 +169,40 @@ pub struct Session {
 
 impl Session {
     /// Begins a session that the caller has accepted: it is welcomed.
-    pub fn open(now: UnixMillis, id: SessionId, limits: Arc<Limits>) -> Self {
-        let mut session = Self::closed(id, limits);
-        session.push(wire::welcome(id));
+    pub fn open(now: UnixMillis, hello: Hello, limits: Arc<Limits>) -> Self {
+        let mut session = Self::closed(hello, limits);
+        session.say_welcome();
         session.plan_ping(now);
         session
     }
 
+    /// Begins a session that goes on for one of AnyCable's that was lost. Its subscriptions are
+    /// decided anew before it is welcomed.
+    pub fn restore(now: UnixMillis, hello: Hello, limits: Arc<Limits>, kept: Kept) -> Self {
+        let mut session = Self::closed(hello, limits);
+        session.begin_restoring(now, kept);
+        session.plan_ping(now);
+        session.work_off();
+        session
+    }
+
     /// A session that the caller has not accepted: told so, and closed.
-    pub fn refuse(id: SessionId, limits: Arc<Limits>) -> Self {
-        let mut session = Self::closed(id, limits);
+    pub fn refuse(hello: Hello, limits: Arc<Limits>) -> Self {
+        let mut session = Self::closed(hello, limits);
         session.disconnect(DisconnectReason::Unauthorized, false);
         session
     }
 
-    fn closed(id: SessionId, limits: Arc<Limits>) -> Self {
+    fn closed(hello: Hello, limits: Arc<Limits>) -> Self {
         Self {
-            id,
+            id: hello.id,
+            dialect: Dialect::new(hello),
             limits,
             subscriptions: Vec::new(),
             last_subscription: SubscriptionId::default(),
             last_confirmed: SubscriptionId::default(),
             waiting: Waiting::Nothing,
-            commands: VecDeque::new(),
+            steps: VecDeque::new(),
             effect: None,
             transmits: VecDeque::new(),
             transmit_bytes: 0,
@@ -152,16 +226,19 @@ impl Session {
         if self.close.is_some() {
             return;
         }
-        match Command::decode(text) {
-            Ok(command) if self.is_answered_already(&command) => {}
-            Ok(command) => {
-                self.commands.push_back(command);
+        match self.dialect.decode(text) {
+            Ok(commands) => {
+                for command in commands {
+                    if !self.is_answered_already(&command) {
+                        self.steps.push_back(Step::Command(command));
+                    }
+                }
                 self.work_off();
             }
             Err(error) => {
                 let (code, reason) = match error {
-                    crate::CommandError::Unknown => (CloseCode::PolicyViolation, "unknown command"),
-                    _ => (CloseCode::InvalidPayload, "not an Action Cable command"),
+                    CommandError::Unknown => (CloseCode::PolicyViolation, "unknown command"),
+                    _ => (CloseCode::InvalidPayload, "not a command of this protocol"),
                 };
                 self.fail(code, reason);
             }
@@ -177,12 +254,17 @@ impl Session {
 
     /// Sends what is due at `now`. Call it at [`poll_timeout`](Self::poll_timeout) or later.
     pub fn handle_timeout(&mut self, now: UnixMillis) {
-        if now < self.ping_at || self.close.is_some() {
+        if self.close.is_some() {
             return;
         }
+        self.release_held(now);
+        if now < self.ping_at {
+            return;
+        }
+        self.dialect.age();
         // Behind a socket that takes nothing, one ping is as good as many.
         if self.transmits.is_empty() {
-            self.push(wire::ping(now));
+            self.say_ping(now);
         }
         self.plan_ping(now);
     }
@@ -201,8 +283,8 @@ impl Session {
 
     fn disconnect_with(&mut self, reason: DisconnectReason, reconnect: bool, close: Close) {
         if self.close.is_none() {
-            self.push(wire::disconnect(reason, reconnect));
-            self.commands.clear();
+            self.say_disconnect(reason, reconnect);
+            self.steps.clear();
             self.close = Some(close);
         }
     }
@@ -219,32 +301,47 @@ impl Session {
     /// in between.
     pub fn confirm(&mut self, attachments: Vec<Attachment>, goes_on: bool, resync: Resync) {
         let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
-        let Waiting::Subscription(id, envelope) = waiting else {
+        let Waiting::Subscription(pending) = waiting else {
             self.waiting = waiting;
             return;
         };
-        self.push(envelope.confirm());
+        let Pending { id, envelope, quiet, asks_history, restored } = pending;
         self.last_confirmed = id;
         let left = if goes_on { self.left.take(&envelope) } else { None };
         let mut subscription = Subscription::new(id, envelope, goes_on, resync);
         let mut lost = false;
-        for attachment in attachments {
-            lost |= subscription.attach(attachment, left);
+        for mut attachment in attachments {
+            if restored.is_some() && attachment.start == Start::Lost {
+                // Its cursor is too old to begin at; where its client stands need not be.
+                attachment.start = Start::After(Offset::ZERO);
+            }
+            lost |= subscription.attach(&attachment, left);
+            self.dialect.opened(attachment.stream, attachment.name);
         }
-        if lost {
-            self.push(subscription.resync_text());
+        if let Some(Restored { proven }) = restored {
+            subscription.hold(proven);
+        } else if !quiet {
+            self.say_confirm(&subscription);
         }
         // Most pages have one: a Vec would take room for four at once.
         self.subscriptions.reserve_exact(1);
         self.subscriptions.push(subscription);
+        if asks_history {
+            self.dialect.owe_history(id);
+        }
+        if lost {
+            self.lost(self.subscriptions.len() - 1);
+        }
         self.work_off();
     }
 
     /// Answers [`Effect::Subscribe`]: no.
-    pub fn reject(&mut self) {
+    pub fn reject(&mut self, reason: RejectReason) {
         let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
-        if let Waiting::Subscription(_, envelope) = waiting {
-            self.push(envelope.reject());
+        if let Waiting::Subscription(pending) = waiting {
+            if pending.restored.is_none() {
+                self.say_reject(&pending.envelope, reason);
+            }
             self.work_off();
         } else {
             self.waiting = waiting;
@@ -253,9 +350,20 @@ impl Session {
 
     /// Answers [`Effect::Perform`] and [`Effect::Unsubscribe`].
     pub fn done(&mut self) {
-        if matches!(self.waiting, Waiting::Completion) {
+        if matches!(self.waiting, Waiting::Completion(_)) {
             self.waiting = Waiting::Nothing;
             self.work_off();
+        }
+    }
+
+    /// Answers [`Effect::Whisper`]. A subscription that may not whisper is told so.
+    pub fn whispered(&mut self, allowed: bool) {
+        if let Waiting::Completion(id) = self.waiting {
+            if !allowed && let Some(subscription) = self.subscription(id) {
+                let text = subscription.envelope.typed("reject_whisper", format_args!(""));
+                self.push(text);
+            }
+            self.done();
         }
     }
 
@@ -266,7 +374,7 @@ impl Session {
         let Some(subscription) = self.subscription(id) else {
             return false;
         };
-        let text = subscription.envelope.message(json);
+        let text = self.message_text(subscription, json);
         self.push(text);
         true
     }
@@ -274,12 +382,15 @@ impl Session {
     /// Reads one more stream for a subscription. False if there is no such subscription, which
     /// leaves the stream with the caller.
     pub fn attach(&mut self, id: SubscriptionId, attachment: Attachment) -> bool {
-        let Some(subscription) = self.subscriptions.iter_mut().find(|s| s.id == id) else {
+        let Some(index) = self.subscriptions.iter().position(|s| s.id == id) else {
             return false;
         };
-        if subscription.attach(attachment, None) {
-            let text = subscription.resync_text();
-            self.push(text);
+        let lost = self.subscriptions[index].attach(&attachment, None);
+        self.dialect.opened(attachment.stream, attachment.name);
+        if lost {
+            self.lost(index);
+        } else {
+            self.say_rewind(index);
         }
         true
     }
@@ -302,7 +413,7 @@ impl Session {
             return Vec::new();
         };
         let subscription = self.subscriptions.swap_remove(index);
-        self.push(subscription.envelope.reject());
+        self.say_reject(&subscription.envelope, RejectReason::Unauthorized);
         subscription.streams()
     }
 
@@ -329,9 +440,19 @@ impl Session {
         std::mem::take(&mut self.rejections)
     }
 
+    /// What pages have reported since the last call.
+    pub fn take_reports(&mut self) -> Vec<Report> {
+        self.dialect.take_reports()
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> UnixMillis {
-        self.ping_at
+        self.dialect.held_until().map_or(self.ping_at, |held| held.min(self.ping_at))
+    }
+
+    /// Nothing waits to be answered or worked off.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.waiting, Waiting::Nothing) && self.steps.is_empty()
     }
 
     /// Set once the session is over: send what is left to transmit, then this.
@@ -342,7 +463,7 @@ impl Session {
     /// Whether the client may send more. While false, leave its bytes in the socket.
     pub fn wants_input(&self) -> bool {
         self.close.is_none()
-            && self.commands.len() < self.limits.commands_waiting_max
+            && self.steps.len() < self.limits.commands_waiting_max
             && self.transmit_bytes < self.limits.transmit_bytes_max
     }
 
@@ -350,38 +471,64 @@ impl Session {
 
     fn work_off(&mut self) {
         while matches!(self.waiting, Waiting::Nothing) && self.close.is_none() {
-            let Some(command) = self.commands.pop_front() else {
-                self.commands = VecDeque::new();
+            if !matches!(self.steps.front(), Some(Step::Restore(_))) {
+                self.end_restoring();
+            }
+            let Some(step) = self.steps.pop_front() else {
+                self.steps = VecDeque::new();
                 break;
             };
-            match command {
-                Command::Subscribe { identifier } => self.subscribe(&identifier),
-                Command::Unsubscribe { identifier } => self.unsubscribe(&identifier),
-                Command::Perform { identifier, action, data } => {
-                    self.perform(&identifier, action, data);
+            match step {
+                Step::Command(command) => self.carry_out(command),
+                Step::Restore(kept) => {
+                    let terms = Terms::default();
+                    let restored = Some(Restored { proven: kept.proven });
+                    self.subscribe(&kept.identifier, terms, restored);
                 }
+                Step::Release(id) => self.release(id),
             }
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Subscribe { identifier, terms } => self.subscribe(&identifier, terms, None),
+            Command::Unsubscribe { identifier } => self.unsubscribe(&identifier),
+            Command::Perform { identifier, action, data } => {
+                let perform = |id| Effect::Perform { id, action, data };
+                self.ask(&identifier, perform);
+            }
+            Command::History { identifier, history } => self.history(&identifier, history),
+            Command::Whisper { identifier, json } => {
+                self.ask(&identifier, |id| Effect::Whisper { id, json });
+            }
+            Command::Presence { identifier } => self.say_no_presence(&identifier),
+            Command::Ping => self.push(Bytes::from_static(wire::PONG)),
+            Command::Pong => {}
+            Command::Report(report) => self.dialect.report(report),
         }
     }
 
     /// A client that loses patience asks again while the answer is being found: that one answer
     /// serves both. (`@anycable/web` takes a second confirmation for a mistake and unsubscribes.)
     fn is_answered_already(&self, command: &Command) -> bool {
-        let (Waiting::Subscription(_, waiting), Command::Subscribe { identifier }) =
+        let (Waiting::Subscription(pending), Command::Subscribe { identifier, .. }) =
             (&self.waiting, command)
         else {
             return false;
         };
-        let leaves = |queued: &Command| matches!(queued, Command::Unsubscribe { identifier: other } if other == identifier);
-        *waiting == Envelope::new(identifier) && !self.commands.iter().any(leaves)
+        let leaves = |step: &Step| matches!(step, Step::Command(Command::Unsubscribe { identifier: other }) if other == identifier);
+        pending.envelope == Envelope::new(identifier) && !self.steps.iter().any(leaves)
     }
 
-    fn subscribe(&mut self, text: &str) {
+    fn subscribe(&mut self, text: &str, mut terms: Terms, restored: Option<Restored>) {
+        self.last_subscription = self.last_subscription.next();
+        let id = self.last_subscription;
         let envelope = Envelope::new(text);
-        if self.find(&envelope).is_some() {
+        if let Some(index) = self.find(&envelope) {
             // Rails says nothing here, and its client then asks again every 500 ms for ever
             // (rails/rails#44652).
-            self.push(envelope.confirm());
+            self.say_confirm_again(index);
             return;
         }
         let full = self.subscriptions.len() >= self.limits.subscriptions_max;
@@ -389,13 +536,19 @@ impl Session {
         let identifier = Identifier::decode(text);
         let (false, false, Ok(identifier)) = (full, long, identifier) else {
             self.rejections += 1;
-            self.push(envelope.reject());
+            if restored.is_none() {
+                self.say_reject(&envelope, RejectReason::Limit);
+            }
             return;
         };
-        self.last_subscription = self.last_subscription.next();
-        let id = self.last_subscription;
-        self.waiting = Waiting::Subscription(id, envelope);
-        self.effect = Some(Effect::Subscribe { id, identifier });
+        let asks_history = matches!(terms.claim, Claim::History(_));
+        if asks_history && self.knows_better(&envelope, &identifier) {
+            terms.claim = Claim::None;
+        }
+        let quiet = terms.quiet;
+        self.waiting =
+            Waiting::Subscription(Pending { id, envelope, quiet, asks_history, restored });
+        self.effect = Some(Effect::Subscribe { id, identifier, terms });
     }
 
     fn unsubscribe(&mut self, identifier: &str) {
@@ -405,25 +558,27 @@ impl Session {
         };
         let subscription = self.subscriptions.swap_remove(index);
         let id = subscription.id;
-        if let (true, Some(sent)) = (subscription.has_cursor(), subscription.sent()) {
+        let remembers = subscription.has_cursor() && !self.dialect.knows_positions();
+        if let (true, Some(sent)) = (remembers, subscription.sent()) {
             let progress = Progress { sent, proven: self.proven(&subscription) };
             self.left.put(&subscription.envelope, progress, self.limits.left_max);
         }
-        self.waiting = Waiting::Completion;
+        self.waiting = Waiting::Completion(id);
         self.effect = Some(Effect::Unsubscribe { id, streams: subscription.streams() });
     }
 
-    fn perform(&mut self, identifier: &str, action: String, data: Map<String, Value>) {
+    /// Asks the caller for something that concerns one subscription.
+    fn ask(&mut self, identifier: &str, effect: impl FnOnce(SubscriptionId) -> Effect) {
         let envelope = Envelope::new(identifier);
         let Some(index) = self.find(&envelope) else {
             // Rails only logs this; the client would go on believing that it is subscribed.
             self.rejections += 1;
-            self.push(envelope.reject());
+            self.say_reject(&envelope, RejectReason::Limit);
             return;
         };
         let id = self.subscriptions[index].id;
-        self.waiting = Waiting::Completion;
-        self.effect = Some(Effect::Perform { id, action, data });
+        self.waiting = Waiting::Completion(id);
+        self.effect = Some(effect(id));
     }
 
     fn find(&self, envelope: &Envelope) -> Option<usize> {
@@ -435,6 +590,9 @@ impl Session {
     }
 
     fn push(&mut self, text: Bytes) {
+        if text.is_empty() {
+            return;
+        }
         self.transmit_bytes += text.len();
         self.transmits.push_back(text);
     }

@@ -1,67 +1,106 @@
 //! What the server sends, as text. Key order and spelling are Rails'.
 
+pub(crate) mod events;
+pub(crate) mod forebay;
+
+use std::fmt;
 use std::io::Write;
 
 use bytes::Bytes;
-use forebay_log::{Offset, UnixMillis};
+use forebay_log::{Offset, Position, UnixMillis};
+use smallvec::SmallVec;
 
 use crate::close::DisconnectReason;
 use crate::session::SessionId;
 
-/// A WebSocket subprotocol that a session can speak.
+/// How a session talks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Protocol {
     /// Rails' own.
     ActionCableV1Json,
+    /// AnyCable's: positions beside the messages, history, whispers.
+    ActionCableV1ExtJson,
+    /// Ours: positions beside the messages, which the client keeps.
+    ForebayV1Json,
+    /// Server-sent events as `EventSource` reads them. Over HTTP only; it takes no commands from
+    /// the client, the caller makes them of the request.
+    EventSource,
 }
 
 impl Protocol {
-    /// The name in `Sec-WebSocket-Protocol`.
+    const WEB_SOCKET: [Self; 3] =
+        [Self::ActionCableV1Json, Self::ActionCableV1ExtJson, Self::ForebayV1Json];
+
+    /// The name in `Sec-WebSocket-Protocol`, or the media type.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ActionCableV1Json => "actioncable-v1-json",
+            Self::ActionCableV1ExtJson => "actioncable-v1-ext-json",
+            Self::ForebayV1Json => "forebay-v1-json",
+            Self::EventSource => "text/event-stream",
         }
     }
 
-    /// Picks from what a client offers, in its order of preference.
+    /// Picks from what a client offers over WebSocket, in its order of preference.
     pub fn select<'a>(offered: impl IntoIterator<Item = &'a str>) -> Option<Self> {
-        let known = Self::ActionCableV1Json;
-        offered.into_iter().any(|name| name.trim() == known.as_str()).then_some(known)
+        let known = |name: &str| Self::WEB_SOCKET.into_iter().find(|p| p.as_str() == name);
+        offered.into_iter().find_map(|name| known(name.trim()))
     }
 }
 
-/// What follows the message in an envelope.
-///
-/// `}` as Rails has it; and for subscriptions that carry a cursor, the entry's offset before it.
-/// Stock clients ignore the key; whoever looks at the wire can tell which entry it is.
-#[derive(Clone, Copy, Debug)]
-pub struct EnvelopeEnd {
-    /// `,"offset":` (10) and 20 digits and `}`.
-    bytes: [u8; 31],
-    len: u8,
+/// What goes around a message on its way to one subscription.
+#[derive(Debug)]
+pub struct Wrap<'a> {
+    /// In front of it.
+    pub before: Part<'a>,
+    /// Behind it.
+    pub after: Part<'a>,
 }
 
-impl EnvelopeEnd {
-    pub(crate) fn plain() -> Self {
-        let mut end = Self { bytes: [0; 31], len: 1 };
-        end.bytes[0] = b'}';
-        end
-    }
+/// Bytes that the session keeps, or that were made for one message.
+#[derive(Debug)]
+pub enum Part<'a> {
+    /// Kept.
+    Kept(&'a [u8]),
+    /// Made. 64 bytes have room for an offset, or for two and a subscription's number.
+    Made(SmallVec<[u8; 64]>),
+}
 
-    pub(crate) fn with_offset(offset: Offset) -> Self {
-        let mut end = Self { bytes: [0; 31], len: 0 };
-        let mut free = &mut end.bytes[..];
-        let whole = free.len();
-        write!(free, ",\"offset\":{offset}}}").expect("a u64 has at most 20 digits");
-        let used = whole - free.len();
-        end.len = u8::try_from(used).expect("31 fits in a byte");
-        end
-    }
-
+impl Part<'_> {
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+        match self {
+            Self::Kept(bytes) => bytes,
+            Self::Made(bytes) => bytes,
+        }
     }
+
+    fn made(text: fmt::Arguments<'_>) -> Self {
+        let mut bytes = SmallVec::new();
+        bytes.write_fmt(text).expect("a SmallVec takes it");
+        Self::Made(bytes)
+    }
+}
+
+/// Behind a message, as Rails has it.
+pub(crate) fn end<'a>() -> Part<'a> {
+    Part::Kept(b"}")
+}
+
+/// For subscriptions that carry a cursor. Stock clients ignore the key; whoever looks at the wire
+/// can tell which entry it is.
+pub(crate) fn end_with_offset<'a>(offset: Offset) -> Part<'a> {
+    Part::made(format_args!(",\"offset\":{offset}}}"))
+}
+
+/// AnyCable's: what its client names in a `history` request.
+pub(crate) fn end_with_position<'a>(stream: &str, position: Position) -> Part<'a> {
+    let Position { epoch, offset } = position;
+    let stream = serde_json::to_string(stream).expect("a string encodes");
+    let epoch = epoch.0;
+    Part::made(format_args!(
+        ",\"stream_id\":{stream},\"epoch\":\"{epoch:x}\",\"offset\":{offset}}}"
+    ))
 }
 
 const IDENTIFIER_KEY: &[u8] = b"{\"identifier\":";
@@ -92,22 +131,26 @@ impl Envelope {
         &self.0[IDENTIFIER_KEY.len()..self.0.len() - MESSAGE_KEY.len()]
     }
 
-    fn typed(&self, kind: &str) -> Bytes {
-        let mut bytes = Vec::with_capacity(self.0.len() + kind.len() + 16);
+    /// `{"identifier":"…","type":"kind"rest}`.
+    pub(crate) fn typed(&self, kind: &str, rest: fmt::Arguments<'_>) -> Bytes {
+        let mut bytes = Vec::with_capacity(self.0.len() + kind.len() + 64);
         bytes.extend_from_slice(IDENTIFIER_KEY);
         bytes.extend_from_slice(self.identifier());
-        bytes.extend_from_slice(b",\"type\":\"");
-        bytes.extend_from_slice(kind.as_bytes());
-        bytes.extend_from_slice(b"\"}");
+        write!(bytes, r#","type":"{kind}"{rest}}}"#).expect("a Vec takes it");
         bytes.into()
     }
 
     pub(crate) fn confirm(&self) -> Bytes {
-        self.typed("confirm_subscription")
+        self.typed("confirm_subscription", format_args!(""))
     }
 
     pub(crate) fn reject(&self) -> Bytes {
-        self.typed("reject_subscription")
+        self.typed("reject_subscription", format_args!(""))
+    }
+
+    /// The identifier as the client wrote it.
+    pub(crate) fn identifier_text(&self) -> String {
+        serde_json::from_slice(self.identifier()).unwrap_or_default()
     }
 
     pub(crate) fn message(&self, json: &[u8]) -> Bytes {
@@ -129,6 +172,23 @@ pub(crate) fn welcome(session: SessionId) -> Bytes {
     // AnyCable's `sid` rides along: Rails' client ignores it, and `exclude_socket` needs it.
     format!(r#"{{"type":"welcome","sid":"{session}"}}"#).into()
 }
+
+pub(crate) fn welcome_back<'a>(
+    session: SessionId,
+    restored: impl Iterator<Item = &'a Envelope>,
+) -> Bytes {
+    let mut bytes = Vec::new();
+    write!(bytes, r#"{{"type":"welcome","sid":"{session}","restored":true,"restored_ids":["#)
+        .expect("a Vec takes it");
+    for (index, envelope) in restored.enumerate() {
+        bytes.extend_from_slice(if index > 0 { b"," } else { b"" });
+        bytes.extend_from_slice(envelope.identifier());
+    }
+    bytes.extend_from_slice(b"]}");
+    bytes.into()
+}
+
+pub(crate) const PONG: &[u8] = br#"{"type":"pong"}"#;
 
 pub(crate) fn ping(now: UnixMillis) -> Bytes {
     let mut bytes = Vec::with_capacity(40);
@@ -157,15 +217,14 @@ mod tests {
             (&message["identifier"], &message["message"]),
             (&identifier.into(), &"<b>".into())
         );
-        let kind =
-            [&envelope.with_kind("presence")[..], b"1", EnvelopeEnd::plain().as_bytes()].concat();
+        let kind = [&envelope.with_kind("presence")[..], b"1", end().as_bytes()].concat();
         let kind: serde_json::Value = serde_json::from_slice(&kind).unwrap();
         assert_eq!((&kind["type"], &kind["identifier"]), (&"presence".into(), &identifier.into()));
     }
 
     #[test]
     fn an_end_names_the_largest_offset() {
-        let end = EnvelopeEnd::with_offset(Offset(u64::MAX));
+        let end = end_with_offset(Offset(u64::MAX));
         assert_eq!(end.as_bytes(), br#","offset":18446744073709551615}"#);
     }
 
@@ -191,5 +250,38 @@ mod tests {
         assert_eq!(Protocol::select(["actioncable-v1-json", "actioncable-unsupported"]), json);
         assert_eq!(Protocol::select(["x", " actioncable-v1-json"]), json);
         assert_eq!(Protocol::select(["actioncable-unsupported"]), None);
+        assert_eq!(
+            Protocol::select(["text/event-stream", "forebay-v1-json", "actioncable-v1-json"]),
+            Some(Protocol::ForebayV1Json)
+        );
+    }
+
+    #[test]
+    fn events_keep_lines_and_never_break_out_of_their_field() {
+        let at = Position { epoch: forebay_log::Epoch(0xa), offset: Offset(3) };
+        assert_eq!(
+            &events::entry(at, br#""<p>a\nb\r\nc\rid: x\u2028</p>""#)[..],
+            "id: a.3\ndata: <p>a\ndata: b\ndata: c\ndata: id: x\u{2028}</p>\n\n".as_bytes()
+        );
+        assert_eq!(&events::message(br#"{"a":1}"#)[..], b"data: {\"a\":1}\n\n");
+        assert_eq!(&events::ping(Some(at))[..], b"id: a.3\n\n");
+        assert_eq!(&events::ping(None)[..], b":\n\n");
+    }
+
+    #[test]
+    fn an_entry_of_ours_is_json() {
+        let s = crate::session::SubscriptionId::default().next();
+        let wrap = forebay::wrap(s, Offset(u64::MAX), Offset(7), Some("k"), true);
+        let text = [wrap.before.as_bytes(), b"\"<b>\"", wrap.after.as_bytes()].concat();
+        let json: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"s": 1, "o": u64::MAX, "p": 7, "type": "k", "m": "<b>"})
+        );
+        let wrap = forebay::wrap(s, Offset(8), Offset(7), None, false);
+        assert_eq!(
+            [wrap.before.as_bytes(), wrap.after.as_bytes()].concat(),
+            br#"{"s":1,"o":8,"p":7}"#
+        );
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use forebay_cable::{Attachment, Session, SessionId, Start, SubscriptionId};
-use forebay_log::{Gap, Offset, Position, StreamId};
+use forebay_cable::{Attachment, Hello, Kept, Protocol, Session, SessionId, Start, SubscriptionId};
+use forebay_log::{Gap, Log, Offset, Position, StreamId, UnixMillis};
 use smallvec::SmallVec;
 
 use crate::hub::Hub;
 use crate::read::{self, Batch};
 use crate::resumes::PageKey;
+use crate::stats::Stats;
 use crate::subscribers::Registration;
 use crate::wake::{Signals, Wake};
 
@@ -24,6 +25,7 @@ pub struct Client {
     wake: Arc<Wake>,
     place: usize,
     id: SessionId,
+    identity: Option<Arc<str>>,
     registrations: SmallVec<[Registration; 1]>,
     /// The pages whose subscriptions this connection has.
     pages: SmallVec<[(SubscriptionId, PageKey); 1]>,
@@ -35,7 +37,8 @@ impl Client {
         let place = hub.0.connections.add(&wake).ok_or(Refused)?;
         hub.0.stats.connections.add(1);
         let id = SessionId(getrandom::u64().unwrap_or(place as u64));
-        Ok(Self { hub, wake, place, id, registrations: SmallVec::new(), pages: SmallVec::new() })
+        let (registrations, pages) = (SmallVec::new(), SmallVec::new());
+        Ok(Self { hub, wake, place, id, identity: None, registrations, pages })
     }
 
     /// The hub.
@@ -43,9 +46,37 @@ impl Client {
         &self.hub
     }
 
-    /// A name for the session on the wire, random and so not to be guessed.
-    pub fn session_id(&self) -> SessionId {
-        self.id
+    /// How a session of this connection begins. Its name is random and so not to be guessed.
+    pub fn hello(&self, protocol: Protocol) -> Hello {
+        Hello { id: self.id, protocol, epoch: self.hub.position().epoch }
+    }
+
+    /// Says who is at the other end, so that they can be disconnected by name.
+    pub fn identify(&mut self, identity: &Arc<str>) {
+        self.hub.0.connections.identify(self.place, identity);
+        self.identity = Some(Arc::clone(identity));
+    }
+
+    /// Keeps what the client's next session has to know.
+    pub fn keep_session(&self, kept: Kept) {
+        let key = (self.id, self.identity.clone());
+        self.hub.0.sessions.lock().keep(self.hub.now(), key, kept);
+    }
+
+    /// Takes what was kept of the session that a client of this name comes back for. Only whoever
+    /// it was then gets it, and only once.
+    pub fn take_session(&self, sid: &str) -> Option<Kept> {
+        self.hub.0.sessions.lock().take(self.hub.now(), sid, self.identity.as_ref())
+    }
+
+    /// Whether this connection reads something that was taken back since it began to.
+    pub fn is_revoked(&self, session: &Session) -> bool {
+        let log = self.hub.0.log.read();
+        let revocations = self.hub.0.revocations.read();
+        session.streams().any(|(stream, attached)| {
+            let stream = log.name(stream);
+            revocations.refuse(self.identity.as_deref(), stream, Some(attached))
+        })
     }
 
     /// Where a page stands that is known to have everything up to `offset`, whatever its cursor
@@ -64,20 +95,31 @@ impl Client {
         let id = inner.log.write().open(stream);
         self.registrations.push(inner.subscribers.add(id, &self.wake));
         let log = inner.log.read();
-        let head = log.head().offset;
-        let start = match cursor.map(|cursor| (cursor.offset, log.servable(stream, cursor))) {
-            None => Start::Live,
-            Some((offset, Ok(()))) => Start::After(offset),
-            Some((_, Err(gap))) => {
-                match gap {
-                    Gap::OtherEpoch => inner.stats.resyncs_other_epoch.add(1),
-                    Gap::Future(_) => inner.stats.resyncs_future.add(1),
-                    _ => inner.stats.resyncs_forgotten.add(1),
-                }
-                Start::Lost
-            }
-        };
-        Attachment { stream: id, start, head }
+        let start = cursor.map_or(Start::Live, |cursor| start(&inner.stats, &log, stream, cursor));
+        Attachment { stream: id, name: Arc::clone(log.name(id)), start, head: log.head().offset }
+    }
+
+    /// Where a client that has everything up to `position` goes on with a stream.
+    pub fn start(&self, stream: &str, position: Position) -> Start {
+        let inner = &*self.hub.0;
+        start(&inner.stats, &inner.log.read(), stream, position)
+    }
+
+    /// Whether history reaches back to `position`, for a stream.
+    pub fn is_servable(&self, stream: &str, position: Position) -> bool {
+        self.hub.0.log.read().servable(stream, position).is_ok()
+    }
+
+    /// The position before everything of a stream that was broadcast at `at` or later, if none of
+    /// that is forgotten.
+    pub fn since(&self, stream: &str, at: UnixMillis) -> Option<Position> {
+        self.hub.0.log.read().since(stream, at).ok()
+    }
+
+    /// The name of a stream that this connection has open.
+    pub fn stream_name(&self, stream: StreamId) -> Option<Arc<str>> {
+        let open = self.registrations.iter().any(|other| other.stream == stream);
+        open.then(|| Arc::clone(self.hub.0.log.read().name(stream)))
     }
 
     /// This connection has the subscription of a page with a cursor, named by its envelope.
@@ -141,6 +183,16 @@ impl Client {
     }
 }
 
+fn start(stats: &Stats, log: &Log, stream: &str, position: Position) -> Start {
+    match log.servable(stream, position) {
+        Ok(()) => return Start::After(position.offset),
+        Err(Gap::OtherEpoch) => stats.resyncs_other_epoch.add(1),
+        Err(Gap::Future(_)) => stats.resyncs_future.add(1),
+        Err(_) => stats.resyncs_forgotten.add(1),
+    }
+    Start::Lost
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
         for registration in std::mem::take(&mut self.registrations) {
@@ -150,6 +202,6 @@ impl Drop for Client {
             let id = *id;
             self.leave_page(id, None);
         }
-        self.hub.0.connections.remove(self.place);
+        self.hub.0.connections.remove(self.place, self.identity.as_ref());
     }
 }

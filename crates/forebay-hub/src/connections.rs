@@ -1,16 +1,20 @@
 //! Every connection of this process: for ticks, for shutting down, and for counting.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use slab::Slab;
+use smallvec::SmallVec;
 
 use crate::wake::{Signals, Wake};
 
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     all: Mutex<Slab<Arc<Wake>>>,
+    /// The places of those that have a name.
+    named: Mutex<HashMap<Arc<str>, SmallVec<[usize; 2]>>>,
     closed: AtomicBool,
 }
 
@@ -21,8 +25,31 @@ impl Connections {
         (!self.is_closed()).then(|| all.insert(Arc::clone(wake)))
     }
 
-    pub(crate) fn remove(&self, key: usize) {
+    pub(crate) fn identify(&self, key: usize, identity: &Arc<str>) {
+        self.named.lock().entry(Arc::clone(identity)).or_default().push(key);
+    }
+
+    pub(crate) fn remove(&self, key: usize, identity: Option<&Arc<str>>) {
+        if let Some(identity) = identity {
+            let mut named = self.named.lock();
+            if let Some(places) = named.get_mut(identity) {
+                places.retain(|place| *place != key);
+                if places.is_empty() {
+                    named.remove(identity);
+                }
+            }
+        }
         self.all.lock().try_remove(key);
+    }
+
+    /// Signals all connections of one name; gives their number.
+    pub(crate) fn signal_identity(&self, identity: &str, signals: Signals) -> usize {
+        let places = self.named.lock().get(identity).cloned().unwrap_or_default();
+        let all = self.all.lock();
+        // A place that was given away in between has another to look after itself: a signal too
+        // many does no harm.
+        let wakes = places.iter().filter_map(|place| all.get(*place));
+        wakes.map(|wake| wake.signal(signals)).count()
     }
 
     pub(crate) fn len(&self) -> usize {

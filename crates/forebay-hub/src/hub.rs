@@ -14,6 +14,8 @@ use crate::client::{Client, Refused};
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::resumes::Resumes;
+use crate::revocations::{Revocation, Revocations};
+use crate::sessions::Sessions;
 use crate::stats::Stats;
 use crate::subscribers::Subscribers;
 use crate::wake::Signals;
@@ -24,6 +26,9 @@ const TICK_PARTS: usize = 30;
 /// How often a connection is ticked within a ping interval. With Rails' three seconds: every
 /// 50 ms a thirtieth of the connections, and a ping is at most one and a half seconds late.
 const TICKS_PER_INTERVAL: u64 = 2;
+
+/// The stream of revocations' places in the order. No stream of an application's has this name.
+const REVOCATIONS: &str = "\0revocations";
 
 /// How a hub is made.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +72,8 @@ pub(crate) struct Inner {
     pub(crate) subscribers: Subscribers,
     pub(crate) connections: Connections,
     pub(crate) resumes: Mutex<Resumes>,
+    pub(crate) sessions: Mutex<Sessions>,
+    pub(crate) revocations: RwLock<Revocations>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stats: Stats,
     ticking: AtomicBool,
@@ -80,17 +87,22 @@ impl Hub {
     /// If the operating system has no randomness to give.
     pub fn new(options: Options) -> Self {
         let epoch = Epoch(getrandom::u64().expect("the operating system gives random numbers"));
+        let clock = Clock::start();
+        let mut log = Log::new(epoch, options.retention);
+        log.begins_at(clock.now());
         Self(Arc::new(Inner {
-            log: RwLock::new(Log::new(epoch, options.retention)),
+            log: RwLock::new(log),
             epoch,
             head: AtomicU64::new(0),
             subscribers: Subscribers::default(),
             connections: Connections::default(),
             resumes: Mutex::default(),
+            sessions: Mutex::default(),
+            revocations: RwLock::default(),
             limits: Arc::new(options.limits),
             stats: Stats::default(),
             ticking: AtomicBool::new(false),
-            clock: Clock::start(),
+            clock,
         }))
     }
 
@@ -147,6 +159,57 @@ impl Hub {
     pub fn connect(&self) -> Result<Client, Refused> {
         self.ensure_ticking();
         Client::new(self.clone())
+    }
+
+    /// Ends all connections of this name, and tells them whether to come back. Gives their number.
+    ///
+    /// They end within one turn of their tasks. Nothing keeps them from coming back but the
+    /// application's own connect hook; see [`revoke`](Self::revoke).
+    pub fn disconnect(&self, identity: &str) -> usize {
+        let count = self.0.connections.signal_identity(identity, Signals::DISCONNECT);
+        self.0.stats.disconnects.add(count as u64);
+        count
+    }
+
+    /// Takes access back: connections that have it end within one turn of their tasks, what was
+    /// remembered to resume them is of no use any more, and whoever comes back with a page that
+    /// was rendered before is refused. Gives the position from which on pages are good again.
+    pub fn revoke(&self, revocation: Revocation) -> Position {
+        let inner = &*self.0;
+        let place = Broadcast {
+            stream: REVOCATIONS,
+            message: Message::json("null"),
+            class: Class::Ephemeral,
+        };
+        let position = self.publish(place).position;
+        inner.stats.revocations.add(1);
+        let (identity, stream) = (revocation.identity().cloned(), revocation.stream().cloned());
+        // Remembered before anybody is woken, so that whoever looks finds it.
+        inner.revocations.write().add(position.offset, revocation);
+        if let Some(identity) = identity {
+            inner.connections.signal_identity(&identity, Signals::REVOKED);
+        } else if let Some(stream) = stream {
+            let id = inner.log.write().open(&stream);
+            inner.subscribers.signal(id, Signals::REVOKED);
+            inner.log.write().close(id);
+        }
+        position
+    }
+
+    /// Takes a revocation back. False if there was none.
+    pub fn readmit(&self, revocation: &Revocation) -> bool {
+        self.0.revocations.write().take_back(revocation)
+    }
+
+    /// Whether somebody may not read a stream with a page of this cursor.
+    pub fn is_revoked(
+        &self,
+        identity: Option<&str>,
+        stream: &str,
+        cursor: Option<Position>,
+    ) -> bool {
+        let seen = cursor.filter(|cursor| cursor.epoch == self.0.epoch);
+        self.0.revocations.read().refuse(identity, stream, seen.map(|cursor| cursor.offset))
     }
 
     /// Connections at this moment.
@@ -231,6 +294,7 @@ async fn tick(hub: Weak<Inner>) {
             let now = inner.clock.now();
             inner.log.write().expire(now);
             inner.resumes.lock().expire(now);
+            inner.sessions.lock().expire(now);
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BinaryHeap;
 use std::iter::Peekable;
 use std::sync::Arc;
 
-use forebay_cable::{ReaderId, Session};
-use forebay_log::{Entries, Entry, Log, Message, Offset};
+use forebay_cable::{Around, ReaderId, Session};
+use forebay_log::{Class, Entries, Entry, Log, Message, Offset};
 use smallvec::SmallVec;
 
 /// Entries in one batch: what one `writev` can take (four slices each, `IOV_MAX` is 1024).
@@ -22,6 +22,10 @@ pub struct Delivery {
     pub reader: ReaderId,
     /// Its place; the reader advances to it when it has been sent.
     pub offset: Offset,
+    /// Where the reader stood before it.
+    pub previous: Offset,
+    /// It is not kept: its place is of no use to the client.
+    pub ephemeral: bool,
     /// What to send, or nothing where this session is excepted from it.
     pub message: Option<Arc<Message>>,
 }
@@ -45,53 +49,58 @@ pub(crate) fn read(log: &Log, session: &Session, batch: &mut Batch) {
     batch.lost.clear();
     batch.head = log.head().offset;
     batch.complete = true;
-    let mut sources: SmallVec<[(ReaderId, Peekable<Entries<'_>>); 1]> = SmallVec::new();
+    let mut sources: SmallVec<[Source<'_>; 1]> = SmallVec::new();
     for reader in session.readers() {
         if log.last(reader.stream) <= reader.position {
             continue;
         }
         match log.read(reader.stream, reader.position, reader.attached) {
-            Ok(entries) => sources.push((reader.id, entries.peekable())),
+            Ok(entries) => {
+                let (entries, previous) = (entries.peekable(), reader.position);
+                sources.push(Source { reader: reader.id, previous, entries });
+            }
             Err(_) => batch.lost.push(reader.id),
         }
     }
     let mut room = Room { entries: ENTRIES_MAX, bytes: BYTES_MAX };
     match &mut sources[..] {
         [] => {}
-        [(reader, entries)] => {
-            for entry in entries {
+        [source] => {
+            while let Some(entry) = source.entries.next() {
                 if !room.take(entry) {
                     batch.complete = false;
                     break;
                 }
-                batch.deliveries.push(Delivery::of(*reader, entry, session));
+                batch.deliveries.push(source.deliver(entry, session));
             }
         }
         several => merge(several, session, room, batch),
     }
 }
 
-fn merge(
-    sources: &mut [(ReaderId, Peekable<Entries<'_>>)],
-    session: &Session,
-    mut room: Room,
-    batch: &mut Batch,
-) {
+/// What one reader has to come.
+struct Source<'a> {
+    reader: ReaderId,
+    previous: Offset,
+    entries: Peekable<Entries<'a>>,
+}
+
+fn merge(sources: &mut [Source<'_>], session: &Session, mut room: Room, batch: &mut Batch) {
     let mut next = BinaryHeap::with_capacity(sources.len());
-    for (index, (_, entries)) in sources.iter_mut().enumerate() {
-        next.extend(entries.peek().map(|entry| Reverse((entry.offset, index))));
+    for (index, source) in sources.iter_mut().enumerate() {
+        next.extend(source.entries.peek().map(|entry| Reverse((entry.offset, index))));
     }
     while let Some(Reverse((_, index))) = next.pop() {
-        let (reader, entries) = &mut sources[index];
-        let Some(entry) = entries.next() else {
+        let source = &mut sources[index];
+        let Some(entry) = source.entries.next() else {
             continue;
         };
         if !room.take(entry) {
             batch.complete = false;
             return;
         }
-        batch.deliveries.push(Delivery::of(*reader, entry, session));
-        next.extend(entries.peek().map(|entry| Reverse((entry.offset, index))));
+        batch.deliveries.push(source.deliver(entry, session));
+        next.extend(source.entries.peek().map(|entry| Reverse((entry.offset, index))));
     }
 }
 
@@ -110,10 +119,23 @@ impl Room {
     }
 }
 
-impl Delivery {
-    fn of(reader: ReaderId, entry: &Entry, session: &Session) -> Self {
+impl Source<'_> {
+    fn deliver(&mut self, entry: &Entry, session: &Session) -> Delivery {
         let excepted = entry.message.excepted().is_some_and(|sid| session.id().is(sid));
-        let message = (!excepted).then(|| Arc::clone(&entry.message));
-        Self { reader, offset: entry.offset, message }
+        Delivery {
+            reader: self.reader,
+            offset: entry.offset,
+            previous: std::mem::replace(&mut self.previous, entry.offset),
+            ephemeral: entry.class == Class::Ephemeral,
+            message: (!excepted).then(|| Arc::clone(&entry.message)),
+        }
+    }
+}
+
+impl Delivery {
+    /// What its session has to know of it.
+    pub fn around(&self) -> Around<'_> {
+        let Self { offset, previous, ephemeral, .. } = *self;
+        Around { offset, previous, ephemeral, message: self.message.as_deref() }
     }
 }

@@ -60,6 +60,24 @@ counters! {
     cursors_refused,
     /// Connections closed because of what the client sent.
     violations,
+    /// Access taken back.
+    revocations,
+    /// Connections ended because of that, or because their identity was disconnected.
+    disconnects,
+    /// Subscriptions refused because access was taken back, or their signature had expired.
+    refused_again,
+    /// Sessions of AnyCable's protocol that went on for a lost one.
+    sessions_restored,
+    /// Actions whose target was not in the page, as pages report.
+    reported_no_target,
+    /// Rejected subscriptions, as pages report.
+    reported_rejected,
+    /// Entries missing between two, as pages report.
+    reported_gaps,
+    /// Other errors, as pages report.
+    reported_errors,
+    /// Messages from one client to the others of a stream.
+    whispers,
 }
 
 /// One counter.

@@ -41,12 +41,16 @@ impl Subscribers {
 
     /// Marks everybody who reads the stream; gives their number.
     pub(crate) fn wake(&self, stream: StreamId) -> usize {
+        self.signal(stream, Signals::ENTRIES)
+    }
+
+    pub(crate) fn signal(&self, stream: StreamId, signals: Signals) -> usize {
         let Some(readers) = self.readers(stream) else {
             return 0;
         };
         let readers = readers.lock();
         for (_, wake) in readers.iter() {
-            wake.signal(Signals::ENTRIES);
+            wake.signal(signals);
         }
         readers.len()
     }

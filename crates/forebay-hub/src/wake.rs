@@ -16,6 +16,10 @@ impl Signals {
     pub const TICK: Self = Self(2);
     /// The server is going down.
     pub const SHUTDOWN: Self = Self(4);
+    /// Access was taken back, perhaps this connection's.
+    pub const REVOKED: Self = Self(8);
+    /// This connection is to end: its identity was disconnected.
+    pub const DISCONNECT: Self = Self(16);
 
     /// Whether all of `other` is among these.
     pub const fn contains(self, other: Self) -> bool {

@@ -51,6 +51,8 @@ pub struct Log {
     bytes: usize,
     /// The largest offset forgotten of any stream whose record is gone.
     floor: Offset,
+    /// When the last of those was appended, or when the log began.
+    floor_at: UnixMillis,
 }
 
 impl Log {
@@ -69,7 +71,14 @@ impl Log {
             entries: 0,
             bytes: 0,
             floor: Offset::ZERO,
+            floor_at: UnixMillis(0),
         }
+    }
+
+    /// Says when the log began: it knows nothing of what was broadcast before `now`, so a client
+    /// that asks by a time before it is not served.
+    pub fn begins_at(&mut self, now: UnixMillis) {
+        self.floor_at = self.floor_at.max(now);
     }
 
     /// The position of the newest entry.
@@ -174,6 +183,20 @@ impl Log {
         if cursor.offset < forgotten { Err(Gap::Forgotten(forgotten)) } else { Ok(()) }
     }
 
+    /// The position before everything of this stream that was appended at `at` or later: for
+    /// clients that know a time only.
+    ///
+    /// # Errors
+    /// [`Gap::Forgotten`] if some of that has left history.
+    pub fn since(&self, stream: &str, at: UnixMillis) -> Result<Position, Gap> {
+        let before = match self.names.get(stream) {
+            Some(id) => self.stream(*id).before(at),
+            None if at <= self.floor_at => Err(Gap::Forgotten(self.floor)),
+            None => Ok(self.floor),
+        };
+        before.map(|offset| Position { epoch: self.epoch, offset })
+    }
+
     /// Everything of a stream after `cursor`, by name and without opening it.
     ///
     /// # Errors
@@ -220,7 +243,7 @@ impl Log {
             return *id;
         }
         let name: Arc<str> = name.into();
-        let stream = Stream::new(Arc::clone(&name), self.floor);
+        let stream = Stream::new(Arc::clone(&name), self.floor, self.floor_at);
         let index = self.free.pop().unwrap_or_else(|| {
             self.streams.push(None);
             u32::try_from(self.streams.len() - 1).expect("fewer than 2^32 streams fit in memory")
@@ -304,6 +327,7 @@ impl Log {
             return;
         };
         self.floor = self.floor.max(stream.forgotten());
+        self.floor_at = self.floor_at.max(stream.forgotten_at());
         self.names.remove(&stream.name);
         self.free.push(id.0);
     }

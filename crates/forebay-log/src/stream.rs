@@ -55,10 +55,12 @@ pub(crate) struct Stream {
     bytes: usize,
     /// The largest offset of this stream that a replay can no longer give.
     forgotten: Offset,
+    /// When that entry, or a later one, was appended.
+    forgotten_at: UnixMillis,
 }
 
 impl Stream {
-    pub(crate) fn new(name: Arc<str>, forgotten: Offset) -> Self {
+    pub(crate) fn new(name: Arc<str>, forgotten: Offset, forgotten_at: UnixMillis) -> Self {
         Self {
             name,
             pins: 0,
@@ -67,6 +69,7 @@ impl Stream {
             ephemeral: VecDeque::new(),
             bytes: 0,
             forgotten,
+            forgotten_at,
         }
     }
 
@@ -104,6 +107,7 @@ impl Stream {
             return 0;
         };
         self.forgotten = entry.offset;
+        self.forgotten_at = self.forgotten_at.max(entry.appended_at);
         let freed = entry.cost_bytes();
         self.bytes -= freed;
         if self.kept.is_empty() {
@@ -144,6 +148,20 @@ impl Stream {
 
     pub(crate) fn forgotten(&self) -> Offset {
         self.forgotten
+    }
+
+    pub(crate) fn forgotten_at(&self) -> UnixMillis {
+        self.forgotten_at
+    }
+
+    /// The last entry that was appended before `at`, if nothing since then is forgotten.
+    pub(crate) fn before(&self, at: UnixMillis) -> Result<Offset, Gap> {
+        if at <= self.forgotten_at {
+            return Err(Gap::Forgotten(self.forgotten));
+        }
+        let newer = self.kept.iter().position(|entry| entry.appended_at >= at);
+        let older = newer.unwrap_or(self.kept.len()).checked_sub(1);
+        Ok(older.map_or(self.forgotten, |index| self.kept[index].offset))
     }
 
     pub(crate) fn is_idle(&self) -> bool {

@@ -116,7 +116,7 @@ impl Verifier {
     /// assert_eq!(verifier.verify(&signed, 60_000), Err(VerifyError::Expired));
     /// ```
     pub fn sign_expiring(&self, name: &str, expires_at_ms: u64) -> String {
-        self.seal(&envelope::write(name, expires_at_ms))
+        self.seal(&envelope::write(name, Some(expires_at_ms), None))
     }
 
     /// The stream name that was signed. `now_ms` is the current time in Unix milliseconds, used
@@ -141,7 +141,22 @@ impl Verifier {
     /// assert_eq!(verifier.verify(&signed, 0), Err(VerifyError::WrongPurpose));
     /// ```
     pub fn sign_for(&self, name: &str, purpose: &str) -> String {
-        self.seal(&envelope::write_for(name, purpose))
+        self.seal(&envelope::write(name, None, Some(purpose)))
+    }
+
+    /// A name that is good for one purpose only, until `expires_at_ms` (Unix milliseconds).
+    ///
+    /// ```
+    /// use forebay_signing::{Key, Verifier, VerifyError};
+    ///
+    /// let verifier = Verifier::new(&Key::raw("secret"));
+    /// let signed = verifier.sign_expiring_for("inbox", "viewer:7", 60_000);
+    /// assert_eq!(verifier.verify_for(&signed, "viewer:7", 59_999).as_deref(), Ok("inbox"));
+    /// assert_eq!(verifier.verify_for(&signed, "viewer:7", 60_000), Err(VerifyError::Expired));
+    /// assert_eq!(verifier.verify_for(&signed, "viewer:8", 0), Err(VerifyError::WrongPurpose));
+    /// ```
+    pub fn sign_expiring_for(&self, name: &str, purpose: &str, expires_at_ms: u64) -> String {
+        self.seal(&envelope::write(name, Some(expires_at_ms), Some(purpose)))
     }
 
     /// The stream name that was signed for this purpose.

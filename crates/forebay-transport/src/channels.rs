@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use forebay_cable::{Identifier, Resync, SessionId};
+use forebay_cable::{Identifier, RejectReason, Resync, SessionId};
 use forebay_log::Position;
 use serde_json::{Map, Value};
 
@@ -40,6 +40,10 @@ impl Identity {
         self.name.as_deref()
     }
 
+    pub(crate) fn shared_name(&self) -> Option<&Arc<str>> {
+        self.name.as_ref()
+    }
+
     /// What [`with`](Self::with) added, if it is of this type.
     pub fn data<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.data.as_deref()?.downcast_ref()
@@ -65,7 +69,7 @@ pub struct Request {
 
 /// The subscription is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Rejected;
+pub struct Rejected(pub RejectReason);
 
 /// A stream to read, and from where.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -97,6 +101,8 @@ pub struct Subscribed {
     pub resync: Resync,
     /// Messages for this subscriber alone, sent after the confirmation.
     pub transmissions: Vec<Bytes>,
+    /// The stream that its whispers go to, if it may whisper. Never one that carries HTML.
+    pub whispers: Option<Arc<str>>,
     /// Takes the subscription's actions, where the channel has any.
     pub handler: Option<Box<dyn Handler>>,
 }

@@ -7,7 +7,6 @@
 //! One poll, from top to bottom: signals, the application's answers, what is to be sent, what
 //! has arrived; and again, until nothing moves.
 
-mod application;
 mod incoming;
 mod outgoing;
 
@@ -21,9 +20,9 @@ use forebay_cable::{CloseCode, DisconnectReason, Session};
 use forebay_hub::{Client, Signals};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use self::application::Application;
 use self::incoming::Incoming;
 use self::outgoing::Outgoing;
+use crate::application::{self, Application};
 use crate::channels::{Channels, Identity};
 use crate::ws::Event;
 
@@ -42,6 +41,8 @@ pub(crate) struct Connection<Io> {
     outgoing: Outgoing,
     /// Ticks since one side wants to close.
     close_ticks: u8,
+    /// Its access was taken back: nothing of it is remembered.
+    revoked: bool,
 }
 
 /// Why a connection is over.
@@ -74,13 +75,25 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             incoming,
             outgoing: Outgoing::default(),
             close_ticks: 0,
+            revoked: false,
         }
+    }
+
+    fn is_disconnected(&mut self, signals: Signals) -> bool {
+        let disconnected = signals.contains(Signals::DISCONNECT);
+        let revoked = signals.contains(Signals::REVOKED) && self.client.is_revoked(&self.session);
+        self.revoked |= disconnected || revoked;
+        disconnected || revoked
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let signals = self.client.poll_signals(cx.waker());
         if signals.contains(Signals::SHUTDOWN) {
             self.session.disconnect(DisconnectReason::ServerRestart, true);
+        }
+        if self.is_disconnected(signals) {
+            self.client.hub().stats().disconnects.add(1);
+            self.session.disconnect(DisconnectReason::Remote, true);
         }
         if signals.contains(Signals::TICK) {
             self.session.handle_timeout(self.client.hub().now());
@@ -150,6 +163,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
                 session.handle_text(text);
                 let stats = client.hub().stats();
                 stats.rejections.add(session.take_rejections().into());
+                application::note_reports(session.take_reports(), session, client);
                 if !over && session.poll_close().is_some() {
                     stats.violations.add(1);
                     tracing::debug!(session = %session.id(), "client sent no command");
@@ -180,8 +194,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
     fn end(&mut self, end: &End) {
         tracing::debug!(session = %self.session.id(), %end, "connection ended");
         self.application.end();
-        if self.incoming.was_unloaded() {
+        if self.incoming.was_unloaded() || self.revoked {
             return;
+        }
+        if let Some(kept) = self.session.keep() {
+            self.client.keep_session(kept);
         }
         for (id, acknowledged) in self.session.acknowledged() {
             self.client.leave_page(id, acknowledged);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 use std::time::Duration;
 
-use forebay_cable::Session;
-use forebay_hub::Hub;
+use forebay_cable::{Kept, Protocol, Session};
+use forebay_hub::{Client, Hub};
 use http::{Response, request};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -69,19 +69,26 @@ impl Endpoint {
         request: &mut request::Parts,
         identity: Option<Identity>,
     ) -> Result<Response<()>, HandshakeError> {
-        let response = handshake::answer(request)?;
+        let (response, protocol) = handshake::answer(request)?;
         if !self.allows(request) {
             return Err(HandshakeError::ForeignOrigin);
         }
-        let client = self.hub.connect().map_err(|_| HandshakeError::ShuttingDown)?;
+        let mut client = self.hub.connect().map_err(|_| HandshakeError::ShuttingDown)?;
         let upgrade =
             request.extensions.remove::<OnUpgrade>().ok_or(HandshakeError::NotUpgradable)?;
-        let (id, limits) = (client.session_id(), Arc::clone(self.hub.limits()));
-        let session = if identity.is_some() {
-            Session::open(self.hub.now(), id, limits)
+        let (hello, limits) = (client.hello(protocol), Arc::clone(self.hub.limits()));
+        let session = if let Some(identity) = &identity {
+            if let Some(name) = identity.shared_name() {
+                client.identify(name);
+            }
+            let now = self.hub.now();
+            match kept(&client, request, protocol) {
+                Some(kept) => Session::restore(now, hello, limits, kept),
+                None => Session::open(now, hello, limits),
+            }
         } else {
             self.hub.stats().refusals.add(1);
-            Session::refuse(id, limits)
+            Session::refuse(hello, limits)
         };
         let channels = Arc::clone(&self.channels);
         let identity = identity.unwrap_or_default();
@@ -106,6 +113,18 @@ impl Endpoint {
         });
         Ok(response)
     }
+}
+
+/// What is kept of the session that an AnyCable client comes back for: it names it in the query.
+fn kept(client: &Client, request: &request::Parts, protocol: Protocol) -> Option<Kept> {
+    if protocol != Protocol::ActionCableV1ExtJson {
+        return None;
+    }
+    let mut parameters = request.uri.query()?.split('&');
+    let sid = parameters.find_map(|parameter| parameter.strip_prefix("sid="))?;
+    let kept = client.take_session(sid)?;
+    client.hub().stats().sessions_restored.add(1);
+    Some(kept)
 }
 
 /// Takes the TCP stream back from hyper, with what it had read too far. Fails where there is

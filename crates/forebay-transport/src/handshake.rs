@@ -68,7 +68,7 @@ impl HandshakeError {
 }
 
 /// Checks a handshake and makes its answer: 101 over HTTP/1.1, 200 over HTTP/2.
-pub(crate) fn answer(request: &request::Parts) -> Result<Response<()>, HandshakeError> {
+pub(crate) fn answer(request: &request::Parts) -> Result<(Response<()>, Protocol), HandshakeError> {
     let headers = &request.headers;
     let mut response = Response::new(());
     if request.version == Version::HTTP_2 {
@@ -98,11 +98,12 @@ pub(crate) fn answer(request: &request::Parts) -> Result<Response<()>, Handshake
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return Err(HandshakeError::BadVersion);
     }
-    if let Some(protocol) = protocol(headers)? {
+    let protocol = protocol(headers)?;
+    if let Some(protocol) = protocol {
         let name = HeaderValue::from_static(protocol.as_str());
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, name);
     }
-    Ok(response)
+    Ok((response, protocol.unwrap_or(Protocol::ActionCableV1Json)))
 }
 
 /// The subprotocol, if the client names any; a client that names none gets Action Cable.
@@ -151,7 +152,7 @@ mod tests {
                 request = request.header(name, value);
             }
         }
-        answer(&request.body(()).unwrap().into_parts().0)
+        answer(&request.body(()).unwrap().into_parts().0).map(|(response, _)| response)
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //!
 //! Who may subscribe to what is the application's: [`Channels`].
 
+mod application;
+mod begin;
 mod channels;
 mod driver;
 mod endpoint;

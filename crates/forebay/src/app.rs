@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::any;
-use forebay_hub::{Hub, StatsSnapshot};
+use forebay_hub::{Hub, Revocation, StatsSnapshot};
 use forebay_log::Position;
 use forebay_signing::{Cursor, CursorSigner, Verifier};
 use forebay_transport::{Endpoint, Origins};
@@ -15,6 +15,7 @@ use crate::broadcast::{Broadcaster, Publisher, Settings};
 use crate::builder::Builder;
 use crate::cable;
 use crate::channel::{Connect, Registry, StandardChannels};
+use crate::clock::unix_millis;
 use crate::layer::ForebayLayer;
 use crate::replay::{ReplayEntry, ReplayError};
 
@@ -31,6 +32,28 @@ pub(crate) struct Core {
     pub(crate) keys: Keys,
     pub(crate) publisher: Publisher,
     app: String,
+    /// How long a tag's signature is good, if not for ever.
+    stream_lifetime: Option<Duration>,
+}
+
+/// Whom, or what, a signed stream name is good for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum GoodFor<'a> {
+    Anybody,
+    Channel(&'a str),
+    Viewer(&'a str),
+}
+
+impl GoodFor<'_> {
+    /// What the signature says of it; empty for anybody.
+    pub(crate) fn purpose(self) -> String {
+        match self {
+            Self::Anybody => String::new(),
+            Self::Channel(name) => name.to_owned(),
+            // No channel has such a name: a class's has letters, digits and double colons.
+            Self::Viewer(name) => format!("viewer:{name}"),
+        }
+    }
 }
 
 /// What the routes need.
@@ -54,9 +77,29 @@ pub(crate) struct EdgeOptions {
 }
 
 impl Core {
-    pub(crate) fn new(hub: Hub, keys: Keys, app: String, settings: Settings) -> Self {
+    pub(crate) fn new(
+        hub: Hub,
+        keys: Keys,
+        app: String,
+        settings: Settings,
+        stream_lifetime: Option<Duration>,
+    ) -> Self {
         let publisher = Publisher::new(hub.clone(), settings);
-        Self { hub, keys, publisher, app }
+        Self { hub, keys, publisher, app, stream_lifetime }
+    }
+
+    /// Signs a name for a tag of this moment.
+    fn sign_for(&self, name: &StreamName, good_for: GoodFor<'_>) -> String {
+        let (verifier, name, purpose) = (&self.keys.streams, name.as_str(), good_for.purpose());
+        let lifetime = self.stream_lifetime.map(|lifetime| lifetime.as_millis());
+        let lifetime = lifetime.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX));
+        let expires_at = lifetime.map(|lifetime| unix_millis().saturating_add(lifetime));
+        match (expires_at, good_for) {
+            (None, GoodFor::Anybody) => verifier.sign(name),
+            (None, _) => verifier.sign_for(name, &purpose),
+            (Some(at), GoodFor::Anybody) => verifier.sign_expiring(name, at),
+            (Some(at), _) => verifier.sign_expiring_for(name, &purpose, at),
+        }
     }
 
     pub(crate) fn stream_name(
@@ -126,21 +169,18 @@ impl Forebay {
         self.core.keys.streams.sign(name.as_str())
     }
 
-    /// The source tag of a stream for a page with this cursor; good for one channel only, if one
-    /// is given.
+    /// The source tag of a stream for a page with this cursor.
     pub(crate) fn stream_source(
         &self,
         parts: &impl Streamable,
-        channel: Option<&str>,
+        good_for: GoodFor<'_>,
         cursor: &str,
     ) -> Result<StreamSource, StreamNameError> {
         let name = self.core.stream_name(parts)?;
-        let verifier = &self.core.keys.streams;
-        let source = match channel {
-            None => StreamSource::new(verifier.sign(name.as_str())),
-            Some(channel) => {
-                StreamSource::new(verifier.sign_for(name.as_str(), channel)).channel(channel)
-            }
+        let source = StreamSource::new(self.core.sign_for(&name, good_for));
+        let source = match good_for {
+            GoodFor::Channel(channel) => source.channel(channel),
+            GoodFor::Anybody | GoodFor::Viewer(_) => source,
         };
         Ok(source.data("cursor", cursor))
     }
@@ -176,6 +216,36 @@ impl Forebay {
         let name = self.stream_name(stream)?;
         let entries = self.core.hub.replay(name.as_str(), cursor)?;
         Ok(entries.into_iter().map(ReplayEntry::from).collect())
+    }
+
+    /// Ends all connections of the visitor that the connect hook named so. They come back, and the
+    /// hook decides anew. Gives their number.
+    pub fn disconnect(&self, identity: &str) -> usize {
+        self.core.hub.disconnect(identity)
+    }
+
+    /// Takes access back, at once: connections that use it end (within one turn of their tasks, a
+    /// fraction of a second on a busy server), nothing that they could resume with is honoured,
+    /// and tags that were rendered before are refused, over every transport. A page that is rendered
+    /// after this has access if the application renders its tag.
+    ///
+    /// ```
+    /// # fn leave(forebay: forebay::Forebay) -> Result<(), forebay::StreamNameError> {
+    /// use forebay::Revocation;
+    ///
+    /// let room = forebay.stream_name(("room", 1))?;
+    /// forebay.revoke(Revocation::of("user:7", room.as_str()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn revoke(&self, revocation: Revocation) {
+        self.core.hub.revoke(revocation);
+    }
+
+    /// Takes a revocation back, for tags without a cursor: those can't say when they were rendered,
+    /// and are refused for as long as the revocation stands. False if there was none.
+    pub fn readmit(&self, revocation: &Revocation) -> bool {
+        self.core.hub.readmit(revocation)
     }
 
     /// The counters, connections and bytes of history.

@@ -57,6 +57,8 @@ pub struct Builder {
     channels: Vec<(String, Factory)>,
     connect: Option<Connect>,
     public_streams: Vec<StreamPattern>,
+    whispered_streams: Vec<StreamPattern>,
+    stream_lifetime: Option<Duration>,
 }
 
 impl Builder {
@@ -186,6 +188,22 @@ impl Builder {
         self
     }
 
+    /// Lets subscribers of `$pubsub` whisper to each other on streams of these names: a name, or its
+    /// beginning and `*`. Default: none. Whispers have a stream of their own beside each, so that no
+    /// page takes one for Turbo's HTML.
+    pub fn whispered_streams(mut self, pattern: impl Into<String>) -> Self {
+        self.whispered_streams.push(StreamPattern::new(pattern.into()));
+        self
+    }
+
+    /// How long a tag can be used to subscribe after its page was rendered. Default: for ever, as
+    /// in turbo-rails. A page that is older and has to reconnect is refused: `forebay.js` renders it
+    /// again, turbo-rails' client does nothing. Longer than people keep pages open, so.
+    pub fn stream_lifetime(mut self, lifetime: Duration) -> Self {
+        self.stream_lifetime = Some(lifetime);
+        self
+    }
+
     /// Builds it.
     ///
     /// # Errors
@@ -222,12 +240,14 @@ impl Builder {
             pubsub: verifier(&self.pubsub_keys),
             cursors: cursor_signer(&self.keys),
         };
-        let registry = Registry { channels, public_streams: self.public_streams };
+        let (public_streams, whispered_streams) = (self.public_streams, self.whispered_streams);
+        let registry = Registry { channels, public_streams, whispered_streams };
         let settings = Settings {
             refresh_window: self.refresh_window.unwrap_or(Duration::from_millis(500)),
             message_bytes_max: self.message_bytes_max.unwrap_or(1 << 20),
         };
-        let core = Core::new(Hub::new(self.options), keys, app, settings);
+        let hub = Hub::new(self.options);
+        let core = Core::new(hub, keys, app, settings, self.stream_lifetime);
         let edge = EdgeOptions { connect: self.connect, cable_path };
         Ok(Forebay::new(core, registry, self.origins, edge))
     }

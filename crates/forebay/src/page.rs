@@ -12,7 +12,7 @@ use http::header::{CONTENT_TYPE, VARY};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
-use crate::app::Forebay;
+use crate::app::{Forebay, GoodFor};
 use crate::broadcast::Broadcaster;
 use crate::error::Error;
 
@@ -89,7 +89,7 @@ impl Turbo {
     /// # Errors
     /// [`StreamNameError`] for blank parts and for parts that contain `:`.
     pub fn stream_from(&self, parts: impl Streamable) -> Result<StreamSource, StreamNameError> {
-        self.forebay.stream_source(&parts, None, self.cursor())
+        self.forebay.stream_source(&parts, GoodFor::Anybody, self.cursor())
     }
 
     /// The tag of a stream that is read through a channel of the application's.
@@ -105,7 +105,21 @@ impl Turbo {
         channel: &str,
         parts: impl Streamable,
     ) -> Result<StreamSource, StreamNameError> {
-        self.forebay.stream_source(&parts, Some(channel), self.cursor())
+        self.forebay.stream_source(&parts, GoodFor::Channel(channel), self.cursor())
+    }
+
+    /// The tag of a stream that only one visitor may read: whoever the connect hook
+    /// ([`Builder::connect`](crate::Builder::connect)) names so. Copied into another's page it
+    /// opens nothing.
+    ///
+    /// # Errors
+    /// [`StreamNameError`] for blank parts and for parts that contain `:`.
+    pub fn stream_from_for(
+        &self,
+        viewer: &str,
+        parts: impl Streamable,
+    ) -> Result<StreamSource, StreamNameError> {
+        self.forebay.stream_source(&parts, GoodFor::Viewer(viewer), self.cursor())
     }
 
     /// The page's cursor, signed: what `data-cursor` carries.

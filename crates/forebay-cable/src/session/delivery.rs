@@ -1,46 +1,89 @@
 //! Delivering entries: where the session stands on each stream, what goes around a message, and
 //! what has been proven to arrive.
 
-use forebay_log::Offset;
+use bytes::Bytes;
+use forebay_log::{Message, Offset, StreamId};
 
+use super::dialect::Dialect;
 use super::proof::Mark;
 use super::subscription::{Reader, ReaderId, Subscription, SubscriptionId};
 use super::{Session, Waiting};
-use crate::wire::EnvelopeEnd;
+use crate::wire::{self, Part, Wrap, events, forebay};
+
+/// One entry, as far as it matters to what goes around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// Its place.
+    pub offset: Offset,
+    /// Where its reader stood before it.
+    pub previous: Offset,
+    /// It is kept for nobody, so that its place is of no use to the client.
+    pub ephemeral: bool,
+    /// What it says, unless this client is excepted from it.
+    pub message: Option<&'a Message>,
+}
 
 impl Session {
     /// Where this session stands on every stream that it reads.
     pub fn readers(&self) -> impl Iterator<Item = Reader> {
-        self.subscriptions.iter().enumerate().flat_map(|(index, s)| s.readers(index))
+        let subscriptions = self.subscriptions.iter().enumerate();
+        subscriptions.filter(|(_, s)| !s.held).flat_map(|(index, s)| s.readers(index))
     }
 
-    /// The subscription's part of a delivery, in front of the message.
-    pub fn envelope(&self, reader: ReaderId) -> &[u8] {
-        self.subscriptions.get(reader.subscription()).map_or(b"", |s| s.envelope.as_bytes())
+    /// Every stream that this session has open, and the head when it joined; held ones, too.
+    pub fn streams(&self) -> impl Iterator<Item = (StreamId, Offset)> {
+        let subscriptions = self.subscriptions.iter().enumerate();
+        let readers = subscriptions.flat_map(|(index, s)| s.readers(index));
+        readers.map(|reader| (reader.stream, reader.attached))
     }
 
-    /// What follows the message.
-    pub fn envelope_end(&self, reader: ReaderId, offset: Offset) -> EnvelopeEnd {
-        match self.subscriptions.get(reader.subscription()) {
-            Some(subscription) if subscription.has_cursor() => EnvelopeEnd::with_offset(offset),
-            _ => EnvelopeEnd::plain(),
+    /// What goes around an entry on its way to the client; `None` where there is nothing to send.
+    pub fn wrap(&self, reader: ReaderId, entry: Around<'_>) -> Option<Wrap<'_>> {
+        let subscription = self.subscriptions.get(reader.subscription())?;
+        let kind = entry.message.and_then(Message::kind_name);
+        if let Dialect::Forebay(_) = &self.dialect {
+            let Around { offset, previous, message, .. } = entry;
+            return Some(forebay::wrap(subscription.id, offset, previous, kind, message.is_some()));
         }
+        entry.message?;
+        let before = match kind {
+            None => Part::Kept(subscription.envelope.as_bytes()),
+            Some(kind) => Part::Made(subscription.envelope.with_kind(kind).into()),
+        };
+        let after = match &self.dialect {
+            Dialect::Extended(_) if entry.ephemeral => wire::end(),
+            Dialect::Extended(_) => {
+                let (name, at) =
+                    self.stream_position(subscription.stream(reader)?, entry.offset)?;
+                wire::end_with_position(name, at)
+            }
+            _ if subscription.has_cursor() => wire::end_with_offset(entry.offset),
+            _ => wire::end(),
+        };
+        Some(Wrap { before, after })
     }
 
-    /// As [`envelope`](Self::envelope), for a message with a `type` of its own.
-    pub fn envelope_of_kind(&self, reader: ReaderId, kind: &str) -> Vec<u8> {
-        let subscription = self.subscriptions.get(reader.subscription());
-        subscription.map_or_else(Vec::new, |s| s.envelope.with_kind(kind))
+    /// An entry as a server-sent event, for sessions that speak it.
+    pub fn event(&self, entry: Around<'_>) -> Option<Bytes> {
+        let at = self.dialect.position(entry.offset)?;
+        entry.message.map(|message| events::entry(at, message.bytes()))
     }
 
     /// Everything of the reader's stream up to `offset` has been sent or is not for this client.
     pub fn advance(&mut self, reader: ReaderId, offset: Offset) {
         if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
             subscription.advance(reader, offset);
-            if subscription.has_cursor() {
+            if self.dialect.is_proven_by_pongs(subscription) {
                 self.proof.owe();
             }
+            self.dialect.sent(offset);
         }
+    }
+
+    /// Everything up to `head` has been sent, on all streams.
+    pub fn caught_up(&mut self, head: Offset) {
+        self.dialect.caught_up(head);
+        self.confirm_histories();
     }
 
     /// History has moved past this reader: the client is told to heal itself, and goes on from
@@ -49,8 +92,7 @@ impl Session {
         if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
             subscription.advance(reader, head);
             self.proof.owe();
-            let text = subscription.resync_text();
-            self.push(text);
+            self.lost(reader.subscription());
         }
     }
 
@@ -63,7 +105,11 @@ impl Session {
     /// to prove and the client answers. When it is on its way: [`marked`](Self::marked).
     /// `delivers` says that entries go out in front of it which have not been advanced yet.
     pub fn next_mark(&self, head: Offset, delivers: bool) -> Option<Mark> {
-        let owed = delivers && self.subscriptions.iter().any(Subscription::has_cursor);
+        if self.dialect.knows_positions() {
+            return None;
+        }
+        let owed =
+            delivers && self.subscriptions.iter().any(|s| self.dialect.is_proven_by_pongs(s));
         self.proof.next(owed, Mark { through: head, subscription: self.last_confirmed })
     }
 
@@ -92,7 +138,17 @@ impl Session {
     /// What names the subscription that waits for an answer: equal for equal identifiers.
     pub fn waiting_envelope(&self) -> Option<&[u8]> {
         match &self.waiting {
-            Waiting::Subscription(_, envelope) => Some(envelope.as_bytes()),
+            Waiting::Subscription(pending) => Some(pending.envelope.as_bytes()),
+            _ => None,
+        }
+    }
+
+    /// Where the subscription that waits for an answer was left by this session, if it was.
+    pub fn waiting_left(&self) -> Option<Offset> {
+        match &self.waiting {
+            Waiting::Subscription(pending) => {
+                self.left.get(&pending.envelope).map(|left| left.sent)
+            }
             _ => None,
         }
     }

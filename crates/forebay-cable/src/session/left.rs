@@ -36,6 +36,19 @@ impl Left {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn contains(&self, envelope: &Envelope) -> bool {
+        self.get(envelope).is_some()
+    }
+
+    pub(super) fn get(&self, envelope: &Envelope) -> Option<Progress> {
+        let digest = digest(envelope);
+        self.0.iter().find(|(other, _)| *other == digest).map(|(_, progress)| *progress)
+    }
+
     pub(super) fn take(&mut self, envelope: &Envelope) -> Option<Progress> {
         let digest = digest(envelope);
         let index = self.0.iter().position(|(other, _)| *other == digest)?;

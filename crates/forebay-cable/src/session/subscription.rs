@@ -1,6 +1,8 @@
 //! One confirmed identifier, the streams behind it, and how far each has been delivered.
 
-use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
+
 use forebay_log::{Offset, StreamId};
 use smallvec::SmallVec;
 
@@ -11,8 +13,14 @@ use crate::wire::Envelope;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct SubscriptionId(u32);
 
+impl fmt::Display for SubscriptionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl SubscriptionId {
-    pub(super) fn next(self) -> Self {
+    pub(crate) fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }
 
@@ -26,10 +34,12 @@ impl SubscriptionId {
 }
 
 /// A stream that a subscription is to read from here on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Attachment {
     /// The stream, opened by the caller and closed by it when the session gives it back.
     pub stream: StreamId,
+    /// Its name, which AnyCable's clients are told.
+    pub name: Arc<str>,
     /// Where to begin.
     pub start: Start,
     /// The log's head when the caller registered for the stream: ephemeral entries at or before
@@ -54,6 +64,15 @@ pub enum Start {
 pub struct Resync(&'static str);
 
 impl Resync {
+    /// Whether it is Turbo's HTML, and so does what it says.
+    pub(super) fn is_html(self) -> bool {
+        self.0.starts_with('"')
+    }
+
+    pub(super) fn json(self) -> &'static [u8] {
+        self.0.as_bytes()
+    }
+
     /// Takes the JSON text of the message. Static, because it is kept with every subscription.
     pub const fn new(json: &'static str) -> Self {
         Self(json)
@@ -100,7 +119,9 @@ pub(super) struct Subscription {
     pub(super) id: SubscriptionId,
     pub(super) envelope: Envelope,
     goes_on: bool,
-    resync: Resync,
+    /// Not read until the client has said where it goes on.
+    pub(super) held: bool,
+    pub(super) resync: Resync,
     /// The client has everything up to here from before this subscription. `None` once it lacks
     /// something.
     pub(super) began_after: Option<Offset>,
@@ -114,16 +135,19 @@ impl Subscription {
         goes_on: bool,
         resync: Resync,
     ) -> Self {
-        Self { id, envelope, goes_on, resync, began_after: None, cursors: SmallVec::new() }
-    }
-
-    /// The text that tells the client to heal itself.
-    pub(super) fn resync_text(&self) -> Bytes {
-        self.envelope.message(self.resync.0.as_bytes())
+        Self {
+            id,
+            envelope,
+            goes_on,
+            held: false,
+            resync,
+            began_after: None,
+            cursors: SmallVec::new(),
+        }
     }
 
     /// True if the client must be resynced. `left` is where this session stood on it before.
-    pub(super) fn attach(&mut self, new: Attachment, left: Option<Progress>) -> bool {
+    pub(super) fn attach(&mut self, new: &Attachment, left: Option<Progress>) -> bool {
         let (position, lost) = match (new.start, left) {
             (Start::After(offset), Some(left)) => (offset.max(left.sent), false),
             (Start::After(offset), None) => (offset, false),
@@ -164,6 +188,43 @@ impl Subscription {
             position: cursor.position,
             attached: cursor.attached,
         })
+    }
+
+    /// Stands elsewhere on one stream, as its client says; never before its cursor. True if it
+    /// must be resynced.
+    pub(super) fn place(&mut self, stream: StreamId, start: Start) -> bool {
+        let Some(cursor) = self.cursors.iter_mut().find(|cursor| cursor.stream == stream) else {
+            return false;
+        };
+        match start {
+            Start::After(offset) if self.goes_on => cursor.position = offset.max(cursor.position),
+            Start::After(offset) => cursor.position = offset,
+            Start::Live | Start::Lost => cursor.position = cursor.attached,
+        }
+        start == Start::Lost
+    }
+
+    /// Waits for its client to say where it goes on. It is known to have what was `proven`.
+    pub(super) fn hold(&mut self, proven: Option<Offset>) {
+        self.held = true;
+        self.began_after = proven;
+    }
+
+    /// Passes over everything up to `offset`, on all streams.
+    pub(super) fn advance_all(&mut self, offset: Offset) {
+        for cursor in &mut self.cursors {
+            cursor.position = cursor.position.max(offset);
+        }
+    }
+
+    /// The stream of a reader.
+    pub(super) fn stream(&self, reader: ReaderId) -> Option<StreamId> {
+        self.cursors.get(reader.stream).map(|cursor| cursor.stream)
+    }
+
+    /// The newest that has been sent of any of its streams.
+    pub(super) fn newest_sent(&self) -> Option<Offset> {
+        self.cursors.iter().map(|cursor| cursor.position).max()
     }
 
     /// Positions only go forward: this is what makes a second delivery impossible.

@@ -1,6 +1,8 @@
 //! Scenarios with the real log and a caller that answers by hand.
 
-use forebay_log::{Class, Epoch, Log, Message, Offset, Retention};
+mod dialects;
+
+use forebay_log::{Class, Epoch, Log, Message, Offset, Position, Retention};
 
 use super::*;
 
@@ -19,14 +21,15 @@ impl Pair {
     }
 
     fn with(limits: Limits) -> Self {
-        let session = Session::open(NOW, SessionId(1), Arc::new(limits));
-        let mut pair = Self {
-            session,
-            log: Log::new(Epoch(1), Retention { entries_max: 100, ..Retention::default() }),
-            got: Vec::new(),
-        };
+        let session = Session::open(NOW, hello(Protocol::ActionCableV1Json), Arc::new(limits));
+        let mut pair = Self::of(session);
         assert_eq!(pair.drain(), [r#"{"type":"welcome","sid":"0000000000000001"}"#]);
         pair
+    }
+
+    fn of(session: Session) -> Self {
+        let log = Log::new(Epoch(1), Retention { entries_max: 100, ..Retention::default() });
+        Self { session, log, got: Vec::new() }
     }
 
     fn command(&mut self, command: &str, identifier: &str) {
@@ -48,7 +51,8 @@ impl Pair {
         };
         let head = self.log.head().offset;
         let goes_on = start != Start::Live;
-        self.session.confirm(vec![Attachment { stream, start, head }], goes_on, refresh());
+        let attachment = Attachment { stream, name: name.into(), start, head };
+        self.session.confirm(vec![attachment], goes_on, refresh());
     }
 
     fn answer_unsubscribe(&mut self) {
@@ -66,33 +70,56 @@ impl Pair {
         self.log.append(NOW, stream, Message::json(json), Class::Log);
     }
 
-    /// Transmits, then everything that the log has for this session, in its order.
+    /// Transmits, then everything that the log has for this session, in its order. Offsets that
+    /// only explain are taken out.
     fn drain(&mut self) -> Vec<String> {
+        self.drain_whole().iter().map(|text| without_offset(text)).collect()
+    }
+
+    fn drain_transmits(&mut self) {
         while let Some(text) = self.session.poll_transmit() {
             self.got.push(String::from_utf8(text.to_vec()).unwrap());
         }
+    }
+
+    fn drain_whole(&mut self) -> Vec<String> {
+        self.drain_transmits();
         let mut due = Vec::new();
         let readers: Vec<_> = self.session.readers().collect();
         for reader in readers {
             match self.log.read(reader.stream, reader.position, reader.attached) {
-                Ok(entries) => due.extend(entries.map(|e| (e.offset, reader.id, e.clone()))),
+                Ok(entries) => {
+                    let mut previous = reader.position;
+                    due.extend(entries.map(|entry| {
+                        let before = std::mem::replace(&mut previous, entry.offset);
+                        (entry.offset, reader.id, before, entry.clone())
+                    }));
+                }
                 Err(_) => return self.resync(reader.id),
             }
         }
-        due.sort_by_key(|(offset, reader, _)| (*offset, *reader));
-        for (offset, reader, entry) in due {
-            let end = self.session.envelope_end(reader, offset);
-            let text = [self.session.envelope(reader), entry.message.bytes(), end.as_bytes()];
-            self.got.push(without_offset(str::from_utf8(&text.concat()).unwrap()));
+        due.sort_by_key(|(offset, reader, ..)| (*offset, *reader));
+        for (offset, reader, previous, entry) in due {
+            let excepted = entry.message.excepted().is_some_and(|sid| self.session.id().is(sid));
+            let message = (!excepted).then_some(&*entry.message);
+            let ephemeral = entry.class == Class::Ephemeral;
+            let around = Around { offset, previous, ephemeral, message };
+            if let Some(wrap) = self.session.wrap(reader, around) {
+                let message = message.map_or(&b""[..], |message| message.bytes());
+                let text = [wrap.before.as_bytes(), message, wrap.after.as_bytes()].concat();
+                self.got.push(String::from_utf8(text).unwrap());
+            }
             self.session.advance(reader, offset);
         }
+        self.session.caught_up(self.log.head().offset);
+        self.drain_transmits();
         std::mem::take(&mut self.got)
     }
 
     fn resync(&mut self, reader: ReaderId) -> Vec<String> {
         let head = self.log.head().offset;
         self.session.resync(reader, head);
-        self.drain()
+        self.drain_whole()
     }
 }
 
@@ -104,6 +131,10 @@ impl Pair {
         self.session.marked(mark);
         self.session.handle_pong(&mark.to_bytes());
     }
+}
+
+fn hello(protocol: Protocol) -> Hello {
+    Hello { id: SessionId(1), protocol, epoch: Epoch(1) }
 }
 
 fn refresh() -> Resync {
@@ -178,7 +209,12 @@ fn a_delivery_names_its_offset_where_the_page_has_a_cursor() {
         pair.command("subscribe", identifier);
         pair.answer_subscribe();
         let reader = pair.session.readers().last().unwrap().id;
-        assert_eq!(pair.session.envelope_end(reader, Offset(7)).as_bytes(), end.as_bytes());
+        let message = Message::json("1");
+        let message = Some(&message);
+        let (offset, previous) = (Offset(7), Offset(6));
+        let around = Around { offset, previous, ephemeral: false, message };
+        let wrap = pair.session.wrap(reader, around).unwrap();
+        assert_eq!(wrap.after.as_bytes(), end.as_bytes());
     }
 }
 
@@ -216,7 +252,7 @@ fn commands_wait_for_the_one_before_them() {
     pair.answer_subscribe();
     pair.answer_unsubscribe();
     pair.session.poll_effect();
-    pair.session.reject();
+    pair.session.reject(RejectReason::Unauthorized);
     pair.answer_subscribe();
     let other = r#"{"channel":"C","name":"other"}"#;
     assert_eq!(pair.drain(), [confirm(&room(0)), reject(&room(0)), confirm(other)]);
@@ -279,7 +315,7 @@ fn a_lost_start_is_confirmed_then_resynced() {
     pair.command("subscribe", &room(0));
     pair.session.poll_effect();
     let stream = pair.log.open("room");
-    let lost = Attachment { stream, start: Start::Lost, head: Offset::ZERO };
+    let lost = Attachment { stream, name: "room".into(), start: Start::Lost, head: Offset::ZERO };
     pair.session.confirm(vec![lost], true, refresh());
     pair.broadcast("room", "next");
     let expected = [confirm(&room(0)), message(&room(0), "<refresh>"), message(&room(0), "next")];
@@ -392,7 +428,7 @@ fn pings_come_every_three_seconds_and_never_pile_up() {
 
 #[test]
 fn a_refused_client_is_told_and_closed_without_a_welcome() {
-    let mut session = Session::refuse(SessionId(1), Arc::default());
+    let mut session = Session::refuse(hello(Protocol::ActionCableV1Json), Arc::default());
     assert_eq!(
         session.poll_transmit().as_deref(),
         Some(&br#"{"type":"disconnect","reason":"unauthorized","reconnect":false}"#[..])
@@ -407,7 +443,8 @@ fn streams_come_back_to_the_caller() {
     pair.answer_subscribe();
     let reader = pair.session.readers().next().unwrap();
     let more = pair.log.open("more");
-    let attachment = Attachment { stream: more, start: Start::Live, head: Offset::ZERO };
+    let attachment =
+        Attachment { stream: more, name: "room".into(), start: Start::Live, head: Offset::ZERO };
     assert!(pair.session.attach(reader.subscription, attachment));
     assert!(pair.session.detach(reader.subscription, more));
     assert!(!pair.session.detach(reader.subscription, more));
@@ -551,7 +588,7 @@ fn a_resync_that_is_not_proven_is_owed_again() {
     pair.command("subscribe", &room(0));
     pair.session.poll_effect();
     let stream = pair.log.open("room");
-    let lost = Attachment { stream, start: Start::Lost, head: Offset::ZERO };
+    let lost = Attachment { stream, name: "room".into(), start: Start::Lost, head: Offset::ZERO };
     pair.session.confirm(vec![lost], true, refresh());
     assert_eq!(acknowledged(&pair), [None]);
 }

@@ -26,7 +26,11 @@ struct Page {
 impl Page {
     fn open(hub: &Hub) -> Self {
         let client = hub.connect().unwrap();
-        let session = Session::open(hub.now(), client.session_id(), Arc::clone(hub.limits()));
+        let session = Session::open(
+            hub.now(),
+            client.hello(forebay_cable::Protocol::ActionCableV1Json),
+            Arc::clone(hub.limits()),
+        );
         Self { client, session, woken: Arc::default() }
     }
 

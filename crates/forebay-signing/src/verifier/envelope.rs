@@ -15,28 +15,24 @@ use crate::json;
 
 const LEGACY_PREFIX: &[u8] = br#"{"_rails":{"message":"#;
 
-/// The payload of a name that expires, in the newer form.
-pub(super) fn write(name: &str, expires_at_ms: u64) -> String {
-    let expiry = i64::try_from(expires_at_ms)
-        .ok()
-        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
-        .unwrap_or(Timestamp::MAX);
-    let mut payload = String::with_capacity(name.len() + 64);
+/// The payload of a name that expires, or is good for one purpose only, in the newer form.
+pub(super) fn write(name: &str, expires_at_ms: Option<u64>, purpose: Option<&str>) -> String {
+    let mut payload = String::with_capacity(name.len() + purpose.map_or(0, str::len) + 80);
     payload.push_str(r#"{"_rails":{"data":"#);
     json::push_string(&mut payload, name);
-    payload.push_str(r#","exp":""#);
-    payload.push_str(&expiry.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string());
-    payload.push_str(r#""}}"#);
-    payload
-}
-
-/// The payload of a name for one purpose, in the newer form.
-pub(super) fn write_for(name: &str, purpose: &str) -> String {
-    let mut payload = String::with_capacity(name.len() + purpose.len() + 32);
-    payload.push_str(r#"{"_rails":{"data":"#);
-    json::push_string(&mut payload, name);
-    payload.push_str(r#","pur":"#);
-    json::push_string(&mut payload, purpose);
+    if let Some(expires_at_ms) = expires_at_ms {
+        let expiry = i64::try_from(expires_at_ms)
+            .ok()
+            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+            .unwrap_or(Timestamp::MAX);
+        payload.push_str(r#","exp":""#);
+        payload.push_str(&expiry.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string());
+        payload.push('"');
+    }
+    if let Some(purpose) = purpose {
+        payload.push_str(r#","pur":"#);
+        json::push_string(&mut payload, purpose);
+    }
     payload.push_str("}}");
     payload
 }

@@ -1,7 +1,6 @@
 //! From the session and the log to the socket: everything that is due, in as few `writev`s as it
 //! takes, with the broadcasts' bytes shared by all connections.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -9,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use forebay_cable::{EnvelopeEnd, Mark, Session};
+use forebay_cable::{Mark, Session, Wrap};
 use forebay_hub::{Batch, Client, Delivery};
 use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
@@ -150,6 +149,9 @@ impl Outgoing {
                 client.hub().stats().resyncs_behind.add(1);
                 session.resync(*reader, scratch.batch.head);
             }
+            if scratch.batch.complete && scratch.batch.deliveries.is_empty() {
+                session.caught_up(scratch.batch.head);
+            }
         }
         if !over && scratch.batch.complete {
             let owed = !scratch.batch.deliveries.is_empty();
@@ -238,30 +240,29 @@ struct Frame<'a> {
     /// Its place among the deliveries.
     index: usize,
     head: FrameHead,
-    envelope: Cow<'a, [u8]>,
+    wrap: Wrap<'a>,
     message: &'a Bytes,
-    end: EnvelopeEnd,
     len: usize,
 }
 
+/// Of an entry that is not for this client.
+static NOTHING: Bytes = Bytes::new();
+
 impl<'a> Frame<'a> {
     fn of(index: usize, delivery: &'a Delivery, session: &'a Session) -> Option<Self> {
-        let message = delivery.message.as_ref()?;
-        let envelope = match message.kind_name() {
-            None => Cow::Borrowed(session.envelope(delivery.reader)),
-            Some(kind) => Cow::Owned(session.envelope_of_kind(delivery.reader, kind)),
-        };
-        let end = session.envelope_end(delivery.reader, delivery.offset);
-        let payload = envelope.len() + message.bytes().len() + end.as_bytes().len();
+        let wrap = session.wrap(delivery.reader, delivery.around())?;
+        let message = delivery.message.as_ref().map_or(&NOTHING, |message| message.bytes());
+        let payload = wrap.before.as_bytes().len() + message.len() + wrap.after.as_bytes().len();
         let head = FrameHead::new(Opcode::Text, payload);
         let len = head.as_bytes().len() + payload;
-        Some(Self { index, head, envelope, message: message.bytes(), end, len })
+        Some(Self { index, head, wrap, message, len })
     }
 
     const MESSAGE_PART: usize = 2;
 
     fn parts(&self) -> [&[u8]; 4] {
-        [self.head.as_bytes(), &self.envelope, self.message, self.end.as_bytes()]
+        let Wrap { before, after } = &self.wrap;
+        [self.head.as_bytes(), before.as_bytes(), self.message, after.as_bytes()]
     }
 
     fn slices(&self) -> [IoSlice<'_>; 4] {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use forebay_cable::{Limits, Resync};
+use forebay_cable::{Limits, Protocol, RejectReason, Resync};
 use forebay_hub::{Broadcast, Hub, Options};
 use forebay_log::{Class, Message, Position, Retention};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -24,7 +24,7 @@ impl Channels for Rooms {
             "room" => vec![Stream { name: "room".into(), begin }],
             "echo" => Vec::new(),
             "panic" => return Answer::Later(Box::pin(async { panic!("as asked") })),
-            _ => return Answer::Now(Err(Rejected)),
+            _ => return Answer::Now(Err(Rejected(RejectReason::Unauthorized))),
         };
         let handler: Option<Box<dyn Handler>> =
             if request.identifier.channel == "echo" { Some(Box::new(Echo)) } else { None };
@@ -33,6 +33,7 @@ impl Channels for Rooms {
             goes_on: self.cursor.is_some(),
             resync: Resync::new("\"resync\""),
             transmissions: Vec::new(),
+            whispers: None,
             handler,
         };
         Answer::Later(Box::pin(async {
@@ -78,7 +79,11 @@ impl Peer {
 
     fn connect_to(hub: &Hub, channels: Arc<dyn Channels>, pipe_bytes: usize) -> Self {
         let client = hub.connect().unwrap();
-        let session = Session::open(hub.now(), client.session_id(), Arc::clone(hub.limits()));
+        let session = Session::open(
+            hub.now(),
+            client.hello(Protocol::ActionCableV1Json),
+            Arc::clone(hub.limits()),
+        );
         let (near, far) = duplex(pipe_bytes);
         let task = tokio::spawn(Connection::new(
             far,
@@ -560,6 +565,7 @@ impl Channels for Slow {
             goes_on: false,
             resync: Resync::new("null"),
             transmissions: Vec::new(),
+            whispers: None,
             handler: Some(Box::new(self.clone())),
         }))
     }
@@ -633,7 +639,11 @@ impl AsyncWrite for Broken {
 async fn a_write_error_does_not_hide_the_clients_close() {
     let hub = Hub::new(Options::default());
     let client = hub.connect().unwrap();
-    let session = Session::open(hub.now(), client.session_id(), Arc::clone(hub.limits()));
+    let session = Session::open(
+        hub.now(),
+        client.hello(Protocol::ActionCableV1Json),
+        Arc::clone(hub.limits()),
+    );
     let mut said = vec![0x88, 0x82, 0, 0, 0, 0];
     said.extend(1001_u16.to_be_bytes());
     let mut connection = Connection::new(

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use forebay_cable::{Identifier, Resync};
+use forebay_cable::{Identifier, RejectReason, Resync};
 use forebay_log::{Epoch, Offset, Position};
-use forebay_signing::Verifier;
-use forebay_transport::{Answer, Begin, Channels, Rejected, Request, Stream, Subscribed};
+use forebay_signing::{Verifier, VerifyError};
+use forebay_transport::{Answer, Begin, Channels, Identity, Rejected, Request, Stream, Subscribed};
 use forebay_turbo::TurboStream;
 
 use super::context::Context;
 use super::custom::Factory;
-use crate::app::Core;
+use crate::app::{Core, GoodFor};
 use crate::clock::unix_millis;
 
 /// turbo-rails' channel: a signed stream name, and nothing else, opens it.
@@ -20,7 +20,10 @@ const TURBO: &str = "Turbo::StreamsChannel";
 /// AnyCable's channel for pages without a framework: a signed name, or a public one.
 const PUBSUB: &str = "$pubsub";
 
-/// Names that anybody may subscribe to.
+/// The application says no.
+pub(super) const REJECTED: Rejected = Rejected(RejectReason::Unauthorized);
+
+/// Names of streams, or their beginnings.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamPattern(String);
 
@@ -41,6 +44,7 @@ impl StreamPattern {
 pub(crate) struct Registry {
     pub(crate) channels: HashMap<String, Factory>,
     pub(crate) public_streams: Vec<StreamPattern>,
+    pub(crate) whispered_streams: Vec<StreamPattern>,
 }
 
 /// All channels of an application.
@@ -55,13 +59,13 @@ impl StandardChannels {
     }
 
     /// A stream whose name is public.
-    fn public(&self, identifier: &Identifier) -> Option<Arc<str>> {
-        let name = identifier.text("stream_name")?;
-        let fits = self.registry.public_streams.iter().any(|pattern| pattern.fits(name));
-        if !fits {
+    fn public(&self, identifier: &Identifier) -> Result<Arc<str>, Rejected> {
+        let name = identifier.text("stream_name").ok_or(REJECTED)?;
+        if !self.registry.public_streams.iter().any(|pattern| pattern.fits(name)) {
             tracing::warn!(stream = name, "subscription rejected: the stream is not public");
+            return Err(REJECTED);
         }
-        fits.then(|| name.into())
+        Ok(name.into())
     }
 
     /// Where the page's cursor says to begin. It never says what may be read.
@@ -77,23 +81,38 @@ impl StandardChannels {
         Begin::Lost
     }
 
-    fn stream(
-        &self,
-        identifier: &Identifier,
-        name: Option<Arc<str>>,
-        resync: Resync,
-    ) -> Answer<Result<Subscribed, Rejected>> {
-        let subscribed = name.map(|name| {
-            let begin = self.begin(identifier);
-            Subscribed {
-                streams: vec![Stream { name, begin }],
-                goes_on: begin != Begin::Now,
-                resync,
-                transmissions: Vec::new(),
-                handler: None,
-            }
-        });
-        Answer::Now(subscribed.ok_or(Rejected))
+    fn stream(&self, identifier: &Identifier, name: Arc<str>, resync: Resync) -> Subscribed {
+        let begin = self.begin(identifier);
+        Subscribed {
+            streams: vec![Stream { name, begin }],
+            goes_on: begin != Begin::Now,
+            resync,
+            transmissions: Vec::new(),
+            whispers: None,
+            handler: None,
+        }
+    }
+
+    /// As [`stream`](Self::stream), with whispers where they are allowed.
+    fn pubsub(&self, identifier: &Identifier, name: Arc<str>) -> Subscribed {
+        let may_whisper = self.registry.whispered_streams.iter().any(|p| p.fits(&name));
+        let whispers = may_whisper.then(|| format!("\0whispers:{name}").into());
+        let mut subscribed = self.stream(identifier, name, NOTICE);
+        let whispered = whispers.iter().cloned();
+        subscribed.streams.extend(whispered.map(|name| Stream { name, begin: Begin::Now }));
+        Subscribed { whispers, ..subscribed }
+    }
+
+    fn decide(&self, identifier: &Identifier, identity: &Identity) -> Result<Subscribed, Rejected> {
+        let keys = &self.core.keys;
+        if identifier.channel == TURBO {
+            let name = signed(identifier, &keys.streams, identity)?;
+            Ok(self.stream(identifier, name, turbo_resync()))
+        } else if identifier.params.contains_key("signed_stream_name") {
+            Ok(self.pubsub(identifier, signed(identifier, &keys.pubsub, identity)?))
+        } else {
+            Ok(self.pubsub(identifier, self.public(identifier)?))
+        }
     }
 }
 
@@ -101,23 +120,11 @@ impl Channels for StandardChannels {
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
         let Request { identity, session, identifier } = request;
         match identifier.channel.as_str() {
-            TURBO => {
-                let name = signed(&identifier, &self.core.keys.streams);
-                self.stream(&identifier, name, turbo_resync())
-            }
-            PUBSUB => {
-                let is_signed = identifier.params.contains_key("signed_stream_name");
-                let name = if is_signed {
-                    signed(&identifier, &self.core.keys.pubsub)
-                } else {
-                    self.public(&identifier)
-                };
-                self.stream(&identifier, name, NOTICE)
-            }
+            TURBO | PUBSUB => Answer::Now(self.decide(&identifier, &identity)),
             name => {
                 let Some(factory) = self.registry.channels.get(name) else {
                     tracing::warn!(channel = name, "subscription rejected: no such channel");
-                    return Answer::Now(Err(Rejected));
+                    return Answer::Now(Err(REJECTED));
                 };
                 factory(Context {
                     core: Arc::clone(&self.core),
@@ -133,16 +140,27 @@ impl Channels for StandardChannels {
     }
 }
 
-/// A stream whose name this verifier has signed.
-fn signed(identifier: &Identifier, verifier: &Verifier) -> Option<Arc<str>> {
-    let signed = identifier.text("signed_stream_name")?;
-    match verifier.verify(signed, unix_millis()) {
-        Ok(name) => Some(name.into()),
-        Err(error) => {
-            tracing::warn!(channel = identifier.channel, %error, "subscription rejected");
-            None
+/// A stream whose name this verifier has signed, for everybody or for this visitor.
+fn signed(
+    identifier: &Identifier,
+    verifier: &Verifier,
+    identity: &Identity,
+) -> Result<Arc<str>, Rejected> {
+    let signed = identifier.text("signed_stream_name").ok_or(REJECTED)?;
+    let now = unix_millis();
+    let verified = match (verifier.verify(signed, now), identity.name()) {
+        (Err(VerifyError::WrongPurpose), Some(viewer)) => {
+            verifier.verify_for(signed, &GoodFor::Viewer(viewer).purpose(), now)
         }
-    }
+        (verified, _) => verified,
+    };
+    verified.map(Arc::from).map_err(|error| {
+        tracing::warn!(channel = identifier.channel, %error, "subscription rejected");
+        match error {
+            VerifyError::Expired => Rejected(RejectReason::Expired),
+            _ => REJECTED,
+        }
+    })
 }
 
 /// What subscribers without Turbo get when they must heal themselves.

@@ -5,32 +5,38 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use forebay_cable::{Attachment, DisconnectReason, Effect, Session, Start, SubscriptionId};
-use forebay_hub::Client;
-use forebay_log::Offset;
+use forebay_cable::{
+    Attachment, Claim, DisconnectReason, Effect, Protocol, RejectReason, Report, ReportKind,
+    Session, Start, SubscriptionId, Terms,
+};
+use forebay_hub::{Broadcast, Client};
+use forebay_log::{Class, Message, Offset, StreamId};
 
+use crate::begin::{self, Known};
 use crate::channels::{
-    Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
+    Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Subscribed,
 };
 
 /// The application's side of one connection.
-pub(super) struct Application {
+pub(crate) struct Application {
     channels: Arc<dyn Channels>,
     identity: Identity,
     handlers: Vec<(SubscriptionId, Box<dyn Handler>)>,
+    /// The streams that subscriptions may whisper on.
+    whispers: Vec<(SubscriptionId, Arc<str>)>,
     /// At most one: the session waits for its answer.
     running: Option<Running>,
 }
 
 enum Running {
-    Subscribe(SubscriptionId, Later<Result<Subscribed, Rejected>>),
+    Subscribe(SubscriptionId, Terms, Later<Result<Subscribed, Rejected>>),
     Perform(SubscriptionId, Later<(Box<dyn Handler>, Vec<Op>)>),
     Unsubscribe(Later<()>),
 }
 
 /// What a finished call came to.
 enum Finished {
-    Subscribe(SubscriptionId, Result<Subscribed, Rejected>),
+    Subscribe(SubscriptionId, Terms, Result<Subscribed, Rejected>),
     Perform(SubscriptionId, Box<dyn Handler>, Vec<Op>),
     Unsubscribe,
 }
@@ -46,12 +52,13 @@ impl fmt::Debug for Application {
 }
 
 impl Application {
-    pub(super) fn new(channels: Arc<dyn Channels>, identity: Identity) -> Self {
-        Self { channels, identity, handlers: Vec::new(), running: None }
+    pub(crate) fn new(channels: Arc<dyn Channels>, identity: Identity) -> Self {
+        let (handlers, whispers) = (Vec::new(), Vec::new());
+        Self { channels, identity, handlers, whispers, running: None }
     }
 
     /// Moves on as far as answers are there. True if the session has moved.
-    pub(super) fn poll(
+    pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         session: &mut Session,
@@ -87,7 +94,7 @@ impl Application {
 
     /// The connection is gone: what runs runs to its end, and every channel hears of it, each in
     /// its own time.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         match self.running.take() {
             Some(Running::Perform(_, later)) => {
                 tokio::spawn(async move { later.await.0.unsubscribed().await });
@@ -103,14 +110,16 @@ impl Application {
 
     fn begin(&mut self, effect: Effect, session: &mut Session, client: &mut Client) {
         match effect {
-            Effect::Subscribe { id, identifier } => {
+            Effect::Subscribe { id, identifier, terms } => {
                 let identity = self.identity.clone();
                 let request = Request { identity, session: session.id(), identifier };
                 match self.channels.subscribe(request) {
                     Answer::Now(outcome) => {
-                        self.finish(Finished::Subscribe(id, outcome), session, client);
+                        self.finish(Finished::Subscribe(id, terms, outcome), session, client);
                     }
-                    Answer::Later(later) => self.running = Some(Running::Subscribe(id, later)),
+                    Answer::Later(later) => {
+                        self.running = Some(Running::Subscribe(id, terms, later));
+                    }
                 }
             }
             Effect::Perform { id, action, data } => match self.take_handler(id) {
@@ -120,11 +129,26 @@ impl Application {
                 // Turbo's channel has no actions: there is nobody to ask.
                 None => session.done(),
             },
+            Effect::Place { id, streams, claim } => {
+                let starts = streams.iter().map(|stream| (*stream, place(*stream, &claim, client)));
+                session.place(id, starts.collect());
+            }
+            Effect::Whisper { id, json } => {
+                let stream = self.whispers.iter().find(|(other, _)| *other == id);
+                if let Some((_, stream)) = stream {
+                    let message = Message::json(json).except(session.id().to_string());
+                    let stream = &**stream;
+                    client.hub().publish(Broadcast { stream, message, class: Class::Ephemeral });
+                    client.hub().stats().whispers.add(1);
+                }
+                session.whispered(stream.is_some());
+            }
             Effect::Unsubscribe { id, streams } => {
                 for stream in streams {
                     client.detach(stream);
                 }
                 client.leave_page(id, None);
+                self.whispers.retain(|(other, _)| *other != id);
                 match self.take_handler(id) {
                     Some(handler) => {
                         self.running = Some(Running::Unsubscribe(handler.unsubscribed()));
@@ -137,12 +161,11 @@ impl Application {
 
     fn finish(&mut self, finished: Finished, session: &mut Session, client: &mut Client) {
         match finished {
-            Finished::Subscribe(id, Ok(subscribed)) => {
-                self.subscribe(id, subscribed, session, client);
+            Finished::Subscribe(id, terms, Ok(subscribed)) => {
+                self.subscribe(id, &terms, subscribed, session, client);
             }
-            Finished::Subscribe(_, Err(Rejected)) => {
-                client.hub().stats().rejections.add(1);
-                session.reject();
+            Finished::Subscribe(_, _, Err(Rejected(reason))) => {
+                reject(reason, session, client);
             }
             Finished::Perform(id, handler, ops) => {
                 self.handlers.push((id, handler));
@@ -158,24 +181,54 @@ impl Application {
     fn subscribe(
         &mut self,
         id: SubscriptionId,
+        terms: &Terms,
         subscribed: Subscribed,
         session: &mut Session,
         client: &mut Client,
     ) {
-        client.hub().stats().subscriptions.add(1);
         // A channel with a handler may read other streams than it did before.
-        let resumable = subscribed.goes_on && subscribed.handler.is_none();
+        let goes_on = subscribed.goes_on && subscribed.handler.is_none();
+        let pongs = session.protocol() == Protocol::ActionCableV1Json;
         let acknowledged = match session.waiting_envelope() {
-            Some(envelope) if resumable => client.enter_page(id, envelope),
+            Some(envelope) if goes_on && pongs => client.enter_page(id, envelope),
             _ => None,
         };
-        let attach = |stream| attach(stream, acknowledged, client);
-        let attachments = subscribed.streams.iter().map(attach).collect();
-        self.handlers.extend(subscribed.handler.map(|handler| (id, handler)));
-        session.confirm(attachments, resumable, subscribed.resync);
-        for json in &subscribed.transmissions {
-            session.transmit(id, json);
+        let known = Known { acknowledged, left: session.waiting_left().filter(|_| goes_on) };
+        let streams = if terms.deaf { &[][..] } else { &subscribed.streams };
+        let attach = |stream| begin::attach(stream, &terms.claim, known, client);
+        let attachments: Vec<Attachment> = streams.iter().map(attach).collect();
+        // After they are attached: a revocation from here on finds them.
+        if self.is_revoked(&subscribed, client) {
+            for attachment in attachments {
+                client.detach(attachment.stream);
+            }
+            client.leave_page(id, None);
+            if let Some(handler) = subscribed.handler {
+                tokio::spawn(handler.unsubscribed());
+            }
+            reject(RejectReason::Revoked, session, client);
+            return;
         }
+        client.hub().stats().subscriptions.add(1);
+        self.handlers.extend(subscribed.handler.map(|handler| (id, handler)));
+        self.whispers.extend(subscribed.whispers.map(|stream| (id, stream)));
+        session.confirm(attachments, goes_on, subscribed.resync);
+        if !terms.quiet {
+            for json in &subscribed.transmissions {
+                session.transmit(id, json);
+            }
+        }
+    }
+
+    fn is_revoked(&self, subscribed: &Subscribed, client: &Client) -> bool {
+        let identity = self.identity.name();
+        subscribed.streams.iter().any(|stream| {
+            let cursor = match stream.begin {
+                Begin::After(cursor) => Some(cursor),
+                Begin::Now | Begin::Lost => None,
+            };
+            client.hub().is_revoked(identity, &stream.name, cursor)
+        })
     }
 
     fn carry_out(
@@ -187,9 +240,10 @@ impl Application {
     ) {
         match op {
             Op::Follow(stream) => {
-                let attachment = attach(&stream, None, client);
+                let attachment = begin::attach(&stream, &Claim::None, Known::default(), client);
+                let opened = attachment.stream;
                 if !session.attach(id, attachment) {
-                    client.detach(attachment.stream);
+                    client.detach(opened);
                 }
             }
             Op::Unfollow(name) => {
@@ -226,28 +280,43 @@ impl Application {
     }
 }
 
-/// Opens the stream, from where the page stands: its cursor, or what it has acknowledged since.
-fn attach(stream: &Stream, acknowledged: Option<Offset>, client: &mut Client) -> Attachment {
-    match stream.begin {
-        Begin::Now => client.attach(&stream.name, None),
-        Begin::After(cursor) => {
-            let known = acknowledged.map(|offset| client.position_at(offset));
-            let known = known.filter(|k| k.epoch != cursor.epoch || k.offset > cursor.offset);
-            client.attach(&stream.name, Some(known.unwrap_or(cursor)))
-        }
-        Begin::Lost => {
-            let attachment = client.attach(&stream.name, None);
-            Attachment { start: Start::Lost, ..attachment }
-        }
+fn reject(reason: RejectReason, session: &mut Session, client: &Client) {
+    let stats = client.hub().stats();
+    stats.rejections.add(1);
+    stats.refused_again.add(matches!(reason, RejectReason::Expired | RejectReason::Revoked).into());
+    session.reject(reason);
+}
+
+/// Where a client goes on with a stream that it has open.
+fn place(stream: StreamId, claim: &Claim, client: &Client) -> Start {
+    let Some(name) = client.stream_name(stream) else { return Start::Live };
+    begin::claimed(&name, claim, client)
+        .map_or(Start::Lost, |position| client.start(&name, position))
+}
+
+/// Counts and logs what pages could not do.
+pub(crate) fn note_reports(reports: Vec<Report>, session: &Session, client: &Client) {
+    for Report { kind, identifier, offset, detail } in reports {
+        let stats = client.hub().stats();
+        let counter = match kind {
+            ReportKind::NoTarget => &stats.reported_no_target,
+            ReportKind::Rejected => &stats.reported_rejected,
+            ReportKind::Gap => &stats.reported_gaps,
+            ReportKind::Error => &stats.reported_errors,
+        };
+        counter.add(1);
+        let (session, offset) = (session.id(), offset.unwrap_or(Offset::ZERO));
+        tracing::info!(?kind, %session, identifier, %offset, detail, "a page reports");
     }
 }
 
 impl Running {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Finished> {
         match self {
-            Self::Subscribe(id, later) => {
-                later.as_mut().poll(cx).map(|outcome| Finished::Subscribe(*id, outcome))
-            }
+            Self::Subscribe(id, terms, later) => later
+                .as_mut()
+                .poll(cx)
+                .map(|outcome| Finished::Subscribe(*id, std::mem::take(terms), outcome)),
             Self::Perform(id, later) => {
                 later.as_mut().poll(cx).map(|(handler, ops)| Finished::Perform(*id, handler, ops))
             }

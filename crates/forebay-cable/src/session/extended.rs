@@ -1,0 +1,248 @@
+//! AnyCable's extended protocol: history, restored sessions, and what it has to remember for them.
+//!
+//! Its client keeps one position per *stream*, and names it for every identifier under which it
+//! has received that stream. For a page that is brought back with the identifier of an earlier
+//! life (a Turbo snapshot), that position is another page's. So where the identifier carries a
+//! cursor, a session trusts what it knows itself: where it left the identifier, or the cursor.
+//! Only a session that has just begun knows nothing, and takes the client's word.
+
+use std::sync::Arc;
+
+use forebay_log::{Epoch, Offset, Position, StreamId, UnixMillis};
+
+use super::dialect::Dialect;
+use super::left::Left;
+use super::subscription::{Start, SubscriptionId};
+use super::{Effect, Session, Step, Waiting};
+use crate::command::{Claim, History, Identifier};
+use crate::wire::{self, Envelope};
+
+/// How long restored subscriptions wait for their client to say where it goes on. It does so at
+/// once, if it does.
+const HELD_MAX_MS: u64 = 5_000;
+
+#[derive(Debug)]
+pub(super) struct Extended {
+    pub(super) epoch: Epoch,
+    /// Less than a ping interval old: what its client says of positions is about its life before.
+    fresh: bool,
+    names: Vec<(StreamId, Arc<str>)>,
+    /// Subscriptions that are told when they have got their history.
+    owed: Vec<SubscriptionId>,
+    /// It is not welcomed before its subscriptions are decided.
+    restoring: bool,
+    held_until: Option<UnixMillis>,
+}
+
+/// What is kept of a session that was lost, for the next one of the same client.
+#[derive(Debug)]
+pub struct Kept {
+    subscriptions: Vec<KeptSubscription>,
+    left: Left,
+}
+
+#[derive(Debug)]
+pub(super) struct KeptSubscription {
+    pub(super) identifier: Box<str>,
+    pub(super) proven: Option<Offset>,
+}
+
+impl Kept {
+    /// What it takes in memory, about.
+    pub fn bytes(&self) -> usize {
+        let identifiers: usize = self.subscriptions.iter().map(|s| s.identifier.len() + 64).sum();
+        identifiers + self.left.len() * 32 + 128
+    }
+}
+
+impl Extended {
+    pub(super) fn new(epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            fresh: true,
+            names: Vec::new(),
+            owed: Vec::new(),
+            restoring: false,
+            held_until: None,
+        }
+    }
+
+    pub(super) fn opened(&mut self, stream: StreamId, name: Arc<str>) {
+        match self.names.iter_mut().find(|(other, _)| *other == stream) {
+            // A stream's id is used again when it is closed.
+            Some(known) => known.1 = name,
+            None => self.names.push((stream, name)),
+        }
+    }
+
+    pub(super) fn name(&self, stream: StreamId) -> &str {
+        self.names.iter().find(|(other, _)| *other == stream).map_or("", |(_, name)| name)
+    }
+
+    pub(super) fn reject_history(&mut self, id: SubscriptionId) {
+        self.owed.retain(|owed| *owed != id);
+    }
+}
+
+impl Dialect {
+    pub(super) fn owe_history(&mut self, id: SubscriptionId) {
+        if let Self::Extended(extended) = self {
+            extended.owed.push(id);
+        }
+    }
+
+    /// A ping interval has passed.
+    pub(super) fn age(&mut self) {
+        if let Self::Extended(extended) = self {
+            extended.fresh = false;
+        }
+    }
+
+    pub(super) fn held_until(&self) -> Option<UnixMillis> {
+        match self {
+            Self::Extended(extended) => extended.held_until,
+            _ => None,
+        }
+    }
+}
+
+impl Session {
+    /// Whether what this session knows of the identifier is better than what its client says.
+    pub(super) fn knows_better(&self, envelope: &Envelope, identifier: &Identifier) -> bool {
+        let Dialect::Extended(extended) = &self.dialect else { return true };
+        let has_cursor = identifier.params.contains_key("cursor");
+        has_cursor && (!extended.fresh || self.left.contains(envelope))
+    }
+
+    /// The client says where it stands on a subscription that it has.
+    pub(super) fn history(&mut self, identifier: &str, history: History) {
+        let envelope = Envelope::new(identifier);
+        let Some(index) = self.find(&envelope) else {
+            self.rejections += 1;
+            self.push(envelope.typed("reject_history", format_args!("")));
+            return;
+        };
+        let subscription = &self.subscriptions[index];
+        let id = subscription.id;
+        // The page has lived on and was subscribed all the time: its position is its own.
+        let claim = Claim::History(history);
+        self.dialect.owe_history(id);
+        let streams = subscription.streams();
+        self.waiting = Waiting::Completion(id);
+        self.effect = Some(Effect::Place { id, streams, claim });
+    }
+
+    /// Answers [`Effect::Place`]: the client goes on from here.
+    pub fn place(&mut self, id: SubscriptionId, starts: Vec<(StreamId, Start)>) {
+        if !matches!(self.waiting, Waiting::Completion(other) if other == id) {
+            return;
+        }
+        if let Some(index) = self.subscription_index(id) {
+            let subscription = &mut self.subscriptions[index];
+            subscription.held = false;
+            let mut lost = false;
+            for (stream, start) in starts {
+                lost |= subscription.place(stream, start);
+            }
+            if lost {
+                self.lost(index);
+            }
+        }
+        self.done();
+    }
+
+    pub(super) fn confirm_histories(&mut self) {
+        let Dialect::Extended(extended) = &mut self.dialect else { return };
+        for id in std::mem::take(&mut extended.owed) {
+            if let Some(subscription) = self.subscription(id) {
+                let text = subscription.envelope.typed("confirm_history", format_args!(""));
+                self.push(text);
+            }
+        }
+    }
+
+    pub(super) fn say_no_presence(&mut self, identifier: &str) {
+        let error = Envelope::new(identifier).with_kind("presence");
+        let error = [&error[..], br#"{"type":"error"}}"#].concat();
+        self.push(error.into());
+    }
+
+    // --- a session that goes on for another ---------------------------------------------------
+
+    /// What the client's next session has to know, if it can go on for this one: its connection was
+    /// lost and neither side has ended it.
+    pub fn keep(&mut self) -> Option<Kept> {
+        let lost = matches!(&self.dialect, Dialect::Extended(extended) if !extended.restoring)
+            && self.close.is_none()
+            && !self.subscriptions.is_empty();
+        lost.then(|| {
+            let subscriptions = self.subscriptions.iter();
+            let subscriptions = subscriptions.map(|subscription| KeptSubscription {
+                identifier: subscription.envelope.identifier_text().into(),
+                proven: self.proven(subscription),
+            });
+            Kept { subscriptions: subscriptions.collect(), left: std::mem::take(&mut self.left) }
+        })
+    }
+
+    pub(super) fn begin_restoring(&mut self, now: UnixMillis, kept: Kept) {
+        if let Dialect::Extended(extended) = &mut self.dialect {
+            extended.restoring = true;
+            extended.held_until = Some(UnixMillis(now.0 + HELD_MAX_MS));
+            self.left = kept.left;
+            self.steps.extend(kept.subscriptions.into_iter().map(Step::Restore));
+        } else {
+            self.say_welcome();
+        }
+    }
+
+    pub(super) fn end_restoring(&mut self) {
+        let Dialect::Extended(extended) = &mut self.dialect else { return };
+        if std::mem::take(&mut extended.restoring) {
+            // A client that gets nothing back subscribes anew.
+            let text = if self.subscriptions.is_empty() {
+                wire::welcome(self.id)
+            } else {
+                wire::welcome_back(self.id, self.subscriptions.iter().map(|s| &s.envelope))
+            };
+            self.push(text);
+        }
+    }
+
+    /// Those that were restored and never said where they go on, go on where they were proven to
+    /// be.
+    pub(super) fn release_held(&mut self, now: UnixMillis) {
+        let Dialect::Extended(extended) = &mut self.dialect else { return };
+        if extended.restoring || extended.held_until.is_none_or(|until| now < until) {
+            return;
+        }
+        extended.held_until = None;
+        let held = self.subscriptions.iter().filter(|subscription| subscription.held);
+        let steps: Vec<_> = held.map(|subscription| Step::Release(subscription.id)).collect();
+        self.steps.extend(steps);
+        self.work_off();
+    }
+
+    pub(super) fn release(&mut self, id: SubscriptionId) {
+        let subscription = self.subscription(id).filter(|subscription| subscription.held);
+        let Some(subscription) = subscription else { return };
+        let position = subscription.began_after.and_then(|proven| self.dialect.position(proven));
+        let claim = position.map_or(Claim::None, Claim::After);
+        let streams = subscription.streams();
+        self.waiting = Waiting::Completion(id);
+        self.effect = Some(Effect::Place { id, streams, claim });
+    }
+
+    pub(super) fn stream_position(
+        &self,
+        stream: StreamId,
+        offset: Offset,
+    ) -> Option<(&str, Position)> {
+        match &self.dialect {
+            Dialect::Extended(extended) => {
+                Some((extended.name(stream), Position { epoch: extended.epoch, offset }))
+            }
+            _ => None,
+        }
+    }
+}

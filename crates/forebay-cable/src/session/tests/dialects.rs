@@ -1,0 +1,394 @@
+//! What the protocols do differently: positions, history, restored sessions.
+
+use serde_json::json;
+
+use super::*;
+use crate::command::ReportKind;
+
+fn speaking(protocol: Protocol) -> Pair {
+    let session = Session::open(NOW, hello(protocol), Arc::default());
+    let mut pair = Pair::of(session);
+    pair.drain();
+    pair
+}
+
+impl Pair {
+    fn say(&mut self, command: &Value) {
+        self.session.handle_text(&command.to_string());
+    }
+
+    /// Answers a waiting subscribe with the stream that the identifier names, from `start`.
+    fn confirm_from(&mut self, start: Start, goes_on: bool) -> Terms {
+        let Some(Effect::Subscribe { identifier, terms, .. }) = self.session.poll_effect() else {
+            panic!("no subscribe to answer");
+        };
+        let name = identifier.text("name").unwrap();
+        let (stream, head) = (self.log.open(name), self.log.head().offset);
+        let attachment = Attachment { stream, name: name.into(), start, head };
+        self.session.confirm(vec![attachment], goes_on, refresh());
+        terms
+    }
+
+    fn place(&mut self, start: Start) -> Claim {
+        let Some(Effect::Place { id, streams, claim }) = self.session.poll_effect() else {
+            panic!("nothing to place");
+        };
+        self.session.place(id, streams.iter().map(|stream| (*stream, start)).collect());
+        claim
+    }
+
+    fn json(&mut self) -> Vec<Value> {
+        let texts = self.drain_whole();
+        texts.iter().map(|text| serde_json::from_str(text).expect(text)).collect()
+    }
+
+    /// The messages' texts, and the types of everything else.
+    fn gist(&mut self) -> Vec<String> {
+        let gist = |value: Value| match (&value["type"], &value["message"], &value["m"]) {
+            (Value::String(kind), _, _) => kind.clone(),
+            (_, Value::String(text), _) | (_, _, Value::String(text)) => text.clone(),
+            _ => panic!("{value}"),
+        };
+        self.json().into_iter().map(gist).collect()
+    }
+}
+
+const ROOM: &str = r#"{"channel":"C","name":"room"}"#;
+const TAG: &str = r#"{"channel":"C","name":"room","cursor":"x"}"#;
+
+fn after(offset: u64) -> Start {
+    Start::After(Offset(offset))
+}
+
+// --- forebay-v1-json ------------------------------------------------------------------------------
+
+#[test]
+fn ours_has_positions_on_everything() {
+    let mut pair = speaking(Protocol::ForebayV1Json);
+    pair.broadcast("room", "1");
+    pair.broadcast("elsewhere", "2");
+    pair.say(&json!({"command": "subscribe", "identifier": ROOM, "after": "1.0"}));
+    let terms = pair.confirm_from(after(0), false);
+    assert_eq!(terms.claim, Claim::After(Position { epoch: Epoch(1), offset: Offset(0) }));
+    pair.broadcast("room", "3");
+    assert_eq!(
+        pair.json(),
+        [
+            json!({"identifier": ROOM, "type": "confirm_subscription", "s": 1, "at": "1.0"}),
+            json!({"s": 1, "o": 1, "p": 0, "m": "1"}),
+            json!({"s": 1, "o": 3, "p": 1, "m": "3"}),
+        ]
+    );
+}
+
+#[test]
+fn ours_welcomes_with_the_ping_interval() {
+    let session = Session::open(NOW, hello(Protocol::ForebayV1Json), Arc::default());
+    let welcome = json!({"type": "welcome", "sid": "0000000000000001", "ping": 3000});
+    assert_eq!(Pair::of(session).json(), [welcome]);
+}
+
+#[test]
+fn ours_takes_an_array_in_order_and_numbers_all_of_it() {
+    let mut pair = speaking(Protocol::ForebayV1Json);
+    pair.say(&json!([
+        {"command": "subscribe", "identifier": "no channel"},
+        {"command": "subscribe", "identifier": ROOM, "quiet": true},
+        {"command": "subscribe", "identifier": TAG},
+        {"command": "ping"},
+    ]));
+    pair.confirm_from(Start::Live, false);
+    pair.confirm_from(after(0), true);
+    assert_eq!(
+        pair.json(),
+        [
+            json!({"identifier": "no channel", "type": "reject_subscription", "reason": "limit"}),
+            json!({"identifier": TAG, "type": "confirm_subscription", "s": 3, "at": "1.0"}),
+            json!({"type": "pong"}),
+        ]
+    );
+    pair.broadcast("room", "1");
+    let s: Vec<_> = pair.json().iter().map(|entry| entry["s"].clone()).collect();
+    assert_eq!(s, [2, 3]);
+}
+
+#[test]
+fn ours_says_what_is_not_for_this_client() {
+    let mut pair = speaking(Protocol::ForebayV1Json);
+    pair.say(&json!({"command": "subscribe", "identifier": ROOM}));
+    pair.confirm_from(Start::Live, false);
+    let own = Message::json("1").except(SessionId(1).to_string());
+    pair.log.append(NOW, "room", own, Class::Log);
+    pair.broadcast("room", "2");
+    let got = pair.json();
+    assert_eq!(
+        got[1..],
+        [json!({"s": 1, "o": 1, "p": 0}), json!({"s": 1, "o": 2, "p": 1, "m": "2"})]
+    );
+}
+
+#[test]
+fn ours_resyncs_with_the_position_that_follows() {
+    let mut pair = speaking(Protocol::ForebayV1Json);
+    pair.say(&json!({"command": "subscribe", "identifier": TAG}));
+    for n in 0..7 {
+        pair.broadcast("room", &n.to_string());
+    }
+    pair.confirm_from(Start::Lost, true);
+    pair.broadcast("room", "next");
+    assert_eq!(
+        pair.json(),
+        [
+            json!({"identifier": TAG, "type": "confirm_subscription", "s": 1, "at": "1.7"}),
+            json!({"identifier": TAG, "type": "resync", "s": 1, "at": "1.7"}),
+            json!({"s": 1, "o": 8, "p": 7, "m": "next"}),
+        ]
+    );
+}
+
+#[test]
+fn ours_is_told_when_a_channel_reads_an_older_stream() {
+    let mut pair = speaking(Protocol::ForebayV1Json);
+    pair.broadcast("other", "1");
+    pair.broadcast("room", "2");
+    pair.say(&json!({"command": "subscribe", "identifier": ROOM}));
+    pair.confirm_from(after(2), false);
+    pair.drain();
+    let (stream, head) = (pair.log.open("other"), pair.log.head().offset);
+    let attachment = Attachment { stream, name: "other".into(), start: after(0), head };
+    let id = pair.session.subscription_ids().next().unwrap();
+    assert!(pair.session.attach(id, attachment));
+    assert_eq!(
+        pair.json(),
+        [json!({"type": "rewind", "s": 1, "at": "1.0"}), json!({"s": 1, "o": 1, "p": 0, "m": "1"})]
+    );
+}
+
+#[test]
+fn ours_takes_reports_and_bounds_them() {
+    let mut pair = speaking(Protocol::ForebayV1Json);
+    for offset in 0..100 {
+        pair.say(&json!({"command": "report", "kind": "no_target", "offset": offset}));
+    }
+    let reports = pair.session.take_reports();
+    assert_eq!((reports.len(), reports[1].kind), (64, ReportKind::NoTarget));
+    assert_eq!(reports[1].offset, Some(Offset(1)));
+    assert!(pair.session.take_reports().is_empty());
+}
+
+#[test]
+fn each_protocol_refuses_the_commands_of_the_others() {
+    let check = |protocol, command: &str, allowed: bool| {
+        let mut pair = speaking(protocol);
+        pair.say(&json!({"command": command, "identifier": ROOM, "data": 1, "kind": "gap"}));
+        assert_eq!(pair.session.poll_close().is_none(), allowed, "{protocol:?} {command}");
+    };
+    for command in ["history", "whisper", "presence", "join", "leave"] {
+        check(Protocol::ActionCableV1Json, command, false);
+        check(Protocol::ActionCableV1ExtJson, command, true);
+        check(Protocol::ForebayV1Json, command, false);
+    }
+    check(Protocol::ActionCableV1Json, "report", false);
+    check(Protocol::ActionCableV1ExtJson, "report", false);
+    check(Protocol::ForebayV1Json, "report", true);
+    check(Protocol::ActionCableV1Json, "pong", true);
+}
+
+// --- server-sent events ---------------------------------------------------------------------------
+
+#[test]
+fn events_carry_positions_and_a_ping_moves_them_on() {
+    let mut pair = speaking(Protocol::EventSource);
+    pair.say(&json!({"command": "subscribe", "identifier": TAG, "after": "1.0"}));
+    pair.confirm_from(after(0), true);
+    pair.broadcast("elsewhere", "1");
+    assert!(pair.drain().is_empty(), "nobody is told of a confirmation");
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 3_000));
+    assert_eq!(pair.drain(), ["id: 1.1\n\n"]);
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 6_000));
+    assert_eq!(pair.drain(), [":\n\n"]);
+}
+
+#[test]
+fn events_say_resync_to_scripts_and_refresh_to_turbo() {
+    let mut pair = speaking(Protocol::EventSource);
+    pair.broadcast("room", "1");
+    pair.say(&json!({"command": "subscribe", "identifier": TAG}));
+    pair.confirm_from(Start::Lost, true);
+    let expected = "event: resync\nid: 1.1\ndata: 1.1\n\ndata: <refresh>\n\n";
+    assert_eq!(pair.drain(), [expected]);
+}
+
+// --- actioncable-v1-ext-json ----------------------------------------------------------------------
+
+fn history(rest: Value) -> Value {
+    let mut command = json!({"command": "subscribe", "identifier": ROOM});
+    command["history"] = rest;
+    command
+}
+
+#[test]
+fn extended_has_positions_and_confirms_history_behind_it() {
+    let mut pair = speaking(Protocol::ActionCableV1ExtJson);
+    pair.broadcast("room", "1");
+    pair.say(&history(json!({"streams": {"room": {"epoch": "1", "offset": 0}}})));
+    pair.confirm_from(after(0), false);
+    assert_eq!(
+        pair.json(),
+        [
+            json!({"identifier": ROOM, "type": "confirm_subscription"}),
+            json!({"identifier": ROOM, "message": "1", "stream_id": "room", "epoch": "1", "offset": 1}),
+            json!({"identifier": ROOM, "type": "confirm_history"}),
+        ]
+    );
+    pair.broadcast("room", "2");
+    assert_eq!(pair.gist(), ["2"]);
+}
+
+#[test]
+fn extended_ephemeral_entries_have_no_position() {
+    let mut pair = speaking(Protocol::ActionCableV1ExtJson);
+    pair.say(&json!({"command": "subscribe", "identifier": ROOM}));
+    pair.confirm_from(Start::Live, false);
+    pair.log.append(NOW, "room", Message::json("1"), Class::Ephemeral);
+    assert_eq!(pair.json()[1], json!({"identifier": ROOM, "message": 1}));
+}
+
+#[test]
+fn extended_history_that_is_gone_is_rejected_and_turbo_heals() {
+    let mut pair = speaking(Protocol::ActionCableV1ExtJson);
+    pair.say(&history(json!({"since": 1})));
+    pair.confirm_from(Start::Lost, false);
+    pair.broadcast("room", "1");
+    assert_eq!(pair.gist(), ["confirm_subscription", "reject_history", "<refresh>", "1"]);
+}
+
+#[test]
+fn extended_trusts_its_client_only_at_first_where_there_is_a_cursor() {
+    let mut pair = speaking(Protocol::ActionCableV1ExtJson);
+    let mut command = history(json!({"streams": {"room": {"epoch": "1", "offset": 9}}}));
+    command["identifier"] = TAG.into();
+    pair.say(&command);
+    let first = pair.confirm_from(after(0), true);
+    assert!(matches!(first.claim, Claim::History(_)), "it has come back from a lost connection");
+    pair.say(&json!({"command": "unsubscribe", "identifier": TAG}));
+    pair.answer_unsubscribe();
+    pair.say(&command);
+    assert_eq!(pair.confirm_from(after(0), true).claim, Claim::None, "it was left here");
+    command["identifier"] = TAG.replace('x', "y").into();
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 3_000));
+    pair.say(&command);
+    assert_eq!(pair.confirm_from(after(0), true).claim, Claim::None, "a snapshot is back");
+}
+
+#[test]
+fn extended_answers_everything() {
+    let mut pair = speaking(Protocol::ActionCableV1ExtJson);
+    pair.say(&json!({"command": "presence", "identifier": ROOM}));
+    assert_eq!(
+        pair.json(),
+        [json!({"type": "presence", "identifier": ROOM, "message": {"type": "error"}})]
+    );
+    pair.say(&json!({"command": "history", "identifier": ROOM, "history": {"since": 1}}));
+    pair.say(&json!({"command": "whisper", "identifier": ROOM, "data": 1}));
+    assert_eq!(pair.gist(), ["reject_history", "reject_subscription"]);
+    pair.say(&json!({"command": "subscribe", "identifier": ROOM}));
+    pair.confirm_from(Start::Live, false);
+    pair.say(&json!({"command": "whisper", "identifier": ROOM, "data": {"a": 1}}));
+    let Some(Effect::Whisper { json, .. }) = pair.session.poll_effect() else {
+        panic!("no whisper")
+    };
+    assert_eq!(json, r#"{"a":1}"#);
+    pair.session.whispered(false);
+    assert_eq!(pair.gist(), ["confirm_subscription", "reject_whisper"]);
+}
+
+/// A session that had both tags and got two entries, and what is kept of it.
+fn lost_session() -> (Pair, Kept) {
+    let mut pair = speaking(Protocol::ActionCableV1ExtJson);
+    for identifier in [TAG, ROOM] {
+        pair.say(&json!({"command": "subscribe", "identifier": identifier}));
+        pair.confirm_from(after(0), identifier == TAG);
+    }
+    pair.broadcast("room", "1");
+    pair.drain();
+    pair.pong();
+    pair.broadcast("room", "2");
+    pair.drain();
+    let kept = pair.session.keep().unwrap();
+    (pair, kept)
+}
+
+fn restored(pair: Pair, kept: Kept) -> Pair {
+    let hello = Hello { id: SessionId(2), ..hello(Protocol::ActionCableV1ExtJson) };
+    let session = Session::restore(NOW, hello, Arc::default(), kept);
+    Pair { session, ..pair }
+}
+
+#[test]
+fn a_restored_session_waits_for_its_client_to_say_where_it_is() {
+    let (pair, kept) = lost_session();
+    let mut pair = restored(pair, kept);
+    assert!(pair.drain().is_empty(), "it is not welcomed before its subscriptions are decided");
+    pair.confirm_from(after(0), true);
+    pair.confirm_from(Start::Live, false);
+    let welcome = json!({
+        "type": "welcome", "sid": "0000000000000002", "restored": true, "restored_ids": [TAG, ROOM],
+    });
+    pair.broadcast("room", "3");
+    assert_eq!(pair.json(), [welcome], "nothing overtakes its history");
+    for identifier in [TAG, ROOM] {
+        let streams = json!({"room": {"epoch": "1", "offset": 2}});
+        let history = json!({"streams": streams});
+        pair.say(&json!({"command": "history", "identifier": identifier, "history": history}));
+        assert!(matches!(pair.place(after(2)), Claim::History(_)));
+        assert_eq!(pair.gist(), ["3", "confirm_history"]);
+    }
+}
+
+#[test]
+fn what_is_refused_now_is_not_restored() {
+    let (pair, kept) = lost_session();
+    let mut pair = restored(pair, kept);
+    pair.session.poll_effect();
+    pair.session.reject(RejectReason::Revoked);
+    pair.confirm_from(Start::Live, false);
+    assert_eq!(pair.json()[0]["restored_ids"], json!([ROOM]));
+    let (pair, kept) = lost_session();
+    let mut pair = restored(pair, kept);
+    for _ in 0..2 {
+        pair.session.poll_effect();
+        pair.session.reject(RejectReason::Expired);
+    }
+    assert_eq!(pair.json(), [json!({"type": "welcome", "sid": "0000000000000002"})]);
+}
+
+#[test]
+fn a_restored_client_that_says_nothing_goes_on_where_it_was_proven_to_be() {
+    let (pair, kept) = lost_session();
+    let mut pair = restored(pair, kept);
+    pair.confirm_from(after(0), true);
+    pair.confirm_from(Start::Live, false);
+    pair.drain();
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 4_999));
+    assert!(pair.session.poll_effect().is_none());
+    assert_eq!(pair.session.poll_timeout(), UnixMillis(NOW.0 + 5_000));
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 5_000));
+    pair.drain();
+    for _ in 0..2 {
+        let proven = Position { epoch: Epoch(1), offset: Offset(1) };
+        assert_eq!(pair.place(after(1)), Claim::After(proven));
+        assert_eq!(pair.gist(), ["2"]);
+    }
+}
+
+#[test]
+fn only_a_lost_session_is_kept() {
+    let (mut pair, _) = lost_session();
+    pair.session.disconnect(DisconnectReason::Remote, true);
+    assert!(pair.session.keep().is_none());
+    let mut pair = speaking(Protocol::ActionCableV1Json);
+    pair.command("subscribe", &room(0));
+    pair.answer_subscribe();
+    assert!(pair.session.keep().is_none());
+}

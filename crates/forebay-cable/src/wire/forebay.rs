@@ -1,0 +1,52 @@
+//! `forebay-v1-json`, where it differs. See docs/protocol.md.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use forebay_log::{Offset, Position};
+use smallvec::SmallVec;
+
+use super::{Envelope, Part, Wrap, end};
+use crate::close::RejectReason;
+use crate::session::{SessionId, SubscriptionId};
+
+pub(crate) fn welcome(session: SessionId, ping_interval_ms: u64) -> Bytes {
+    format!(r#"{{"type":"welcome","sid":"{session}","ping":{ping_interval_ms}}}"#).into()
+}
+
+pub(crate) fn confirm(envelope: &Envelope, s: SubscriptionId, at: Option<Position>) -> Bytes {
+    match at {
+        Some(at) => envelope.typed("confirm_subscription", format_args!(r#","s":{s},"at":"{at}""#)),
+        None => envelope.typed("confirm_subscription", format_args!(r#","s":{s}"#)),
+    }
+}
+
+pub(crate) fn reject(envelope: &Envelope, reason: RejectReason) -> Bytes {
+    envelope.typed("reject_subscription", format_args!(r#","reason":"{reason}""#))
+}
+
+pub(crate) fn resync(envelope: &Envelope, s: SubscriptionId, at: Position) -> Bytes {
+    envelope.typed("resync", format_args!(r#","s":{s},"at":"{at}""#))
+}
+
+pub(crate) fn rewind(s: SubscriptionId, at: Position) -> Bytes {
+    format!(r#"{{"type":"rewind","s":{s},"at":"{at}"}}"#).into()
+}
+
+/// What goes around an entry. `kind` is the message's own type, `message` whether there is one.
+pub(crate) fn wrap<'a>(
+    s: SubscriptionId,
+    offset: Offset,
+    previous: Offset,
+    kind: Option<&str>,
+    message: bool,
+) -> Wrap<'a> {
+    let mut before = SmallVec::new();
+    write!(before, r#"{{"s":{s},"o":{offset},"p":{previous}"#).expect("a SmallVec takes it");
+    if let Some(kind) = kind {
+        before.extend_from_slice(b",\"type\":");
+        serde_json::to_writer(&mut before, kind).expect("a string encodes");
+    }
+    before.extend_from_slice(if message { b",\"m\":" } else { b"" });
+    Wrap { before: Part::Made(before), after: end() }
+}

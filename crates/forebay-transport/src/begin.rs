@@ -1,0 +1,75 @@
+//! Where a subscription begins: what its cursor says, what its client says, and what is known here.
+
+use forebay_cable::{Attachment, Claim, Start};
+use forebay_hub::Client;
+use forebay_log::{Offset, Position};
+
+use crate::channels::{Begin, Stream};
+
+/// What is known here of a page that comes back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    /// Its socket died, and it had proven to have this much.
+    pub(crate) acknowledged: Option<Offset>,
+    /// This session was subscribed to it before, and had been sent this much.
+    pub(crate) left: Option<Offset>,
+}
+
+/// Opens the stream, from where the page stands.
+pub(crate) fn attach(
+    stream: &Stream,
+    claim: &Claim,
+    known: Known,
+    client: &mut Client,
+) -> Attachment {
+    let claimed = match claim {
+        Claim::None => None,
+        claim => claimed(&stream.name, claim, client),
+    };
+    let from = match (stream.begin, claim) {
+        (Begin::Lost, _) => None,
+        (Begin::After(cursor), Claim::History(history)) if !history.names(&stream.name) => {
+            // A time is less than a cursor, which is exact.
+            Some(Some(cursor))
+        }
+        (Begin::After(cursor), _) => {
+            let here = known.acknowledged.max(known.left).map(|offset| client.position_at(offset));
+            Some(Some(later(client, later(client, cursor, here), claimed)))
+        }
+        (Begin::Now, Claim::None) => Some(None),
+        (Begin::Now, Claim::History(history)) if history.is_empty() => Some(None),
+        // It says where it stands; if that can't be made sense of, it lacks something.
+        (Begin::Now, _) => claimed.map(Some),
+    };
+    if let Some(from) = from {
+        return client.attach(&stream.name, from);
+    }
+    let attachment = client.attach(&stream.name, None);
+    Attachment { start: Start::Lost, ..attachment }
+}
+
+/// The position that a client says it has of a stream. `None` if it says nothing of use.
+pub(crate) fn claimed(stream: &str, claim: &Claim, client: &Client) -> Option<Position> {
+    match claim {
+        Claim::None => None,
+        Claim::After(position) => Some(*position),
+        Claim::History(history) => {
+            let position = history.position(stream);
+            let servable = position.filter(|position| client.is_servable(stream, *position));
+            let since = || history.since.and_then(|since| client.since(stream, since));
+            servable.or_else(since).or(position)
+        }
+    }
+}
+
+/// The later one of two, of which `signed` is certain to have been given to this page. A claim of
+/// another life of the log can't be compared, and is not believed.
+fn later(client: &Client, signed: Position, claimed: Option<Position>) -> Position {
+    let epoch = client.position_at(Offset::ZERO).epoch;
+    match claimed {
+        // A page that was rendered in another life was rendered before all of this one.
+        Some(claimed) if claimed.epoch == epoch && signed.epoch != epoch => claimed,
+        Some(claimed) if claimed.epoch == signed.epoch && claimed.offset > signed.offset => claimed,
+        _ => signed,
+    }
+}
