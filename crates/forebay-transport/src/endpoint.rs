@@ -1,9 +1,12 @@
 //! From an HTTP request to a running connection.
 
+mod answers;
+
 use std::sync::Arc;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 use std::time::Duration;
 
+use bytes::Bytes;
 use forebay_cable::{Kept, Protocol, Session};
 use forebay_hub::{Client, Hub};
 use http::{Response, request};
@@ -13,6 +16,7 @@ use hyper_util::server::conn::auto;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
+pub use self::answers::ExchangeError;
 use crate::channels::{Channels, Identity};
 use crate::driver::Connection;
 use crate::handshake::{self, HandshakeError};
@@ -104,7 +108,7 @@ impl Endpoint {
                 }
                 Err(upgraded) => {
                     let io = TokioIo::new(upgraded);
-                    let no_bytes = bytes::Bytes::new();
+                    let no_bytes = Bytes::new();
                     drop(tokio::spawn(Connection::new(
                         io, &no_bytes, session, client, channels, identity,
                     )));
@@ -129,7 +133,7 @@ fn kept(client: &Client, request: &request::Parts, protocol: Protocol) -> Option
 
 /// Takes the TCP stream back from hyper, with what it had read too far. Fails where there is
 /// something between: TLS, HTTP/2, another kind of socket.
-fn raw_socket(upgraded: Upgraded) -> Result<(TcpStream, bytes::Bytes), Upgraded> {
+fn raw_socket(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     let (stream, read) = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
         Ok(parts) => (parts.io.into_inner(), parts.read_buf),
         Err(upgraded) => {

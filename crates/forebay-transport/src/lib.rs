@@ -1,4 +1,5 @@
-//! Bytes in and out: the WebSocket handshake, its frames, and one task per connection.
+//! Bytes in and out: the WebSocket handshake, its frames, and one task per connection; and the
+//! same sessions over single HTTP exchanges ([`EventStream`], polls).
 //!
 //! HTTP itself is hyper's. After the upgrade the raw `TcpStream` is taken back from it and driven
 //! with a frame reader of our own, because that costs a tenth of the memory of any WebSocket
@@ -13,13 +14,16 @@ mod begin;
 mod channels;
 mod driver;
 mod endpoint;
+mod exchange;
 mod handshake;
 mod origins;
+mod source;
 pub mod ws;
 
 pub use channels::{
     Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
 };
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, ExchangeError};
+pub use exchange::EventStream;
 pub use handshake::HandshakeError;
 pub use origins::{Origins, OriginsError};

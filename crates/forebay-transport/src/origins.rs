@@ -37,6 +37,10 @@ impl Origins {
         Self { any: true, others: Vec::new() }
     }
 
+    pub(crate) fn is_any(&self) -> bool {
+        self.any
+    }
+
     /// Lets pages of one more origin in: `https://app.example.com`, `https://*.example.com`,
     /// `http://localhost:*`.
     ///

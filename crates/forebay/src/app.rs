@@ -9,7 +9,7 @@ use forebay_hub::{Hub, Revocation, StatsSnapshot};
 use forebay_log::Position;
 use forebay_signing::{Cursor, CursorSigner, Verifier};
 use forebay_transport::{Endpoint, Origins};
-use forebay_turbo::{StreamName, StreamNameError, StreamSource, Streamable};
+use forebay_turbo::{EventStreamSource, StreamName, StreamNameError, StreamSource, Streamable};
 
 use crate::broadcast::{Broadcaster, Publisher, Settings};
 use crate::builder::Builder;
@@ -18,6 +18,12 @@ use crate::channel::{Connect, Registry, StandardChannels};
 use crate::clock::unix_millis;
 use crate::layer::ForebayLayer;
 use crate::replay::{ReplayEntry, ReplayError};
+
+/// Where server-sent events are.
+const EVENTS: &str = "/forebay/events";
+
+/// Where long polls go.
+const POLL: &str = "/forebay/poll";
 
 /// Turbo for one application: its log, its keys, its channels. Clones are handles to the same.
 #[derive(Clone)]
@@ -133,11 +139,15 @@ impl Forebay {
         Self { core, edge: Arc::new(Edge { endpoint, connect, cable_path }) }
     }
 
-    /// The routes that clients use: `/cable`. Merge them into the application's router.
+    /// The routes that clients use: `/cable`, `/forebay/events`, `/forebay/poll` and
+    /// `/forebay/forebay.js`. Merge them into the application's router.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        let forebay = self.clone();
-        let handler = move |request| cable::connect(forebay.clone(), request);
-        Router::new().route(&self.edge.cable_path, any(handler))
+        let route = |forebay: &Self| forebay.clone();
+        let (cable, events, polls) = (route(self), route(self), route(self));
+        Router::new()
+            .route(&self.edge.cable_path, any(move |request| cable::connect(cable, request)))
+            .route(EVENTS, any(move |request| cable::events(events, request)))
+            .route(POLL, any(move |request| cable::poll(polls, request)))
     }
 
     /// Notes for every request where the log stands before anything else happens. Add it last,
@@ -183,6 +193,23 @@ impl Forebay {
             GoodFor::Anybody | GoodFor::Viewer(_) => source,
         };
         Ok(source.data("cursor", cursor))
+    }
+
+    pub(crate) fn event_source<S: Streamable>(
+        &self,
+        streams: impl IntoIterator<Item = S>,
+        cursor: &str,
+    ) -> Result<EventStreamSource, StreamNameError> {
+        let mut src = format!("{EVENTS}?cursor={cursor}");
+        for parts in streams {
+            let name = self.core.stream_name(&parts)?;
+            // Standard base64: of its characters these mean something in a query.
+            let signed = self.core.sign_for(&name, GoodFor::Anybody);
+            let signed = signed.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+            src.push_str("&stream=");
+            src.push_str(&signed);
+        }
+        Ok(EventStreamSource::new(src))
     }
 
     pub(crate) fn sign_cursor(&self, position: Position, page: u64) -> String {

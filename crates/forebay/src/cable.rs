@@ -1,22 +1,97 @@
-//! The WebSocket route.
+//! The routes that clients connect to.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use forebay_transport::ExchangeError;
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, header};
 
 use crate::app::Forebay;
 use crate::channel::Identity;
 
+/// `/cable`: a WebSocket.
 pub(crate) async fn connect(forebay: Forebay, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
-    let endpoint = &forebay.edge.endpoint;
-    // A foreign page is refused before the application is asked about its visitor's cookies.
-    let identity = match &forebay.edge.connect {
-        Some(hook) if endpoint.allows(&parts) => hook(&parts).await.ok(),
-        _ => Some(Identity::anonymous()),
-    };
-    match endpoint.connect(&mut parts, identity) {
+    let identity = identify(&forebay, &parts).await;
+    match forebay.edge.endpoint.connect(&mut parts, identity) {
         Ok(response) => response.map(|()| Body::empty()),
         Err(error) => error.into_response().map(Body::from).into_response(),
     }
+}
+
+/// `/forebay/events`: server-sent events, for a script (POST) or for `EventSource` (GET).
+pub(crate) async fn events(forebay: Forebay, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let endpoint = &forebay.edge.endpoint;
+    let response = match parts.method {
+        Method::GET => {
+            let identity = identify(&forebay, &parts).await;
+            endpoint.source(&parts, identity).map(|response| response.map(Body::new))
+        }
+        Method::POST => match text(&forebay, body).await {
+            Ok(text) => {
+                let identity = identify(&forebay, &parts).await;
+                endpoint.events(&parts, identity, &text).map(|response| response.map(Body::new))
+            }
+            Err(refusal) => return share(&forebay, &parts, refusal),
+        },
+        _ => return share(&forebay, &parts, other_method(&parts, "GET, POST, OPTIONS")),
+    };
+    share(&forebay, &parts, response.unwrap_or_else(refused))
+}
+
+/// `/forebay/poll`: an answer once there is something to say.
+pub(crate) async fn poll(forebay: Forebay, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if parts.method != Method::POST {
+        return share(&forebay, &parts, other_method(&parts, "POST, OPTIONS"));
+    }
+    let text = match text(&forebay, body).await {
+        Ok(text) => text,
+        Err(refusal) => return share(&forebay, &parts, refusal),
+    };
+    let identity = identify(&forebay, &parts).await;
+    let response = forebay.edge.endpoint.poll(&parts, identity, &text).await;
+    let response = response.map(|response| response.map(Body::from));
+    share(&forebay, &parts, response.unwrap_or_else(refused))
+}
+
+/// Who asks, or `None` if the application does not let them in. A foreign page is refused before
+/// the application is asked about its visitor's cookies.
+async fn identify(forebay: &Forebay, parts: &Parts) -> Option<Identity> {
+    match &forebay.edge.connect {
+        Some(hook) if forebay.edge.endpoint.allows(parts) => hook(parts).await.ok(),
+        _ => Some(Identity::anonymous()),
+    }
+}
+
+async fn text(forebay: &Forebay, body: Body) -> Result<String, Response> {
+    let too_big = "the body is too large, or broke off\n";
+    let body = to_bytes(body, forebay.edge.endpoint.body_bytes_max()).await;
+    let body: Bytes = body.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, too_big).into_response())?;
+    let text = String::from_utf8(body.into());
+    text.map_err(|_| refused(ExchangeError::NotCommands).into_response())
+}
+
+fn refused(error: ExchangeError) -> Response {
+    let mut response = (error.status(), format!("{error}\n")).into_response();
+    if error == ExchangeError::ShuttingDown {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// A preflight, or a method that this address does not have.
+fn other_method(parts: &Parts, allowed: &'static str) -> Response {
+    if parts.method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let allow = [(header::ALLOW, HeaderValue::from_static(allowed))];
+    (StatusCode::METHOD_NOT_ALLOWED, allow).into_response()
+}
+
+fn share(forebay: &Forebay, parts: &Parts, mut response: Response) -> Response {
+    forebay.edge.endpoint.share(parts, response.headers_mut());
+    response
 }

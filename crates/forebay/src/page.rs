@@ -7,7 +7,9 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Redirect, Response};
 use forebay_log::Position;
 use forebay_turbo::http as turbo_http;
-use forebay_turbo::{Render, StreamNameError, StreamSource, Streamable, TurboStreams};
+use forebay_turbo::{
+    EventStreamSource, Render, StreamNameError, StreamSource, Streamable, TurboStreams,
+};
 use http::header::{CONTENT_TYPE, VARY};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
@@ -120,6 +122,28 @@ impl Turbo {
         parts: impl Streamable,
     ) -> Result<StreamSource, StreamNameError> {
         self.forebay.stream_source(&parts, GoodFor::Viewer(viewer), self.cursor())
+    }
+
+    /// The tag that listens to these streams over server-sent events, from the page's cursor on:
+    /// one connection for all of them, with no script beyond Turbo's own and no WebSocket.
+    ///
+    /// The signed names are part of the address, and so of the logs of proxies. Where that matters
+    /// let them expire ([`Builder::stream_lifetime`](crate::Builder::stream_lifetime)).
+    ///
+    /// ```
+    /// # fn show(turbo: forebay::Turbo) -> Result<(), forebay::StreamNameError> {
+    /// let tag = turbo.event_source_from([("room", 1, "messages"), ("room", 1, "members")])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`StreamNameError`] for blank parts and for parts that contain `:`.
+    pub fn event_source_from<S: Streamable>(
+        &self,
+        streams: impl IntoIterator<Item = S>,
+    ) -> Result<EventStreamSource, StreamNameError> {
+        self.forebay.event_source(streams, self.cursor())
     }
 
     /// The page's cursor, signed: what `data-cursor` carries.

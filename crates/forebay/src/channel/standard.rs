@@ -148,13 +148,13 @@ fn signed(
 ) -> Result<Arc<str>, Rejected> {
     let signed = identifier.text("signed_stream_name").ok_or(REJECTED)?;
     let now = unix_millis();
-    let verified = match (verifier.verify(signed, now), identity.name()) {
+    let name = match (verifier.verify(signed, now), identity.name()) {
         (Err(VerifyError::WrongPurpose), Some(viewer)) => {
             verifier.verify_for(signed, &GoodFor::Viewer(viewer).purpose(), now)
         }
-        (verified, _) => verified,
+        (name, _) => name,
     };
-    verified.map(Arc::from).map_err(|error| {
+    name.map(Arc::from).map_err(|error| {
         tracing::warn!(channel = identifier.channel, %error, "subscription rejected");
         match error {
             VerifyError::Expired => Rejected(RejectReason::Expired),

@@ -1,0 +1,223 @@
+//! A session over one HTTP exchange: the request has its commands, the answer has what it says.
+//!
+//! Nothing of it outlives the exchange. A request names every subscription and where the client
+//! stands on it, so that any server can answer it, and an answer that is lost is given again.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use forebay_cable::{DisconnectReason, Session};
+use forebay_hub::{Batch, Client, Signals};
+use forebay_log::UnixMillis;
+use http_body::{Body, Frame};
+use tokio::runtime::Handle;
+
+use crate::application::{self, Application};
+use crate::channels::{Channels, Identity};
+
+/// How messages follow each other in an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// Server-sent events, each message the data of one.
+    Events,
+    /// The messages are events already.
+    Source,
+    /// The elements of a JSON array.
+    Array,
+}
+
+pub(crate) struct Exchange {
+    session: Session,
+    client: Client,
+    application: Application,
+    format: Format,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        session: Session,
+        client: Client,
+        channels: Arc<dyn Channels>,
+        identity: Identity,
+        format: Format,
+    ) -> Self {
+        Self { session, client, application: Application::new(channels, identity), format }
+    }
+
+    /// Hands the session what the client said. False if that is no command.
+    pub(crate) fn handle(&mut self, text: &str) -> bool {
+        self.session.handle_text(text);
+        if self.session.poll_close().is_some() {
+            self.client.hub().stats().violations.add(1);
+            return false;
+        }
+        true
+    }
+
+    pub(crate) fn has_subscriptions(&self) -> bool {
+        self.session.subscription_ids().next().is_some()
+    }
+
+    /// Answers what can be answered at once.
+    pub(crate) fn settle(&mut self, cx: &mut Context<'_>) {
+        self.application.poll(cx, &mut self.session, &mut self.client);
+        let stats = self.client.hub().stats();
+        stats.rejections.add(self.session.take_rejections().into());
+        application::note_reports(self.session.take_reports(), &self.session, &self.client);
+    }
+
+    /// Moves on, and writes what is due, as much as one look at the log gives.
+    fn turn(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Signals {
+        let signals = self.client.poll_signals(cx.waker());
+        if signals.contains(Signals::SHUTDOWN) {
+            self.session.disconnect(DisconnectReason::ServerRestart, true);
+        }
+        let revoked = signals.contains(Signals::REVOKED) && self.client.is_revoked(&self.session);
+        if revoked || signals.contains(Signals::DISCONNECT) {
+            self.client.hub().stats().disconnects.add(1);
+            self.session.disconnect(DisconnectReason::Remote, true);
+        }
+        if signals.contains(Signals::TICK) && self.format != Format::Array {
+            self.session.handle_timeout(self.client.hub().now());
+        }
+        self.settle(cx);
+        self.say(out);
+        // What a poll is for is read once it is known who reads it.
+        if self.session.poll_close().is_none()
+            && (self.format != Format::Array || self.session.is_settled())
+        {
+            self.deliver(out);
+            self.say(out);
+        }
+        signals
+    }
+
+    /// Writes what the session says.
+    fn say(&mut self, out: &mut Vec<u8>) {
+        while let Some(text) = self.session.poll_transmit() {
+            self.append(out, &[&text]);
+        }
+    }
+
+    fn deliver(&mut self, out: &mut Vec<u8>) {
+        let mut batch = Batch::default();
+        self.client.read(&self.session, &mut batch);
+        let stats = self.client.hub().stats();
+        stats.resyncs_behind.add(batch.lost.len() as u64);
+        for reader in &batch.lost {
+            self.session.resync(*reader, batch.head);
+        }
+        self.say(out);
+        for delivery in &batch.deliveries {
+            if self.format == Format::Source {
+                let event = self.session.event(delivery.around());
+                self.append(out, &[&event.unwrap_or_default()]);
+            } else if let Some(wrap) = self.session.wrap(delivery.reader, delivery.around()) {
+                let message = delivery.message.as_ref().map_or(&b""[..], |m| m.bytes());
+                self.append(out, &[wrap.before.as_bytes(), message, wrap.after.as_bytes()]);
+            }
+            self.session.advance(delivery.reader, delivery.offset);
+        }
+        self.client.hub().stats().deliveries.add(batch.deliveries.len() as u64);
+        if batch.complete {
+            self.session.caught_up(batch.head);
+        }
+    }
+
+    fn append(&self, out: &mut Vec<u8>, parts: &[&[u8]]) {
+        let (before, after) = match self.format {
+            Format::Events => (&b"data: "[..], &b"\n\n"[..]),
+            Format::Source => (&b""[..], &b""[..]),
+            Format::Array if out.is_empty() => (&b""[..], &b""[..]),
+            Format::Array => (&b","[..], &b""[..]),
+        };
+        out.extend_from_slice(before);
+        for part in parts {
+            out.extend_from_slice(part);
+        }
+        out.extend_from_slice(after);
+    }
+
+    /// Throws away what the session says by itself at its beginning.
+    pub(crate) fn hush(&mut self) {
+        while self.session.poll_transmit().is_some() {}
+    }
+
+    /// Waits until there is something to say, or until `deadline`; then says it, as a JSON array.
+    pub(crate) fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        deadline: UnixMillis,
+    ) -> Poll<Vec<u8>> {
+        let mut out = Vec::new();
+        loop {
+            let signals = self.turn(cx, &mut out);
+            let over = self.session.poll_close().is_some();
+            let waited = self.client.hub().now() >= deadline;
+            if over || self.session.is_settled() && (!out.is_empty() || waited) {
+                return Poll::Ready([b"[", &out[..], b"]"].concat());
+            }
+            if signals == Signals::default() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        // Without a runtime there is nobody left to tell.
+        if Handle::try_current().is_ok() {
+            self.application.end();
+        }
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("session", &self.session.id()).finish_non_exhaustive()
+    }
+}
+
+/// The body of an answer that goes on for as long as both sides want.
+///
+/// It is read on demand: what its reader has no room for stays in the log.
+#[derive(Debug)]
+pub struct EventStream {
+    /// `None` once it is over.
+    exchange: Option<Exchange>,
+}
+
+impl EventStream {
+    pub(crate) fn new(exchange: Exchange) -> Self {
+        Self { exchange: Some(exchange) }
+    }
+}
+
+impl Body for EventStream {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let mut out = Vec::new();
+        loop {
+            let Some(exchange) = &mut self.exchange else { return Poll::Ready(None) };
+            let signals = exchange.turn(cx, &mut out);
+            if exchange.session.poll_close().is_some() {
+                self.exchange = None;
+            }
+            if !out.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(out.into()))));
+            }
+            if self.exchange.is_some() && signals == Signals::default() {
+                return Poll::Pending;
+            }
+        }
+    }
+}

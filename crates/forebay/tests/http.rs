@@ -1,0 +1,519 @@
+//! Server-sent events and long polls, and access that is taken back on every transport. Time is
+//! simulated: no socket is involved, only the router.
+#![expect(clippy::unwrap_used, reason = "a test, whose helpers are not marked as such")]
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use forebay::channel::{Channel, Context, Identity, Params, Rejection, Unauthorized};
+use forebay::{Forebay, Revocation, Turbo, TurboStream};
+use http::request::Parts;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use serde_json::{Map, Value, json};
+use tower::ServiceExt as _;
+
+struct App {
+    forebay: Forebay,
+    router: Router,
+}
+
+struct Echo;
+
+impl Channel for Echo {
+    async fn subscribed(&mut self, cx: &mut Context) -> Result<(), Rejection> {
+        cx.transmit(&"hello");
+        cx.stream_from("echo")?;
+        Ok(())
+    }
+
+    async fn received(&mut self, cx: &mut Context, action: &str, data: Map<String, Value>) {
+        cx.transmit(&json!({ "action": action, "data": data }));
+    }
+}
+
+/// The visitor is whoever the header says.
+async fn visitor(name: Option<String>) -> Result<Identity, Unauthorized> {
+    match name.as_deref() {
+        Some("nobody") => Err(Unauthorized),
+        Some(name) => Ok(Identity::named(name)),
+        None => Ok(Identity::anonymous()),
+    }
+}
+
+fn connect(parts: &Parts) -> impl Future<Output = Result<Identity, Unauthorized>> + use<> {
+    visitor(parts.headers.get("x-visitor").map(|name| name.to_str().unwrap().to_owned()))
+}
+
+/// Both tags of a page, as JSON of their identifiers' parameters.
+async fn page(turbo: Turbo) -> String {
+    let tag = turbo.stream_from("room").unwrap().to_string();
+    let own = turbo.stream_from_for("user:1", "inbox").unwrap().to_string();
+    let source = turbo.event_source_from(["room", "hall"]).unwrap().to_string();
+    format!("{tag}\n{own}\n{source}")
+}
+
+impl App {
+    fn new() -> Self {
+        Self::with(Forebay::builder())
+    }
+
+    fn with(builder: forebay::Builder) -> Self {
+        let builder = builder.secret("a secret for tests").connect(connect);
+        let forebay = builder.channel("Echo", |_: &Params| Echo).build().unwrap();
+        let router = Router::new()
+            .route("/page", axum::routing::get(page))
+            .merge(forebay.routes())
+            .layer(forebay.layer());
+        Self { forebay, router }
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// The page's two identifiers and the address of its event source.
+    async fn page(&self) -> Page {
+        let response = self.ask(Request::get("/page").body(Body::empty()).unwrap()).await;
+        let html = text(response).await;
+        let tags: Vec<_> = html.lines().collect();
+        Page {
+            room: identifier(tags[0]),
+            inbox: identifier(tags[1]),
+            source: attribute(tags[2], "src"),
+        }
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Response {
+        self.post_as(path, None, body).await
+    }
+
+    async fn post_as(&self, path: &str, visitor: Option<&str>, body: Value) -> Response {
+        let mut request = Request::post(path).header("content-type", "application/json");
+        if let Some(visitor) = visitor {
+            request = request.header("x-visitor", visitor);
+        }
+        self.ask(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    async fn poll(&self, commands: Value) -> Vec<Value> {
+        let response = self.post("/forebay/poll", commands).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        serde_json::from_str(&text(response).await).unwrap()
+    }
+
+    async fn say(&self, stream: &str, text: &str) {
+        self.forebay.broadcast().json_to(stream, &text).await.unwrap();
+    }
+
+    fn at(&self) -> String {
+        self.forebay.position().to_string()
+    }
+}
+
+struct Page {
+    room: String,
+    inbox: String,
+    source: String,
+}
+
+async fn text(response: Response) -> String {
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+fn attribute(tag: &str, name: &str) -> String {
+    let rest = tag.split_once(&format!(" {name}=\"")).unwrap().1;
+    rest.split_once('"').unwrap().0.replace("&amp;", "&")
+}
+
+fn identifier(tag: &str) -> String {
+    json!({
+        "channel": attribute(tag, "channel"),
+        "signed_stream_name": attribute(tag, "signed-stream-name"),
+        "cursor": attribute(tag, "data-cursor"),
+    })
+    .to_string()
+}
+
+fn subscribe(identifier: &str) -> Value {
+    json!({ "command": "subscribe", "identifier": identifier })
+}
+
+fn again(identifier: &str, after: &str) -> Value {
+    json!({ "command": "subscribe", "identifier": identifier, "after": after, "quiet": true })
+}
+
+/// The events of a stream, one after the other.
+struct Events {
+    body: Body,
+    text: String,
+}
+
+impl Events {
+    async fn of(response: Response) -> Self {
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+        Self { body: response.into_body(), text: String::new() }
+    }
+
+    /// The next event, or `None` at the end.
+    async fn next(&mut self) -> Option<String> {
+        while !self.text.contains("\n\n") {
+            let frame = self.body.frame().await?.unwrap();
+            self.text.push_str(str::from_utf8(frame.data_ref().unwrap()).unwrap());
+        }
+        let (event, rest) = self.text.split_once("\n\n").unwrap();
+        let (event, rest) = (event.to_owned(), rest.to_owned());
+        self.text = rest;
+        Some(event)
+    }
+
+    /// The next message that is no ping.
+    async fn json(&mut self) -> Option<Value> {
+        loop {
+            let event = self.next().await?;
+            let json: Value = serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap();
+            if json["type"] != "ping" {
+                return Some(json);
+            }
+        }
+    }
+}
+
+// --- long polls -----------------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_is_answered_when_there_is_something_and_again_if_the_answer_was_lost() {
+    let app = App::new();
+    let page = app.page().await;
+    app.say("room", "1").await;
+    let first = app.poll(json!([subscribe(&page.room)])).await;
+    let e = app.forebay.position().epoch.0;
+    assert_eq!(
+        first,
+        [
+            json!({"identifier": page.room, "type": "confirm_subscription", "s": 1, "at": format!("{e:x}.0")}),
+            json!({"s": 1, "o": 1, "p": 0, "m": "1"}),
+        ]
+    );
+    let at = app.at();
+    let next = json!([again(&page.room, &at)]);
+    let (answer, ()) = tokio::join!(app.poll(next.clone()), app.say("room", "2"));
+    assert_eq!(answer, [json!({"s": 1, "o": 2, "p": 1, "m": "2"})]);
+    assert_eq!(app.poll(next).await, answer, "the answer was lost: here it is again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_without_news_is_answered_in_time() {
+    let app = App::new();
+    let page = app.page().await;
+    let started = tokio::time::Instant::now();
+    assert!(app.poll(json!([again(&page.room, &app.at())])).await.is_empty());
+    let waited = started.elapsed();
+    assert!((Duration::from_secs(25)..Duration::from_secs(27)).contains(&waited), "{waited:?}");
+    let none = app.post("/forebay/poll?wait=0", json!([again(&page.room, &app.at())])).await;
+    assert_eq!(text(none).await, "[]");
+    assert_eq!(app.forebay.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_keeps_the_order_over_all_its_streams() {
+    let app = App::new();
+    let page = app.page().await;
+    let inbox = app.post_as("/forebay/poll", Some("user:1"), json!([subscribe(&page.inbox)])).await;
+    assert!(text(inbox).await.contains("confirm_subscription"));
+    for n in 0..10 {
+        app.say(if n % 2 == 0 { "room" } else { "inbox" }, &n.to_string()).await;
+    }
+    let both = json!([subscribe(&page.room), subscribe(&page.inbox)]);
+    let answer = app.post_as("/forebay/poll", Some("user:1"), both).await;
+    let answer: Vec<Value> = serde_json::from_str(&text(answer).await).unwrap();
+    let got: Vec<_> = answer.iter().filter_map(|entry| entry["m"].as_str()).collect();
+    assert_eq!(got, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_is_performed_by_a_poll_that_reads_nothing() {
+    let app = App::new();
+    let echo = json!({"channel": "Echo"}).to_string();
+    let first = app.poll(json!([subscribe(&echo)])).await;
+    assert_eq!(first[1]["message"], "hello");
+    let perform = json!([
+        {"command": "subscribe", "identifier": echo, "quiet": true, "deaf": true},
+        {"command": "message", "identifier": echo, "data": "{\"action\":\"speak\"}"},
+    ]);
+    app.say("echo", "not for the deaf").await;
+    let answer = app.post("/forebay/poll?wait=0", perform).await;
+    let answer: Value = serde_json::from_str(&text(answer).await).unwrap();
+    assert_eq!(
+        answer,
+        json!([{"identifier": echo, "message": {"action": "speak", "data": {"action": "speak"}}}])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_history_cannot_serve_is_resynced_once() {
+    let app = App::new();
+    let page = app.page().await;
+    let lost = app.poll(json!([again(&page.room, "1.5")])).await;
+    assert!(lost.is_empty(), "a claim of another life is not believed: the cursor counts");
+    let other = App::new();
+    let lost = other.poll(json!([subscribe(&page.room)])).await;
+    assert_eq!(lost[0]["type"], "confirm_subscription");
+    assert_eq!((&lost[1]["type"], &lost[1]["at"]), (&"resync".into(), &other.at().into()));
+    assert!(other.poll(json!([again(&page.room, &other.at())])).await.is_empty());
+}
+
+// --- server-sent events ---------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn events_have_our_messages() {
+    let app = App::new();
+    let page = app.page().await;
+    app.say("room", "1").await;
+    let response = app.post("/forebay/events", json!([subscribe(&page.room)])).await;
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store, no-transform");
+    let mut events = Events::of(response).await;
+    for expected in ["welcome", "confirm_subscription"] {
+        assert_eq!(events.json().await.unwrap()["type"], expected);
+    }
+    assert_eq!(events.json().await.unwrap()["m"], "1");
+    app.say("room", "2").await;
+    assert_eq!(events.json().await.unwrap(), json!({"s": 1, "o": 2, "p": 1, "m": "2"}));
+    drop(events);
+    assert_eq!(app.forebay.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_source_gets_html_and_resumes_by_its_last_id() {
+    let app = App::new();
+    let page = app.page().await;
+    app.forebay
+        .broadcast()
+        .stream_to("room", TurboStream::append("list").text("a\nb"))
+        .await
+        .unwrap();
+    let html = TurboStream::append("list").text("a\nb").to_string().replace('\n', "\ndata: ");
+    let get = |last: Option<&str>| {
+        let request = Request::get(&page.source);
+        let request = match last {
+            Some(last) => request.header("last-event-id", last),
+            None => request,
+        };
+        request.body(Body::empty()).unwrap()
+    };
+    let mut events = Events::of(app.ask(get(None)).await).await;
+    assert_eq!(events.next().await.unwrap(), "retry: 1000");
+    let at = app.at();
+    assert_eq!(events.next().await.unwrap(), format!("id: {at}\ndata: {html}"));
+    app.say("hall", "x").await;
+    assert_eq!(events.next().await.unwrap(), format!("id: {}\ndata: x", app.at()));
+    drop(events);
+
+    let mut events = Events::of(app.ask(get(Some(&at))).await).await;
+    events.next().await;
+    assert_eq!(events.next().await.unwrap(), format!("id: {}\ndata: x", app.at()));
+    // Something else happens in the log: a ping moves the browser's position on.
+    app.say("elsewhere", "y").await;
+    assert_eq!(events.next().await.unwrap(), format!("id: {}", app.at()));
+    assert_eq!(events.next().await.unwrap(), ":");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_source_of_another_life_is_resynced() {
+    let page = App::new().page().await;
+    let app = App::new();
+    app.say("room", "1").await;
+    let request = Request::get(&page.source).body(Body::empty()).unwrap();
+    let mut events = Events::of(app.ask(request).await).await;
+    events.next().await;
+    for _ in 0..2 {
+        let at = app.at();
+        assert_eq!(events.next().await.unwrap(), format!("event: resync\nid: {at}\ndata: {at}"));
+        assert!(events.next().await.unwrap().contains("action=\"refresh\""));
+    }
+    app.say("room", "2").await;
+    assert!(events.next().await.unwrap().ends_with("data: 2"));
+}
+
+// --- refusals -------------------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn what_makes_no_sense_is_told_so() {
+    let app = App::new();
+    for path in ["/forebay/events", "/forebay/poll"] {
+        let post = |kind: &str, body: String| {
+            Request::post(path).header("content-type", kind).body(Body::from(body)).unwrap()
+        };
+        let json = "application/json; charset=utf-8";
+        for (request, expected) in [
+            (post("text/plain", "[]".into()), 415),
+            (post(json, "{".into()), 400),
+            (post(json, "{\"command\":\"dance\"}".into()), 400),
+            (post(json, "[1]".into()), 400),
+            (post(json, " ".repeat(300_000)), 413),
+            (Request::put(path).body(Body::empty()).unwrap(), 405),
+        ] {
+            assert_eq!(app.ask(request).await.status(), expected, "{path}");
+        }
+        let nobody = app.post_as(path, Some("nobody"), json!([])).await;
+        assert_eq!(nobody.status(), StatusCode::UNAUTHORIZED);
+    }
+    let none = Request::get("/forebay/events?stream=nonsense").body(Body::empty()).unwrap();
+    assert_eq!(app.ask(none).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(app.forebay.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_other_origins_are_let_in_only_where_that_is_allowed() {
+    let ask = |method: Method, origin: &str| {
+        Request::builder()
+            .method(method)
+            .uri("/forebay/poll?wait=0")
+            .header("host", "here.example")
+            .header("origin", origin)
+            .header("content-type", "application/json")
+            .body(Body::from("[]"))
+            .unwrap()
+    };
+    let origins = forebay::Origins::same().and("https://there.example").unwrap();
+    let app = App::with(Forebay::builder().origins(origins));
+    let foreign = app.ask(ask(Method::POST, "https://evil.example")).await;
+    assert_eq!(foreign.status(), StatusCode::FORBIDDEN);
+    assert!(!foreign.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+    for method in [Method::POST, Method::OPTIONS] {
+        let allowed = app.ask(ask(method, "https://there.example")).await;
+        assert!(allowed.status().is_success());
+        let headers = allowed.headers();
+        assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://there.example");
+        assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_CREDENTIALS], "true");
+    }
+}
+
+// --- access that is taken back --------------------------------------------------------------------
+
+async fn outcome(app: &App, visitor: Option<&str>, identifier: &str) -> String {
+    let answer = app.post_as("/forebay/poll", visitor, json!([subscribe(identifier)])).await;
+    let answer: Value = serde_json::from_str(&text(answer).await).unwrap();
+    let reason = answer[0]["reason"].as_str().unwrap_or_default();
+    format!("{} {reason}", answer[0]["type"].as_str().unwrap()).trim_end().to_owned()
+}
+
+const CONFIRMED: &str = "confirm_subscription";
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_taken_back_ends_at_once_and_stays_away_from_old_pages() {
+    let app = App::new();
+    let page = app.page().await;
+    let mut events =
+        Events::of(app.post("/forebay/events", json!([subscribe(&page.room)])).await).await;
+    events.json().await;
+    events.json().await;
+    let mut source =
+        Events::of(app.ask(Request::get(&page.source).body(Body::empty()).unwrap()).await).await;
+    source.next().await;
+    let poll = json!([again(&page.room, &app.at())]);
+    let room = Revocation::of_stream("room");
+    let revoke = async {
+        // The poll is waiting by now.
+        tokio::task::yield_now().await;
+        app.forebay.revoke(room.clone());
+        app.say("room", "secret").await;
+    };
+    let (answer, ()) = tokio::join!(app.poll(poll), revoke);
+    let end = json!({"type": "disconnect", "reason": "remote", "reconnect": true});
+    assert_eq!(answer, [end.clone()]);
+    assert_eq!(events.json().await, Some(end));
+    assert_eq!(events.json().await, None);
+    assert!(source.next().await.unwrap().starts_with("event: disconnect"));
+    assert_eq!(source.next().await, None);
+
+    assert_eq!(outcome(&app, None, &page.room).await, "reject_subscription revoked");
+    let mut source =
+        Events::of(app.ask(Request::get(&page.source).body(Body::empty()).unwrap()).await).await;
+    source.next().await;
+    assert!(source.next().await.unwrap().contains("revoked"), "the hall is still open");
+    let without = json!({"channel": "Turbo::StreamsChannel", "signed_stream_name":
+        serde_json::from_str::<Value>(&page.room).unwrap()["signed_stream_name"]})
+    .to_string();
+    assert_eq!(outcome(&app, None, &without).await, "reject_subscription revoked");
+    assert_eq!(outcome(&app, None, &app.page().await.room).await, CONFIRMED);
+    assert!(app.forebay.readmit(&room));
+    assert_eq!(outcome(&app, None, &without).await, CONFIRMED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_visitor_is_put_out_and_the_others_stay() {
+    let app = App::new();
+    let page = app.page().await;
+    let open = async |visitor| {
+        let response =
+            app.post_as("/forebay/events", Some(visitor), json!([subscribe(&page.room)]));
+        let mut events = Events::of(response.await).await;
+        events.json().await;
+        events.json().await;
+        events
+    };
+    let (mut one, mut two) = (open("user:1").await, open("user:2").await);
+    app.forebay.revoke(Revocation::of("user:1", "room"));
+    app.say("room", "for two").await;
+    assert_eq!(one.json().await.unwrap()["type"], "disconnect");
+    assert_eq!(two.json().await.unwrap()["m"], "for two");
+    assert_eq!(outcome(&app, Some("user:1"), &page.room).await, "reject_subscription revoked");
+    assert_eq!(outcome(&app, Some("user:1"), &page.inbox).await, CONFIRMED);
+    assert_eq!(outcome(&app, Some("user:2"), &page.room).await, CONFIRMED);
+    let mut one = Events::of(
+        app.post_as("/forebay/events", Some("user:1"), json!([subscribe(&page.inbox)])).await,
+    )
+    .await;
+    one.json().await;
+    one.json().await;
+    assert_eq!(app.forebay.disconnect("user:1"), 1);
+    assert_eq!(one.json().await.unwrap()["reason"], "remote");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewers_tag_opens_nothing_to_others() {
+    let app = App::new();
+    let page = app.page().await;
+    assert_eq!(outcome(&app, Some("user:1"), &page.inbox).await, CONFIRMED);
+    for visitor in [Some("user:2"), None] {
+        let refused = outcome(&app, visitor, &page.inbox).await;
+        assert_eq!(refused, "reject_subscription unauthorized", "{visitor:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_expires() {
+    let app = App::with(Forebay::builder().stream_lifetime(Duration::ZERO));
+    let page = app.page().await;
+    assert_eq!(outcome(&app, None, &page.room).await, "reject_subscription expired");
+    assert_eq!(outcome(&app, Some("user:1"), &page.inbox).await, "reject_subscription expired");
+    let source = app.ask(Request::get(&page.source).body(Body::empty()).unwrap()).await;
+    assert_eq!(source.status(), StatusCode::FORBIDDEN);
+    let app = App::with(Forebay::builder().stream_lifetime(Duration::from_hours(1)));
+    assert_eq!(outcome(&app, None, &app.page().await.room).await, CONFIRMED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn everybody_is_told_when_the_server_goes() {
+    let app = App::new();
+    let page = app.page().await;
+    let mut events =
+        Events::of(app.post("/forebay/events", json!([subscribe(&page.room)])).await).await;
+    events.json().await;
+    events.json().await;
+    let poll = app.poll(json!([again(&page.room, &app.at())]));
+    let away = app.forebay.shut_down(Duration::from_secs(2));
+    let (answer, told, ()) = tokio::join!(poll, events.json(), async {
+        away.await;
+    });
+    let end = json!({"type": "disconnect", "reason": "server_restart", "reconnect": true});
+    assert_eq!((answer, told), (vec![end.clone()], Some(end)));
+    let refused = app.post("/forebay/poll", json!([])).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
+}
