@@ -2,6 +2,7 @@
 //! simulated: no socket is involved, only the router.
 #![expect(clippy::unwrap_used, reason = "a test, whose helpers are not marked as such")]
 
+use std::future::{Ready, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -35,16 +36,12 @@ impl Channel for Echo {
 }
 
 /// The visitor is whoever the header says.
-async fn visitor(name: Option<String>) -> Result<Identity, Unauthorized> {
-    match name.as_deref() {
+fn visitor(parts: &Parts) -> Ready<Result<Identity, Unauthorized>> {
+    ready(match parts.headers.get("x-visitor").map(|name| name.to_str().unwrap()) {
         Some("nobody") => Err(Unauthorized),
         Some(name) => Ok(Identity::named(name)),
         None => Ok(Identity::anonymous()),
-    }
-}
-
-fn connect(parts: &Parts) -> impl Future<Output = Result<Identity, Unauthorized>> + use<> {
-    visitor(parts.headers.get("x-visitor").map(|name| name.to_str().unwrap().to_owned()))
+    })
 }
 
 /// Both tags of a page, as JSON of their identifiers' parameters.
@@ -61,7 +58,7 @@ impl App {
     }
 
     fn with(builder: forebay::Builder) -> Self {
-        let builder = builder.secret("a secret for tests").connect(connect);
+        let builder = builder.secret("a secret for tests").connect(visitor);
         let forebay = builder.channel("Echo", |_: &Params| Echo).build().unwrap();
         let router = Router::new()
             .route("/page", axum::routing::get(page))
@@ -153,7 +150,7 @@ struct Events {
 }
 
 impl Events {
-    async fn of(response: Response) -> Self {
+    fn of(response: Response) -> Self {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
         Self { body: response.into_body(), text: String::new() }
@@ -276,7 +273,7 @@ async fn events_have_our_messages() {
     app.say("room", "1").await;
     let response = app.post("/forebay/events", json!([subscribe(&page.room)])).await;
     assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store, no-transform");
-    let mut events = Events::of(response).await;
+    let mut events = Events::of(response);
     for expected in ["welcome", "confirm_subscription"] {
         assert_eq!(events.json().await.unwrap()["type"], expected);
     }
@@ -305,7 +302,7 @@ async fn an_event_source_gets_html_and_resumes_by_its_last_id() {
         };
         request.body(Body::empty()).unwrap()
     };
-    let mut events = Events::of(app.ask(get(None)).await).await;
+    let mut events = Events::of(app.ask(get(None)).await);
     assert_eq!(events.next().await.unwrap(), "retry: 1000");
     let at = app.at();
     assert_eq!(events.next().await.unwrap(), format!("id: {at}\ndata: {html}"));
@@ -313,7 +310,7 @@ async fn an_event_source_gets_html_and_resumes_by_its_last_id() {
     assert_eq!(events.next().await.unwrap(), format!("id: {}\ndata: x", app.at()));
     drop(events);
 
-    let mut events = Events::of(app.ask(get(Some(&at))).await).await;
+    let mut events = Events::of(app.ask(get(Some(&at))).await);
     events.next().await;
     assert_eq!(events.next().await.unwrap(), format!("id: {}\ndata: x", app.at()));
     // Something else happens in the log: a ping moves the browser's position on.
@@ -328,7 +325,7 @@ async fn an_event_source_of_another_life_is_resynced() {
     let app = App::new();
     app.say("room", "1").await;
     let request = Request::get(&page.source).body(Body::empty()).unwrap();
-    let mut events = Events::of(app.ask(request).await).await;
+    let mut events = Events::of(app.ask(request).await);
     events.next().await;
     for _ in 0..2 {
         let at = app.at();
@@ -408,12 +405,11 @@ const CONFIRMED: &str = "confirm_subscription";
 async fn a_stream_that_is_taken_back_ends_at_once_and_stays_away_from_old_pages() {
     let app = App::new();
     let page = app.page().await;
-    let mut events =
-        Events::of(app.post("/forebay/events", json!([subscribe(&page.room)])).await).await;
+    let mut events = Events::of(app.post("/forebay/events", json!([subscribe(&page.room)])).await);
     events.json().await;
     events.json().await;
     let mut source =
-        Events::of(app.ask(Request::get(&page.source).body(Body::empty()).unwrap()).await).await;
+        Events::of(app.ask(Request::get(&page.source).body(Body::empty()).unwrap()).await);
     source.next().await;
     let poll = json!([again(&page.room, &app.at())]);
     let room = Revocation::of_stream("room");
@@ -425,7 +421,7 @@ async fn a_stream_that_is_taken_back_ends_at_once_and_stays_away_from_old_pages(
     };
     let (answer, ()) = tokio::join!(app.poll(poll), revoke);
     let end = json!({"type": "disconnect", "reason": "remote", "reconnect": true});
-    assert_eq!(answer, [end.clone()]);
+    assert_eq!(answer, std::slice::from_ref(&end));
     assert_eq!(events.json().await, Some(end));
     assert_eq!(events.json().await, None);
     assert!(source.next().await.unwrap().starts_with("event: disconnect"));
@@ -433,7 +429,7 @@ async fn a_stream_that_is_taken_back_ends_at_once_and_stays_away_from_old_pages(
 
     assert_eq!(outcome(&app, None, &page.room).await, "reject_subscription revoked");
     let mut source =
-        Events::of(app.ask(Request::get(&page.source).body(Body::empty()).unwrap()).await).await;
+        Events::of(app.ask(Request::get(&page.source).body(Body::empty()).unwrap()).await);
     source.next().await;
     assert!(source.next().await.unwrap().contains("revoked"), "the hall is still open");
     let without = json!({"channel": "Turbo::StreamsChannel", "signed_stream_name":
@@ -452,7 +448,7 @@ async fn one_visitor_is_put_out_and_the_others_stay() {
     let open = async |visitor| {
         let response =
             app.post_as("/forebay/events", Some(visitor), json!([subscribe(&page.room)]));
-        let mut events = Events::of(response.await).await;
+        let mut events = Events::of(response.await);
         events.json().await;
         events.json().await;
         events
@@ -467,8 +463,7 @@ async fn one_visitor_is_put_out_and_the_others_stay() {
     assert_eq!(outcome(&app, Some("user:2"), &page.room).await, CONFIRMED);
     let mut one = Events::of(
         app.post_as("/forebay/events", Some("user:1"), json!([subscribe(&page.inbox)])).await,
-    )
-    .await;
+    );
     one.json().await;
     one.json().await;
     assert_eq!(app.forebay.disconnect("user:1"), 1);
@@ -502,8 +497,7 @@ async fn a_tag_expires() {
 async fn everybody_is_told_when_the_server_goes() {
     let app = App::new();
     let page = app.page().await;
-    let mut events =
-        Events::of(app.post("/forebay/events", json!([subscribe(&page.room)])).await).await;
+    let mut events = Events::of(app.post("/forebay/events", json!([subscribe(&page.room)])).await);
     events.json().await;
     events.json().await;
     let poll = app.poll(json!([again(&page.room, &app.at())]));
