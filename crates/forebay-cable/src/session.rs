@@ -156,7 +156,8 @@ pub struct Session {
     last_confirmed: SubscriptionId,
     waiting: Waiting,
     steps: VecDeque<Step>,
-    effect: Option<Effect>,
+    /// Out of line: a session has none nearly all of its life.
+    effect: Option<Box<Effect>>,
     transmits: VecDeque<Bytes>,
     transmit_bytes: usize,
     left: Left,
@@ -431,7 +432,7 @@ impl Session {
 
     /// What the caller has to do and to answer.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.effect.take()
+        self.effect.take().map(|effect| *effect)
     }
 
     /// Rejections since the last call that nobody was asked about: past a limit, without a
@@ -548,7 +549,7 @@ impl Session {
         let quiet = terms.quiet;
         self.waiting =
             Waiting::Subscription(Pending { id, envelope, quiet, asks_history, restored });
-        self.effect = Some(Effect::Subscribe { id, identifier, terms });
+        self.effect = Some(Box::new(Effect::Subscribe { id, identifier, terms }));
     }
 
     fn unsubscribe(&mut self, identifier: &str) {
@@ -564,7 +565,8 @@ impl Session {
             self.left.put(&subscription.envelope, progress, self.limits.left_max);
         }
         self.waiting = Waiting::Completion(id);
-        self.effect = Some(Effect::Unsubscribe { id, streams: subscription.streams() });
+        let streams = subscription.streams();
+        self.effect = Some(Box::new(Effect::Unsubscribe { id, streams }));
     }
 
     /// Asks the caller for something that concerns one subscription.
@@ -578,7 +580,7 @@ impl Session {
         };
         let id = self.subscriptions[index].id;
         self.waiting = Waiting::Completion(id);
-        self.effect = Some(effect(id));
+        self.effect = Some(Box::new(effect(id)));
     }
 
     fn find(&self, envelope: &Envelope) -> Option<usize> {

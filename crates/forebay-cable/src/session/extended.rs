@@ -129,7 +129,7 @@ impl Session {
         self.dialect.owe_history(id);
         let streams = subscription.streams();
         self.waiting = Waiting::Completion(id);
-        self.effect = Some(Effect::Place { id, streams, claim });
+        self.effect = Some(Box::new(Effect::Place { id, streams, claim }));
     }
 
     /// Answers [`Effect::Place`]: the client goes on from here.
@@ -230,7 +230,7 @@ impl Session {
         let claim = position.map_or(Claim::None, Claim::After);
         let streams = subscription.streams();
         self.waiting = Waiting::Completion(id);
-        self.effect = Some(Effect::Place { id, streams, claim });
+        self.effect = Some(Box::new(Effect::Place { id, streams, claim }));
     }
 
     pub(super) fn stream_position(
