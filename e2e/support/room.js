@@ -62,10 +62,10 @@ export class Room {
    * Asks for the page and doesn't wait for it.
    *
    * @param {Query} [query]
-   * @param {{allow?: RegExp[], prepare?: (page: import("playwright-core").Page) => Promise<unknown>}} [options]
+   * @param {{allow?: RegExp[], baseURL?: string, prepare?: (page: import("playwright-core").Page) => Promise<unknown>}} [options]
    */
-  async begin(query = {}, { allow, prepare } = {}) {
-    const page = await this.#browser.page(this.#t, { baseURL: this.proxy.url, allow, prepare: recordActions });
+  async begin(query = {}, { allow, baseURL = this.proxy.url, prepare } = {}) {
+    const page = await this.#browser.page(this.#t, { baseURL, allow, prepare: recordActions });
     const loads = await countLoads(page);
     await prepare?.(page);
     const search = new URLSearchParams(/** @type {any} */ ({ ...query, ...this.#query }));

@@ -11,6 +11,14 @@ use crate::run::{cargo, exists, repository, step, succeed};
 const CHROMIUMS: [&str; 4] =
     ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
+/// Types, unit tests, size, and that the crate serves what these sources make.
+pub(crate) fn client() -> Result<()> {
+    step("js/forebay");
+    let client = repository().join("js/forebay");
+    npm_ci(&client)?;
+    npm(&client, &["test", "--silent"])
+}
+
 pub(crate) fn test(files: &[String]) -> Result<()> {
     step("browser");
     ensure_chromium()?;

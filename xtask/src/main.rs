@@ -76,5 +76,6 @@ fn test() -> Result<()> {
         &["doc", "--workspace", "--all-features", "--no-deps"],
         &[("RUSTDOCFLAGS", "--deny warnings")],
     )?;
+    browser::client()?;
     browser::test(&[])
 }

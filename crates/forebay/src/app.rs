@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::any;
+use axum::routing::{any, get};
 use forebay_hub::{Hub, Revocation, StatsSnapshot};
 use forebay_log::Position;
 use forebay_signing::{Cursor, CursorSigner, Verifier};
@@ -148,6 +148,7 @@ impl Forebay {
             .route(&self.edge.cable_path, any(move |request| cable::connect(cable, request)))
             .route(EVENTS, any(move |request| cable::events(events, request)))
             .route(POLL, any(move |request| cable::poll(polls, request)))
+            .route("/forebay/forebay.js", get(cable::script))
     }
 
     /// Notes for every request where the log stands before anything else happens. Add it last,

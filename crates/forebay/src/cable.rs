@@ -5,7 +5,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use forebay_transport::ExchangeError;
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use crate::app::Forebay;
 use crate::channel::Identity;
@@ -55,6 +55,36 @@ pub(crate) async fn poll(forebay: Forebay, request: Request) -> Response {
     let response = forebay.edge.endpoint.poll(&parts, identity, &text).await;
     let response = response.map(|response| response.map(Body::from));
     share(&forebay, &parts, response.unwrap_or_else(refused))
+}
+
+/// Our own client, as one module; made of `js/forebay`, whose tests compare it.
+const SCRIPT: &str = include_str!("../assets/forebay.js");
+
+/// Where this build's script is told from another's: FNV-1a of its text.
+const SCRIPT_ETAG: u64 = {
+    let (bytes, mut hash, mut at) = (SCRIPT.as_bytes(), 0xcbf2_9ce4_8422_2325_u64, 0);
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    hash
+};
+
+/// `/forebay/forebay.js`
+pub(crate) async fn script(headers: HeaderMap) -> Response {
+    let etag = format!("\"{SCRIPT_ETAG:016x}\"");
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == *etag);
+    let about = [
+        (header::CONTENT_TYPE, "text/javascript; charset=utf-8".to_owned()),
+        // Asked for again after an hour, at the cost of a 304.
+        (header::CACHE_CONTROL, "public, max-age=3600".to_owned()),
+        (header::ETAG, etag),
+    ];
+    if known {
+        (StatusCode::NOT_MODIFIED, about).into_response()
+    } else {
+        (about, SCRIPT).into_response()
+    }
 }
 
 /// Who asks, or `None` if the application does not let them in. A foreign page is refused before

@@ -1,0 +1,236 @@
+import { EventsTransport, PollTransport, WebSocketTransport } from "./transports.js";
+
+/**
+ * @typedef {import("./transports.js").Addresses} Addresses
+ * @typedef {import("./transports.js").Message} Message
+ * @typedef {import("./subscription.js").Subscription} Subscription
+ * @typedef {object} Owner
+ * @property {() => Subscription[]} subscriptions
+ * @property {(message: Message, numbered: Map<number, Subscription>) => void} receive
+ * @property {() => void} opened
+ * @property {() => void} closed
+ */
+
+const TRANSPORTS = [WebSocketTransport, EventsTransport, PollTransport];
+const NAMES = ["websocket", "events", "poll"];
+
+const MEMORY = "forebay.transport";
+/** How long it is remembered that WebSockets don't pass here. */
+const REMEMBERED_MS = 10 * 60_000;
+/** How often a page on a lesser transport tries for a better one. */
+const UPGRADE_MS = 60_000;
+/** For the first word of the server. A proxy that collects answers never lets it through. */
+const OPEN_MS = 5_000;
+/** For an answer to "are you there?". */
+const PROBE_MS = 1_000;
+const BACKOFF_MIN_MS = 100;
+const BACKOFF_MAX_MS = 10_000;
+
+/** The page's one way to the server, whichever it is at the moment. */
+export class Connection {
+  /** @type {import("./transports.js").Transport | null} */
+  #transport = null;
+  #isOpen = false;
+  #index = 0;
+  #failures = 0;
+  #heard = 0;
+  #pingMs = 3_000;
+  /** @type {Record<string, ReturnType<typeof setTimeout> | undefined>} */
+  #timers = {};
+  #isWanted = false;
+  /** @type {boolean} The server said not to come back. */
+  #isBarred = false;
+
+  /** @param {Owner} owner @param {Addresses} addresses */
+  constructor(owner, addresses) {
+    this.owner = owner;
+    this.addresses = addresses;
+    this.#index = remembered();
+    const nudge = () => this.nudge();
+    addEventListener("online", nudge);
+    addEventListener("focus", nudge);
+    document.addEventListener("resume", nudge);
+    document.addEventListener("visibilitychange", () => document.hidden || nudge());
+    // A page with an open socket is not kept for Back and Forward.
+    addEventListener("pagehide", () => this.#stop());
+    addEventListener("pageshow", ({ persisted }) => persisted && this.nudge());
+  }
+
+  get isOpen() {
+    return this.#isOpen;
+  }
+
+  /** The name of the transport in use. */
+  get transport() {
+    return this.#isOpen ? NAMES[this.#index] : null;
+  }
+
+  /** The page wants other subscriptions, or none. */
+  changed() {
+    this.#isWanted = this.owner.subscriptions().length > 0;
+    clearTimeout(this.#timers.idle);
+    if (!this.#isWanted) {
+      this.#transport?.changed();
+      this.#timers.idle = setTimeout(() => this.#stop(), 5_000);
+    } else if (this.#transport) {
+      this.#transport.changed();
+    } else if (this.#timers.retry === undefined) {
+      this.#open();
+    }
+  }
+
+  /** @param {object[]} commands @param {Subscription} [subscription] */
+  send(commands, subscription) {
+    if (this.#isOpen) this.#transport?.send(commands, subscription);
+    return this.#isOpen;
+  }
+
+  /** Something may have happened to the network, or to us: find out now. */
+  nudge() {
+    if (!this.#isWanted || this.#isBarred) return;
+    if (!this.#isOpen) {
+      if (!this.#transport) this.#open();
+      return;
+    }
+    if (this.#index === 0) {
+      const asked = performance.now();
+      this.#transport?.ping();
+      clearTimeout(this.#timers.probe);
+      this.#timers.probe = setTimeout(() => {
+        if (this.#heard < asked) this.reset();
+      }, PROBE_MS);
+    } else if (this.#isOverdue()) {
+      this.reset();
+    }
+  }
+
+  /** Begins again at once: every subscription is made anew, from its position. */
+  reset() {
+    const wasWanted = this.#isWanted;
+    this.#stop();
+    this.#isWanted = wasWanted;
+    if (wasWanted) this.#open();
+  }
+
+  #stop() {
+    const wasOpen = this.#isOpen;
+    for (const timer of Object.values(this.#timers)) clearTimeout(timer);
+    this.#timers = {};
+    this.#transport?.close();
+    this.#transport = null;
+    this.#isOpen = false;
+    if (wasOpen) this.owner.closed();
+  }
+
+  #open() {
+    clearTimeout(this.#timers.retry);
+    this.#timers.retry = undefined;
+    if (!this.#isWanted || this.#isBarred) return;
+    const index = this.#index;
+    /** @type {import("./transports.js").Transport} */
+    const transport = new TRANSPORTS[index](this.#peer(index, () => transport === this.#transport), this.addresses);
+    this.#transport = transport;
+    this.#timers.open = setTimeout(() => this.#failed(index), OPEN_MS);
+  }
+
+  /** @param {number} index @param {() => boolean} isCurrent @returns {import("./transports.js").Peer} */
+  #peer(index, isCurrent) {
+    return {
+      subscriptions: this.owner.subscriptions,
+      alive: () => {
+        if (isCurrent()) this.#heard = performance.now();
+      },
+      opened: () => {
+        if (isCurrent()) this.#opened(index);
+      },
+      receive: (message, numbered) => {
+        if (!isCurrent()) return;
+        if (message.type === "welcome" && message.ping) this.#pingMs = message.ping;
+        if (message.type === "disconnect" && message.reconnect === false) this.#isBarred = true;
+        this.owner.receive(message, numbered);
+      },
+      closed: () => {
+        if (isCurrent()) this.#failed(index);
+      },
+    };
+  }
+
+  /** @param {number} index */
+  #opened(index) {
+    clearTimeout(this.#timers.open);
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    this.#failures = 0;
+    this.#heard = performance.now();
+    remember(index);
+    clearInterval(this.#timers.watch);
+    this.#timers.watch = setInterval(() => this.#isOverdue() && this.reset(), 1_000);
+    if (index > 0) this.#timers.upgrade = setTimeout(() => this.upgrade(), UPGRADE_MS);
+    this.owner.opened();
+  }
+
+  /** A poll is quiet for as long as it may be; the others are pinged. */
+  #isOverdue() {
+    const patience = this.#index === 2 ? 35_000 : 2 * this.#pingMs + 500;
+    return performance.now() - this.#heard > patience;
+  }
+
+  /** @param {number} index */
+  #failed(index) {
+    const wasOpen = this.#isOpen;
+    this.#stop();
+    if (!this.#isWanted || this.#isBarred) return;
+    if (!wasOpen) {
+      // Not even opened: perhaps the next one passes. After the last, wait and begin at the first.
+      this.#index = (index + 1) % TRANSPORTS.length;
+      if (this.#index > 0 && navigator.onLine) return this.#open();
+    }
+    const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    this.#timers.retry = setTimeout(() => this.#open(), BACKOFF_MIN_MS / 2 + Math.random() * ceiling);
+  }
+
+  /** Tries a WebSocket beside what works; if it is welcomed, it takes over from the page's positions. */
+  upgrade() {
+    const lesser = this.#transport;
+    if (!this.#isOpen || this.#index === 0) return;
+    clearTimeout(this.#timers.upgrade);
+    const giveUp = () => {
+      clearTimeout(this.#timers.open);
+      trial.close();
+      this.#timers.upgrade = setTimeout(() => this.upgrade(), UPGRADE_MS);
+    };
+    const peer = this.#peer(0, () => trial === this.#transport);
+    const opened = () => {
+      if (this.#transport !== lesser) return trial.close();
+      this.#stop();
+      this.#index = 0;
+      this.#transport = trial;
+      this.#opened(0);
+    };
+    const closed = () => (trial === this.#transport ? peer.closed("") : giveUp());
+    const trial = new WebSocketTransport({ ...peer, opened, closed }, this.addresses);
+    this.#timers.open = setTimeout(giveUp, OPEN_MS);
+  }
+}
+
+function remembered() {
+  try {
+    const [name, at] = (localStorage.getItem(MEMORY) ?? "").split(" ");
+    const isFresh = Date.now() - Number(at) < REMEMBERED_MS;
+    return isFresh ? Math.max(0, NAMES.indexOf(name)) : 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** @param {number} index */
+function remember(index) {
+  try {
+    if (index === 0) localStorage.removeItem(MEMORY);
+    // From when it was first found out: else it would never be tried again.
+    else if (remembered() !== index) localStorage.setItem(MEMORY, `${NAMES[index]} ${Date.now()}`);
+  } catch {
+    // No storage: it is found out again on the next page.
+  }
+}

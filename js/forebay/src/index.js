@@ -1,0 +1,85 @@
+import { Client } from "./client.js";
+import { define, Sources } from "./element.js";
+import { Page } from "./page.js";
+
+/**
+ * @typedef {import("./subscription.js").Receiver} Receiver
+ * @typedef {object} Options
+ * @property {string} [cable] the WebSocket's address; else the page's `action-cable-url`, else `/cable`
+ * @property {string} [events] default `/forebay/events`
+ * @property {string} [poll] default `/forebay/poll`
+ * @property {boolean} [debug] says in the console what could not be shown; default on this machine only
+ */
+
+/** @type {ReturnType<typeof create> | undefined} */
+let started;
+
+/**
+ * Connects this page: its `<turbo-cable-stream-source>` tags, and whatever is subscribed to by hand.
+ * @param {Options} [options]
+ */
+export function start(options = {}) {
+  return (started ??= create(options));
+}
+
+/** @param {Options} options */
+function create(options) {
+  const meta = document.querySelector("meta[name=action-cable-url]")?.getAttribute("content");
+  const addresses = {
+    cable: options.cable ?? meta ?? "/cable",
+    events: options.events ?? "/forebay/events",
+    poll: options.poll ?? "/forebay/poll",
+  };
+  const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+  const debug = options.debug ?? (isLocal || document.documentElement.hasAttribute("data-forebay-debug"));
+
+  /** @type {import("./page.js").Trouble} */
+  const trouble = (kind, subscription, detail, offset) => {
+    if (debug) console.warn(`forebay: ${kind}`, detail, { offset, identifier: subscription?.identifier });
+    const about = { identifier: subscription?.identifier, offset, detail };
+    document.dispatchEvent(new CustomEvent("forebay:error", { detail: { kind, ...about } }));
+    client.connection.send([{ command: "report", kind, ...about }]);
+  };
+  const page = new Page(trouble);
+  const shows = {
+    prepare: page.prepare.bind(page),
+    show: page.show.bind(page),
+    shown: (/** @type {any} */ subscription) => sources.shown(subscription),
+  };
+  const heal = (/** @type {any} */ subscription) => {
+    if (!page.heal()) trouble("error", subscription, "healed too often; reload the page");
+  };
+  const client = new Client(addresses, shows, heal, trouble);
+  // An expired tag is replaced by rendering the page again.
+  const sources = new Sources(client, (reason, subscription) => reason === "expired" && heal(subscription));
+  document.addEventListener("turbo:render", () => sources.healed());
+  const hasTags = define(sources);
+
+  return {
+    /** Whether the page's tags are ours: false if another library has defined them. */
+    hasTags,
+    /** The name of the transport in use: `websocket`, `events`, `poll`, or null. */
+    get transport() {
+      return client.connection.transport;
+    },
+    /** Tries for a WebSocket now, rather than within the next minute. */
+    upgrade: () => client.connection.upgrade(),
+    /**
+     * Subscribes to a channel of the application's.
+     * @param {{ channel: string } & Record<string, unknown>} params
+     * @param {Receiver} receiver
+     */
+    subscribe(params, receiver) {
+      const subscription = client.add(JSON.stringify(params), null, receiver);
+      queueMicrotask(() => client.changed());
+      return {
+        /** False if there is no connection at the moment. @param {string} action @param {object} [data] */
+        perform: (action, data = {}) => client.perform(subscription, action, data),
+        unsubscribe() {
+          client.remove(subscription);
+          client.changed();
+        },
+      };
+    },
+  };
+}

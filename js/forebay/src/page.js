@@ -1,0 +1,168 @@
+/**
+ * Showing entries in a page with Turbo: strictly one after the other, whatever renders them takes.
+ *
+ * @typedef {import("./queue.js").Item} Item
+ * @typedef {(kind: string, subscription: import("./subscription.js").Subscription | null, detail: string, offset?: number) => void} Trouble
+ */
+
+/** For the answer to one of the page's own requests, whose effect has come as an entry already. */
+const OWN_ANSWER_MS = 10_000;
+
+/** Refreshes that heal, in a minute. A page that needs more has another problem. */
+const HEALS_MAX = 5;
+
+/** @returns {any} the page's Turbo */
+const turbo = () => /** @type {any} */ (globalThis).Turbo;
+
+export class Page {
+  /** The requests of this page that were answered. @type {Set<string>} */
+  #answered = new Set();
+  /** @type {(() => void)[]} */
+  #onAnswer = [];
+  /** What is being appended now. @type {{ item: Item, isCurrent: () => boolean } | null} */
+  #current = null;
+  #chain = Promise.resolve();
+  #wantsRefresh = false;
+  /** @type {number[]} */
+  #heals = [];
+
+  /** @param {Trouble} trouble */
+  constructor(trouble) {
+    this.trouble = trouble;
+    document.addEventListener("turbo:before-stream-render", (event) => this.#beforeRender(/** @type {CustomEvent} */ (event)));
+    document.addEventListener("turbo:before-fetch-response", (event) => this.#response(/** @type {CustomEvent} */ (event)));
+    for (const name of ["turbo:load", "turbo:render", "turbo:submit-end", "turbo:fetch-request-error"]) {
+      document.addEventListener(name, () => setTimeout(() => this.#refreshIfIdle()));
+    }
+  }
+
+  /** @param {Item} item */
+  async prepare({ message }) {
+    if (typeof message === "string") await this.#ownAnswers(message);
+  }
+
+  /**
+   * Begins to show an entry at once, behind those before it; returns when it is shown.
+   * @param {Item} item
+   * @param {() => boolean} isCurrent whether the page still lacks it when its turn has come
+   */
+  async show(item, isCurrent) {
+    const { message, subscription } = item;
+    if (subscription.receiver.received) return subscription.receiver.received(message);
+    if (typeof message !== "string") return this.trouble("error", subscription, "not a string", item.offset ?? undefined);
+    const root = document.documentElement;
+    const last = root.lastElementChild;
+    this.#current = { item, isCurrent };
+    try {
+      if (turbo()) {
+        turbo().renderStreamMessage(message);
+      } else {
+        root.append(document.createRange().createContextualFragment(message));
+      }
+    } catch (error) {
+      this.trouble("error", subscription, String(error), item.offset ?? undefined);
+    } finally {
+      this.#current = null;
+    }
+    /** @type {Promise<unknown>[]} */
+    const renders = [];
+    for (let element = last?.nextElementSibling; element; element = element.nextElementSibling) {
+      const stream = /** @type {any} */ (element);
+      if (stream.renderPromise) renders.push(stream.renderPromise);
+    }
+    for (const { reason } of /** @type {any[]} */ (await Promise.allSettled(renders))) {
+      if (reason) this.trouble("error", item.subscription, String(reason), item.offset ?? undefined);
+    }
+  }
+
+  /** Puts our rules around the rendering of an element of ours. @param {CustomEvent} event */
+  #beforeRender(event) {
+    if (!this.#current) return;
+    const { item, isCurrent } = this.#current;
+    const render = event.detail.render;
+    event.detail.render = (/** @type {any} */ element) => {
+      const turn = this.#chain.then(() => {
+        if (!isCurrent()) return;
+        if (element.action === "refresh") return this.#refresh(element.getAttribute("request-id"));
+        if (this.#reflects(element)) return;
+        const selects = element.hasAttribute("target") || element.hasAttribute("targets");
+        if (selects && element.targetElements?.length === 0) {
+          const target = element.getAttribute("target") ?? element.getAttribute("targets");
+          this.trouble("no_target", item.subscription, `${element.action} ${target}`, item.offset ?? undefined);
+        }
+        return render(element);
+      });
+      this.#chain = turn.catch(() => {});
+      return turn;
+    };
+  }
+
+  // --- what the page's own responses have shown already ----------------------------------------
+
+  /** @param {CustomEvent} event */
+  #response(event) {
+    const response = event.detail.fetchResponse?.response;
+    const id = response?.headers.get("x-turbo-request-id");
+    if (!id || !response.ok) return;
+    this.#answered.add(id);
+    if (this.#answered.size > 20) this.#answered.delete(/** @type {string} */ (this.#answered.values().next().value));
+    for (const resolve of this.#onAnswer.splice(0)) resolve();
+  }
+
+  /** @param {Element} element */
+  #reflects(element) {
+    const id = element.getAttribute("request-id");
+    return id !== null && this.#answered.has(id);
+  }
+
+  /** Waits for the answers to our own requests that the message names. @param {string} html */
+  async #ownAnswers(html) {
+    const recent = turbo()?.session?.recentRequests;
+    if (!recent) return;
+    for (const [, id] of html.matchAll(/<turbo-stream(?![^>]* action="refresh")[^>]* request-id="([^"]+)"/g)) {
+      if (!recent.has(id) || this.#answered.has(id)) continue;
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, OWN_ANSWER_MS);
+        const check = () => {
+          if (!this.#answered.has(id)) return this.#onAnswer.push(check);
+          clearTimeout(timer);
+          resolve(undefined);
+        };
+        check();
+      });
+    }
+  }
+
+  // --- refreshes ---------------------------------------------------------------------------------
+
+  /** The page lacks something that nobody can give it any more. Gives false if it has been healed too often. */
+  heal() {
+    const now = performance.now();
+    this.#heals = this.#heals.filter((at) => now - at < 60_000);
+    if (this.#heals.length >= HEALS_MAX) return false;
+    this.#heals.push(now);
+    this.#refresh(null);
+    return true;
+  }
+
+  /** @param {string | null} requestId */
+  #refresh(requestId) {
+    if (requestId && turbo()?.session?.recentRequests?.has(requestId)) return;
+    this.#wantsRefresh = true;
+    this.#refreshIfIdle();
+  }
+
+  /** Turbo drops a refresh that comes during a visit; here it waits for the visit's end. */
+  #refreshIfIdle() {
+    if (!this.#wantsRefresh) return;
+    const session = turbo()?.session;
+    if (!session) {
+      this.#wantsRefresh = false;
+      return location.reload();
+    }
+    const isBusy = session.navigator.currentVisit || document.querySelector("form[aria-busy]") || document.documentElement.hasAttribute("data-turbo-preview");
+    if (isBusy) return;
+    this.#wantsRefresh = false;
+    session.refresh(document.baseURI);
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * Three ways to the server with one face. Each is used once: it opens, has its say through the
+ * `Peer`, and ends with `closed`.
+ *
+ * @typedef {import("./subscription.js").Subscription} Subscription
+ * @typedef {Record<string, any>} Message
+ * @typedef {object} Peer
+ * @property {() => Subscription[]} subscriptions all that the page wants
+ * @property {(message: Message, numbered: Map<number, Subscription>) => void} receive
+ * @property {() => void} opened
+ * @property {() => void} alive
+ * @property {(why: string) => void} closed
+ *
+ * @typedef {object} Transport
+ * @property {() => void} changed the page wants other subscriptions
+ * @property {(commands: object[], subscription?: Subscription) => void} send
+ * @property {() => void} ping
+ * @property {() => void} close
+ *
+ * @typedef {object} Addresses
+ * @property {string} cable
+ * @property {string} events
+ * @property {string} poll
+ */
+
+const PROTOCOL = "forebay-v1-json";
+
+/** Between two polls of a tab that may not keep a connection waiting. */
+const CROWDED_MS = 3_000;
+
+/** @param {number} ms @param {AbortSignal} signal */
+const pause = (ms, signal) =>
+  new Promise((resolve, reject) => {
+    setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => reject(new Error("aborted")));
+  });
+
+/** Posts commands. @param {string} url @param {object[]} commands @param {AbortSignal} [signal] */
+async function post(url, commands, signal) {
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify(commands);
+  const response = await fetch(url, { method: "POST", headers, body, signal, credentials: "include", cache: "no-store" });
+  if (!response.ok) throw new Error(`${response.status}`);
+  return response;
+}
+
+/**
+ * Browsers open six connections to a server over HTTP/1.1, for all tabs together. Three at the most are kept
+ * waiting; further tabs ask now and then instead.
+ * @returns {Promise<(() => void) | null>} gives the place back
+ */
+async function place() {
+  if (!navigator.locks) return () => {};
+  for (const number of [1, 2, 3]) {
+    const held = await new Promise((resolve) => {
+      navigator.locks
+        .request(`forebay.http.${number}`, { ifAvailable: true }, (lock) => {
+          if (!lock) return resolve(null);
+          return new Promise((/** @type {(_: void) => void} */ free) => resolve(() => free()));
+        })
+        .catch(() => resolve(null));
+    });
+    if (held) return held;
+  }
+  return null;
+}
+
+/** @implements {Transport} */
+export class WebSocketTransport {
+  /** @type {Map<string, Subscription>} */
+  #sent = new Map();
+  #numbered = new Map();
+  #welcomed = false;
+
+  /** @param {Peer} peer @param {Addresses} addresses */
+  constructor(peer, addresses) {
+    this.peer = peer;
+    const url = new URL(addresses.cable, location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    this.socket = new WebSocket(url, PROTOCOL);
+    this.socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
+    this.socket.onclose = ({ code }) => this.#end(`${code}`);
+  }
+
+  /** @param {Message} message */
+  #receive(message) {
+    this.peer.alive();
+    if (message.type === "welcome") {
+      this.#welcomed = true;
+      this.peer.opened();
+      this.changed();
+    }
+    this.peer.receive(message, this.#numbered);
+  }
+
+  changed() {
+    if (!this.#welcomed) return;
+    const wanted = new Map(this.peer.subscriptions().map((s) => [s.identifier, s]));
+    const commands = [];
+    for (const [identifier, subscription] of this.#sent) {
+      if (wanted.get(identifier) === subscription) continue;
+      commands.push({ command: "unsubscribe", identifier });
+      this.#sent.delete(identifier);
+    }
+    for (const [identifier, subscription] of wanted) {
+      if (this.#sent.has(identifier)) continue;
+      commands.push(subscription.subscribeCommand());
+      this.#sent.set(identifier, subscription);
+    }
+    if (commands.length > 0) this.send(commands);
+  }
+
+  /** @param {object[]} commands */
+  send(commands) {
+    if (this.#welcomed) this.socket.send(JSON.stringify(commands));
+  }
+
+  ping() {
+    this.send([{ command: "ping" }]);
+  }
+
+  close() {
+    this.#end = () => {};
+    this.socket.close();
+  }
+
+  #end = (/** @type {string} */ why) => this.peer.closed(why);
+}
+
+/**
+ * What the two transports over HTTP have in common: a request names all subscriptions.
+ * @implements {Transport}
+ */
+class HttpTransport {
+  abort = new AbortController();
+  over = false;
+  /** @type {(() => void) | null} */
+  free = null;
+
+  /** @param {Peer} peer @param {Addresses} addresses */
+  constructor(peer, addresses) {
+    this.peer = peer;
+    this.addresses = addresses;
+    place()
+      .then((free) => {
+        this.free = free;
+        return this.over ? free?.() : this.run();
+      })
+      .catch((error) => this.end(String(error?.message ?? error)));
+  }
+
+  async run() {}
+
+  changed() {
+    this.abort.abort();
+  }
+
+  /**
+   * Commands for one subscription go in a request of their own, which reads no stream.
+   * @param {object[]} commands
+   * @param {Subscription} [subscription]
+   */
+  async send(commands, subscription) {
+    const numbered = new Map(subscription ? [[1, subscription]] : []);
+    const asked = subscription ? [subscription.subscribeCommand({ quiet: true, deaf: true })] : [];
+    try {
+      const response = await post(`${this.addresses.poll}?wait=0`, [...asked, ...commands]);
+      for (const message of await response.json()) this.peer.receive(message, numbered);
+    } catch {
+      // The connection itself will notice what is wrong.
+    }
+  }
+
+  ping() {
+    this.changed();
+  }
+
+  close() {
+    this.over = true;
+    this.abort.abort();
+    this.free?.();
+  }
+
+  /** @param {string} why */
+  end(why) {
+    if (this.over) return;
+    this.close();
+    this.peer.closed(why);
+  }
+}
+
+/** Server-sent events over `fetch`, because `EventSource` can't post. */
+export class EventsTransport extends HttpTransport {
+  async run() {
+    if (!this.free) return this.end("too many tabs");
+    while (!this.over) {
+      this.abort = new AbortController();
+      const { signal } = this.abort;
+      try {
+        await this.#read(signal);
+        return this.end("ended");
+      } catch (error) {
+        // Aborted on purpose: the page wants other subscriptions.
+        if (!signal.aborted || this.over) throw error;
+      }
+    }
+  }
+
+  /** @param {AbortSignal} signal */
+  async #read(signal) {
+    const numbered = new Map();
+    const commands = this.peer.subscriptions().map((s) => s.subscribeCommand());
+    const response = await post(this.addresses.events, commands, signal);
+    const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+    const decoder = new TextDecoder();
+    let text = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      this.peer.alive();
+      text += decoder.decode(value, { stream: true });
+      const events = text.split("\n\n");
+      text = /** @type {string} */ (events.pop());
+      for (const event of events) {
+        const message = JSON.parse(event.slice("data: ".length));
+        if (message.type === "welcome") this.peer.opened();
+        this.peer.receive(message, numbered);
+        if (signal.aborted) throw new Error("aborted");
+      }
+    }
+  }
+}
+
+/** For where nothing stays open: an answer at a time. */
+export class PollTransport extends HttpTransport {
+  wait = 25;
+
+  async run() {
+    const confirmed = new Set();
+    let isOpen = false;
+    while (!this.over) {
+      this.abort = new AbortController();
+      const { signal } = this.abort;
+      const subscriptions = this.peer.subscriptions();
+      const commands = subscriptions.map((s) => s.subscribeCommand(confirmed.has(s) ? { quiet: true } : {}));
+      const numbered = new Map(subscriptions.map((subscription, index) => [index + 1, subscription]));
+      const began = performance.now();
+      try {
+        // The first one is short, to find out whether anything comes back at all.
+        const wait = isOpen && this.free ? this.wait : 0;
+        if (isOpen && !this.free) await pause(CROWDED_MS, signal);
+        const response = await post(`${this.addresses.poll}?wait=${wait}`, commands, signal);
+        const messages = await response.json();
+        if (!isOpen) this.peer.opened();
+        isOpen = true;
+        this.peer.alive();
+        for (const message of messages) {
+          if (message.type === "confirm_subscription") {
+            confirmed.add(subscriptions.find((s) => s.identifier === message.identifier));
+          }
+          this.peer.receive(message, numbered);
+        }
+      } catch (error) {
+        const seconds = (performance.now() - began) / 1000;
+        if (signal.aborted && !this.over) continue;
+        // Something between cuts what is quiet for long: ask for less, and again at once.
+        if (!isOpen || seconds < 3 || this.wait <= 2) throw error;
+        this.wait = Math.max(2, Math.floor(seconds / 2));
+      }
+    }
+  }
+}
