@@ -1,13 +1,15 @@
 //! The sequencer: publishing, the head, and the tick.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use forebay_cable::Limits;
 use forebay_log::{
-    Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, UnixMillis,
+    Appended, Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, UnixMillis,
 };
+use forebay_store::{Fsync, Record, Recovered, Store, StoreError};
 use parking_lot::{Mutex, RwLock};
 
 use crate::client::{Client, Refused};
@@ -59,6 +61,11 @@ pub struct Published {
     pub subscribers: usize,
 }
 
+/// A broadcast was not taken: it has no place in the log, and nobody gets it.
+#[derive(Debug, thiserror::Error)]
+#[error("the broadcast was not taken: {0}")]
+pub struct PublishError(#[from] pub StoreError);
+
 /// One ordered log and everybody who reads it. Clones are handles to the same hub.
 #[derive(Clone, Debug)]
 pub struct Hub(pub(crate) Arc<Inner>);
@@ -66,6 +73,9 @@ pub struct Hub(pub(crate) Arc<Inner>);
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) log: RwLock<Log>,
+    /// The log's copy on disk. Whoever publishes has it to themselves meanwhile; readers don't wait
+    /// for the disk.
+    store: Option<Mutex<Store>>,
     epoch: Epoch,
     /// The log's head, readable without its lock: this is what rendering a page costs.
     head: AtomicU64,
@@ -86,20 +96,60 @@ impl Hub {
     /// # Panics
     /// If the operating system has no randomness to give.
     pub fn new(options: Options) -> Self {
-        let epoch = Epoch(getrandom::u64().expect("the operating system gives random numbers"));
         let clock = Clock::start();
-        let mut log = Log::new(epoch, options.retention);
+        let mut log = Log::new(new_epoch(), options.retention);
         log.begins_at(clock.now());
+        Self::with(log, None, clock, options.limits)
+    }
+
+    /// A hub whose log is kept in this folder, and goes on where it ended.
+    ///
+    /// # Errors
+    /// [`StoreError`] says what is wrong with the folder.
+    ///
+    /// # Panics
+    /// If the operating system has no randomness to give.
+    pub fn open(
+        options: Options,
+        folder: impl Into<PathBuf>,
+        fsync: Fsync,
+    ) -> Result<Self, StoreError> {
+        let clock = Clock::start();
+        let (mut store, recovered) = Store::open(folder, fsync, new_epoch())?;
+        let Recovered { epoch, head, floor, forgotten, entries } = recovered;
+        let mut log = Log::new(epoch, options.retention);
+        log.note_dropped();
+        if entries.is_empty() && forgotten.is_empty() {
+            log.begins_at(clock.now());
+        }
+        log.restore_floor(floor);
+        for (stream, entry) in entries {
+            log.restore(entry, &stream);
+        }
+        for (stream, offset, at) in forgotten {
+            log.restore_forgotten(&stream, offset, at);
+        }
+        log.resume_at(head);
+        // History may have become shorter.
+        log.expire(clock.now());
+        let (dropped, floor) = log.take_dropped();
+        store.forget(&dropped, floor)?;
+        Ok(Self::with(log, Some(store), clock, options.limits))
+    }
+
+    fn with(log: Log, store: Option<Store>, clock: Clock, limits: Limits) -> Self {
+        let position = log.head();
         Self(Arc::new(Inner {
             log: RwLock::new(log),
-            epoch,
-            head: AtomicU64::new(0),
+            store: store.map(Mutex::new),
+            epoch: position.epoch,
+            head: AtomicU64::new(position.offset.0),
             subscribers: Subscribers::default(),
             connections: Connections::default(),
             resumes: Mutex::default(),
             sessions: Mutex::default(),
             revocations: RwLock::default(),
-            limits: Arc::new(options.limits),
+            limits: Arc::new(limits),
             stats: Stats::default(),
             ticking: AtomicBool::new(false),
             clock,
@@ -113,35 +163,42 @@ impl Hub {
     }
 
     /// Publishes one broadcast: it has its place in the order when this returns.
-    pub fn publish(&self, broadcast: Broadcast<'_>) -> Published {
-        self.publish_all([broadcast])
-            .pop()
-            .unwrap_or_else(|| Published { position: self.position(), subscribers: 0 })
+    ///
+    /// # Errors
+    /// [`PublishError`] where the log is kept on disk, and the disk does not take it.
+    pub fn publish(&self, broadcast: Broadcast<'_>) -> Result<Published, PublishError> {
+        let published = self.publish_all([broadcast])?.pop();
+        Ok(published.unwrap_or_else(|| Published { position: self.position(), subscribers: 0 }))
     }
 
     /// Publishes several in this order, with nothing of anybody else's between them.
+    ///
+    /// # Errors
+    /// [`PublishError`] where the log is kept on disk, and the disk does not take them: none is
+    /// published.
     pub fn publish_all<'a>(
         &self,
         broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
-    ) -> Vec<Published> {
+    ) -> Result<Vec<Published>, PublishError> {
         self.ensure_ticking();
         let inner = &*self.0;
         let now = inner.clock.now();
-        let mut log = inner.log.write();
-        let appended: Vec<_> = broadcasts
-            .into_iter()
-            .map(|broadcast| log.append(now, broadcast.stream, broadcast.message, broadcast.class))
-            .collect();
-        inner.head.store(log.head().offset.0, Ordering::Release);
-        drop(log);
+        let appended = match &inner.store {
+            None => inner.append(now, broadcasts),
+            Some(store) => {
+                let mut store = store.lock();
+                let broadcasts: Vec<_> = broadcasts.into_iter().collect();
+                inner.write_down(&mut store, now, &broadcasts)?;
+                // The store's lock keeps others from taking these offsets.
+                inner.append(now, broadcasts)
+            }
+        };
         inner.stats.broadcasts.add(appended.len() as u64);
-        appended
-            .into_iter()
-            .map(|appended| Published {
-                position: Position { epoch: inner.epoch, offset: appended.offset },
-                subscribers: inner.subscribers.wake(appended.stream),
-            })
-            .collect()
+        let published = appended.into_iter().map(|appended| Published {
+            position: Position { epoch: inner.epoch, offset: appended.offset },
+            subscribers: inner.subscribers.wake(appended.stream),
+        });
+        Ok(published.collect())
     }
 
     /// What a subscriber with this cursor would be replayed of a stream.
@@ -174,14 +231,20 @@ impl Hub {
     /// Takes access back: connections that have it end within one turn of their tasks, what was
     /// remembered to resume them is of no use any more, and whoever comes back with a page that
     /// was rendered before is refused. Gives the position from which on pages are good again.
-    pub fn revoke(&self, revocation: Revocation) -> Position {
+    ///
+    /// # Errors
+    /// [`PublishError`] where the log is kept on disk, and the disk does not take it. Access is
+    /// taken back all the same, but pages rendered from now on may be refused, too.
+    pub fn revoke(&self, revocation: Revocation) -> Result<Position, PublishError> {
         let inner = &*self.0;
         let place = Broadcast {
             stream: REVOCATIONS,
             message: Message::json("null"),
             class: Class::Ephemeral,
         };
-        let position = self.publish(place).position;
+        let published = self.publish(place);
+        let unplaced = Position { offset: self.position().offset.next(), ..self.position() };
+        let position = published.as_ref().map_or(unplaced, |published| published.position);
         inner.stats.revocations.add(1);
         let (identity, stream) = (revocation.identity().cloned(), revocation.stream().cloned());
         // Remembered before anybody is woken, so that whoever looks finds it.
@@ -193,7 +256,7 @@ impl Hub {
             inner.subscribers.signal(id, Signals::REVOKED);
             inner.log.write().close(id);
         }
-        position
+        published.map(|_| position)
     }
 
     /// Takes a revocation back. False if there was none.
@@ -253,6 +316,16 @@ impl Hub {
             waits += 1;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        self.close_store();
+    }
+
+    /// Has everything on disk, where the log is kept on one. [`shut_down`](Self::shut_down) does it.
+    pub fn close_store(&self) {
+        if let Some(store) = &self.0.store
+            && let Err(error) = store.lock().close()
+        {
+            tracing::error!(%error, "the log could not be closed well");
+        }
     }
 
     /// Starts the tick in the runtime that uses the hub; it ends with the hub, or with the runtime.
@@ -266,6 +339,63 @@ impl Hub {
         if !self.0.ticking.swap(true, Ordering::Relaxed) {
             runtime.spawn(tick(Arc::downgrade(&self.0)));
         }
+    }
+}
+
+fn new_epoch() -> Epoch {
+    Epoch(getrandom::u64().expect("the operating system gives random numbers"))
+}
+
+impl Inner {
+    fn append<'a>(
+        &self,
+        now: UnixMillis,
+        broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
+    ) -> Vec<Appended> {
+        let mut log = self.log.write();
+        let appended = broadcasts
+            .into_iter()
+            .map(|broadcast| log.append(now, broadcast.stream, broadcast.message, broadcast.class))
+            .collect();
+        self.head.store(log.head().offset.0, Ordering::Release);
+        appended
+    }
+
+    fn write_down(
+        &self,
+        store: &mut Store,
+        at: UnixMillis,
+        broadcasts: &[Broadcast<'_>],
+    ) -> Result<(), PublishError> {
+        let head = self.head.load(Ordering::Acquire);
+        let records = broadcasts.iter().zip(head + 1..).map(|(broadcast, offset)| Record {
+            offset: Offset(offset),
+            at,
+            stream: broadcast.stream,
+            message: &broadcast.message,
+            class: &broadcast.class,
+        });
+        let through = Offset(head + broadcasts.len() as u64);
+        store.append(records, Offset(head + 1), through).map_err(|error| {
+            self.stats.publish_errors.add(1);
+            tracing::error!(%error, "a broadcast was not taken");
+            PublishError(error)
+        })
+    }
+
+    /// Forgets what is too old, in memory and then on disk.
+    fn expire(&self, now: UnixMillis) {
+        let mut log = self.log.write();
+        log.expire(now);
+        let (dropped, floor) = log.take_dropped();
+        drop(log);
+        if let Some(store) = &self.store
+            && let Err(error) = store.lock().forget(&dropped, floor)
+        {
+            tracing::error!(%error, "the log on disk could not be shortened");
+        }
+        self.resumes.lock().expire(now);
+        self.sessions.lock().expire(now);
     }
 }
 
@@ -291,10 +421,7 @@ async fn tick(hub: Weak<Inner>) {
         let Some(inner) = hub.upgrade() else { return };
         inner.connections.signal_part(part, TICK_PARTS, Signals::TICK);
         if part == 0 {
-            let now = inner.clock.now();
-            inner.log.write().expire(now);
-            inner.resumes.lock().expire(now);
-            inner.sessions.lock().expire(now);
+            inner.expire(inner.clock.now());
         }
     }
 }

@@ -21,7 +21,8 @@ mod subscribers;
 mod wake;
 
 pub use client::{Client, Refused};
-pub use hub::{Broadcast, Hub, Options, Published};
+pub use forebay_store::{Fsync, StoreError};
+pub use hub::{Broadcast, Hub, Options, PublishError, Published};
 pub use read::{Batch, Delivery};
 pub use revocations::Revocation;
 pub use stats::{Stats, StatsSnapshot};

@@ -76,6 +76,8 @@ counters! {
     reported_gaps,
     /// Other errors, as pages report.
     reported_errors,
+    /// Broadcasts that were not taken because the disk did not take them.
+    publish_errors,
     /// Messages from one client to the others of a stream.
     whispers,
 }

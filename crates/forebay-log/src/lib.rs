@@ -26,7 +26,7 @@ mod position;
 mod retention;
 mod stream;
 
-pub use log::{Appended, Log, StreamId};
+pub use log::{Appended, Dropped, Floor, Log, StreamId};
 pub use message::{Class, Effect, Message, StateKey};
 pub use position::{Epoch, Offset, Position, UnixMillis};
 pub use retention::Retention;

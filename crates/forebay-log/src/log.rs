@@ -32,6 +32,24 @@ pub struct Appended {
     pub stream: StreamId,
 }
 
+/// An entry that has left the log, for whoever keeps a copy of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dropped {
+    /// The entry's offset.
+    pub offset: Offset,
+    /// Its stream and its date, if replays lack it; `None` if a later entry has superseded it.
+    pub forgotten: Option<(Arc<str>, UnixMillis)>,
+}
+
+/// What has been forgotten of all streams that have no record of their own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Floor {
+    /// The largest such offset.
+    pub offset: Offset,
+    /// The date of that, or of a later one.
+    pub at: UnixMillis,
+}
+
 /// The ordered log of one hub, in memory.
 #[derive(Debug)]
 pub struct Log {
@@ -53,6 +71,8 @@ pub struct Log {
     floor: Offset,
     /// When the last of those was appended, or when the log began.
     floor_at: UnixMillis,
+    /// What has left since it was last asked, if anybody asks.
+    dropped: Option<Vec<Dropped>>,
 }
 
 impl Log {
@@ -72,6 +92,7 @@ impl Log {
             bytes: 0,
             floor: Offset::ZERO,
             floor_at: UnixMillis(0),
+            dropped: None,
         }
     }
 
@@ -101,6 +122,46 @@ impl Log {
         self.names.len()
     }
 
+    /// From now on what leaves the log is noted, and has to be taken again and again.
+    pub fn note_dropped(&mut self) {
+        self.dropped.get_or_insert_default();
+    }
+
+    /// What has left the log since the last call, and the floor.
+    pub fn take_dropped(&mut self) -> (Vec<Dropped>, Floor) {
+        let dropped = self.dropped.as_mut().map(std::mem::take).unwrap_or_default();
+        (dropped, Floor { offset: self.floor, at: self.floor_at })
+    }
+
+    /// Begins where a log of the same epoch ended: what it had forgotten of streams without a record.
+    /// Entries follow ([`restore`](Self::restore)), then what is forgotten of the other streams
+    /// ([`restore_forgotten`](Self::restore_forgotten)), which keeps their records, and the head
+    /// ([`resume_at`](Self::resume_at)).
+    pub fn restore_floor(&mut self, floor: Floor) {
+        self.floor = self.floor.max(floor.offset);
+        self.floor_at = self.floor_at.max(floor.at);
+    }
+
+    /// Says again up to where a stream was forgotten, and when.
+    pub fn restore_forgotten(&mut self, stream: &str, offset: Offset, at: UnixMillis) {
+        let id = self.intern(stream);
+        self.stream_mut(id).forget_through(offset, at);
+        self.settle_if_idle(id);
+    }
+
+    /// Puts an entry back that an earlier life of the log had, in order of offsets.
+    pub fn restore(&mut self, entry: Entry, stream: &str) {
+        let id = self.intern(stream);
+        self.head = self.head.max(entry.offset);
+        self.keep(id, entry);
+    }
+
+    /// The next entry comes after `head`, even if the last that was restored is older: those in
+    /// between were given to somebody.
+    pub fn resume_at(&mut self, head: Offset) {
+        self.head = self.head.max(head);
+    }
+
     /// Appends a broadcast: the only way that anything gets an offset.
     ///
     /// One `now` before an earlier one's is taken as it is; age then counts from it.
@@ -119,16 +180,27 @@ impl Log {
             if !self.stream(id).has_ephemeral() {
                 self.ephemeral.push(id);
             }
-            self.stream_mut(id).push(entry);
+            self.stream_mut(id).push(entry, &mut |_| {});
         } else {
-            let (cost, before) = (entry.cost_bytes(), self.stream(id).len());
-            let freed = self.stream_mut(id).push(entry);
-            self.bytes = self.bytes + cost - freed;
-            self.entries = self.entries + self.stream(id).len() - before;
-            self.order.push_back((offset, id));
-            self.enforce_bounds(id);
+            self.keep(id, entry);
         }
         Appended { offset, stream: id }
+    }
+
+    fn keep(&mut self, id: StreamId, entry: Entry) {
+        let (offset, cost) = (entry.offset, entry.cost_bytes());
+        let before = self.stream(id).len();
+        let mut dropped = self.dropped.take();
+        let freed = self.stream_mut(id).push(entry, &mut |offset| {
+            if let Some(dropped) = &mut dropped {
+                dropped.push(Dropped { offset, forgotten: None });
+            }
+        });
+        self.dropped = dropped;
+        self.bytes = self.bytes + cost - freed;
+        self.entries = self.entries + self.stream(id).len() - before;
+        self.order.push_back((offset, id));
+        self.enforce_bounds(id);
     }
 
     /// Opens a stream for reading and keeps its record until the matching [`close`](Self::close).
@@ -290,7 +362,12 @@ impl Log {
     }
 
     fn forget_oldest(&mut self, id: StreamId) {
-        let stream = self.stream_mut(id);
+        let stream = self.streams[id.index()].as_mut().expect("it has an oldest entry");
+        let oldest = stream.oldest().map(|entry| (entry.offset, entry.appended_at));
+        if let (Some(dropped), Some((offset, at))) = (&mut self.dropped, oldest) {
+            let forgotten = Some((Arc::clone(&stream.name), at));
+            dropped.push(Dropped { offset, forgotten });
+        }
         self.bytes -= stream.forget_oldest();
         self.entries -= 1;
         self.settle_if_idle(id);

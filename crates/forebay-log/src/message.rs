@@ -97,6 +97,16 @@ impl StateKey {
         Self { target: target.into(), effect }
     }
 
+    /// The target.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// What is done to it.
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
     /// Whether replaying only `self` leaves the same page as replaying `older` and then `self`.
     ///
     /// True where `self` overwrites all that `older` set: the same target, and as much of it. A

@@ -74,7 +74,7 @@ impl Stream {
     }
 
     /// Adds an entry that is newer than all others; gives the bytes that superseded ones freed.
-    pub(crate) fn push(&mut self, entry: Entry) -> usize {
+    pub(crate) fn push(&mut self, entry: Entry, superseded: &mut impl FnMut(Offset)) -> usize {
         let mut freed = 0;
         match &entry.class {
             Class::Ephemeral => {
@@ -90,7 +90,10 @@ impl Stream {
                 // Linear on purpose: superseded entries leave, so there are as many as targets.
                 self.kept.retain(|old| {
                     let gone = matches!(&old.class, Class::State(old) if key.supersedes(old));
-                    freed += if gone { old.cost_bytes() } else { 0 };
+                    if gone {
+                        freed += old.cost_bytes();
+                        superseded(old.offset);
+                    }
                     !gone
                 });
             }
@@ -148,6 +151,12 @@ impl Stream {
 
     pub(crate) fn forgotten(&self) -> Offset {
         self.forgotten
+    }
+
+    /// A replay can no longer give what was appended up to here.
+    pub(crate) fn forget_through(&mut self, offset: Offset, at: UnixMillis) {
+        self.forgotten = self.forgotten.max(offset);
+        self.forgotten_at = self.forgotten_at.max(at);
     }
 
     pub(crate) fn forgotten_at(&self) -> UnixMillis {

@@ -138,7 +138,9 @@ impl Application {
                 if let Some((_, stream)) = stream {
                     let message = Message::json(json).except(session.id().to_string());
                     let stream = &**stream;
-                    client.hub().publish(Broadcast { stream, message, class: Class::Ephemeral });
+                    // Nobody is owed a whisper: that it was lost is logged and counted.
+                    let class = Class::Ephemeral;
+                    let _ = client.hub().publish(Broadcast { stream, message, class });
                     client.hub().stats().whispers.add(1);
                 }
                 session.whispered(stream.is_some());

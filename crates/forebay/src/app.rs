@@ -11,7 +11,7 @@ use forebay_signing::{Cursor, CursorSigner, Verifier};
 use forebay_transport::{Endpoint, Origins};
 use forebay_turbo::{EventStreamSource, StreamName, StreamNameError, StreamSource, Streamable};
 
-use crate::broadcast::{Broadcaster, Publisher, Settings};
+use crate::broadcast::{BroadcastError, Broadcaster, Publisher, Settings};
 use crate::builder::Builder;
 use crate::cable;
 use crate::channel::{Connect, Registry, StandardChannels};
@@ -258,16 +258,21 @@ impl Forebay {
     /// after this has access if the application renders its tag.
     ///
     /// ```
-    /// # fn leave(forebay: forebay::Forebay) -> Result<(), forebay::StreamNameError> {
+    /// # fn leave(forebay: forebay::Forebay) -> Result<(), forebay::Error> {
     /// use forebay::Revocation;
     ///
     /// let room = forebay.stream_name(("room", 1))?;
-    /// forebay.revoke(Revocation::of("user:7", room.as_str()));
+    /// forebay.revoke(Revocation::of("user:7", room.as_str()))?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn revoke(&self, revocation: Revocation) {
-        self.core.hub.revoke(revocation);
+    ///
+    /// # Errors
+    /// [`BroadcastError::NotTaken`] where the log is kept on disk, and the disk is full. Access is
+    /// taken back all the same; pages rendered from now on may be refused as well.
+    pub fn revoke(&self, revocation: Revocation) -> Result<(), BroadcastError> {
+        self.core.hub.revoke(revocation)?;
+        Ok(())
     }
 
     /// Takes a revocation back, for tags without a cursor: those can't say when they were rendered,

@@ -1,12 +1,13 @@
 //! Making a [`Forebay`]: what must be said, and what may be.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::request::Parts;
 use forebay_cable::Limits;
-use forebay_hub::{Hub, Options};
+use forebay_hub::{Fsync, Hub, Options, StoreError};
 use forebay_log::Retention;
 use forebay_signing::{CursorSigner, Key, KeyDigest, Verifier};
 use forebay_transport::Origins;
@@ -33,6 +34,9 @@ pub enum BuildError {
     /// Global ids need a name that is a host name.
     #[error("app name {0:?} must be letters, digits and hyphens")]
     BadAppName(String),
+    /// The folder of the log.
+    #[error("the log can't be opened: {0}")]
+    Log(#[from] StoreError),
     /// The route of the cable.
     #[error("cable path {0:?} must begin with /")]
     BadCablePath(String),
@@ -59,6 +63,7 @@ pub struct Builder {
     public_streams: Vec<StreamPattern>,
     whispered_streams: Vec<StreamPattern>,
     stream_lifetime: Option<Duration>,
+    file_log: Option<(PathBuf, Fsync)>,
 }
 
 impl Builder {
@@ -188,6 +193,16 @@ impl Builder {
         self
     }
 
+    /// Keeps history in this folder, so that a restart (a deploy, a crash) loses nothing: pages go on
+    /// where they were. Default: in memory only, and after a restart pages render themselves again.
+    ///
+    /// One process has the folder at a time. What an acknowledged broadcast survives, and what that
+    /// costs, is [`Fsync`]'s to say.
+    pub fn file_log(mut self, folder: impl Into<PathBuf>, fsync: Fsync) -> Self {
+        self.file_log = Some((folder.into(), fsync));
+        self
+    }
+
     /// Lets subscribers of `$pubsub` whisper to each other on streams of these names: a name, or its
     /// beginning and `*`. Default: none. Whispers have a stream of their own beside each, so that no
     /// page takes one for Turbo's HTML.
@@ -246,7 +261,10 @@ impl Builder {
             refresh_window: self.refresh_window.unwrap_or(Duration::from_millis(500)),
             message_bytes_max: self.message_bytes_max.unwrap_or(1 << 20),
         };
-        let hub = Hub::new(self.options);
+        let hub = match self.file_log {
+            None => Hub::new(self.options),
+            Some((folder, fsync)) => Hub::open(self.options, folder, fsync)?,
+        };
         let core = Core::new(hub, keys, app, settings, self.stream_lifetime);
         let edge = EdgeOptions { connect: self.connect, cable_path };
         Ok(Forebay::new(core, registry, self.origins, edge))

@@ -57,7 +57,7 @@ pub use builder::{BuildError, Builder};
 pub use channel::{Channel, Identity, Unauthorized};
 pub use error::Error;
 pub use forebay_derive::Streamable;
-pub use forebay_hub::{Revocation, StatsSnapshot};
+pub use forebay_hub::{Fsync, PublishError, Revocation, StatsSnapshot, StoreError};
 pub use forebay_log::{Gap, Position, Retention};
 pub use forebay_signing as signing;
 pub use forebay_transport::{Origins, OriginsError};

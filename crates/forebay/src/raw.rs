@@ -67,14 +67,16 @@ impl Forebay {
     /// the position of the last.
     ///
     /// # Errors
-    /// [`BroadcastError::TooBig`] if one of them is; then none is published.
+    /// [`BroadcastError::TooBig`] if one of them is, [`BroadcastError::NotTaken`] if the disk is
+    /// full; then none is published.
     pub fn publish_all(&self, broadcasts: &[RawBroadcast]) -> Result<Position, BroadcastError> {
         let max = self.core.publisher.message_bytes_max();
         let sizes = broadcasts.iter().map(|broadcast| broadcast.message.bytes().len());
         if let Some(bytes) = sizes.max().filter(|bytes| *bytes > max) {
             return Err(BroadcastError::TooBig { bytes, max });
         }
-        let published = self.core.hub.publish_all(broadcasts.iter().map(RawBroadcast::publication));
+        let publications = broadcasts.iter().map(RawBroadcast::publication);
+        let published = self.core.hub.publish_all(publications)?;
         Ok(published.last().map_or_else(|| self.position(), |last| last.position))
     }
 }

@@ -416,7 +416,7 @@ async fn a_stream_that_is_taken_back_ends_at_once_and_stays_away_from_old_pages(
     let revoke = async {
         // The poll is waiting by now.
         tokio::task::yield_now().await;
-        app.forebay.revoke(room.clone());
+        app.forebay.revoke(room.clone()).unwrap();
         app.say("room", "secret").await;
     };
     let (answer, ()) = tokio::join!(app.poll(poll), revoke);
@@ -454,7 +454,7 @@ async fn one_visitor_is_put_out_and_the_others_stay() {
         events
     };
     let (mut one, mut two) = (open("user:1").await, open("user:2").await);
-    app.forebay.revoke(Revocation::of("user:1", "room"));
+    app.forebay.revoke(Revocation::of("user:1", "room")).unwrap();
     app.say("room", "for two").await;
     assert_eq!(one.json().await.unwrap()["type"], "disconnect");
     assert_eq!(two.json().await.unwrap()["m"], "for two");

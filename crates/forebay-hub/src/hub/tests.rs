@@ -75,7 +75,7 @@ impl Page {
 
 fn say(hub: &Hub, stream: &str, json: &str) -> Published {
     let message = Message::json(json);
-    hub.publish(Broadcast { stream, message, class: Class::Log })
+    hub.publish(Broadcast { stream, message, class: Class::Log }).unwrap()
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn an_excepted_session_passes_over_the_entry() {
         page.subscribe("a", Some(hub.position()));
     }
     let message = Message::json("1").except(ada.session.id().to_string());
-    hub.publish(Broadcast { stream: "a", message, class: Class::Log });
+    hub.publish(Broadcast { stream: "a", message, class: Class::Log }).unwrap();
     say(&hub, "a", "2");
     assert_eq!((ada.read(), grace.read()), (vec!["2".into()], vec!["1".into(), "2".into()]));
 }
@@ -215,8 +215,12 @@ fn a_batch_of_broadcasts_is_contiguous() {
         message: Message::json("1"),
         class: Class::Log,
     });
-    let offsets: Vec<_> =
-        hub.publish_all(broadcasts).iter().map(|published| published.position.offset.0).collect();
+    let offsets: Vec<_> = hub
+        .publish_all(broadcasts)
+        .unwrap()
+        .iter()
+        .map(|published| published.position.offset.0)
+        .collect();
     assert_eq!(offsets, [1, 2, 3]);
 }
 

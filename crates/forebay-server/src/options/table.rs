@@ -247,6 +247,30 @@ pub(crate) const TABLE: &[Spec] = &[
         )
     },
     Spec {
+        group: LISTENING,
+        otherwise: "nobody has a name",
+        ..row(
+            Id::IdentityHeader,
+            "identity_header",
+            Text,
+            Everywhere("identity_header"),
+            "The request header with the visitor's name, as the proxy in front sets it. It must \
+             take the header away from visitors who send it themselves",
+        )
+    },
+    Spec {
+        group: STREAMS,
+        otherwise: "none",
+        ..row(
+            Id::WhisperedStreams,
+            "whispered_streams",
+            Streams,
+            Everywhere("whispered_streams"),
+            "Streams on which subscribers of $pubsub may whisper to each other: names, or \
+             beginnings and *",
+        )
+    },
+    Spec {
         group: STREAMS,
         otherwise: "none",
         anycable: &["public_streams"],
@@ -336,6 +360,29 @@ pub(crate) const TABLE: &[Spec] = &[
     },
     Spec {
         group: BROADCASTING,
+        default: Some("/_revoke"),
+        ..row(
+            Id::RevokePath,
+            "revoke_path",
+            Route,
+            Everywhere("broadcast.revoke_path"),
+            "Where access is taken back: {\"identity\": …, \"stream\": …}, either or both. \
+             Same port, same key",
+        )
+    },
+    Spec {
+        group: BROADCASTING,
+        default: Some("/_disconnect"),
+        ..row(
+            Id::DisconnectPath,
+            "disconnect_path",
+            Route,
+            Everywhere("broadcast.disconnect_path"),
+            "Where a visitor's connections are ended: {\"identity\": …}. Same port, same key",
+        )
+    },
+    Spec {
+        group: BROADCASTING,
         default: Some("8MiB"),
         ..row(
             Id::BroadcastMaxSize,
@@ -400,6 +447,31 @@ pub(crate) const TABLE: &[Spec] = &[
             Size(1 << 10, u64::MAX),
             Everywhere("history.total_bytes"),
             "Memory for the messages of all streams",
+        )
+    },
+    Spec {
+        group: HISTORY,
+        otherwise: "in memory: after a restart pages render themselves again",
+        ..row(
+            Id::HistoryFolder,
+            "history_folder",
+            Text,
+            Everywhere("history.folder"),
+            "Keep history in this folder as well, so that a restart loses nothing. One server at a \
+             time",
+        )
+    },
+    Spec {
+        group: HISTORY,
+        default: Some("os"),
+        ..row(
+            Id::HistoryFsync,
+            "history_fsync",
+            Choice(&["os", "second", "always"]),
+            Everywhere("history.fsync"),
+            "What an answered broadcast survives: the end of this process (os, one write), a loss \
+             of power but for the last second (second), a loss of power (always: each request \
+             waits for the disk)",
         )
     },
     Spec {

@@ -14,8 +14,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use forebay::{BroadcastError, Forebay};
+use forebay::{BroadcastError, Forebay, PublishError, Revocation, StoreError};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Deserialize;
 
 use self::format::FormatError;
 use super::access::{Access, Denied};
@@ -47,6 +48,8 @@ pub(super) enum Refused {
     Broken(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Format(#[from] FormatError),
+    #[error("the body must be a JSON object that names an identity, or a stream, or both")]
+    Access,
     #[error(transparent)]
     Message(#[from] BroadcastError),
 }
@@ -58,10 +61,14 @@ impl IntoResponse for Refused {
             Self::Body(_) | Self::Message(BroadcastError::TooBig { .. }) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
+            Self::Message(BroadcastError::NotTaken(PublishError(StoreError::Full))) => {
+                StatusCode::INSUFFICIENT_STORAGE
+            }
+            Self::Message(BroadcastError::NotTaken(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken(_) => StatusCode::BAD_REQUEST,
             Self::Format(error) => error.status(),
-            Self::Method(_) | Self::Message(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Access | Self::Method(_) | Self::Message(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
         tracing::warn!(refused = %self, "broadcasts refused");
         let mut answer = answer(status, &self);
@@ -94,6 +101,48 @@ pub(super) async fn take(
     let position = broadcasts.forebay.publish_all(&batch)?;
     tracing::debug!(broadcasts = batch.len(), %position, "published");
     Ok(StatusCode::CREATED)
+}
+
+/// Whose access to what.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Concerned {
+    identity: Option<String>,
+    stream: Option<String>,
+}
+
+/// Takes access back.
+pub(super) async fn revoke(
+    State(broadcasts): State<Arc<Broadcasts>>,
+    request: Request,
+) -> Result<StatusCode, Refused> {
+    broadcasts.access.check_request(&request)?;
+    let body = read(request.into_body(), broadcasts.body_bytes_max).await?;
+    let revocation = match serde_json::from_slice(&body).map_err(|_| Refused::Access)? {
+        Concerned { identity: Some(identity), stream: Some(stream) } => {
+            Revocation::of(identity, stream)
+        }
+        Concerned { identity: Some(identity), stream: None } => Revocation::of_identity(identity),
+        Concerned { identity: None, stream: Some(stream) } => Revocation::of_stream(stream),
+        Concerned { identity: None, stream: None } => return Err(Refused::Access),
+    };
+    broadcasts.forebay.revoke(revocation)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends a visitor's connections.
+pub(super) async fn disconnect(
+    State(broadcasts): State<Arc<Broadcasts>>,
+    request: Request,
+) -> Result<StatusCode, Refused> {
+    broadcasts.access.check_request(&request)?;
+    let body = read(request.into_body(), broadcasts.body_bytes_max).await?;
+    let Ok(Concerned { identity: Some(identity), stream: None }) = serde_json::from_slice(&body)
+    else {
+        return Err(Refused::Access);
+    };
+    broadcasts.forebay.disconnect(&identity);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn read(body: Body, max: usize) -> Result<Bytes, Refused> {

@@ -43,6 +43,8 @@ pub(super) struct Paths {
     pub(super) ready: String,
     pub(super) broadcast: String,
     pub(super) cursor: String,
+    pub(super) revoke: String,
+    pub(super) disconnect: String,
 }
 
 /// Bounds that are the server's own.
@@ -105,7 +107,15 @@ impl Reader<'_> {
     }
 
     fn paths(&mut self) -> Paths {
-        let ids = [Id::Path, Id::HealthPath, Id::ReadyPath, Id::BroadcastPath, Id::CursorPath];
+        let ids = [
+            Id::Path,
+            Id::HealthPath,
+            Id::ReadyPath,
+            Id::BroadcastPath,
+            Id::CursorPath,
+            Id::RevokePath,
+            Id::DisconnectPath,
+        ];
         for (at, id) in ids.into_iter().enumerate() {
             let path = self.text(id);
             if let Some(other) = ids[..at].iter().find(|other| self.text(**other) == path) {
@@ -118,6 +128,8 @@ impl Reader<'_> {
             ready: self.text(Id::ReadyPath),
             broadcast: self.text(Id::BroadcastPath),
             cursor: self.text(Id::CursorPath),
+            revoke: self.text(Id::RevokePath),
+            disconnect: self.text(Id::DisconnectPath),
         }
     }
 

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use forebay::{Forebay, Turbo};
 
 use super::access::Denied;
@@ -32,6 +32,8 @@ pub(super) fn all(config: &Config, life: &Life) -> Routes {
     let publishers = Router::new()
         .route(&paths.broadcast, any(broadcasts::take))
         .route(&paths.cursor, get(cursor))
+        .route(&paths.revoke, post(broadcasts::revoke))
+        .route(&paths.disconnect, post(broadcasts::disconnect))
         .layer(forebay.layer())
         .with_state(broadcasts);
     let life = life.clone();

@@ -8,6 +8,8 @@ mod broadcasts;
 mod cable;
 mod clients;
 mod configuration;
+#[cfg(unix)]
+mod durable;
 mod keys;
 #[cfg(unix)]
 mod life;

@@ -197,7 +197,7 @@ impl Peer {
 
 fn say(hub: &Hub, text: &str) {
     let message = Message::json(format!("{text:?}"));
-    hub.publish(Broadcast { stream: "room", message, class: Class::Log });
+    hub.publish(Broadcast { stream: "room", message, class: Class::Log }).unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 
 use forebay_cable::SessionId;
+use forebay_hub::PublishError;
 use forebay_log::Position;
 use forebay_turbo::{
     AttributeValue, Html, Render, RenderError, StreamName, StreamNameError, Target,
@@ -37,6 +38,9 @@ pub enum BroadcastError {
         /// The limit.
         max: usize,
     },
+    /// The log is kept on disk, and the disk did not take it: nobody got it.
+    #[error(transparent)]
+    NotTaken(#[from] PublishError),
     /// The queue of later broadcasts is gone, because its runtime is.
     #[error("later broadcasts are no longer taken")]
     Closed,

@@ -114,7 +114,7 @@ impl Outbox {
                 Prepared::Publish(next) => ready.push(next),
                 Prepared::Refresh(stream, tag) => {
                     publisher.publish_all(&std::mem::take(&mut ready));
-                    publisher.refresh(&stream, tag);
+                    let _ = publisher.refresh(&stream, tag);
                 }
                 Prepared::Later(job) => {
                     publisher.publish_all(&std::mem::take(&mut ready));

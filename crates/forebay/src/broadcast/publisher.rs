@@ -95,25 +95,26 @@ impl Publisher {
 
     pub(super) async fn send(&self, broadcast: Prepared) -> Result<Sent, BroadcastError> {
         match broadcast {
-            Prepared::Publish(ready) => Ok(self.publish(&ready)),
-            Prepared::Refresh(stream, tag) => Ok(self.refresh(&stream, tag)),
+            Prepared::Publish(ready) => self.publish(&ready),
+            Prepared::Refresh(stream, tag) => self.refresh(&stream, tag),
             Prepared::Later(job) => self.later(job).await,
         }
     }
 
-    fn publish(&self, ready: &Ready) -> Sent {
-        let Published { position, subscribers } = self.hub.publish(ready.publication());
+    fn publish(&self, ready: &Ready) -> Result<Sent, BroadcastError> {
+        let Published { position, subscribers } = self.hub.publish(ready.publication())?;
         tracing::debug!(stream = %ready.stream, %position, subscribers, "broadcast");
-        Sent::Published { position, subscribers }
+        Ok(Sent::Published { position, subscribers })
     }
 
-    /// Publishes all, with nothing of anybody else's between them.
+    /// Publishes all, with nothing of anybody else's between them. Their transaction is committed:
+    /// what a full disk does not take is in the hub's log and counters.
     #[cfg(feature = "sqlx")]
     pub(crate) fn publish_all(&self, ready: &[Ready]) {
-        self.hub.publish_all(ready.iter().map(Ready::publication));
+        let _ = self.hub.publish_all(ready.iter().map(Ready::publication));
     }
 
-    pub(super) fn refresh(&self, stream: &StreamName, tag: Tag) -> Sent {
+    pub(super) fn refresh(&self, stream: &StreamName, tag: Tag) -> Result<Sent, BroadcastError> {
         self.refreshes.refresh(stream, tag)
     }
 
@@ -174,7 +175,8 @@ async fn work_off(hub: Hub, max: usize, mut jobs: mpsc::Receiver<Job>) {
                 // A template that panics loses its own broadcast, not those behind it.
                 match catch_unwind(AssertUnwindSafe(|| encode(envelope, body, max))) {
                     Ok(Ok(ready)) => {
-                        hub.publish(ready.publication());
+                        // The hub says so if the disk does not take it.
+                        let _ = hub.publish(ready.publication());
                     }
                     Ok(Err(error)) => tracing::error!(%stream, %error, "later broadcast failed"),
                     Err(_) => tracing::error!(%stream, "later broadcast panicked"),

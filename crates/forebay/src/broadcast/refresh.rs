@@ -10,13 +10,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use forebay_hub::{Broadcast, Hub, Published};
+use forebay_hub::{Broadcast, Hub, PublishError, Published};
 use forebay_log::{Class, Message};
 use forebay_turbo::{Html, StreamName};
 use parking_lot::Mutex;
 
 use super::body::Tag;
-use super::draft::Sent;
+use super::draft::{BroadcastError, Sent};
 
 /// Streams with a window that has not ended. One entry for each stream that was refreshed within
 /// the last window.
@@ -33,28 +33,28 @@ impl Refreshes {
         Self { hub, window, windows: Arc::default() }
     }
 
-    pub(super) fn refresh(&self, stream: &StreamName, tag: Tag) -> Sent {
+    pub(super) fn refresh(&self, stream: &StreamName, tag: Tag) -> Result<Sent, BroadcastError> {
         let mut windows = self.windows.lock();
         if let Some(waiting) = windows.get_mut(stream) {
             *waiting = Some(match waiting.take() {
                 Some(earlier) => merge(&earlier, tag),
                 None => tag,
             });
-            return Sent::Debounced;
+            return Ok(Sent::Debounced);
         }
         windows.insert(stream.clone(), None);
         drop(windows);
         let (hub, windows) = (self.hub.clone(), Arc::downgrade(&self.windows));
         tokio::spawn(run_window(Window { hub, windows, stream: stream.clone() }, self.window));
-        let Published { position, subscribers } = publish(&self.hub, stream, &tag);
-        Sent::Published { position, subscribers }
+        let Published { position, subscribers } = publish(&self.hub, stream, &tag)?;
+        Ok(Sent::Published { position, subscribers })
     }
 
     /// Sends what waits, without waiting for the end of its window.
     pub(super) fn flush(&self) {
         for (stream, waiting) in self.windows.lock().iter_mut() {
             if let Some(tag) = waiting.take() {
-                publish(&self.hub, stream, &tag);
+                let _ = publish(&self.hub, stream, &tag);
             }
         }
     }
@@ -80,7 +80,7 @@ impl Drop for Window {
         let Some(windows) = self.windows.upgrade() else { return };
         let waiting = windows.lock().remove(&self.stream).flatten();
         if let Some(tag) = waiting {
-            publish(&self.hub, &self.stream, &tag);
+            let _ = publish(&self.hub, &self.stream, &tag);
         }
     }
 }
@@ -93,11 +93,12 @@ async fn run_window(window: Window, length: Duration) {
         let Some(tag) = windows.lock().get_mut(&window.stream).and_then(Option::take) else {
             return;
         };
-        publish(&window.hub, &window.stream, &tag);
+        let _ = publish(&window.hub, &window.stream, &tag);
     }
 }
 
-fn publish(hub: &Hub, stream: &StreamName, tag: &Tag) -> Published {
+/// The hub logs and counts what the disk does not take.
+fn publish(hub: &Hub, stream: &StreamName, tag: &Tag) -> Result<Published, PublishError> {
     let html = tag.to_stream(Html::default()).to_string();
     let json = serde_json::Value::String(html).to_string();
     let message = Message::json(json);

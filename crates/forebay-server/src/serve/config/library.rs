@@ -1,7 +1,10 @@
 //! The library's part of the configuration.
 
+use axum::http::request::Parts;
 use forebay::signing::Key;
-use forebay::{Forebay, Limits, Retention};
+use forebay::{Forebay, Fsync, Identity, Limits, Retention};
+use std::future::ready;
+use std::time::Duration;
 
 use super::Reader;
 use crate::options::Id;
@@ -37,7 +40,25 @@ impl Reader<'_> {
             .limits(self.limits())
             .message_bytes_max(settings.size(Id::BroadcastMaxMessageSize));
         let builder = public.into_iter().fold(builder, forebay::Builder::public_streams);
+        let whispered = settings.list(Id::WhisperedStreams).iter().cloned();
+        let builder = whispered.fold(builder, forebay::Builder::whispered_streams);
+        let builder = match self.text(Id::IdentityHeader) {
+            header if header.is_empty() => builder,
+            header => builder.connect(move |parts| ready(Ok(named(parts, &header)))),
+        };
+        let builder = match self.text(Id::HistoryFolder) {
+            folder if folder.is_empty() => builder,
+            folder => builder.file_log(folder, self.fsync()),
+        };
         builder.build().map_err(|error| self.problem(error.to_string())).ok()
+    }
+
+    fn fsync(&self) -> Fsync {
+        match self.settings.text(Id::HistoryFsync) {
+            Some("always") => Fsync::Always,
+            Some("second") => Fsync::Every(Duration::from_secs(1)),
+            _ => Fsync::Os,
+        }
     }
 
     fn retention(&self) -> Retention {
@@ -68,4 +89,13 @@ fn or_random(mut keys: Vec<Key>) -> Vec<Key> {
         keys.push(Key::raw(bytes));
     }
     keys
+}
+
+/// Who the proxy says that it is.
+fn named(parts: &Parts, header: &str) -> Identity {
+    let name = parts.headers.get(header).and_then(|name| name.to_str().ok());
+    match name.filter(|name| !name.is_empty()) {
+        Some(name) => Identity::named(name),
+        None => Identity::anonymous(),
+    }
 }

@@ -1,0 +1,190 @@
+//! History in a folder: over `kill -9`, a deploy, and a full disk.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::Signal;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::{Server, bearer, turbo};
+
+fn serve(folder: &Path, flags: &[&str]) -> Server {
+    let folder = folder.to_str().unwrap();
+    Server::start(&[&["--history-folder", folder], flags].concat())
+}
+
+/// Publishes 1, 2, 3, … until `enough`; gives the number that were acknowledged.
+fn publish(server: &Server, stream: &str, enough: impl Fn(u64) -> bool) -> u64 {
+    let mut publisher = server.publisher();
+    let mut acknowledged = 0;
+    while !enough(acknowledged) {
+        let data = (acknowledged + 1).to_string();
+        let body = json!({ "stream": stream, "data": data }).to_string();
+        if publisher.post(&bearer(), &body).status != 201 {
+            break;
+        }
+        acknowledged += 1;
+    }
+    acknowledged
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let folder = TempDir::new().unwrap();
+    let mut server = serve(folder.path(), &["--history-limit", "1000"]);
+    let cursor = server.cursor();
+    let mut total = 0;
+    for round in 1..=3 {
+        let acknowledged = publish(&server, "s", |count| count == 40 * round);
+        server.program.kill();
+        total += acknowledged;
+        server = serve(folder.path(), &["--history-limit", "1000"]);
+    }
+    let mut page = server.page();
+    page.subscribe(&turbo("s", Some(&cursor)));
+    let expected: Vec<_> =
+        [40, 80, 120].into_iter().flat_map(|n| 1..=n).map(|n| json!(n)).collect();
+    assert_eq!(total, 240);
+    assert_eq!(page.messages(240), expected);
+    server.broadcast("s", &["\"live\""]);
+    assert_eq!(page.messages(1), ["live"]);
+}
+
+#[test]
+fn a_publisher_that_is_cut_off_by_kill_9_loses_nothing_that_was_answered() {
+    let folder = TempDir::new().unwrap();
+    let mut server =
+        serve(folder.path(), &["--history-limit", "100000", "--history-bytes", "64MiB"]);
+    let cursor = server.cursor();
+    let mut publisher = server.publisher();
+    let request = |n: u64| {
+        let body = json!({ "stream": "s", "data": n.to_string() }).to_string();
+        let (bearer, length) = (bearer(), body.len());
+        format!(
+            "POST /_broadcast HTTP/1.1\r\nhost: a\r\n{bearer}\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+    };
+    // All at once: it is killed while it works them off.
+    publisher.send(&(1..=1_000).map(request).collect::<String>());
+    for _ in 0..100 {
+        assert_eq!(publisher.receive().status, 201);
+    }
+    server.program.kill();
+    let server = serve(folder.path(), &["--history-limit", "100000", "--history-bytes", "64MiB"]);
+    let mut page = server.page();
+    page.subscribe(&turbo("s", Some(&cursor)));
+    server.broadcast("s", &["\"end\""]);
+    let mut got = Vec::new();
+    while got.last() != Some(&json!("end")) {
+        got.extend(page.messages(1));
+    }
+    got.pop();
+    // More than were answered may have been taken, but none without those before it.
+    assert!(got.len() >= 100);
+    assert_eq!(got, (1..=got.len()).map(|n| json!(n)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_deploy_costs_no_page_anything() {
+    let folder = TempDir::new().unwrap();
+    let mut server = serve(folder.path(), &["--shutdown-timeout", "2s"]);
+    let mut page = server.page();
+    let identifier = turbo("s", Some(&server.cursor()));
+    page.subscribe(&identifier);
+    server.broadcast("s", &["1"]);
+    assert_eq!(page.messages(1), [1]);
+    server.program.signal(Signal::TERM);
+    assert_eq!(page.next()["type"], "disconnect");
+    drop(page);
+    server.program.end();
+    let server = serve(folder.path(), &[]);
+    server.broadcast("s", &["2"]);
+    let mut page = server.page();
+    page.subscribe(&identifier);
+    // A stock client over a new process: it is replayed from its cursor, not told to heal itself.
+    assert_eq!(page.messages(2), [1, 2]);
+}
+
+#[test]
+fn two_servers_do_not_share_a_folder() {
+    let folder = TempDir::new().unwrap();
+    let _server = serve(folder.path(), &[]);
+    let flags = ["serve", "--port", "0", "--secret", "a secret of a second server"];
+    let output = crate::support::forebay(&flags)
+        .args(["--history-folder", folder.path().to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("is in use by another process"), "{said}");
+}
+
+/// A small disk of our own. Only root can make one.
+struct Disk(TempDir);
+
+impl Disk {
+    fn new(size: &str) -> Option<Self> {
+        let folder = TempDir::new().unwrap();
+        let options = format!("size={size}");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path());
+        mount.output().is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_answered_and_costs_nothing_that_was_acknowledged() {
+    let Some(disk) = Disk::new("16m") else {
+        eprintln!("not run: a small disk can be mounted by root only");
+        return;
+    };
+    let folder = disk.0.path().join("history");
+    let ballast = disk.0.path().join("ballast");
+    fs::write(&ballast, vec![1; 12 << 20]).unwrap();
+    let flags = ["--history-limit", "1000", "--history-bytes", "64MiB"];
+    let mut server = serve(&folder, &flags);
+    let cursor = server.cursor();
+    let large = |n: u32| {
+        // Not to be compressed.
+        let noise = (0..9_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) ^ n).to_string());
+        json!({ "stream": "s", "data": json!({ "n": n, "noise": noise.collect::<String>() }).to_string() })
+    };
+    let mut acknowledged = Vec::new();
+    let refused = (0..).find_map(|n| {
+        let answer = server.post(&large(n).to_string());
+        if answer.status == 201 {
+            acknowledged.push(n);
+            return None;
+        }
+        Some(answer)
+    });
+    let refused = refused.unwrap();
+    assert_eq!(refused.status, 507, "{refused:?}");
+    assert!(refused.body.contains("the disk is full"), "{}", refused.body);
+    assert!(acknowledged.len() > 5);
+    // What was half written is cleared away at the next try, so one more may fit.
+    let more = (5_000..5_010).filter(|n| server.post(&large(*n).to_string()).status == 201);
+    acknowledged.extend(more.collect::<Vec<_>>());
+    assert!(acknowledged.last() < Some(&5_009), "it is still full");
+    fs::remove_file(&ballast).unwrap();
+    for n in 10_000..10_003 {
+        assert_eq!(server.post(&large(n).to_string()).status, 201, "there is room again");
+        acknowledged.push(n);
+    }
+    server.program.kill();
+    let server = serve(&folder, &flags);
+    let mut page = server.page();
+    page.subscribe(&turbo("s", Some(&cursor)));
+    let got: Vec<_> = page.messages(acknowledged.len()).iter().map(|m| m["n"].clone()).collect();
+    assert_eq!(got, acknowledged);
+    server.broadcast("s", &["\"live\""]);
+    assert_eq!(page.messages(1), ["live"]);
+}

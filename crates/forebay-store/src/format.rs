@@ -1,0 +1,96 @@
+//! How entries look on disk: a line of JSON about the message, then the message.
+
+use std::borrow::Cow;
+
+use forebay_log::{Class, Effect, Entry, Message, Offset, StateKey, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+use crate::store::Record;
+
+#[derive(Serialize, Deserialize)]
+struct Head<'a> {
+    /// The stream.
+    s: Cow<'a, str>,
+    /// When it was appended.
+    t: u64,
+    /// The session that must not get it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    x: Option<Cow<'a, str>>,
+    /// The envelope's type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    k: Option<Cow<'a, str>>,
+    /// A state's target, and what is done to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    c: Option<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+const EFFECTS: [(Effect, &str); 4] = [
+    (Effect::Content, "content"),
+    (Effect::Element, "element"),
+    (Effect::Absence, "absence"),
+    (Effect::Refresh, "refresh"),
+];
+
+pub(crate) fn encode(record: &Record<'_>) -> Vec<u8> {
+    let class = match record.class {
+        Class::State(key) => {
+            let effect = EFFECTS.iter().find(|(effect, _)| *effect == key.effect());
+            Some((key.target().into(), effect.map_or("element", |(_, name)| name).into()))
+        }
+        Class::Log | Class::Ephemeral => None,
+    };
+    let head = Head {
+        s: record.stream.into(),
+        t: record.at.0,
+        x: record.message.excepted().map(Cow::from),
+        k: record.message.kind_name().map(Cow::from),
+        c: class,
+    };
+    let mut bytes = serde_json::to_vec(&head).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes.extend_from_slice(record.message.bytes());
+    bytes
+}
+
+/// `None` for what was not written by [`encode`].
+pub(crate) fn decode(offset: Offset, bytes: &[u8]) -> Option<(String, Entry)> {
+    // JSON escapes line ends.
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let head: Head<'_> = serde_json::from_slice(&bytes[..end]).ok()?;
+    let mut message = Message::json(String::from_utf8(bytes[end + 1..].to_vec()).ok()?);
+    if let Some(session) = head.x {
+        message = message.except(session.into_owned());
+    }
+    if let Some(kind) = head.k {
+        message = message.kind(kind.into_owned());
+    }
+    let class = match head.c {
+        None => Class::Log,
+        Some((target, effect)) => {
+            let (effect, _) = EFFECTS.iter().find(|(_, name)| *name == effect)?;
+            Class::State(StateKey::new(target.into_owned(), *effect))
+        }
+    };
+    let at = UnixMillis(head.t);
+    let entry = Entry { offset, appended_at: at, message: message.into(), class };
+    Some((head.s.into_owned(), entry))
+}
+
+/// Big-endian, so that keys are in the order of the log.
+pub(crate) fn key(offset: Offset) -> [u8; 8] {
+    offset.0.to_be_bytes()
+}
+
+pub(crate) fn offset(key: &[u8]) -> Option<Offset> {
+    Some(Offset(u64::from_be_bytes(key.try_into().ok()?)))
+}
+
+/// An offset and a date.
+pub(crate) fn pair(offset: Offset, at: UnixMillis) -> Vec<u8> {
+    [key(offset), at.0.to_be_bytes()].concat()
+}
+
+pub(crate) fn read_pair(bytes: &[u8]) -> Option<(Offset, UnixMillis)> {
+    let (offset, at) = bytes.split_at_checked(8)?;
+    Some((self::offset(offset)?, UnixMillis(u64::from_be_bytes(at.try_into().ok()?))))
+}

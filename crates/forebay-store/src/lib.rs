@@ -1,0 +1,15 @@
+//! The durable log: what is broadcast is written down before anybody is told of it, and read back
+//! at the next start, so that pages go on where they were.
+//!
+//! The store is `fjall`, a log-structured tree whose journal takes a batch whole or not at all.
+//! Reading never comes here: the log in memory is what is read, and this is its copy.
+//!
+//! What is promised depends on [`Fsync`]. A process that dies loses nothing that was acknowledged. A
+//! machine that loses power may lose the last moments, unless every write is synced; then the
+//! next start finds that out (another boot, no clean end) and begins a new epoch, so that every page
+//! is told to heal itself.
+
+mod format;
+mod store;
+
+pub use store::{Fsync, Record, Recovered, Store, StoreError};

@@ -1,0 +1,373 @@
+//! Opening, appending, forgetting, closing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use forebay_log::{Class, Dropped, Entry, Epoch, Floor, Message, Offset, UnixMillis};
+
+use crate::format;
+
+/// The layout of what is on disk. Another one is refused, and left alone.
+const FORMAT: &[u8] = b"forebay log 1";
+
+/// Offsets are reserved in blocks before they are used, so that none is given twice: those of
+/// ephemeral broadcasts are written nowhere else, and a lost tail may have been delivered.
+const RESERVED: u64 = 1 << 16;
+
+/// What a broadcast's acknowledgement promises.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Fsync {
+    /// The kernel has it: it survives this process, not a loss of power. The default; a broadcast
+    /// costs one `write`.
+    #[default]
+    Os,
+    /// As `Os`, and the disk has it so much later at the most.
+    Every(Duration),
+    /// The disk has it. Each broadcast, or batch of them, waits for the disk.
+    Always,
+}
+
+/// What is written of one broadcast.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Its offset.
+    pub offset: Offset,
+    /// When.
+    pub at: UnixMillis,
+    /// Its stream.
+    pub stream: &'a str,
+    /// What subscribers get.
+    pub message: &'a Message,
+    /// How long it is worth keeping. Ephemeral ones are not written.
+    pub class: &'a Class,
+}
+
+/// What an earlier life of the log left.
+#[derive(Debug)]
+pub struct Recovered {
+    /// Its epoch; a new one where something may have been lost.
+    pub epoch: Epoch,
+    /// Offsets up to here may have been given to somebody.
+    pub head: Offset,
+    /// What is forgotten of streams without a record.
+    pub floor: Floor,
+    /// What is forgotten of the others.
+    pub forgotten: Vec<(Arc<str>, Offset, UnixMillis)>,
+    /// The entries with their streams, in order.
+    pub entries: Vec<(String, Entry)>,
+}
+
+/// Why the store can't be opened or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// No room is left.
+    #[error("the disk is full")]
+    Full,
+    /// Another process has it open.
+    #[error("{0} is in use by another process")]
+    InUse(PathBuf),
+    /// Written by another version, or by something else.
+    #[error("{0} has no log of this version")]
+    Foreign(PathBuf),
+    /// The disk, or what is on it, is broken.
+    #[error("the log can't be read or written: {0}")]
+    Broken(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    fn of(path: &Path, error: fjall::Error) -> Self {
+        match error {
+            fjall::Error::Locked => Self::InUse(path.to_owned()),
+            fjall::Error::InvalidVersion(_) => Self::Foreign(path.to_owned()),
+            fjall::Error::Io(error) if is_full(&error) => Self::Full,
+            error => Self::Broken(Box::new(error)),
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull)
+}
+
+/// A log on disk, open.
+pub struct Store {
+    path: PathBuf,
+    fsync: Fsync,
+    /// Gone after a failed write: the database takes nothing more until it is opened again.
+    open: Option<Open>,
+    /// Offsets up to here may be used.
+    reserved: Offset,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+struct Open {
+    database: Database,
+    entries: Keyspace,
+    forgotten: Keyspace,
+    about: Keyspace,
+    syncing: Option<Syncing>,
+}
+
+impl Open {
+    /// The database panics on a journal whose bytes were changed: that is an error here.
+    fn at(path: &Path, fsync: Fsync) -> Result<Self, StoreError> {
+        match std::panic::catch_unwind(|| Self::try_at(path, fsync)) {
+            Ok(open) => open.map_err(|error| StoreError::of(path, error)),
+            Err(_) => Err(StoreError::Broken("what is written is not what was written".into())),
+        }
+    }
+
+    fn try_at(path: &Path, fsync: Fsync) -> Result<Self, fjall::Error> {
+        let database = Database::builder(path).worker_threads(1).open()?;
+        let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
+        let (entries, forgotten, about) =
+            (keyspace("entries")?, keyspace("forgotten")?, keyspace("about")?);
+        let syncing = match fsync {
+            Fsync::Every(pause) => Some(Syncing::start(database.clone(), pause)),
+            Fsync::Os | Fsync::Always => None,
+        };
+        Ok(Self { database, entries, forgotten, about, syncing })
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, fjall::Error> {
+        let bytes = self.about.get(name)?;
+        Ok(bytes.and_then(|bytes| Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?))))
+    }
+}
+
+/// The thread that syncs every so often.
+struct Syncing {
+    ends: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Syncing {
+    fn start(database: Database, pause: Duration) -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&ends);
+        let thread = std::thread::spawn(move || {
+            while !stop.load(Ordering::Acquire) {
+                std::thread::park_timeout(pause);
+                if let Err(error) = database.persist(PersistMode::SyncData) {
+                    tracing::error!(%error, "the log could not be synced");
+                }
+            }
+        });
+        Self { ends, thread }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(Syncing { ends, thread }) = self.syncing.take() {
+            ends.store(true, Ordering::Release);
+            thread.thread().unpark();
+            // It ends by itself; a panic in it has been reported.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Store {
+    /// Opens the log of this folder, or begins one with the epoch `fresh`.
+    ///
+    /// # Errors
+    /// [`StoreError`] says what is wrong with the folder. What is in it is left as it is.
+    pub fn open(
+        path: impl Into<PathBuf>,
+        fsync: Fsync,
+        fresh: Epoch,
+    ) -> Result<(Self, Recovered), StoreError> {
+        let path = path.into();
+        let failed = |error| StoreError::of(&path, error);
+        let open = Open::at(&path, fsync)?;
+        match open.about.get("format").map_err(failed)? {
+            Some(format) if format.as_ref() == FORMAT => {}
+            Some(_) => return Err(StoreError::Foreign(path)),
+            None => {
+                let mut batch = open.database.batch();
+                batch.insert(&open.about, "format", FORMAT);
+                batch.insert(&open.about, "epoch", fresh.0.to_be_bytes());
+                batch.commit().map_err(failed)?;
+            }
+        }
+        let recovered = recover(&open, fresh).map_err(failed)?;
+        let mut batch = open.database.batch().durability(Some(PersistMode::SyncAll));
+        batch.insert(&open.about, "boot", boot());
+        batch.insert(&open.about, "clean", [u8::from(fsync == Fsync::Always)]);
+        batch.commit().map_err(failed)?;
+        let reserved = recovered.head;
+        Ok((Self { path, fsync, open: Some(open), reserved }, recovered))
+    }
+
+    /// Writes broadcasts, all of them or none. They use the offsets from `first` to `through`.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing of it is written, and none of the offsets is used.
+    pub fn append<'a>(
+        &mut self,
+        records: impl Iterator<Item = Record<'a>>,
+        first: Offset,
+        through: Offset,
+    ) -> Result<(), StoreError> {
+        self.reopen(first)?;
+        let (fsync, reserves) = (self.fsync, through > self.reserved);
+        self.write(|open, batch| {
+            for record in records.filter(|record| *record.class != Class::Ephemeral) {
+                let value = format::encode(&record);
+                batch.insert(&open.entries, format::key(record.offset), value);
+            }
+            if reserves {
+                batch.insert(&open.about, "reserved", (through.0 + RESERVED).to_be_bytes());
+            }
+            if fsync == Fsync::Always { PersistMode::SyncData } else { PersistMode::Buffer }
+        })?;
+        if reserves {
+            self.reserved = Offset(through.0 + RESERVED);
+        }
+        Ok(())
+    }
+
+    /// Removes what has left the log in memory, and notes what is forgotten by that.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is all still there, and is forgotten again at the next start.
+    pub fn forget(&mut self, dropped: &[Dropped], floor: Floor) -> Result<(), StoreError> {
+        if self.open.is_none() || dropped.is_empty() {
+            return Ok(());
+        }
+        let mut streams: BTreeMap<&str, (Offset, UnixMillis)> = BTreeMap::new();
+        for dropped in dropped {
+            if let Some((stream, at)) = &dropped.forgotten {
+                let newest = streams.entry(stream).or_default();
+                *newest = (newest.0.max(dropped.offset), newest.1.max(*at));
+            }
+        }
+        self.write(|open, batch| {
+            for dropped in dropped {
+                batch.remove(&open.entries, format::key(dropped.offset));
+            }
+            for (stream, (offset, at)) in streams {
+                batch.insert(&open.forgotten, stream, format::pair(offset, at));
+            }
+            batch.insert(&open.about, "floor", format::pair(floor.offset, floor.at));
+            PersistMode::Buffer
+        })
+    }
+
+    /// Ends well: all of it is on disk, and the next start may rely on that.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the disk does not take it.
+    pub fn close(&mut self) -> Result<(), StoreError> {
+        if self.open.is_none() {
+            return Ok(());
+        }
+        self.write(|open, batch| {
+            batch.insert(&open.about, "clean", [1]);
+            PersistMode::SyncAll
+        })
+    }
+
+    /// As after a write that failed.
+    #[doc(hidden)]
+    pub fn fail_for_tests(&mut self) {
+        self.open = None;
+    }
+
+    fn write(
+        &mut self,
+        fill: impl FnOnce(&Open, &mut OwnedWriteBatch) -> PersistMode,
+    ) -> Result<(), StoreError> {
+        let Some(open) = &self.open else {
+            return Err(StoreError::Broken("it is closed".into()));
+        };
+        let mut batch = open.database.batch();
+        let mode = fill(open, &mut batch);
+        let Err(error) = batch.durability(Some(mode)).commit() else { return Ok(()) };
+        // The database takes nothing more, so that no good write follows a bad one.
+        self.open = None;
+        Err(StoreError::of(&self.path, error))
+    }
+
+    /// After a failed write: opens it again, as a new start would. What was refused is not there,
+    /// or is taken away.
+    fn reopen(&mut self, first_free: Offset) -> Result<(), StoreError> {
+        if self.open.is_some() {
+            return Ok(());
+        }
+        let failed = |error| StoreError::of(&self.path, error);
+        let open = Open::at(&self.path, self.fsync)?;
+        let mut batch = open.database.batch().durability(Some(PersistMode::Buffer));
+        for item in open.entries.range(format::key(first_free)..) {
+            batch.remove(&open.entries, item.key().map_err(failed)?);
+        }
+        batch.commit().map_err(failed)?;
+        self.open = Some(open);
+        tracing::warn!(path = %self.path.display(), "the log is open again after a failed write");
+        Ok(())
+    }
+}
+
+fn recover(open: &Open, fresh: Epoch) -> Result<Recovered, fjall::Error> {
+    let epoch = open.number("epoch")?.map_or(fresh, Epoch);
+    let head = Offset(open.number("reserved")?.unwrap_or(0));
+    let is_clean = open.about.get("clean")?.is_none_or(|clean| clean.as_ref() == [1]);
+    let same_boot = open.about.get("boot")?.is_none_or(|known| *known == *boot());
+    if !is_clean && !same_boot {
+        tracing::warn!("the machine went down without a word: the log's end may be lost");
+        let mut batch = open.database.batch();
+        for item in open.entries.iter() {
+            batch.remove(&open.entries, item.key()?);
+        }
+        for item in open.forgotten.iter() {
+            batch.remove(&open.forgotten, item.key()?);
+        }
+        batch.insert(&open.about, "epoch", fresh.0.to_be_bytes());
+        batch.commit()?;
+        let (forgotten, entries, floor) = (Vec::new(), Vec::new(), Floor::default());
+        return Ok(Recovered { epoch: fresh, head, floor, forgotten, entries });
+    }
+    let floor = open.about.get("floor")?.and_then(|bytes| format::read_pair(&bytes));
+    let floor = floor.map_or(Floor::default(), |(offset, at)| Floor { offset, at });
+    let mut forgotten = Vec::new();
+    let mut covered = open.database.batch();
+    for item in open.forgotten.iter() {
+        let (name, value) = item.into_inner()?;
+        if format::read_pair(&value).is_none_or(|(offset, _)| offset <= floor.offset) {
+            covered.remove(&open.forgotten, name);
+            continue;
+        }
+        if let (Ok(name), Some((offset, at))) = (str::from_utf8(&name), format::read_pair(&value)) {
+            forgotten.push((name.into(), offset, at));
+        }
+    }
+    covered.commit()?;
+    let mut entries = Vec::new();
+    for item in open.entries.iter() {
+        let (key, value) = item.into_inner()?;
+        if let Some(entry) = format::offset(&key).and_then(|o| format::decode(o, &value)) {
+            entries.push(entry);
+        }
+    }
+    Ok(Recovered { epoch, head, floor, forgotten, entries })
+}
+
+/// Names this run of the machine; empty where the system does not say.
+fn boot() -> Vec<u8> {
+    std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+}
