@@ -33,6 +33,12 @@ enum Task {
         /// Files of e2e/tests to run; all if none is given
         files: Vec<String>,
     },
+    /// Simulate pages, faults and publishers until a promise is broken or enough was shown
+    Sim {
+        /// What `forebay-sim --help` shows: --entries N, --seed N, --variant NAME, …
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Run each fuzz target for a while
     Fuzz {
         /// Seconds for each target
@@ -48,8 +54,15 @@ fn main() -> Result<()> {
         Task::Demo { port } => demo(port),
         Task::Test => test(),
         Task::Browser { files } => browser::test(&files),
+        Task::Sim { arguments } => sim(&arguments),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
     }
+}
+
+fn sim(arguments: &[String]) -> Result<()> {
+    let run = ["run", "--quiet", "--release", "--package", "forebay-sim", "--"];
+    let arguments = arguments.iter().map(String::as_str);
+    cargo(&run.into_iter().chain(arguments).collect::<Vec<_>>())
 }
 
 fn demo(port: u16) -> Result<()> {

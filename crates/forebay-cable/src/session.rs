@@ -321,8 +321,16 @@ impl Session {
         }
         if let Some(Restored { proven }) = restored {
             subscription.hold(proven);
+        } else if self.dialect.confirms_with_resync() {
+            if lost {
+                subscription.advance_all(subscription.newest_sent().unwrap_or_default());
+            }
+            if lost || !quiet {
+                self.say_confirm(&subscription, lost);
+            }
+            lost = false;
         } else if !quiet {
-            self.say_confirm(&subscription);
+            self.say_confirm(&subscription, false);
         }
         // Most pages have one: a Vec would take room for four at once.
         self.subscriptions.reserve_exact(1);

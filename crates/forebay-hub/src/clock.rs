@@ -3,25 +3,36 @@
 //! It is read once and then goes by the monotonic clock, so that a corrected wall clock neither
 //! empties history nor keeps it; and under tokio's paused time it stands still with it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use forebay_log::UnixMillis;
 use tokio::time::Instant;
 
 #[derive(Debug)]
-pub(crate) struct Clock {
-    started: Instant,
-    started_at: UnixMillis,
+pub(crate) enum Clock {
+    Monotonic {
+        started: Instant,
+        started_at: UnixMillis,
+    },
+    /// A simulation's: milliseconds that somebody else moves on.
+    Simulated(Arc<AtomicU64>),
 }
 
 impl Clock {
     pub(crate) fn start() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { started: Instant::now(), started_at: millis(since) }
+        Self::Monotonic { started: Instant::now(), started_at: millis(since) }
     }
 
     pub(crate) fn now(&self) -> UnixMillis {
-        UnixMillis(self.started_at.0 + millis(self.started.elapsed()).0)
+        match self {
+            Self::Monotonic { started, started_at } => {
+                UnixMillis(started_at.0 + millis(started.elapsed()).0)
+            }
+            Self::Simulated(now) => UnixMillis(now.load(Ordering::Relaxed)),
+        }
     }
 }
 

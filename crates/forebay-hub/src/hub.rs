@@ -137,6 +137,21 @@ impl Hub {
         Ok(Self::with(log, Some(store), clock, options.limits))
     }
 
+    /// A hub in a simulated world: its clock is moved by hand, and so are its ticks
+    /// ([`tick`](Self::tick)), as long as no tokio runtime is there to do it.
+    pub fn simulated(options: Options, epoch: Epoch, now: Arc<AtomicU64>) -> Self {
+        let clock = Clock::Simulated(now);
+        let mut log = Log::new(epoch, options.retention);
+        log.begins_at(clock.now());
+        Self::with(log, None, clock, options.limits)
+    }
+
+    /// One of the ticks of a ping interval's half; simulations call it, all others have a task that
+    /// does.
+    pub fn tick(&self, part: usize) {
+        self.0.tick(part % TICK_PARTS);
+    }
+
     fn with(log: Log, store: Option<Store>, clock: Clock, limits: Limits) -> Self {
         let position = log.head();
         Self(Arc::new(Inner {
@@ -383,6 +398,13 @@ impl Inner {
         })
     }
 
+    fn tick(&self, part: usize) {
+        self.connections.signal_part(part, TICK_PARTS, Signals::TICK);
+        if part == 0 {
+            self.expire(self.clock.now());
+        }
+    }
+
     /// Forgets what is too old, in memory and then on disk.
     fn expire(&self, now: UnixMillis) {
         let mut log = self.log.write();
@@ -419,10 +441,7 @@ async fn tick(hub: Weak<Inner>) {
     for part in (0..TICK_PARTS).cycle() {
         ticks.tick().await;
         let Some(inner) = hub.upgrade() else { return };
-        inner.connections.signal_part(part, TICK_PARTS, Signals::TICK);
-        if part == 0 {
-            inner.expire(inner.clock.now());
-        }
+        inner.tick(part);
     }
 }
 

@@ -45,6 +45,18 @@ pub(crate) struct Connection<Io> {
     revoked: bool,
 }
 
+/// Drives one session over a byte stream that is a WebSocket already, until it is over. For
+/// byte streams that don't come from an HTTP server: simulations, tests.
+pub fn drive<Io: AsyncRead + AsyncWrite + Unpin>(
+    io: Io,
+    session: Session,
+    client: Client,
+    channels: Arc<dyn Channels>,
+    identity: Identity,
+) -> impl Future<Output = ()> {
+    Connection::new(io, &Bytes::new(), session, client, channels, identity)
+}
+
 /// Why a connection is over.
 #[derive(Debug, thiserror::Error)]
 enum End {

@@ -23,6 +23,7 @@ pub mod ws;
 pub use channels::{
     Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
 };
+pub use driver::drive;
 pub use endpoint::{Endpoint, ExchangeError};
 pub use exchange::EventStream;
 pub use handshake::HandshakeError;

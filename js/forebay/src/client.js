@@ -112,6 +112,7 @@ export class Client {
         subscription.state = "confirmed";
         subscription.rewind(parse(message.at));
         subscription.receiver.connected?.();
+        if (message.resync) this.#lost(subscription);
         return this.#answered();
       case "reject_subscription":
         subscription.state = "rejected";
@@ -121,10 +122,8 @@ export class Client {
         subscription.receiver.rejected?.(message.reason);
         return this.#answered();
       case "resync":
-        this.#queue.forget(subscription);
         subscription.rewind(parse(message.at));
-        subscription.receiver.resync?.();
-        return this.heal(subscription, false);
+        return this.#lost(subscription);
       case "rewind":
         subscription.received = parse(message.at);
         return;
@@ -132,6 +131,13 @@ export class Client {
         this.#queue.takeAside(subscription, message.message);
         return this.#showAll();
     }
+  }
+
+  /** History does not reach back to what the page shows. @param {Subscription} subscription */
+  #lost(subscription) {
+    this.#queue.forget(subscription);
+    subscription.receiver.resync?.();
+    this.heal(subscription, false);
   }
 
   /** @param {Subscription | undefined} subscription @param {Message} entry */

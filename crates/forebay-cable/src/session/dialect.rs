@@ -110,6 +110,12 @@ impl Dialect {
         matches!(self, Self::Forebay(_) | Self::EventSource(_))
     }
 
+    /// A client that takes its position from the confirmation must learn at the same moment that
+    /// it lacks something: a connection can end between any two messages.
+    pub(super) fn confirms_with_resync(&self) -> bool {
+        matches!(self, Self::Forebay(_))
+    }
+
     /// Whether what was sent to this subscription is to be proven by Pongs.
     pub(super) fn is_proven_by_pongs(&self, subscription: &Subscription) -> bool {
         match self {
@@ -200,12 +206,12 @@ impl Session {
         self.push(text);
     }
 
-    pub(super) fn say_confirm(&mut self, subscription: &Subscription) {
+    pub(super) fn say_confirm(&mut self, subscription: &Subscription, resync: bool) {
         let text = match &self.dialect {
             Dialect::ActionCable | Dialect::Extended(_) => subscription.envelope.confirm(),
             Dialect::Forebay(_) => {
                 let at = subscription.sent().and_then(|sent| self.dialect.position(sent));
-                forebay::confirm(&subscription.envelope, subscription.id, at)
+                forebay::confirm(&subscription.envelope, subscription.id, at, resync)
             }
             Dialect::EventSource(_) => Bytes::new(),
         };
@@ -214,7 +220,7 @@ impl Session {
 
     pub(super) fn say_confirm_again(&mut self, index: usize) {
         let subscription = self.subscriptions.swap_remove(index);
-        self.say_confirm(&subscription);
+        self.say_confirm(&subscription, false);
         self.subscriptions.push(subscription);
     }
 

@@ -14,11 +14,15 @@ pub(crate) fn welcome(session: SessionId, ping_interval_ms: u64) -> Bytes {
     format!(r#"{{"type":"welcome","sid":"{session}","ping":{ping_interval_ms}}}"#).into()
 }
 
-pub(crate) fn confirm(envelope: &Envelope, s: SubscriptionId, at: Option<Position>) -> Bytes {
-    match at {
-        Some(at) => envelope.typed("confirm_subscription", format_args!(r#","s":{s},"at":"{at}""#)),
-        None => envelope.typed("confirm_subscription", format_args!(r#","s":{s}"#)),
-    }
+pub(crate) fn confirm(
+    envelope: &Envelope,
+    s: SubscriptionId,
+    at: Option<Position>,
+    resync: bool,
+) -> Bytes {
+    let at = at.map(|at| format!(r#","at":"{at}""#)).unwrap_or_default();
+    let resync = if resync { r#","resync":true"# } else { "" };
+    envelope.typed("confirm_subscription", format_args!(r#","s":{s}{at}{resync}"#))
 }
 
 pub(crate) fn reject(envelope: &Envelope, reason: RejectReason) -> Bytes {

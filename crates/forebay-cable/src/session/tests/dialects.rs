@@ -139,11 +139,23 @@ fn ours_resyncs_with_the_position_that_follows() {
     assert_eq!(
         pair.json(),
         [
-            json!({"identifier": TAG, "type": "confirm_subscription", "s": 1, "at": "1.7"}),
-            json!({"identifier": TAG, "type": "resync", "s": 1, "at": "1.7"}),
+            json!({"identifier": TAG, "type": "confirm_subscription", "s": 1, "at": "1.7", "resync": true}),
             json!({"s": 1, "o": 8, "p": 7, "m": "next"}),
-        ]
+        ],
+        "in one message: a client that has only half of it would go on from 7 without its refresh"
     );
+}
+
+#[test]
+fn ours_is_resynced_when_history_leaves_it_behind() {
+    let mut pair = speaking(Protocol::ForebayV1Json);
+    pair.say(&json!({"command": "subscribe", "identifier": TAG}));
+    pair.confirm_from(after(0), true);
+    pair.drain();
+    for n in 0..102 {
+        pair.broadcast("room", &n.to_string());
+    }
+    assert_eq!(pair.json(), [json!({"identifier": TAG, "type": "resync", "s": 1, "at": "1.102"})]);
 }
 
 #[test]
@@ -215,7 +227,7 @@ fn events_say_resync_to_scripts_and_refresh_to_turbo() {
     pair.broadcast("room", "1");
     pair.say(&json!({"command": "subscribe", "identifier": TAG}));
     pair.confirm_from(Start::Lost, true);
-    let expected = "event: resync\nid: 1.1\ndata: 1.1\n\ndata: <refresh>\n\n";
+    let expected = "data: <refresh>\n\nevent: resync\nid: 1.1\ndata: 1.1\n\n";
     assert_eq!(pair.drain(), [expected]);
 }
 
