@@ -117,6 +117,9 @@ export class Room {
     /** @type {Map<string, number>} */
     const offsets = new Map();
     for (const message of this.proxy.messages.all) {
+      // AnyCable's restored subscriptions are confirmed by their welcome.
+      const restored = message.direction === "down" ? (message.json?.restored_ids ?? []) : [];
+      for (const identifier of restored) offsets.set(`${message.connection} ${identifier}`, -1);
       const key = `${message.connection} ${message.json?.identifier}`;
       if (isConfirm(message) && !offsets.has(key)) offsets.set(key, -1);
       if (!isDelivery(message)) continue;

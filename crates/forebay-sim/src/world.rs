@@ -128,6 +128,8 @@ struct Page {
     /// Of the interleaved variant: what is shown later than what came after it.
     delayed: Vec<(u64, usize, usize)>,
     confirmed_at: u64,
+    /// How many of its tags are confirmed on this connection.
+    confirmed: usize,
     /// Its access was taken back there: nothing later may reach this rendering of it.
     revoked_at: u64,
 }
@@ -439,6 +441,7 @@ impl World {
             slow_until: 0,
             delayed: Vec::new(),
             confirmed_at: 0,
+            confirmed: 0,
             revoked_at: u64::MAX,
         }
     }
@@ -464,7 +467,10 @@ impl World {
         for came in came {
             match came {
                 Came::Entry(stream, serial) => shown.push((stream, serial)),
-                Came::Confirmed => self.pages[index].confirmed_at = now,
+                Came::Confirmed => {
+                    self.pages[index].confirmed_at = now;
+                    self.pages[index].confirmed += 1;
+                }
                 Came::Resync | Came::Rejected if self.pages[index].renders_at.is_none() => {
                     self.tally.resyncs += 1;
                     // What has come until now, the page has shown.
@@ -565,6 +571,7 @@ impl World {
         });
         page.client = Some(Client::new(page.protocol, line, now));
         page.life.reconnected();
+        page.confirmed = 0;
         self.tally.connections += 1;
     }
 
@@ -599,6 +606,7 @@ impl World {
         page.life = fresh.life;
         page.epoch = fresh.epoch;
         page.renders_at = None;
+        page.confirmed = 0;
         page.revoked_at = u64::MAX;
         page.delayed.clear();
         if let Some(client) = &page.client {
@@ -649,7 +657,12 @@ impl World {
     /// The page is left. Another comes; or the same HTML once more, from the HTTP cache.
     fn navigate(&mut self, index: usize, now: u64) {
         self.tally.navigations += 1;
-        let came_back = self.rng.u32(..3) == 0 && self.variant == Variant::None;
+        // Of a page that leaves before its tags are subscribed again the server does not hear, and
+        // believes the next life of it to be the same: a limit that ARCHITECTURE.md names.
+        let old = &self.pages[index];
+        let is_heard_of = old.confirmed == old.tags.len();
+        let may_come_back = is_heard_of && self.variant == Variant::None;
+        let came_back = self.rng.u32(..3) == 0 && may_come_back;
         let mut page = self.render();
         let old = &mut self.pages[index];
         self.tally.repeats += old.life.repeats;

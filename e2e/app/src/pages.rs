@@ -20,6 +20,9 @@ pub(crate) struct Options {
     /// `foreign`: signed by somebody else. `future`: ahead of the log.
     #[serde(default)]
     cursor: String,
+    /// `events`: listens to server-sent events instead of the cable.
+    #[serde(default)]
+    source: String,
     /// The channel of the tag.
     channel: Option<String>,
     /// Where the client connects.
@@ -56,7 +59,7 @@ struct RoomPage {
     cable: String,
     morph: bool,
     frame: bool,
-    sources: Vec<StreamSource>,
+    sources: Vec<Html>,
     messages: Vec<Html>,
 }
 
@@ -73,7 +76,12 @@ pub(crate) async fn room(
     // What the view would render of each row, it renders here.
     let messages = messages.iter().map(forebay::Render::to_html).collect::<Result<Vec<_>, _>>()?;
     app.gates.pass("before_tag").await;
-    let source = source(&app, &turbo, room, &options)?;
+    let source = if options.source == "events" {
+        let room = &Room { id: room };
+        turbo.event_source_from([(room, "messages"), (room, "count")])?.to_html()
+    } else {
+        source(&app, &turbo, room, &options)?.to_html()
+    };
     app.gates.pass("layout").await;
     let page = RoomPage {
         room,
