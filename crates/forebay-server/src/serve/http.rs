@@ -22,9 +22,10 @@ use tower_service::Service as _;
 
 use super::life::Life;
 
-/// Connections that are still HTTP, on one listener. A WebSocket counts only until its handshake
-/// is done. At about 20 KB each (hyper's buffers and the task) that is 80 MB.
-const CONNECTIONS_MAX: u32 = 4_096;
+/// Connections that are HTTP, on one listener: polls and server-sent events for as long as they
+/// last, WebSockets only until their handshake is done. At about 20 KB each (hyper's buffers and
+/// the task) that is 330 MB, if all are in use.
+const CONNECTIONS_MAX: u32 = 16_384;
 
 /// For the first request's head. Long enough for a phone on a bad line.
 const FIRST_REQUEST_MAX: Duration = Duration::from_secs(10);

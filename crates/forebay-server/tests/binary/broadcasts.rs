@@ -39,6 +39,34 @@ fn each_request_is_answered_with_anycables_status_or_a_better_one() {
 }
 
 #[test]
+fn access_is_taken_back_over_http() {
+    let server = Server::start(&["--identity-header", "x-visitor"]);
+    let post =
+        |path, body: &str| server.publisher().request("POST", path, &[&bearer()], body).status;
+    let stale = turbo("s", Some(&server.cursor()));
+    let open = |visitor| Page::open(&server.address, &[("x-visitor", visitor)]).unwrap();
+    let (mut one, mut two) = (open("one"), open("two"));
+    one.subscribe(&stale);
+    two.subscribe(&stale);
+    assert_eq!(post("/_revoke", r#"{"identity":"one","stream":"s"}"#), 204);
+    server.broadcast("s", &["\"for two\""]);
+    let end = one.next();
+    assert_eq!((&end["type"], &end["reason"]), (&json!("disconnect"), &json!("remote")));
+    assert_eq!(two.messages(1), ["for two"]);
+    assert_eq!(open("one").try_subscribe(&stale), "reject_subscription");
+    let fresh = turbo("s", Some(&server.cursor()));
+    assert_eq!(open("one").try_subscribe(&fresh), "confirm_subscription");
+    assert_eq!(post("/_disconnect", r#"{"identity":"two"}"#), 204);
+    assert_eq!(two.next()["reason"], "remote");
+    for body in ["", "{}", "[]", r#"{"identity":1}"#, r#"{"channel":"x"}"#] {
+        assert_eq!(post("/_revoke", body), 422, "{body}");
+        assert_eq!(post("/_disconnect", body), 422, "{body}");
+    }
+    let stranger = server.publisher().request("POST", "/_revoke", &[], r#"{"stream":"s"}"#);
+    assert_eq!(stranger.status, 401);
+}
+
+#[test]
 fn a_body_without_a_length_is_bounded_too() {
     let server =
         Server::start(&["--broadcast-max-size", "4KiB", "--broadcast-max-message-size", "2KiB"]);
