@@ -1,11 +1,13 @@
 //! The middleware that takes the cursor: before the application reads any data.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use axum::http::{Request, header};
+use axum::http::{HeaderValue, Request, Response, header};
 use forebay_turbo::http as turbo_http;
+use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -43,13 +45,40 @@ pub struct ForebayService<S> {
     layer: ForebayLayer,
 }
 
-impl<S, B> Service<Request<B>> for ForebayService<S>
+pin_project! {
+    /// The service's answer, which names the request that it answers: `forebay.js` tells by that which
+    /// of its own requests have been answered.
+    #[derive(Debug)]
+    pub struct ForebayFuture<F> {
+        #[pin]
+        inner: F,
+        request_id: Option<HeaderValue>,
+    }
+}
+
+impl<F, R, E> Future for ForebayFuture<F>
 where
-    S: Service<Request<B>>,
+    F: Future<Output = Result<Response<R>, E>>,
 {
-    type Response = S::Response;
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(cx))?;
+        if let Some(id) = this.request_id.take() {
+            response.headers_mut().insert(turbo_http::REQUEST_ID, id);
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for ForebayService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<R>;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = ForebayFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -70,8 +99,10 @@ where
             is_native: text(header::USER_AGENT.as_str()).is_some_and(turbo_http::is_native_app),
         };
         let turbo = Turbo::new(self.layer.forebay.clone(), page);
+        let request_id = request.headers().get(turbo_http::REQUEST_ID).cloned();
+        let request_id = request_id.filter(|id| id.len() <= REQUEST_ID_BYTES_MAX);
         request.extensions_mut().insert(turbo);
-        self.inner.call(request)
+        ForebayFuture { inner: self.inner.call(request), request_id }
     }
 }
 

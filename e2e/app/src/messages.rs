@@ -80,7 +80,8 @@ pub(crate) async fn insert(
             .fetch_one(&mut *transaction)
             .await?;
     let room = Room { id: room };
-    transaction.broadcast().append_to((&room, "messages"), &message).await?;
+    // The answer appends it, too.
+    transaction.broadcast().append_to((&room, "messages"), &message).reflected().await?;
     transaction.commit().await?;
     Ok(message)
 }

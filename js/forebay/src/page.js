@@ -50,14 +50,15 @@ export class Page {
     const { message, subscription } = item;
     if (subscription.receiver.received) return subscription.receiver.received(message);
     if (typeof message !== "string") return this.trouble("error", subscription, "not a string", item.offset ?? undefined);
+    const html = this.#withoutReflected(message);
     const root = document.documentElement;
     const last = root.lastElementChild;
     this.#current = { item, isCurrent };
     try {
       if (turbo()) {
-        turbo().renderStreamMessage(message);
+        turbo().renderStreamMessage(html);
       } else {
-        root.append(document.createRange().createContextualFragment(message));
+        root.append(document.createRange().createContextualFragment(html));
       }
     } catch (error) {
       this.trouble("error", subscription, String(error), item.offset ?? undefined);
@@ -84,7 +85,6 @@ export class Page {
       const turn = this.#chain.then(() => {
         if (!isCurrent()) return;
         if (element.action === "refresh") return this.#refresh(element.getAttribute("request-id"));
-        if (this.#reflects(element)) return;
         const selects = element.hasAttribute("target") || element.hasAttribute("targets");
         if (selects && element.targetElements?.length === 0) {
           const target = element.getAttribute("target") ?? element.getAttribute("targets");
@@ -109,10 +109,15 @@ export class Page {
     for (const resolve of this.#onAnswer.splice(0)) resolve();
   }
 
-  /** @param {Element} element */
-  #reflects(element) {
-    const id = element.getAttribute("request-id");
-    return id !== null && this.#answered.has(id);
+  /** What the page shows already leaves the message. @param {string} html */
+  #withoutReflected(html) {
+    if (![...this.#answered].some((id) => html.includes(id))) return html;
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    for (const element of template.content.querySelectorAll("turbo-stream[request-id]:not([action=refresh])")) {
+      if (this.#answered.has(element.getAttribute("request-id") ?? "")) element.remove();
+    }
+    return template.innerHTML;
   }
 
   /** Waits for the answers to our own requests that the message names. @param {string} html */

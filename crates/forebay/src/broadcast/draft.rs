@@ -123,6 +123,16 @@ impl<'a> Broadcast<'a> {
         self.attribute("method", "morph")
     }
 
+    /// The answer to this request shows the same already. The page that made the request leaves this
+    /// broadcast out, if it runs `forebay.js` and the answer has arrived; all others show it.
+    ///
+    /// For broadcasts of one action; ready-made tags ([`Broadcaster::stream_to`]) carry what
+    /// [`TurboStream::request_id`](crate::TurboStream::request_id) gives them.
+    pub fn reflected(self) -> Self {
+        let id = self.broadcaster.request_id.clone();
+        self.tag(|tag| tag.request_id = id)
+    }
+
     /// For a refresh: no page is left out, not even the one whose request this is.
     pub fn to_everybody(self) -> Self {
         self.tag(|tag| tag.request_id = None)
