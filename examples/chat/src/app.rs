@@ -10,9 +10,17 @@ use sqlx::SqlitePool;
 use tower_http::services::ServeDir;
 
 use crate::errors::Failure;
+use crate::tunnel::{self, Tunnel};
 use crate::{board, messages, rooms, statistics};
 
-pub(crate) fn router(pool: SqlitePool, forebay: &Forebay, public: &Path) -> Router {
+pub(crate) fn router(pool: SqlitePool, forebay: &Forebay, tunnel: Tunnel, public: &Path) -> Router {
+    let tunnel = Router::new()
+        .route("/tunnel", get(tunnel::show))
+        .route("/tunnel/pane", get(tunnel::pane))
+        .route("/tunnel/start", post(tunnel::start))
+        .route("/tunnel/published", get(tunnel::published))
+        .route("/tunnel/fault/{fault}", post(tunnel::fault))
+        .with_state(tunnel);
     Router::new()
         .route("/", get(|| async { Redirect::to("/rooms") }))
         .route("/rooms", get(rooms::index).post(rooms::create))
@@ -27,6 +35,7 @@ pub(crate) fn router(pool: SqlitePool, forebay: &Forebay, public: &Path) -> Rout
         .route("/board/cards", post(board::create))
         .route("/board/cards/{id}/move", post(board::relocate))
         .route("/board/cards/{id}/delete", post(board::destroy))
+        .merge(tunnel)
         .nest_service("/assets", ServeDir::new(public))
         .fallback(|| async { Failure::NotFound })
         // Where the pages' sockets connect: /cable.

@@ -10,6 +10,7 @@ mod messages;
 mod moment;
 mod rooms;
 mod statistics;
+mod tunnel;
 mod viewer;
 
 use std::io::{ErrorKind, IsTerminal as _};
@@ -63,7 +64,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let listener = listen(arguments.port).await?;
     let pool = database::open(arguments.database.as_deref()).await?;
     let forebay = Forebay::builder().app("chat").secret(secret()?).build()?;
-    let app = app::router(pool, &forebay, Path::new(PUBLIC));
+    let tunnel = tunnel::Tunnel::open(forebay.clone(), listener.local_addr()?).await?;
+    let app = app::router(pool, &forebay, tunnel, Path::new(PUBLIC));
 
     announce(&format!("ready http://{}", listener.local_addr()?));
     axum::serve(listener, app)

@@ -336,3 +336,29 @@ test("a taken port is named, with the option that chooses another", async (t) =>
   assert.equal(code, 1);
   assert.match(error, new RegExp(`port ${port} is taken: choose another with --port`));
 });
+
+test("the tunnel: offline for a while and over another transport, Forebay's pane misses nothing and Action Cable's does", async (t) => {
+  const server = await startDemo(t);
+  const allow = [/net::ERR_|WebSocket connection to|Failed to load resource/];
+  const page = await browser.page(t, { baseURL: server.url, allow });
+  await page.goto("/tunnel");
+  const side = (client) => page.frames().find((frame) => frame.url().endsWith(`client=${client}`));
+  const counts = async (client) =>
+    Object.fromEntries(
+      await page.locator(`[data-client=${client}] [data-count]`).evaluateAll((cells) => cells.map((cell) => [cell.dataset.count, cell.textContent])),
+    );
+  const shows = (client, number) => side(client).waitForSelector(`[data-number="${number}"]`, { state: "attached" });
+  const until = (published) => page.waitForFunction((n) => Number(document.getElementById("published").value) >= n, published);
+  await page.click("[data-start]");
+  await shows("forebay", 5);
+  await page.click("[data-fault=offline]");
+  await until(20);
+  await page.click("[data-fault=heal]");
+  await shows("forebay", 20);
+  await page.click("[data-fault=no-websockets]");
+  await shows("forebay", 40);
+  await page.waitForFunction(() => Number(document.querySelector("[data-client=plain] [data-count=missing]").textContent) > 0);
+  const { missing, doubled, misordered, transport } = await counts("forebay");
+  assert.deepEqual({ missing, doubled, misordered }, { missing: "0", doubled: "0", misordered: "0" });
+  assert.notEqual(transport, "websocket");
+});
