@@ -480,6 +480,18 @@ async fn a_viewers_tag_opens_nothing_to_others() {
     }
 }
 
+/// S66: pages of before a rotation work until the old key is taken away, and are refused then.
+#[tokio::test(start_paused = true)]
+async fn keys_are_rotated() {
+    let rotated = Forebay::builder().secret("a newer secret for tests");
+    let page = App::new().page().await;
+    assert_eq!(outcome(&App::with(rotated), None, &page.room).await, CONFIRMED);
+    let alone = Forebay::builder().secret("a newer secret for tests").build().unwrap();
+    let router = Router::new().merge(alone.routes()).layer(alone.layer());
+    let app = App { forebay: alone, router };
+    assert_eq!(outcome(&app, None, &page.room).await, "reject_subscription unauthorized");
+}
+
 #[tokio::test]
 async fn a_tag_expires() {
     let app = App::with(Forebay::builder().stream_lifetime(Duration::ZERO));
