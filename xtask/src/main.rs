@@ -39,6 +39,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Measure Forebay, the bare system calls and other servers beside each other
+    Bench {
+        /// What `forebay-bench run --help` shows: --quick, --full, --servers NAMES, …
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Run each fuzz target for a while
     Fuzz {
         /// Seconds for each target
@@ -55,12 +61,19 @@ fn main() -> Result<()> {
         Task::Test => test(),
         Task::Browser { files } => browser::test(&files),
         Task::Sim { arguments } => sim(&arguments),
+        Task::Bench { arguments } => bench(&arguments),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
     }
 }
 
 fn sim(arguments: &[String]) -> Result<()> {
     let run = ["run", "--quiet", "--release", "--package", "forebay-sim", "--"];
+    let arguments = arguments.iter().map(String::as_str);
+    cargo(&run.into_iter().chain(arguments).collect::<Vec<_>>())
+}
+
+fn bench(arguments: &[String]) -> Result<()> {
+    let run = ["run", "--quiet", "--release", "--package", "forebay-bench", "--", "run"];
     let arguments = arguments.iter().map(String::as_str);
     cargo(&run.into_iter().chain(arguments).collect::<Vec<_>>())
 }

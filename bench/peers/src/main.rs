@@ -1,0 +1,77 @@
+//! Servers made of other libraries, each in the way that its documentation shows: one task and one
+//! receiver of a broadcast channel per connection, messages shared as `Bytes`.
+//!
+//! `POST /_broadcast` takes payloads separated by line feeds, as the bench's floor does.
+
+mod axum_ws;
+mod fast;
+mod websockets;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use bytes::Bytes;
+use clap::{Parser, ValueEnum};
+use tokio::sync::broadcast;
+
+#[derive(Parser)]
+struct Arguments {
+    library: Library,
+    #[arg(long)]
+    port: u16,
+    /// What stands before each message, as Forebay would send it
+    #[arg(long, default_value = "")]
+    before: String,
+    /// What stands behind it
+    #[arg(long, default_value = "")]
+    after: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Library {
+    /// axum, reading a body and throwing it away
+    Sink,
+    /// axum's `ws`, as it is
+    Axum,
+    /// axum's `ws` with a read buffer of 4 KiB
+    AxumTuned,
+    TokioWebsockets,
+    Fastwebsockets,
+}
+
+/// Everybody who is connected, and what each message is wrapped in.
+pub(crate) struct Room {
+    sender: broadcast::Sender<Bytes>,
+    before: String,
+    after: String,
+}
+
+impl Room {
+    pub(crate) fn publish(&self, body: &[u8]) {
+        for html in String::from_utf8_lossy(body).split('\n') {
+            // JSON, as far as the bench's payloads need it.
+            let html = html.replace('\\', "\\\\").replace('"', "\\\"");
+            let text = format!("{}\"{html}\"{}", self.before, self.after);
+            // Nobody may be there.
+            let _ = self.sender.send(text.into());
+        }
+    }
+
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Bytes> {
+        self.sender.subscribe()
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let Arguments { library, port, before, after } = Arguments::parse();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let room = Arc::new(Room { sender: broadcast::channel(1024).0, before, after });
+    match library {
+        Library::Sink => axum_ws::sink(listener).await,
+        Library::Axum => axum_ws::serve(listener, room, None).await,
+        Library::AxumTuned => axum_ws::serve(listener, room, Some(4096)).await,
+        Library::TokioWebsockets => websockets::serve(listener, room).await,
+        Library::Fastwebsockets => fast::serve(listener, room).await,
+    }
+}

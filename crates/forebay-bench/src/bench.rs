@@ -1,0 +1,132 @@
+//! The orchestrator: which server gets which work, in which order, and what is taken down.
+//!
+//! Every figure is taken several times, and in each repeat the floor is measured beside the servers, so
+//! that a ratio compares what ran within the same minute.
+
+mod delivery;
+mod plan;
+mod publishing;
+mod storms;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+
+pub(crate) use self::plan::Options;
+use self::plan::Plan;
+use crate::figures::Figures;
+use crate::fleet::Fleet;
+use crate::load::Target;
+use crate::report;
+use crate::servers::{self, FLOOR, FOREBAY, Place, Prepared, Running, Server};
+
+/// What a whole run works with.
+pub(crate) struct Bench {
+    pub(crate) plan: Plan,
+    pub(crate) figures: Figures,
+    /// Those that can be had, with what the report says of them.
+    pub(crate) servers: Vec<(Server, Prepared)>,
+    place: Place,
+    _scratch: tempfile::TempDir,
+}
+
+/// Measures, and writes the report.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let began = std::time::Instant::now();
+    let mut bench = Bench::new(options)?;
+    for repeat in 1..=bench.plan.repeats {
+        println!(
+            "repeat {repeat} of {}, {} s so far",
+            bench.plan.repeats,
+            began.elapsed().as_secs()
+        );
+        for server in bench.all() {
+            for connections in bench.plan.connections.clone() {
+                bench.attempt(&server, |bench| delivery::measure(bench, &server, connections));
+            }
+            bench.attempt(&server, |bench| storms::connect(bench, &server));
+        }
+        bench.attempt(&FOREBAY, storms::resume);
+        bench.attempt(&FOREBAY, publishing::measure);
+    }
+    let folder = options.report.clone().unwrap_or_else(|| bench.place.root.join("bench/report"));
+    report::write(&bench, &folder)?;
+    println!("{} s; the report is in {}", began.elapsed().as_secs(), folder.display());
+    Ok(())
+}
+
+impl Bench {
+    fn new(options: &Options) -> Result<Self> {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+        let scratch = tempfile::tempdir()?;
+        let mut target = FOREBAY.target(0, 1);
+        target.cursor = None;
+        let place = Place {
+            root,
+            scratch: scratch.path().to_owned(),
+            envelope: envelope(&target),
+            replay: 0,
+        };
+        let plan = Plan::new(options);
+        let mut bench = Self {
+            plan,
+            figures: Figures::default(),
+            servers: Vec::new(),
+            place,
+            _scratch: scratch,
+        };
+        for server in servers::ALL.iter().filter(|server| options.wants(server)) {
+            println!("preparing {}", server.name);
+            match (server.prepare)(&bench.place) {
+                Ok(prepared) => bench.servers.push((*server, prepared)),
+                Err(error) => bench.skip(server, &error),
+            }
+        }
+        let has = |server: Server| bench.servers.iter().any(|(other, _)| other.name == server.name);
+        ensure!(
+            has(FLOOR) && has(FOREBAY),
+            "nothing can be compared without the floor and Forebay"
+        );
+        Ok(bench)
+    }
+
+    fn all(&self) -> Vec<Server> {
+        self.servers.iter().map(|(server, _)| *server).collect()
+    }
+
+    /// What one server can't do keeps nobody from measuring the others; it is in the report.
+    fn attempt(&mut self, server: &Server, measure: impl FnOnce(&mut Self) -> Result<()>) {
+        if let Err(error) = measure(self) {
+            self.skip(server, &error);
+        }
+    }
+
+    fn skip(&mut self, server: &Server, error: &anyhow::Error) {
+        println!("skipped {}: {error:#}", server.name);
+        self.figures.skipped.insert(server.name.to_owned(), format!("{error:#}"));
+    }
+
+    fn start(&self, server: &Server) -> Result<Running> {
+        server.start(&self.place, self.plan.server_cores)
+    }
+
+    fn fleet(&self, server: &Server, target: &Target, connections: usize) -> Result<Fleet> {
+        Fleet::start(target, server.post, connections, self.plan.load_cores)
+            .with_context(|| format!("a load on {}", server.name))
+    }
+}
+
+/// What Forebay puts around a message for this target's first stream.
+fn envelope(target: &Target) -> (String, String) {
+    let identifier = serde_json::Value::from(target.identifier(0));
+    (format!(r#"{{"identifier":{identifier},"message":"#), "}".to_owned())
+}
+
+/// A figure's name: Forebay's own have no prefix.
+fn name(server: &Server, figure: &str) -> String {
+    if server.name == FOREBAY.name {
+        figure.to_owned()
+    } else {
+        format!("{}.{figure}", server.name)
+    }
+}

@@ -1,0 +1,60 @@
+//! What it costs to publish: in process, and over HTTP.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use forebay_hub::{Broadcast, Hub, Options};
+use forebay_log::{Class, Message};
+
+use super::{Bench, name};
+use crate::load::work::Order;
+use crate::process;
+use crate::servers::{FOREBAY, SINK, Server};
+
+/// Keep-alive connections that publish at the same time.
+const CONNECTIONS: usize = 16;
+
+pub(super) fn measure(bench: &mut Bench) -> Result<()> {
+    (SINK.prepare)(&bench.place)?;
+    bench.figures.add("publish_ns", in_process()?);
+    let sink = over_http(bench, &SINK)?;
+    let ours = over_http(bench, &FOREBAY)?;
+    bench.figures.add("http_publish_vs_axum", ours / sink);
+    Ok(())
+}
+
+/// Nanoseconds per broadcast that nobody reads, the median of ten batches.
+fn in_process() -> Result<f64> {
+    let hub = Hub::new(Options::default());
+    let html = format!("\"{}\"", "x".repeat(400));
+    let mut batches = Vec::new();
+    for _ in 0..10 {
+        let count = 20_000;
+        let messages: Vec<_> = (0..count).map(|_| Message::json(html.as_str())).collect();
+        let began = Instant::now();
+        for message in messages {
+            hub.publish(Broadcast { stream: "bench", message, class: Class::Log })?;
+        }
+        batches.push(began.elapsed().as_nanos() as f64 / f64::from(count));
+    }
+    batches.sort_by(f64::total_cmp);
+    Ok(batches[batches.len() / 2])
+}
+
+fn over_http(bench: &mut Bench, server: &Server) -> Result<f64> {
+    let running = bench.start(server)?;
+    let target = server.target(running.port, CONNECTIONS);
+    let mut fleet = bench.fleet(server, &target, 1)?;
+    let order = |seconds| Order::PostRate { connections: CONNECTIONS, seconds, size: 400 };
+    fleet.first(&order(0.3))?;
+    let before = process::usage(running.pid())?;
+    let outcome = fleet.first(&order(bench.plan.post_seconds))?;
+    let usage = process::usage(running.pid())?.since(before);
+    ensure!(outcome.done > 0, "no broadcast was answered");
+    let rate = outcome.done as f64 / outcome.seconds;
+    bench.figures.add(name(server, "http_publishes_per_second"), rate);
+    bench
+        .figures
+        .add(name(server, "cpu_ns_per_http_publish"), usage.cpu_ns as f64 / outcome.done as f64);
+    Ok(rate)
+}

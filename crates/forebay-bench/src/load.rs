@@ -1,0 +1,14 @@
+//! The load generator: one process with one epoll loop, many connections and one publisher. Several
+//! processes run side by side under the orchestrator, each told what to do by lines of JSON.
+
+mod connection;
+mod dialect;
+mod frames;
+mod generator;
+mod publisher;
+mod source;
+pub(crate) mod work;
+
+pub(crate) use self::dialect::{Dialect, Target};
+pub(crate) use self::generator::work;
+pub(crate) use self::publisher::Post;

@@ -1,0 +1,166 @@
+//! How a client of each protocol opens a connection and subscribes.
+
+use std::fmt::Write as _;
+
+use forebay_signing::{Key, Verifier};
+use memchr::memmem;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// What the clients speak.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Dialect {
+    /// A WebSocket that is subscribed by its path, and gets messages as they were published.
+    Plain,
+    /// `actioncable-v1-json`.
+    ActionCable,
+    /// `actioncable-v1-ext-json`.
+    ActionCableExtended,
+    /// Server-sent events from a stream that the path names.
+    Events,
+    /// Centrifugo's JSON protocol.
+    Centrifugo,
+    /// Pusher's protocol 7.
+    Pusher,
+}
+
+/// What a message means to its client.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Meaning {
+    /// Nothing to do.
+    Nothing,
+    /// Say this.
+    Say(String),
+    Subscribed,
+    Refused,
+}
+
+/// Whom a connection subscribes at, and to what.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Target {
+    pub(crate) dialect: Dialect,
+    pub(crate) port: u16,
+    /// Where to connect; `{stream}` stands for the stream's name, `{signed}` for its signed name.
+    pub(crate) path: String,
+    /// The key that stream names are signed with.
+    pub(crate) secret: String,
+    /// Streams in all; connection `i` has the `i`th, modulo their number.
+    pub(crate) streams: usize,
+    /// A signed cursor for each subscription, as `turbo_stream_from` would give it.
+    pub(crate) cursor: Option<String>,
+}
+
+/// The name of a stream by its number.
+pub(crate) fn stream_name(stream: usize) -> String {
+    format!("bench_{stream}")
+}
+
+impl Target {
+    fn signed(&self, stream: usize) -> String {
+        Verifier::new(Key::raw(&self.secret)).sign(&stream_name(stream))
+    }
+
+    /// The request that opens a connection, as a browser sends it.
+    pub(super) fn request(&self, stream: usize) -> Vec<u8> {
+        let path = self.path.replace("{stream}", &stream_name(stream));
+        let path = if path.contains("{signed}") {
+            path.replace("{signed}", &self.signed(stream))
+        } else {
+            path
+        };
+        let port = self.port;
+        let mut head = format!(
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n\
+             User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36\r\n\
+             Accept-Language: en-US,en;q=0.9\r\nCache-Control: no-cache\r\nPragma: no-cache\r\n"
+        );
+        if self.dialect == Dialect::Events {
+            head.push_str("Accept: text/event-stream\r\n\r\n");
+            return head.into_bytes();
+        }
+        head.push_str(
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        );
+        let protocol = match self.dialect {
+            Dialect::ActionCable => Some("actioncable-v1-json, actioncable-unsupported"),
+            Dialect::ActionCableExtended => Some("actioncable-v1-ext-json"),
+            _ => None,
+        };
+        if let Some(protocol) = protocol {
+            let _ = write!(head, "Sec-WebSocket-Protocol: {protocol}\r\n");
+        }
+        head.push_str("\r\n");
+        head.into_bytes()
+    }
+
+    /// What a connection says as soon as it is open.
+    pub(super) fn opening(&self, stream: usize) -> Meaning {
+        match self.dialect {
+            Dialect::Plain | Dialect::Events => Meaning::Subscribed,
+            Dialect::Centrifugo => Meaning::Say(format!(
+                "{}\n{}",
+                json!({"id": 1, "connect": {}}),
+                json!({"id": 2, "subscribe": {"channel": stream_name(stream)}})
+            )),
+            _ => Meaning::Nothing,
+        }
+    }
+
+    /// What a message without a marker means.
+    pub(super) fn hear(&self, message: &[u8], stream: usize) -> Meaning {
+        let has = |needle: &str| memmem::find(message, needle.as_bytes()).is_some();
+        match self.dialect {
+            Dialect::ActionCable | Dialect::ActionCableExtended => {
+                if has(r#""type":"welcome""#) {
+                    Meaning::Say(self.subscribe(stream))
+                } else if has(r#""type":"confirm_subscription""#) {
+                    Meaning::Subscribed
+                } else if has(r#""type":"reject_subscription""#) || has(r#""type":"disconnect""#) {
+                    Meaning::Refused
+                } else if self.dialect == Dialect::ActionCableExtended && has(r#""type":"ping""#) {
+                    Meaning::Say(r#"{"command":"pong"}"#.to_owned())
+                } else {
+                    Meaning::Nothing
+                }
+            }
+            Dialect::Centrifugo => match message {
+                b"{}" => Meaning::Say("{}".to_owned()),
+                _ if has(r#""error""#) => Meaning::Refused,
+                _ if has(r#""id":2"#) => Meaning::Subscribed,
+                _ => Meaning::Nothing,
+            },
+            Dialect::Pusher => {
+                if has("pusher:connection_established") {
+                    let data = json!({"channel": stream_name(stream)});
+                    Meaning::Say(json!({"event": "pusher:subscribe", "data": data}).to_string())
+                } else if has("pusher_internal:subscription_succeeded") {
+                    Meaning::Subscribed
+                } else if has("pusher:ping") {
+                    Meaning::Say(r#"{"event":"pusher:pong","data":{}}"#.to_owned())
+                } else if has("pusher:error") {
+                    Meaning::Refused
+                } else {
+                    Meaning::Nothing
+                }
+            }
+            Dialect::Plain | Dialect::Events => Meaning::Nothing,
+        }
+    }
+
+    /// Action Cable's subscription, in the shape of `turbo_stream_from`'s element.
+    pub(crate) fn identifier(&self, stream: usize) -> String {
+        let mut identifier = json!({
+            "channel": "Turbo::StreamsChannel",
+            "signed_stream_name": self.signed(stream),
+        });
+        if let Some(cursor) = &self.cursor {
+            identifier["cursor"] = json!(cursor);
+        }
+        identifier.to_string()
+    }
+
+    fn subscribe(&self, stream: usize) -> String {
+        json!({"command": "subscribe", "identifier": self.identifier(stream)}).to_string()
+    }
+}

@@ -1,0 +1,65 @@
+//! Sockets that connect from many loopback addresses, so that ports don't run out.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+
+/// Connections from one address: Linux gives 28 000 ports for each.
+const PER_ADDRESS: usize = 20_000;
+
+/// A nonblocking TCP socket.
+#[derive(Debug)]
+pub(super) struct Source(OwnedFd);
+
+impl Source {
+    /// Begins to connect to a port of this machine, from the `index`th place.
+    pub(super) fn connect(index: usize, port: u16) -> io::Result<Self> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let fd = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+        sockopt::set_tcp_nodelay(&fd, true)?;
+        // A close is a reset, which leaves no port waiting.
+        sockopt::set_socket_linger(&fd, Some(Duration::ZERO))?;
+        let last = u8::try_from(2 + index / PER_ADDRESS).map_err(io::Error::other)?;
+        rustix::net::bind(&fd, &SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), 0))?;
+        match rustix::net::connect(&fd, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)) {
+            Ok(()) | Err(Errno::INPROGRESS) => Ok(Self(fd)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether connecting failed.
+    pub(super) fn error(&self) -> io::Result<()> {
+        Ok(sockopt::socket_error(&self.0)??)
+    }
+
+    /// The number of bytes read; 0 at the end, `None` if there is nothing now.
+    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        match rustix::io::read(&self.0, buffer) {
+            Ok(read) => Ok(Some(read)),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The number of bytes taken, which may be none.
+    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        match rustix::net::send(&self.0, bytes, rustix::net::SendFlags::NOSIGNAL) {
+            Ok(written) => Ok(written),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
