@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 
-use crate::run::{cargo, exists, repository, step, succeed};
+use crate::run::{cargo, exists, install, repository, step, succeed};
 
 const CHROMIUMS: [&str; 4] =
     ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -75,10 +75,7 @@ fn ensure_chromium() -> Result<()> {
         return Ok(());
     }
     if exists("apt-get") {
-        step("installing Chromium");
-        succeed(Command::new("apt-get").args(["update", "--quiet"]))?;
-        succeed(Command::new("apt-get").args(["install", "--yes", "--quiet", "chromium"]))?;
-        return Ok(());
+        return install("chromium");
     }
     bail!("Chromium is not installed: install it, or set CHROMIUM to its path")
 }

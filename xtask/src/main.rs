@@ -4,6 +4,7 @@
 
 mod browser;
 mod fuzz;
+mod instructions;
 mod run;
 
 use anyhow::Result;
@@ -26,7 +27,8 @@ enum Task {
         #[arg(long, default_value_t = 3000)]
         port: u16,
     },
-    /// Run every check: format, clippy, unit, simulation, vectors, documentation, browser
+    /// Run every check: format, clippy, unit, simulation, vectors, documentation, instructions,
+    /// browser
     Test,
     /// Run only the browser tests
     Browser {
@@ -45,6 +47,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Count what the hot paths cost, and compare with bench/instructions.json
+    Instructions {
+        /// Make this the baseline
+        #[arg(long)]
+        write: bool,
+    },
     /// Run each fuzz target for a while
     Fuzz {
         /// Seconds for each target
@@ -62,6 +70,8 @@ fn main() -> Result<()> {
         Task::Browser { files } => browser::test(&files),
         Task::Sim { arguments } => sim(&arguments),
         Task::Bench { arguments } => bench(&arguments),
+    },
+        Task::Instructions { write } => instructions::run(write),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
     }
 }
@@ -102,6 +112,9 @@ fn test() -> Result<()> {
         &["doc", "--workspace", "--all-features", "--no-deps"],
         &[("RUSTDOCFLAGS", "--deny warnings")],
     )?;
+    if instructions::has_baseline() {
+        instructions::run(false)?;
+    }
     browser::client()?;
     browser::test(&[])
 }

@@ -21,10 +21,27 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
 }
 
 pub(crate) fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {
+    succeed(cargo_command(arguments).envs(environment.iter().copied()))
+}
+
+pub(crate) fn cargo_command(arguments: &[&str]) -> Command {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(cargo);
-    command.args(arguments).envs(environment.iter().copied());
-    succeed(command.current_dir(repository()))
+    command.args(arguments).current_dir(repository());
+    command
+}
+
+/// Cargo's target folder.
+pub(crate) fn target() -> PathBuf {
+    let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    repository().join(named.unwrap_or_else(|| "target".into()))
+}
+
+/// Installs one of Debian's packages.
+pub(crate) fn install(package: &str) -> Result<()> {
+    step(&format!("installing {package}"));
+    succeed(Command::new("apt-get").args(["update", "--quiet"]))?;
+    succeed(Command::new("apt-get").args(["install", "--yes", "--quiet", package]))
 }
 
 /// Runs a command whose output is the user's, and fails as it does.
