@@ -28,8 +28,6 @@ export class Client {
   #subscriptions = new Set();
   #queue = new Queue();
   #isShowing = false;
-  /** Counts connections: what came over one that is gone comes again. */
-  #generation = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #holding;
 
@@ -46,7 +44,7 @@ export class Client {
     this.connection = new Connection(
       {
         subscriptions: () => [...this.#subscriptions],
-        receive: (message, numbered) => this.#receive(message, numbered),
+        receive: (message, subscription) => this.#receive(message, subscription),
         opened: () => this.#waitForAnswers(),
         closed: () => this.#closed(),
       },
@@ -100,19 +98,13 @@ export class Client {
     return this.connection.send([command], subscription);
   }
 
-  /** @param {Message} message @param {Map<number, Subscription>} numbered */
-  #receive(message, numbered) {
-    if ("o" in message) return this.#entry(numbered.get(message.s), message);
-    const named = [...this.#subscriptions].find(({ identifier }) => identifier === message.identifier);
-    const subscription = named ?? numbered.get(message.s);
-    if (!subscription || !this.#subscriptions.has(subscription)) return;
+  /** @param {Message} message @param {Subscription} subscription */
+  #receive(message, subscription) {
+    if (!this.#subscriptions.has(subscription)) return;
+    if ("o" in message) return this.#entry(subscription, message);
     switch (message.type) {
       case "confirm_subscription":
-        numbered.set(message.s, subscription);
-        subscription.state = "confirmed";
-        subscription.rewind(parse(message.at));
-        subscription.receiver.connected?.();
-        if (message.resync) this.#lost(subscription);
+        this.#confirmed(subscription, parse(message.at), message.resync);
         return this.#answered();
       case "reject_subscription":
         subscription.state = "rejected";
@@ -133,6 +125,16 @@ export class Client {
     }
   }
 
+  /** @param {Subscription} subscription @param {import("./position.js").Position | null} at @param {boolean} isLost */
+  #confirmed(subscription, at, isLost) {
+    const { received, state } = subscription;
+    // Usually it goes on behind what has been received, of which some may still wait to be shown.
+    if (isLost || at?.epoch !== received?.epoch || at?.offset !== received?.offset) subscription.rewind(at);
+    subscription.state = "confirmed";
+    if (state !== "confirmed") subscription.receiver.connected?.();
+    if (isLost) this.#lost(subscription);
+  }
+
   /** History does not reach back to what the page shows. @param {Subscription} subscription */
   #lost(subscription) {
     this.#queue.forget(subscription);
@@ -140,9 +142,8 @@ export class Client {
     this.heal(subscription, false);
   }
 
-  /** @param {Subscription | undefined} subscription @param {Message} entry */
+  /** @param {Subscription} subscription @param {Message} entry */
   #entry(subscription, entry) {
-    if (!subscription || !this.#subscriptions.has(subscription)) return;
     const outcome = this.#queue.take(subscription, /** @type {any} */ (entry));
     if (outcome === "taken") return this.#showAll();
     if (outcome === "dropped") return;
@@ -170,18 +171,28 @@ export class Client {
 
   /** Begins to show what has come. @returns {Promise<Promise<void>[]>} */
   async #showBurst() {
+    /** @type {Promise<void>[]} */
     const rendering = [];
     for (let item; rendering.length < BURST && (item = this.#queue.next()); ) {
-      const { subscription, offset, message } = item;
-      const generation = this.#generation;
-      const isCurrent = () => this.#subscriptions.has(subscription) && !(offset !== null && offset <= subscription.rendered);
+      const { subscription, offset, life, message } = /** @type {Item} */ (item);
+      const isCurrent = () =>
+        this.#subscriptions.has(subscription) && life === subscription.life && (offset === null || offset > subscription.rendered);
       if (message !== undefined) await this.page.prepare(item);
-      if (generation !== this.#generation || !isCurrent()) continue;
-      if (offset !== null && subscription.shown) subscription.shown = { ...subscription.shown, offset };
-      if (message === undefined) continue;
-      rendering.push(this.page.show(item, isCurrent).then(() => this.page.shown(subscription)));
+      if (!isCurrent()) continue;
+      // What is not for this page only moves the position, behind what is being shown.
+      const showing = message === undefined ? rendering.at(-1) : this.page.show(item, isCurrent);
+      const shown = () => {
+        if (isCurrent()) this.#shown(subscription, offset);
+      };
+      rendering.push(Promise.resolve(showing).then(shown));
     }
     return rendering;
+  }
+
+  /** @param {Subscription} subscription @param {number | null} offset */
+  #shown(subscription, offset) {
+    if (offset !== null && subscription.shown) subscription.shown = { ...subscription.shown, offset };
+    this.page.shown(subscription);
   }
 
   /** Until all subscriptions are answered, entries wait: what they are replayed belongs in one order. */
@@ -206,13 +217,10 @@ export class Client {
     this.#showAll();
   }
 
+  /** What has been received stays: the next connection goes on behind it. */
   #closed() {
-    clearTimeout(this.#holding);
-    this.#generation += 1;
-    this.#queue.clear();
     for (const subscription of this.#subscriptions) {
       subscription.state = "waiting";
-      subscription.received = subscription.shown;
       subscription.receiver.disconnected?.();
     }
   }

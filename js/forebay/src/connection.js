@@ -6,7 +6,7 @@ import { EventsTransport, PollTransport, WebSocketTransport } from "./transports
  * @typedef {import("./subscription.js").Subscription} Subscription
  * @typedef {object} Owner
  * @property {() => Subscription[]} subscriptions
- * @property {(message: Message, numbered: Map<number, Subscription>) => void} receive
+ * @property {(message: Message, subscription: Subscription) => void} receive
  * @property {() => void} opened
  * @property {() => void} closed
  */
@@ -26,7 +26,7 @@ const PROBE_MS = 1_000;
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 10_000;
 
-/** The page's one way to the server, whichever it is at the moment. */
+/** The way to the server, whichever it is at the moment. It knows no page: it runs in a shared worker as well. */
 export class Connection {
   /** @type {import("./transports.js").Transport | null} */
   #transport = null;
@@ -41,19 +41,11 @@ export class Connection {
   /** @type {boolean} The server said not to come back. */
   #isBarred = false;
 
-  /** @param {Owner} owner @param {Addresses} addresses */
-  constructor(owner, addresses) {
+  /** @param {Owner} owner @param {Addresses} addresses @param {string | null} [begin] the transport to begin with */
+  constructor(owner, addresses, begin = remembered()) {
     this.owner = owner;
     this.addresses = addresses;
-    this.#index = remembered();
-    const nudge = () => this.nudge();
-    addEventListener("online", nudge);
-    addEventListener("focus", nudge);
-    document.addEventListener("resume", nudge);
-    document.addEventListener("visibilitychange", () => document.hidden || nudge());
-    // A page with an open socket is not kept for Back and Forward.
-    addEventListener("pagehide", () => this.#stop());
-    addEventListener("pageshow", ({ persisted }) => persisted && this.nudge());
+    this.#index = Math.max(0, NAMES.indexOf(begin ?? ""));
   }
 
   get isOpen() {
@@ -65,13 +57,13 @@ export class Connection {
     return this.#isOpen ? NAMES[this.#index] : null;
   }
 
-  /** The page wants other subscriptions, or none. */
+  /** Other subscriptions are wanted, or none. */
   changed() {
     this.#isWanted = this.owner.subscriptions().length > 0;
     clearTimeout(this.#timers.idle);
     if (!this.#isWanted) {
       this.#transport?.changed();
-      this.#timers.idle = setTimeout(() => this.#stop(), 5_000);
+      this.#timers.idle = setTimeout(() => this.stop(), 5_000);
     } else if (this.#transport) {
       this.#transport.changed();
     } else if (this.#timers.retry === undefined) {
@@ -81,8 +73,7 @@ export class Connection {
 
   /** @param {object[]} commands @param {Subscription} [subscription] */
   send(commands, subscription) {
-    if (this.#isOpen) this.#transport?.send(commands, subscription);
-    return this.#isOpen;
+    return this.#isOpen && this.#transport?.send(commands, subscription) === true;
   }
 
   /** Something may have happened to the network, or to us: find out now. */
@@ -107,12 +98,13 @@ export class Connection {
   /** Begins again at once: every subscription is made anew, from its position. */
   reset() {
     const wasWanted = this.#isWanted;
-    this.#stop();
+    this.stop();
     this.#isWanted = wasWanted;
     if (wasWanted) this.#open();
   }
 
-  #stop() {
+  /** For as long as nobody asks for it. */
+  stop() {
     const wasOpen = this.#isOpen;
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
     this.#timers = {};
@@ -143,11 +135,11 @@ export class Connection {
       opened: () => {
         if (isCurrent()) this.#opened(index);
       },
-      receive: (message, numbered) => {
+      receive: (message, subscription) => {
         if (!isCurrent()) return;
         if (message.type === "welcome" && message.ping) this.#pingMs = message.ping;
         if (message.type === "disconnect" && message.reconnect === false) this.#isBarred = true;
-        this.owner.receive(message, numbered);
+        if (subscription) this.owner.receive(message, subscription);
       },
       closed: () => {
         if (isCurrent()) this.#failed(index);
@@ -162,7 +154,7 @@ export class Connection {
     this.#isOpen = true;
     this.#failures = 0;
     this.#heard = performance.now();
-    remember(index);
+    remember(NAMES[index]);
     clearInterval(this.#timers.watch);
     this.#timers.watch = setInterval(() => this.#isOverdue() && this.reset(), 1_000);
     if (index > 0) this.#timers.upgrade = setTimeout(() => this.upgrade(), UPGRADE_MS);
@@ -178,7 +170,7 @@ export class Connection {
   /** @param {number} index */
   #failed(index) {
     const wasOpen = this.#isOpen;
-    this.#stop();
+    this.stop();
     if (!this.#isWanted || this.#isBarred) return;
     if (!wasOpen) {
       // Not even opened: perhaps the next one passes. After the last, wait and begin at the first.
@@ -203,7 +195,7 @@ export class Connection {
     const peer = this.#peer(0, () => trial === this.#transport);
     const opened = () => {
       if (this.#transport !== lesser) return trial.close();
-      this.#stop();
+      this.stop();
       this.#index = 0;
       this.#transport = trial;
       this.#opened(0);
@@ -214,22 +206,22 @@ export class Connection {
   }
 }
 
-function remembered() {
+/** The transport that passed here last, if it is not the first. */
+export function remembered() {
   try {
     const [name, at] = (localStorage.getItem(MEMORY) ?? "").split(" ");
-    const isFresh = Date.now() - Number(at) < REMEMBERED_MS;
-    return isFresh ? Math.max(0, NAMES.indexOf(name)) : 0;
+    return Date.now() - Number(at) < REMEMBERED_MS ? name : null;
   } catch {
-    return 0;
+    return null;
   }
 }
 
-/** @param {number} index */
-function remember(index) {
+/** @param {string} name */
+export function remember(name) {
   try {
-    if (index === 0) localStorage.removeItem(MEMORY);
+    if (name === NAMES[0]) localStorage.removeItem(MEMORY);
     // From when it was first found out: else it would never be tried again.
-    else if (remembered() !== index) localStorage.setItem(MEMORY, `${NAMES[index]} ${Date.now()}`);
+    else if (remembered() !== name) localStorage.setItem(MEMORY, `${name} ${Date.now()}`);
   } catch {
     // No storage: it is found out again on the next page.
   }

@@ -53,6 +53,14 @@ function create(options) {
   // An expired tag is replaced by rendering the page again.
   const sources = new Sources(client, (reason, subscription) => reason === "expired" && heal(subscription));
   document.addEventListener("turbo:render", () => sources.healed());
+  const nudge = () => client.connection.nudge();
+  addEventListener("online", nudge);
+  addEventListener("focus", nudge);
+  document.addEventListener("resume", nudge);
+  document.addEventListener("visibilitychange", () => document.hidden || nudge());
+  // A page with an open socket is not kept for Back and Forward.
+  addEventListener("pagehide", () => client.connection.stop());
+  addEventListener("pageshow", ({ persisted }) => persisted && nudge());
   const hasTags = define(sources);
 
   return {

@@ -1,6 +1,6 @@
 /**
  * @typedef {import("./subscription.js").Subscription} Subscription
- * @typedef {{ subscription: Subscription, offset: number | null, message: unknown }} Item
+ * @typedef {{ subscription: Subscription, offset: number | null, life: number, message: unknown }} Item
  */
 
 /** Past this, what waits is thrown away and the page renders itself again. */
@@ -47,7 +47,7 @@ export class Queue {
     if (p > received.offset) return "gap";
     subscription.received = { epoch: received.epoch, offset: o };
     if (this.#items.length >= ITEMS_MAX) return "overflow";
-    this.#items.push({ subscription, offset: o, message: m });
+    this.#items.push({ subscription, offset: o, life: subscription.life, message: m });
     return "taken";
   }
 
@@ -57,7 +57,7 @@ export class Queue {
    * @param {unknown} message
    */
   takeAside(subscription, message) {
-    this.#items.push({ subscription, offset: null, message });
+    this.#items.push({ subscription, offset: null, life: subscription.life, message });
   }
 
   /** Whether there is something that can be shown. */
@@ -68,12 +68,6 @@ export class Queue {
   /** The next that can be shown. @returns {Item | undefined} */
   next() {
     return this.#held ? undefined : this.#items.shift();
-  }
-
-  /** The connection is gone: what is not shown will be sent again. */
-  clear() {
-    this.#items = [];
-    this.#held = false;
   }
 
   /** @param {Subscription} subscription */

@@ -20,7 +20,7 @@ export class Subscription {
   constructor(identifier, position, receiver) {
     this.identifier = identifier;
     this.receiver = receiver;
-    /** What the page shows, or is about to. */
+    /** What the page shows. */
     this.shown = position;
     /** What the page was rendered with after it had been subscribed: nothing up to here is shown again. */
     this.rendered = 0;
@@ -28,6 +28,8 @@ export class Subscription {
     this.received = position;
     /** @type {"waiting" | "confirmed" | "rejected"} */
     this.state = "waiting";
+    /** Counts how often it began again: what arrived before is not shown any more. */
+    this.life = 0;
   }
 
   /** @param {{ quiet?: boolean, deaf?: boolean }} [how] */
@@ -39,5 +41,6 @@ export class Subscription {
   /** Begins again behind `position`; what has arrived since is forgotten. @param {Position | null} position */
   rewind(position) {
     this.shown = this.received = position;
+    this.life += 1;
   }
 }

@@ -5,15 +5,15 @@
  * @typedef {import("./subscription.js").Subscription} Subscription
  * @typedef {Record<string, any>} Message
  * @typedef {object} Peer
- * @property {() => Subscription[]} subscriptions all that the page wants
- * @property {(message: Message, numbered: Map<number, Subscription>) => void} receive
+ * @property {() => Subscription[]} subscriptions all that is wanted
+ * @property {(message: Message, subscription?: Subscription) => void} receive
  * @property {() => void} opened
  * @property {() => void} alive
  * @property {(why: string) => void} closed
  *
  * @typedef {object} Transport
- * @property {() => void} changed the page wants other subscriptions
- * @property {(commands: object[], subscription?: Subscription) => void} send
+ * @property {() => void} changed other subscriptions are wanted
+ * @property {(commands: object[], subscription?: Subscription) => boolean} send false if it is busy
  * @property {() => void} ping
  * @property {() => void} close
  *
@@ -24,6 +24,15 @@
  */
 
 const PROTOCOL = "forebay-v1-json";
+
+/** Characters of one message to the server, whose limit is 64 KiB unless it was set otherwise. */
+const MESSAGE_MAX = 32_000;
+
+/** Requests that wait for those before them. Past it, the caller is told that nothing was sent. */
+const SENDS_MAX = 64;
+
+/** For a request that is to be answered at once. */
+const SEND_MS = 10_000;
 
 /** Between two polls of a tab that may not keep a connection waiting. */
 const CROWDED_MS = 3_000;
@@ -69,7 +78,9 @@ async function place() {
 export class WebSocketTransport {
   /** @type {Map<string, Subscription>} */
   #sent = new Map();
+  /** By the number of their `subscribe` in this session. @type {Map<number, Subscription>} */
   #numbered = new Map();
+  #count = 0;
   #welcomed = false;
 
   /** @param {Peer} peer @param {Addresses} addresses */
@@ -90,7 +101,7 @@ export class WebSocketTransport {
       this.peer.opened();
       this.changed();
     }
-    this.peer.receive(message, this.#numbered);
+    this.peer.receive(message, this.#numbered.get(message.s) ?? this.#sent.get(message.identifier));
   }
 
   changed() {
@@ -106,13 +117,29 @@ export class WebSocketTransport {
       if (this.#sent.has(identifier)) continue;
       commands.push(subscription.subscribeCommand());
       this.#sent.set(identifier, subscription);
+      this.#numbered.set((this.#count += 1), subscription);
     }
-    if (commands.length > 0) this.send(commands);
+    this.send(commands);
   }
 
-  /** @param {object[]} commands */
+  /** As few messages as may be: what one subscribes to is replayed in one order. @param {object[]} commands */
   send(commands) {
-    if (this.#welcomed) this.socket.send(JSON.stringify(commands));
+    /** @type {string[]} */
+    let texts = [];
+    let length = 0;
+    const flush = () => {
+      if (texts.length > 0) this.socket.send(`[${texts}]`);
+      texts = [];
+      length = 0;
+    };
+    for (const command of this.#welcomed ? commands : []) {
+      const text = JSON.stringify(command);
+      if (length + text.length > MESSAGE_MAX) flush();
+      texts.push(text);
+      length += text.length;
+    }
+    flush();
+    return this.#welcomed;
   }
 
   ping() {
@@ -128,12 +155,22 @@ export class WebSocketTransport {
 }
 
 /**
+ * Whom a message is for, among those that its request named.
+ * @param {Message} message @param {Subscription[]} subscriptions
+ */
+const meant = (message, subscriptions) =>
+  subscriptions[message.s - 1] ?? subscriptions.find(({ identifier }) => identifier === message.identifier);
+
+/**
  * What the two transports over HTTP have in common: a request names all subscriptions.
  * @implements {Transport}
  */
 class HttpTransport {
   abort = new AbortController();
   over = false;
+  /** Requests of the page's own, one after the other. */
+  sending = Promise.resolve();
+  sends = 0;
   /** @type {(() => void) | null} */
   free = null;
 
@@ -160,12 +197,19 @@ class HttpTransport {
    * @param {object[]} commands
    * @param {Subscription} [subscription]
    */
-  async send(commands, subscription) {
-    const numbered = new Map(subscription ? [[1, subscription]] : []);
+  send(commands, subscription) {
+    if (this.sends >= SENDS_MAX) return false;
+    this.sends += 1;
+    this.sending = this.sending.then(() => this.#send(commands, subscription)).finally(() => (this.sends -= 1));
+    return true;
+  }
+
+  /** @param {object[]} commands @param {Subscription} [subscription] */
+  async #send(commands, subscription) {
     const asked = subscription ? [subscription.subscribeCommand({ quiet: true, deaf: true })] : [];
     try {
-      const response = await post(`${this.addresses.poll}?wait=0`, [...asked, ...commands]);
-      for (const message of await response.json()) this.peer.receive(message, numbered);
+      const response = await post(`${this.addresses.poll}?wait=0`, [...asked, ...commands], AbortSignal.timeout(SEND_MS));
+      for (const message of await response.json()) this.peer.receive(message, subscription);
     } catch {
       // The connection itself will notice what is wrong.
     }
@@ -208,8 +252,8 @@ export class EventsTransport extends HttpTransport {
 
   /** @param {AbortSignal} signal */
   async #read(signal) {
-    const numbered = new Map();
-    const commands = this.peer.subscriptions().map((s) => s.subscribeCommand());
+    const subscriptions = this.peer.subscriptions();
+    const commands = subscriptions.map((s) => s.subscribeCommand());
     const response = await post(this.addresses.events, commands, signal);
     const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
     const decoder = new TextDecoder();
@@ -224,7 +268,7 @@ export class EventsTransport extends HttpTransport {
       for (const event of events) {
         const message = JSON.parse(event.slice("data: ".length));
         if (message.type === "welcome") this.peer.opened();
-        this.peer.receive(message, numbered);
+        this.peer.receive(message, meant(message, subscriptions));
         if (signal.aborted) throw new Error("aborted");
       }
     }
@@ -243,7 +287,6 @@ export class PollTransport extends HttpTransport {
       const { signal } = this.abort;
       const subscriptions = this.peer.subscriptions();
       const commands = subscriptions.map((s) => s.subscribeCommand(confirmed.has(s) ? { quiet: true } : {}));
-      const numbered = new Map(subscriptions.map((subscription, index) => [index + 1, subscription]));
       const began = performance.now();
       try {
         // The first one is short, to find out whether anything comes back at all.
@@ -255,10 +298,9 @@ export class PollTransport extends HttpTransport {
         isOpen = true;
         this.peer.alive();
         for (const message of messages) {
-          if (message.type === "confirm_subscription") {
-            confirmed.add(subscriptions.find((s) => s.identifier === message.identifier));
-          }
-          this.peer.receive(message, numbered);
+          const subscription = meant(message, subscriptions);
+          if (message.type === "confirm_subscription") confirmed.add(subscription);
+          this.peer.receive(message, subscription);
         }
       } catch (error) {
         const seconds = (performance.now() - began) / 1000;
