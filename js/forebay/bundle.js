@@ -1,16 +1,19 @@
-// Writes the client as one file, which the crate `forebay` serves. `--check` compares instead.
+// Writes what the crate `forebay` serves: the client, and the shared worker, each as one file.
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
 
-const FILE = new URL("../../crates/forebay/assets/forebay.js", import.meta.url);
+const SOURCES = new URL("src/", import.meta.url);
+const ASSETS = new URL("../../crates/forebay/assets/", import.meta.url);
 
-/** @returns {Promise<string>} */
-export async function bundle() {
-  const entry = fileURLToPath(new URL("src/script.js", import.meta.url));
+/** By the names under which they are served. @type {Record<string, string>} */
+export const BUNDLES = { "forebay.js": "script.js", "worker.js": "worker.js" };
+
+/** @param {string} name @returns {Promise<string>} */
+export async function bundle(name) {
   const { outputFiles } = await build({
-    entryPoints: [entry],
+    entryPoints: [fileURLToPath(new URL(BUNDLES[name], SOURCES))],
     bundle: true,
     minify: true,
     format: "esm",
@@ -21,6 +24,9 @@ export async function bundle() {
   return outputFiles[0].text;
 }
 
-export const committed = () => readFile(FILE, "utf8");
+/** @param {string} name */
+export const committed = (name) => readFile(new URL(name, ASSETS), "utf8");
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(FILE, await bundle());
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const name of Object.keys(BUNDLES)) await writeFile(new URL(name, ASSETS), await bundle(name));
+}

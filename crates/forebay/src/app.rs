@@ -10,10 +10,11 @@ use forebay_log::Position;
 use forebay_signing::{Cursor, CursorSigner, Verifier};
 use forebay_transport::{Endpoint, Origins};
 use forebay_turbo::{EventStreamSource, StreamName, StreamNameError, StreamSource, Streamable};
+use http::HeaderMap;
 
 use crate::broadcast::{BroadcastError, Broadcaster, Publisher, Settings};
 use crate::builder::Builder;
-use crate::cable;
+use crate::cable::{self, Script};
 use crate::channel::{Connect, Registry, StandardChannels};
 use crate::clock::unix_millis;
 use crate::layer::ForebayLayer;
@@ -139,16 +140,19 @@ impl Forebay {
         Self { core, edge: Arc::new(Edge { endpoint, connect, cable_path }) }
     }
 
-    /// The routes that clients use: `/cable`, `/forebay/events`, `/forebay/poll` and
-    /// `/forebay/forebay.js`. Merge them into the application's router.
+    /// The routes that clients use: `/cable`, `/forebay/events`, `/forebay/poll`,
+    /// `/forebay/forebay.js` and `/forebay/worker.js`. Merge them into the application's router.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let route = |forebay: &Self| forebay.clone();
+        let file =
+            |script: Script| get(move |headers: HeaderMap| async move { script.answer(&headers) });
         let (cable, events, polls) = (route(self), route(self), route(self));
         Router::new()
             .route(&self.edge.cable_path, any(move |request| cable::connect(cable, request)))
             .route(EVENTS, any(move |request| cable::events(events, request)))
             .route(POLL, any(move |request| cable::poll(polls, request)))
-            .route("/forebay/forebay.js", get(cable::script))
+            .route("/forebay/forebay.js", file(cable::SCRIPT))
+            .route("/forebay/worker.js", file(cable::WORKER))
     }
 
     /// Notes for every request where the log stands before anything else happens. Add it last,

@@ -58,32 +58,42 @@ pub(crate) async fn poll(forebay: Forebay, request: Request) -> Response {
 }
 
 /// Our own client, as one module; made of `js/forebay`, whose tests compare it.
-const SCRIPT: &str = include_str!("../assets/forebay.js");
+pub(crate) const SCRIPT: Script = Script::new(include_str!("../assets/forebay.js"));
 
-/// Where this build's script is told from another's: FNV-1a of its text.
-const SCRIPT_ETAG: u64 = {
-    let (bytes, mut hash, mut at) = (SCRIPT.as_bytes(), 0xcbf2_9ce4_8422_2325_u64, 0);
-    while at < bytes.len() {
-        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
-        at += 1;
+/// The shared worker, which holds one connection for several tabs; likewise.
+pub(crate) const WORKER: Script = Script::new(include_str!("../assets/worker.js"));
+
+#[derive(Clone, Copy)]
+pub(crate) struct Script {
+    text: &'static str,
+    /// Where this build's script is told from another's: FNV-1a of its text.
+    etag: u64,
+}
+
+impl Script {
+    const fn new(text: &'static str) -> Self {
+        let (bytes, mut hash, mut at) = (text.as_bytes(), 0xcbf2_9ce4_8422_2325_u64, 0);
+        while at < bytes.len() {
+            hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+            at += 1;
+        }
+        Self { text, etag: hash }
     }
-    hash
-};
 
-/// `/forebay/forebay.js`
-pub(crate) async fn script(headers: HeaderMap) -> Response {
-    let etag = format!("\"{SCRIPT_ETAG:016x}\"");
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == *etag);
-    let about = [
-        (header::CONTENT_TYPE, "text/javascript; charset=utf-8".to_owned()),
-        // Asked for again after an hour, at the cost of a 304.
-        (header::CACHE_CONTROL, "public, max-age=3600".to_owned()),
-        (header::ETAG, etag),
-    ];
-    if known {
-        (StatusCode::NOT_MODIFIED, about).into_response()
-    } else {
-        (about, SCRIPT).into_response()
+    pub(crate) fn answer(self, headers: &HeaderMap) -> Response {
+        let etag = format!("\"{:016x}\"", self.etag);
+        let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == *etag);
+        let about = [
+            (header::CONTENT_TYPE, "text/javascript; charset=utf-8".to_owned()),
+            // Asked for again after an hour, at the cost of a 304.
+            (header::CACHE_CONTROL, "public, max-age=3600".to_owned()),
+            (header::ETAG, etag),
+        ];
+        if known {
+            (StatusCode::NOT_MODIFIED, about).into_response()
+        } else {
+            (about, self.text).into_response()
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Options {
     /// `morph`: refreshes morph.
     #[serde(default)]
     refresh: String,
+    /// Whose connection the page may share with other tabs; else it has its own.
+    share: Option<String>,
     /// `lazy`: far below there is a lazy frame, see [`count`].
     #[serde(default)]
     frame: String,
@@ -59,6 +61,7 @@ struct RoomPage {
     cable: String,
     morph: bool,
     frame: bool,
+    share: Option<String>,
     sources: Vec<Html>,
     messages: Vec<Html>,
 }
@@ -89,6 +92,7 @@ pub(crate) async fn room(
         cable: options.cable,
         morph: options.refresh == "morph",
         frame: options.frame == "lazy",
+        share: options.share,
         sources: vec![source; options.tags],
         messages,
     };
@@ -137,6 +141,7 @@ pub(crate) async fn blank(
         cable: options.cable,
         morph: false,
         frame: false,
+        share: options.share,
         sources: Vec::new(),
         messages: Vec::new(),
     };

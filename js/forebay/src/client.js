@@ -1,9 +1,9 @@
-import { Connection } from "./connection.js";
 import { isBefore, parse } from "./position.js";
 import { Queue } from "./queue.js";
 import { Subscription } from "./subscription.js";
 
 /**
+ * @typedef {import("./connection.js").Connection | import("./shared.js").SharedConnection} Way
  * @typedef {import("./subscription.js").Receiver} Receiver
  * @typedef {import("./queue.js").Item} Item
  * @typedef {import("./transports.js").Message} Message
@@ -32,24 +32,25 @@ export class Client {
   #holding;
 
   /**
-   * @param {import("./transports.js").Addresses} addresses
+   * @param {(owner: import("./connection.js").Owner, current?: Way) => Way} connect gives the connection that is right now
    * @param {Shows} page shows what has come, in this order
    * @param {(subscription: Subscription, overflow: boolean) => void} heal the page lacks something: it renders itself again
    * @param {(kind: string, subscription: Subscription | null, detail: string, offset?: number) => void} trouble
+   * @param {(kind: string, detail: string) => void} warn
    */
-  constructor(addresses, page, heal, trouble) {
+  constructor(connect, page, heal, trouble, warn) {
     this.page = page;
     this.heal = heal;
     this.trouble = trouble;
-    this.connection = new Connection(
-      {
-        subscriptions: () => [...this.#subscriptions],
-        receive: (message, subscription) => this.#receive(message, subscription),
-        opened: () => this.#waitForAnswers(),
-        closed: () => this.#closed(),
-      },
-      addresses,
-    );
+    const owner = {
+      subscriptions: () => [...this.#subscriptions],
+      receive: (/** @type {Message} */ message, /** @type {Subscription} */ subscription) => this.#receive(message, subscription),
+      opened: () => this.#waitForAnswers(),
+      closed: () => this.#closed(),
+      warn,
+    };
+    this.connect = (/** @type {Way | undefined} */ current) => connect(owner, current);
+    this.connection = this.connect(undefined);
   }
 
   /**
@@ -73,6 +74,7 @@ export class Client {
 
   /** To be called after some were added or removed: all changes of a turn travel together. */
   changed() {
+    this.connection = this.connect(this.connection);
     this.connection.changed();
   }
 

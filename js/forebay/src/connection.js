@@ -9,6 +9,7 @@ import { EventsTransport, PollTransport, WebSocketTransport } from "./transports
  * @property {(message: Message, subscription: Subscription) => void} receive
  * @property {() => void} opened
  * @property {() => void} closed
+ * @property {(kind: string, detail: string) => void} warn
  */
 
 const TRANSPORTS = [WebSocketTransport, EventsTransport, PollTransport];
@@ -67,6 +68,8 @@ export class Connection {
     } else if (this.#transport) {
       this.#transport.changed();
     } else if (this.#timers.retry === undefined) {
+      // Somebody new asks: another page, or a page of somebody who has signed in.
+      this.#isBarred = false;
       this.#open();
     }
   }
@@ -129,6 +132,7 @@ export class Connection {
   #peer(index, isCurrent) {
     return {
       subscriptions: this.owner.subscriptions,
+      warn: this.owner.warn,
       alive: () => {
         if (isCurrent()) this.#heard = performance.now();
       },

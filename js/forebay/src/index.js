@@ -1,6 +1,8 @@
 import { Client } from "./client.js";
+import { Connection } from "./connection.js";
 import { define, Sources } from "./element.js";
 import { Page } from "./page.js";
+import { SharedConnection } from "./shared.js";
 
 /**
  * @typedef {import("./subscription.js").Receiver} Receiver
@@ -8,6 +10,9 @@ import { Page } from "./page.js";
  * @property {string} [cable] the WebSocket's address; else the page's `action-cable-url`, else `/cable`
  * @property {string} [events] default `/forebay/events`
  * @property {string} [poll] default `/forebay/poll`
+ * @property {string} [share] all tabs with the same text share one connection, in a shared worker. The text says whose
+ *   connection it is, and changes with the visitor's cookies; default: the page's `forebay-share`, else it is not shared
+ * @property {string} [worker] the shared worker's script, default `/forebay/worker.js`
  * @property {boolean} [debug] says in the console what could not be shown; default on this machine only
  */
 
@@ -24,21 +29,46 @@ export function start(options = {}) {
 
 /** @param {Options} options */
 function create(options) {
-  const meta = document.querySelector("meta[name=action-cable-url]")?.getAttribute("content");
+  const meta = (/** @type {string} */ name) => document.querySelector(`meta[name=${name}]`)?.getAttribute("content");
+  const absolute = (/** @type {string} */ address) => new URL(address, location.href).href;
   const addresses = {
-    cable: options.cable ?? meta ?? "/cable",
-    events: options.events ?? "/forebay/events",
-    poll: options.poll ?? "/forebay/poll",
+    cable: absolute(options.cable ?? meta("action-cable-url") ?? "/cable"),
+    events: absolute(options.events ?? "/forebay/events"),
+    poll: absolute(options.poll ?? "/forebay/poll"),
+    worker: absolute(options.worker ?? "/forebay/worker.js"),
   };
   const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
   const debug = options.debug ?? (isLocal || document.documentElement.hasAttribute("data-forebay-debug"));
 
+  const tell = (/** @type {string} */ kind, /** @type {object} */ about) =>
+    document.dispatchEvent(new CustomEvent("forebay:error", { detail: { kind, ...about } }));
   /** @type {import("./page.js").Trouble} */
   const trouble = (kind, subscription, detail, offset) => {
     if (debug) console.warn(`forebay: ${kind}`, detail, { offset, identifier: subscription?.identifier });
     const about = { identifier: subscription?.identifier, offset, detail };
-    document.dispatchEvent(new CustomEvent("forebay:error", { detail: { kind, ...about } }));
+    tell(kind, about);
     client.connection.send([{ command: "report", kind, ...about }]);
+  };
+  /** Nothing is missing, but it is not as it could be. */
+  const warn = (/** @type {string} */ kind, /** @type {string} */ detail) => {
+    console.warn(`forebay: ${kind}: ${detail}`);
+    tell(kind, { detail });
+  };
+  let canShare = true;
+  /** @type {string | null} */
+  let sharedAs;
+  /** Turbo's visits bring other heads: whose page it is may change at any time. @type {ConstructorParameters<typeof Client>[0]} */
+  const connect = (owner, current) => {
+    const identity = canShare ? (options.share ?? meta("forebay-share") ?? null) : null;
+    if (current && identity === sharedAs) return current;
+    current?.stop();
+    sharedAs = identity;
+    if (identity === null) return new Connection(owner, addresses);
+    return new SharedConnection(owner, addresses, identity, (why) => {
+      canShare = false;
+      warn("unshared", why);
+      client.changed();
+    });
   };
   const page = new Page(trouble);
   const shows = {
@@ -49,7 +79,7 @@ function create(options) {
   const heal = (/** @type {any} */ subscription) => {
     if (!page.heal()) trouble("error", subscription, "healed too often; reload the page");
   };
-  const client = new Client(addresses, shows, heal, trouble);
+  const client = new Client(connect, shows, heal, trouble, warn);
   // An expired tag is replaced by rendering the page again.
   const sources = new Sources(client, (reason, subscription) => reason === "expired" && heal(subscription));
   document.addEventListener("turbo:render", () => sources.healed());
@@ -69,6 +99,10 @@ function create(options) {
     /** The name of the transport in use: `websocket`, `events`, `poll`, or null. */
     get transport() {
       return client.connection.transport;
+    },
+    /** Whether other tabs use the same connection, in a shared worker. */
+    get isShared() {
+      return client.connection instanceof SharedConnection;
     },
     /** Tries for a WebSocket now, rather than within the next minute. */
     upgrade: () => client.connection.upgrade(),

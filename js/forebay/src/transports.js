@@ -9,6 +9,7 @@
  * @property {(message: Message, subscription?: Subscription) => void} receive
  * @property {() => void} opened
  * @property {() => void} alive
+ * @property {(kind: string, detail: string) => void} warn
  * @property {(why: string) => void} closed
  *
  * @typedef {object} Transport
@@ -21,6 +22,7 @@
  * @property {string} cable
  * @property {string} events
  * @property {string} poll
+ * @property {string} worker
  */
 
 const PROTOCOL = "forebay-v1-json";
@@ -282,16 +284,20 @@ export class PollTransport extends HttpTransport {
   async run() {
     const confirmed = new Set();
     let isOpen = false;
+    if (!this.free) this.peer.warn("crowded", "other tabs keep requests waiting; this one asks every 3 seconds");
     while (!this.over) {
       this.abort = new AbortController();
       const { signal } = this.abort;
       const subscriptions = this.peer.subscriptions();
       const commands = subscriptions.map((s) => s.subscribeCommand(confirmed.has(s) ? { quiet: true } : {}));
-      const began = performance.now();
+      let began = performance.now();
       try {
+        if (isOpen && !this.free) await pause(CROWDED_MS, signal);
+        if (isOpen) this.free ??= await place();
+        if (this.over) return this.free?.();
+        began = performance.now();
         // The first one is short, to find out whether anything comes back at all.
         const wait = isOpen && this.free ? this.wait : 0;
-        if (isOpen && !this.free) await pause(CROWDED_MS, signal);
         const response = await post(`${this.addresses.poll}?wait=${wait}`, commands, signal);
         const messages = await response.json();
         if (!isOpen) this.peer.opened();
