@@ -192,7 +192,10 @@ function dispatch(source, name, detail) {
 /** @type {Sources} */
 let sources;
 
-class StreamSourceElement extends HTMLElement {
+/** A server that renders pages may import this, too. @type {typeof HTMLElement} */
+const Element = globalThis.HTMLElement ?? Object;
+
+class StreamSourceElement extends Element {
   static observedAttributes = ["channel", "signed-stream-name", "data-cursor"];
   /** @type {Source | null} */
   source = null;
