@@ -113,7 +113,7 @@ export class Client {
         this.#subscriptions.delete(subscription);
         this.#queue.forget(subscription);
         this.trouble("rejected", subscription, message.reason);
-        subscription.receiver.rejected?.(message.reason);
+        this.#tell(subscription, "rejected", message.reason);
         return this.#answered();
       case "resync":
         subscription.rewind(parse(message.at));
@@ -122,8 +122,8 @@ export class Client {
         subscription.received = parse(message.at);
         return;
       case undefined:
-        this.#queue.takeAside(subscription, message.message);
-        return this.#showAll();
+        if (this.#queue.takeAside(subscription, message.message)) return this.#showAll();
+        return this.trouble("error", subscription, "overflow");
     }
   }
 
@@ -133,14 +133,14 @@ export class Client {
     // Usually it goes on behind what has been received, of which some may still wait to be shown.
     if (isLost || at?.epoch !== received?.epoch || at?.offset !== received?.offset) subscription.rewind(at);
     subscription.state = "confirmed";
-    if (state !== "confirmed") subscription.receiver.connected?.();
+    if (state !== "confirmed") this.#tell(subscription, "connected");
     if (isLost) this.#lost(subscription);
   }
 
   /** History does not reach back to what the page shows. @param {Subscription} subscription */
   #lost(subscription) {
     this.#queue.forget(subscription);
-    subscription.receiver.resync?.();
+    this.#tell(subscription, "resync");
     this.heal(subscription, false);
   }
 
@@ -157,7 +157,27 @@ export class Client {
       }
       return this.heal(subscription, true);
     }
+    // A second time, a new connection does not help.
+    const { received } = subscription;
+    if (subscription.gap === received?.offset) {
+      subscription.rewind(null);
+      subscription.gap = undefined;
+      return this.#lost(subscription);
+    }
+    subscription.gap = received?.offset;
     this.connection.reset();
+  }
+
+  /**
+   * The application's mistakes stay its own.
+   * @param {Subscription} subscription @param {"connected" | "disconnected" | "rejected" | "resync"} what @param {any} [detail]
+   */
+  #tell(subscription, what, detail) {
+    try {
+      subscription.receiver[what]?.(detail);
+    } catch (error) {
+      this.trouble("error", subscription, String(error));
+    }
   }
 
   async #showAll() {
@@ -223,7 +243,7 @@ export class Client {
   #closed() {
     for (const subscription of this.#subscriptions) {
       subscription.state = "waiting";
-      subscription.receiver.disconnected?.();
+      this.#tell(subscription, "disconnected");
     }
   }
 }

@@ -41,6 +41,8 @@ export class Connection {
   #isWanted = false;
   /** @type {boolean} The server said not to come back. */
   #isBarred = false;
+  /** A WebSocket beside what works. @type {import("./transports.js").Transport | null} */
+  #trial = null;
 
   /** @param {Owner} owner @param {Addresses} addresses @param {string | null} [begin] the transport to begin with */
   constructor(owner, addresses, begin = remembered()) {
@@ -112,7 +114,8 @@ export class Connection {
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
     this.#timers = {};
     this.#transport?.close();
-    this.#transport = null;
+    this.#trial?.close();
+    this.#transport = this.#trial = null;
     this.#isOpen = false;
     if (wasOpen) this.owner.closed();
   }
@@ -123,7 +126,14 @@ export class Connection {
     if (!this.#isWanted || this.#isBarred) return;
     const index = this.#index;
     /** @type {import("./transports.js").Transport} */
-    const transport = new TRANSPORTS[index](this.#peer(index, () => transport === this.#transport), this.addresses);
+    let transport;
+    try {
+      transport = new TRANSPORTS[index](this.#peer(index, () => transport === this.#transport), this.addresses);
+    } catch {
+      // Not an address of this kind, or forbidden.
+      this.#failed(index);
+      return;
+    }
     this.#transport = transport;
     this.#timers.open = setTimeout(() => this.#failed(index), OPEN_MS);
   }
@@ -143,7 +153,10 @@ export class Connection {
         if (!isCurrent()) return;
         if (message.type === "welcome" && message.ping) this.#pingMs = message.ping;
         if (message.type === "disconnect" && message.reconnect === false) this.#isBarred = true;
-        if (subscription) this.owner.receive(message, subscription);
+        if (!subscription) return;
+        // A server that welcomes everybody and answers nobody is one that fails.
+        this.#failures = 0;
+        this.owner.receive(message, subscription);
       },
       closed: () => {
         if (isCurrent()) this.#failed(index);
@@ -156,7 +169,6 @@ export class Connection {
     clearTimeout(this.#timers.open);
     if (this.#isOpen) return;
     this.#isOpen = true;
-    this.#failures = 0;
     this.#heard = performance.now();
     remember(NAMES[index]);
     clearInterval(this.#timers.watch);
@@ -188,17 +200,17 @@ export class Connection {
 
   /** Tries a WebSocket beside what works; if it is welcomed, it takes over from the page's positions. */
   upgrade() {
-    const lesser = this.#transport;
-    if (!this.#isOpen || this.#index === 0) return;
+    if (!this.#isOpen || this.#index === 0 || this.#trial) return;
     clearTimeout(this.#timers.upgrade);
     const giveUp = () => {
-      clearTimeout(this.#timers.open);
       trial.close();
+      if (this.#trial !== trial) return;
+      this.#trial = null;
       this.#timers.upgrade = setTimeout(() => this.upgrade(), UPGRADE_MS);
     };
     const peer = this.#peer(0, () => trial === this.#transport);
     const opened = () => {
-      if (this.#transport !== lesser) return trial.close();
+      this.#trial = null;
       this.stop();
       this.#index = 0;
       this.#transport = trial;
@@ -206,7 +218,8 @@ export class Connection {
     };
     const closed = () => (trial === this.#transport ? peer.closed("") : giveUp());
     const trial = new WebSocketTransport({ ...peer, opened, closed }, this.addresses);
-    this.#timers.open = setTimeout(giveUp, OPEN_MS);
+    this.#trial = trial;
+    this.#timers.trial = setTimeout(giveUp, OPEN_MS);
   }
 }
 

@@ -74,7 +74,9 @@ export class Sources {
 
   /** The document has been rendered again: what was lost is shown. */
   healed() {
-    for (const source of this.#sources.values()) this.#setStale(source, source.subscription?.state !== "confirmed");
+    for (const source of this.#sources.values()) {
+      if (source.subscription?.state === "confirmed") this.#setStale(source, false);
+    }
   }
 
   #schedule() {
@@ -114,13 +116,13 @@ export class Sources {
     if (fresh.length > 0) {
       const oldest = fresh.reduce((a, b) => (isOlder(b.position, a.position) ? b : a));
       const position = oldest.position;
-      if (!subscription) {
+      // What was rejected before may be allowed to a page that was rendered anew.
+      const isLive = subscription && subscription.state !== "rejected";
+      const differs = !isLive || !stayed || isOlder(position, subscription.shown);
+      if (differs && !(isLive && position && this.client.moveTo(subscription, position))) {
+        if (subscription) this.client.remove(subscription);
         source.subscription = this.client.add(oldest.identifier, position, this.#receiver(source));
-      } else if (!stayed || isOlder(position, subscription.shown)) {
-        if (!position || !this.client.moveTo(subscription, position)) {
-          this.client.remove(subscription);
-          source.subscription = this.client.add(oldest.identifier, position, this.#receiver(source));
-        }
+        this.#expect(source);
       }
     }
     this.#write(source);
@@ -147,7 +149,7 @@ export class Sources {
       },
       disconnected: () => {
         this.#mark(source);
-        source.timer = setTimeout(() => this.#setStale(source, true), STALE_MS);
+        this.#expect(source);
       },
       resync: () => {
         this.#setStale(source, true);
@@ -163,10 +165,18 @@ export class Sources {
     };
   }
 
+  /** It is to be connected soon. @param {Source} source */
+  #expect(source) {
+    clearTimeout(source.timer);
+    source.timer = setTimeout(() => this.#setStale(source, true), STALE_MS);
+  }
+
   /** @param {Source} source */
   #mark(source) {
-    const isConnected = source.subscription?.state === "confirmed";
+    const { state } = source.subscription ?? {};
+    const isConnected = state === "confirmed";
     for (const tag of source.tags) {
+      if (state !== "rejected") tag.removeAttribute("rejected");
       tag.toggleAttribute("connected", isConnected);
       tag.toggleAttribute("stale", source.isStale);
     }
@@ -196,7 +206,7 @@ let sources;
 const Element = globalThis.HTMLElement ?? Object;
 
 class StreamSourceElement extends Element {
-  static observedAttributes = ["channel", "signed-stream-name", "data-cursor"];
+  static observedAttributes = ["channel", "signed-stream-name", "data-cursor", AT];
   /** @type {Source | null} */
   source = null;
 
@@ -208,11 +218,15 @@ class StreamSourceElement extends Element {
     sources.disconnect(this);
   }
 
-  /** A morph changes tags in place: what the document shows is now what the new tag says. */
-  attributeChangedCallback() {
-    if (!this.source) return;
-    this.removeAttribute(AT);
+  /**
+   * A morph changes tags in place: what the document shows is now what the new tag says. Where that is as old as the tag
+   * was at first (from a cache), only our own attribute goes.
+   * @param {string} name @param {string | null} _ @param {string | null} value
+   */
+  attributeChangedCallback(name, _, value) {
+    if (!this.source || (name === AT && value !== null)) return;
     sources.disconnect(this);
+    this.removeAttribute(AT);
     sources.connect(this);
   }
 

@@ -8,6 +8,9 @@
 /** For the answer to one of the page's own requests, whose effect has come as an entry already. */
 const OWN_ANSWER_MS = 10_000;
 
+/** For one action to be shown. */
+const RENDER_MS = 10_000;
+
 /** Refreshes that heal, in a minute. A page that needs more has another problem. */
 const HEALS_MAX = 5;
 
@@ -17,12 +20,16 @@ const turbo = () => /** @type {any} */ (globalThis).Turbo;
 export class Page {
   /** The requests of this page that were answered. @type {Set<string>} */
   #answered = new Set();
-  /** @type {(() => void)[]} */
-  #onAnswer = [];
+  /** @type {Set<() => void>} */
+  #onAnswer = new Set();
   /** What is being appended now. @type {{ item: Item, isCurrent: () => boolean } | null} */
   #current = null;
   #chain = Promise.resolve();
   #wantsRefresh = false;
+  /** A refresh that heals is on its way. What is found missing until it is shown, it shows as well. */
+  #isHealing = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
   /** @type {number[]} */
   #heals = [];
 
@@ -31,6 +38,7 @@ export class Page {
     this.trouble = trouble;
     document.addEventListener("turbo:before-stream-render", (event) => this.#beforeRender(/** @type {CustomEvent} */ (event)));
     document.addEventListener("turbo:before-fetch-response", (event) => this.#response(/** @type {CustomEvent} */ (event)));
+    document.addEventListener("turbo:render", () => (this.#isHealing = false));
     for (const name of ["turbo:load", "turbo:render", "turbo:submit-end", "turbo:fetch-request-error"]) {
       document.addEventListener(name, () => setTimeout(() => this.#refreshIfIdle()));
     }
@@ -48,7 +56,15 @@ export class Page {
    */
   async show(item, isCurrent) {
     const { message, subscription } = item;
-    if (subscription.receiver.received) return subscription.receiver.received(message);
+    const { received } = subscription.receiver;
+    if (received) {
+      try {
+        received(message);
+      } catch (error) {
+        this.trouble("error", subscription, String(error), item.offset ?? undefined);
+      }
+      return;
+    }
     if (typeof message !== "string") return this.trouble("error", subscription, "not a string", item.offset ?? undefined);
     const html = this.#withoutReflected(message);
     const root = document.documentElement;
@@ -90,7 +106,11 @@ export class Page {
           const target = element.getAttribute("target") ?? element.getAttribute("targets");
           this.trouble("no_target", item.subscription, `${element.action} ${target}`, item.offset ?? undefined);
         }
-        return render(element);
+        let timer = 0;
+        const late = new Promise((_, reject) => {
+          timer = setTimeout(() => reject(new Error(`${element.action} takes too long`)), RENDER_MS);
+        });
+        return Promise.race([render(element), late]).finally(() => clearTimeout(timer));
       });
       this.#chain = turn.catch(() => {});
       return turn;
@@ -106,7 +126,7 @@ export class Page {
     if (!id || !response.ok) return;
     this.#answered.add(id);
     if (this.#answered.size > 20) this.#answered.delete(/** @type {string} */ (this.#answered.values().next().value));
-    for (const resolve of this.#onAnswer.splice(0)) resolve();
+    for (const check of this.#onAnswer) check();
   }
 
   /** What the page shows already leaves the message. @param {string} html */
@@ -126,14 +146,15 @@ export class Page {
     if (!recent) return;
     for (const [, id] of html.matchAll(/<turbo-stream(?![^>]* action="refresh")[^>]* request-id="([^"]+)"/g)) {
       if (!recent.has(id) || this.#answered.has(id)) continue;
-      await new Promise((resolve) => {
-        const timer = setTimeout(resolve, OWN_ANSWER_MS);
-        const check = () => {
-          if (!this.#answered.has(id)) return this.#onAnswer.push(check);
+      await new Promise((/** @type {(_: void) => void} */ resolve) => {
+        const end = () => {
           clearTimeout(timer);
-          resolve(undefined);
+          this.#onAnswer.delete(check);
+          resolve();
         };
-        check();
+        const check = () => this.#answered.has(id) && end();
+        const timer = setTimeout(end, OWN_ANSWER_MS);
+        this.#onAnswer.add(check);
       });
     }
   }
@@ -142,10 +163,12 @@ export class Page {
 
   /** The page lacks something that nobody can give it any more. Gives false if it has been healed too often. */
   heal() {
+    if (this.#isHealing) return true;
     const now = performance.now();
     this.#heals = this.#heals.filter((at) => now - at < 60_000);
     if (this.#heals.length >= HEALS_MAX) return false;
     this.#heals.push(now);
+    this.#isHealing = true;
     this.#refresh(null);
     return true;
   }
@@ -159,15 +182,19 @@ export class Page {
 
   /** Turbo drops a refresh that comes during a visit; here it waits for the visit's end. */
   #refreshIfIdle() {
-    if (!this.#wantsRefresh) return;
+    clearTimeout(this.#timer);
+    if (!this.#wantsRefresh && !this.#isHealing) return;
+    // Not every end of a visit is announced.
+    this.#timer = setTimeout(() => this.#refreshIfIdle(), 1_000);
     const session = turbo()?.session;
-    if (!session) {
-      this.#wantsRefresh = false;
-      return location.reload();
+    const html = document.documentElement;
+    if (session?.navigator.currentVisit || document.querySelector("form[aria-busy]") || html.hasAttribute("data-turbo-preview")) return;
+    if (!this.#wantsRefresh) {
+      this.#isHealing = false;
+      return;
     }
-    const isBusy = session.navigator.currentVisit || document.querySelector("form[aria-busy]") || document.documentElement.hasAttribute("data-turbo-preview");
-    if (isBusy) return;
     this.#wantsRefresh = false;
-    session.refresh(document.baseURI);
+    if (session) session.refresh(document.baseURI);
+    else location.reload();
   }
 }

@@ -52,12 +52,14 @@ export class Queue {
   }
 
   /**
-   * A message without a place in the log.
+   * A message without a place in the log. False if there is no room for it.
    * @param {Subscription} subscription
    * @param {unknown} message
    */
   takeAside(subscription, message) {
+    if (this.#items.length >= ITEMS_MAX) return false;
     this.#items.push({ subscription, offset: null, life: subscription.life, message });
+    return true;
   }
 
   /** Whether there is something that can be shown. */

@@ -26,6 +26,8 @@ export class Subscription {
     this.rendered = 0;
     /** What has arrived, shown or waiting to be. */
     this.received = position;
+    /** Behind which offset something was missing. @type {number | undefined} */
+    this.gap = -1;
     /** @type {"waiting" | "confirmed" | "rejected"} */
     this.state = "waiting";
     /** Counts how often it began again: what arrived before is not shown any more. */

@@ -1,0 +1,263 @@
+// Our own client against a server that does what the real one does rarely, or never should, and in pages that make mistakes.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { useBrowser } from "../support/browser.js";
+import { eventually as ask } from "../support/deadline.js";
+import { append, confirm, scriptedServerFor, tag } from "../support/scripted_server.js";
+import { texts, waitForConnected, waitForRow } from "../support/page.js";
+
+const browser = useBrowser();
+const allow = [/net::ERR_|WebSocket connection to|Failed to load resource|the server responded with a status/];
+
+/** A page of such a server, which keeps what it says about itself. */
+async function pageOf(t, server, prepare = () => {}, also = []) {
+  const page = await browser.page(t, { baseURL: server.url, allow: [...allow, ...also] });
+  await page.addInitScript(() => {
+    window.said = [];
+    for (const name of ["connected", "stale", "resync", "rejected", "error"]) {
+      document.addEventListener(`forebay:${name}`, ({ detail }) => window.said.push([name, detail?.kind].filter(Boolean).join(" ")));
+    }
+  });
+  await prepare(page);
+  await page.goto("/");
+  return page;
+}
+
+/** Lets the server listen between two questions. */
+const eventually = (what, is) =>
+  ask(what, async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return is();
+  });
+
+const said = (page) => page.evaluate(() => window.said);
+const list = '<ul id="list"></ul>';
+const open = async (t, server, prepare) => {
+  const page = await pageOf(t, server, prepare);
+  await waitForConnected(page);
+  return page;
+};
+const shown = (page) => texts(page, "#list");
+const row = (page, text) => waitForRow(page, text, "#list");
+
+test("a page with more tags than fit into one message subscribes to all, over one connection", async (t) => {
+  const names = Array.from({ length: 150 }, (_, n) => `${"x".repeat(600)}${n}`);
+  const server = await scriptedServerFor(t, { body: () => names.map((name) => tag(name, "a.1")).join("") + list });
+  const page = await open(t, server);
+  assert.equal(await page.locator("[connected]").count(), 150);
+  assert.equal(server.sessions.length, 1);
+});
+
+test("a callback of the application's that throws is reported, and keeps nothing from being shown", async (t) => {
+  const server = await scriptedServerFor(t, { body: () => tag("one", "a.1") + list });
+  const page = await open(t, server);
+  await page.evaluate(() => {
+    const fails = () => {
+      throw new Error("the application's");
+    };
+    window.forebay.subscribe({ channel: "Fails" }, { connected: fails, received: fails, disconnected: fails });
+  });
+  const fails = ({ command, identifier }) => command === "subscribe" && identifier.includes("Fails");
+  await eventually("the second subscription", async () => server.session.commands.some(fails));
+  const { identifier } = server.session.commands.find(fails);
+  for (let n = 2; n <= 4; n += 1) {
+    server.session.send({ identifier, message: { n } });
+    server.session.send({ s: 1, o: n, p: n - 1, m: append(`row ${n}`) });
+  }
+  await row(page, "row 4");
+  assert.deepEqual(await shown(page), ["row 2", "row 3", "row 4"]);
+  server.session.close();
+  await eventually("another session", async () => server.sessions.length === 2);
+  await eventually("both subscriptions", async () => server.session.commands.filter(({ command }) => command === "subscribe").length === 2);
+  server.session.send({ s: 1, o: 5, p: 4, m: append("row 5") });
+  await row(page, "row 5");
+  assert.ok((await said(page)).filter((what) => what === "error error").length >= 4);
+});
+
+test("a page that is rendered anew is subscribed again where it was rejected before", async (t) => {
+  let isAllowed = false;
+  const server = await scriptedServerFor(t, {
+    body: () => tag("one", "a.1") + list,
+    command(command, session, s) {
+      if (command.command !== "subscribe") return;
+      if (isAllowed || s === 1) return confirm(session, command, s);
+      session.send({ type: "reject_subscription", identifier: command.identifier, reason: "revoked" });
+    },
+  });
+  const page = await open(t, server);
+  server.session.send({ type: "reject_subscription", identifier: server.session.commands[0].identifier, reason: "revoked" });
+  await page.waitForSelector("turbo-cable-stream-source[rejected=revoked]", { state: "attached" });
+  isAllowed = true;
+  await page.evaluate(() => window.Turbo.visit("/?again"));
+  await waitForConnected(page);
+  assert.equal(await page.locator("[rejected], [stale]").count(), 0);
+});
+
+test("a connection that breaks twice before it is confirmed leaves no page stale that is live", async (t) => {
+  let confirms = true;
+  const server = await scriptedServerFor(t, {
+    body: () => tag("one", "a.1") + list,
+    command(command, session, s) {
+      if (command.command !== "subscribe") return;
+      if (confirms) confirm(session, command, s);
+      else session.close();
+    },
+  });
+  const page = await pageOf(t, server, (page) => page.clock.install());
+  await waitForConnected(page);
+  confirms = false;
+  server.session.close();
+  await eventually("two more sessions that break", async () => {
+    await page.clock.runFor(50);
+    return server.sessions.length >= 3;
+  });
+  confirms = true;
+  await eventually("a session", async () => {
+    await page.clock.runFor(50);
+    return (await page.locator("[connected]").count()) === 1;
+  });
+  await page.clock.runFor(3_000);
+  assert.equal(await page.locator("[stale]").count(), 0);
+});
+
+test("a page that never reaches its server is stale", async (t) => {
+  const server = await scriptedServerFor(t, { body: () => tag("one", "a.1") + list, command() {} });
+  const page = await pageOf(t, server);
+  await page.waitForSelector("turbo-cable-stream-source[stale]", { state: "attached" });
+});
+
+test("a visit to another page does not call its streams stale while they are being subscribed to", async (t) => {
+  const server = await scriptedServerFor(t, {
+    body: ({ url }) => tag(url.includes("two") ? "two" : "one", "a.1") + list,
+  });
+  const page = await open(t, server);
+  await page.evaluate(() => window.Turbo.visit("/?two"));
+  await page.waitForSelector("[signed-stream-name=two][connected]", { state: "attached" });
+  assert.deepEqual(await said(page), ["connected", "connected"]);
+});
+
+test("a refresh with HTML that was kept somewhere, as old as the page: what came since is shown again", async (t) => {
+  const server = await scriptedServerFor(t, { body: () => tag("one", "a.1") + list });
+  const page = await open(t, server);
+  server.session.send({ s: 1, o: 2, p: 1, m: append("row 2") });
+  await row(page, "row 2");
+  await page.evaluate(() => window.Turbo.session.refresh(document.baseURI));
+  await eventually("to be asked for what came since", async () => {
+    const { commands } = server.session;
+    return commands.at(-1).command === "subscribe" && commands.length > 1;
+  });
+  const [first, , last] = server.session.commands;
+  assert.deepEqual(last, first);
+  server.session.send({ s: 2, o: 2, p: 1, m: append("row 2") });
+  server.session.send({ s: 2, o: 3, p: 2, m: append("row 3") });
+  await row(page, "row 3");
+  assert.deepEqual(await shown(page), ["row 2", "row 3"]);
+});
+
+test("ten streams that are lost at once are healed by one refresh, and it counts once", async (t) => {
+  let n = 1;
+  const names = "abcdefghij".split("");
+  const server = await scriptedServerFor(t, {
+    body: () => names.map((name) => tag(name, `a.${n}`)).join("") + list,
+  });
+  const page = await open(t, server);
+  for (let round = 0; round < 3; round += 1) {
+    const { loads } = server;
+    n += 10;
+    const numbers = await lastNumbers(server.session);
+    for (const [identifier, s] of numbers) server.session.send({ type: "resync", identifier, s, at: `a.${n}` });
+    await eventually("the refresh", async () => server.loads > loads);
+    await page.waitForFunction((n) => document.querySelectorAll(`[data-cursor="a.${n}"][connected]:not([stale])`).length === 10, n);
+  }
+  assert.equal(server.loads, 4);
+  assert.deepEqual((await said(page)).filter((what) => what.startsWith("error")), []);
+});
+
+/** The newest subscription of each identifier that is still subscribed. */
+async function lastNumbers({ commands }) {
+  const numbers = new Map();
+  let s = 0;
+  for (const { command, identifier } of commands) {
+    if (command === "subscribe") numbers.set(identifier, (s += 1));
+    if (command === "unsubscribe") numbers.delete(identifier);
+  }
+  return numbers;
+}
+
+test("a server that always leaves a gap is not asked in a loop: the page renders itself again, and says when that does not help", async (t) => {
+  const server = await scriptedServerFor(t, {
+    body: () => tag("one", "a.1") + list,
+    command(command, session, s) {
+      if (command.command !== "subscribe") return;
+      confirm(session, command, s);
+      session.send({ s, o: 9, p: 8, m: append("row 9") });
+    },
+  });
+  const page = await pageOf(t, server);
+  await page.waitForFunction(() => window.said.includes("resync"));
+  await page.waitForFunction(() => window.said.filter((what) => what === "error error").length > 0);
+  assert.ok(server.sessions.length <= 20, `${server.sessions.length} sessions`);
+  assert.deepEqual(await shown(page), []);
+});
+
+test("a server that ends every session at once is asked less and less often", async (t) => {
+  const server = await scriptedServerFor(t, {
+    body: () => tag("one", "a.1") + list,
+    command: (_, session) => session.close(),
+  });
+  const page = await pageOf(t, server, (page) => page.clock.install());
+  const began = Date.now();
+  await eventually("eight sessions", async () => {
+    await page.clock.runFor(100);
+    return server.sessions.length >= 8;
+  });
+  const simulated = await page.evaluate(() => performance.now());
+  assert.ok(simulated > 1_500, `eight sessions in ${simulated} ms, ${Date.now() - began} ms of ours`);
+});
+
+test("a confirmation of a subscription that was left is not taken for that of its successor", async (t) => {
+  const held = [];
+  const server = await scriptedServerFor(t, {
+    body: () => tag("one", "a.9") + list,
+    command: (command, session, s) => command.command === "subscribe" && held.push(() => confirm(session, command, s)),
+  });
+  const page = await pageOf(t, server);
+  await eventually("the first", async () => held.length === 1);
+  // The same words, from an older state of the page: as Turbo's cache brings it back.
+  await page.evaluate(async () => {
+    const tag = document.querySelector("turbo-cable-stream-source");
+    tag.remove();
+    await new Promise((resolve) => setTimeout(resolve));
+    tag.dataset.cursor = "a.9";
+    document.body.append(tag);
+  });
+  await eventually("the second", async () => held.length === 2);
+  held[0]();
+  server.session.send({ s: 1, o: 10, p: 9, m: append("row 10") });
+  held[1]();
+  server.session.send({ s: 2, o: 10, p: 9, m: append("row 10") });
+  server.session.send({ s: 2, o: 11, p: 10, m: append("row 11") });
+  await row(page, "row 11");
+  assert.deepEqual(await shown(page), ["row 10", "row 11"]);
+});
+
+test("an address that no WebSocket can have is no end: the page tries the others, and says that it is stale", async (t) => {
+  const server = await scriptedServerFor(t, { body: () => `<meta name="action-cable-url" content="ftp://nowhere/">${tag("one", "a.1")}${list}` });
+  const page = await pageOf(t, server);
+  await page.waitForSelector("turbo-cable-stream-source[stale]", { state: "attached" });
+});
+
+test("a custom action that never ends does not keep the others from being shown for ever", async (t) => {
+  const server = await scriptedServerFor(t, { body: () => tag("one", "a.1") + list });
+  const page = await pageOf(t, server, (page) => page.clock.install(), [/takes too long/]);
+  await waitForConnected(page);
+  await page.evaluate(() => (window.Turbo.StreamActions.hang = () => new Promise(() => {})));
+  server.session.send({ s: 1, o: 2, p: 1, m: '<turbo-stream action="hang"></turbo-stream>' });
+  server.session.send({ s: 1, o: 3, p: 2, m: append("row 3") });
+  await eventually("the row behind it", async () => {
+    await page.clock.runFor(500);
+    return (await shown(page)).length === 1;
+  });
+  assert.ok((await said(page)).includes("error error"));
+});
