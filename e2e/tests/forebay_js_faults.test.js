@@ -261,3 +261,21 @@ test("a custom action that never ends does not keep the others from being shown 
   });
   assert.ok((await said(page)).includes("error error"));
 });
+
+test("what is performed before the subscription is confirmed, or after it was left, is not sent, and the caller is told", async (t) => {
+  const server = await scriptedServerFor(t, { body: () => tag("one", "a.1") + list });
+  const page = await open(t, server);
+  const performed = await page.evaluate(async () => {
+    let confirmed;
+    const connected = new Promise((resolve) => (confirmed = resolve));
+    const echo = window.forebay.subscribe({ channel: "Echo" }, { connected: confirmed });
+    const early = echo.perform("say");
+    await connected;
+    const live = echo.perform("say");
+    echo.unsubscribe();
+    return [early, live, echo.perform("say")];
+  });
+  assert.deepEqual(performed, [false, true, false]);
+  await eventually("the last command", async () => server.session.commands.at(-1).command === "unsubscribe");
+  assert.equal(server.session.commands.filter(({ command }) => command === "message").length, 1);
+});

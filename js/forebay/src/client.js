@@ -96,6 +96,7 @@ export class Client {
 
   /** @param {Subscription} subscription @param {string} action @param {object} data */
   perform(subscription, action, data) {
+    if (!this.#subscriptions.has(subscription) || subscription.state !== "confirmed") return false;
     const command = { command: "message", identifier: subscription.identifier, data: JSON.stringify({ ...data, action }) };
     return this.connection.send([command], subscription);
   }

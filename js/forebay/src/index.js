@@ -115,7 +115,7 @@ function create(options) {
       const subscription = client.add(JSON.stringify(params), null, receiver);
       queueMicrotask(() => client.changed());
       return {
-        /** False if there is no connection at the moment. @param {string} action @param {object} [data] */
+        /** False if it is not subscribed at the moment: nothing was sent. @param {string} action @param {object} [data] */
         perform: (action, data = {}) => client.perform(subscription, action, data),
         unsubscribe() {
           client.remove(subscription);

@@ -170,6 +170,8 @@ const meant = (message, subscriptions) =>
 class HttpTransport {
   abort = new AbortController();
   over = false;
+  /** What the request that is open names. @type {Subscription[]} */
+  asked = [];
   /** Requests of the page's own, one after the other. */
   sending = Promise.resolve();
   sends = 0;
@@ -191,7 +193,8 @@ class HttpTransport {
   async run() {}
 
   changed() {
-    this.abort.abort();
+    const wanted = this.peer.subscriptions();
+    if (wanted.length !== this.asked.length || wanted.some((subscription) => !this.asked.includes(subscription))) this.abort.abort();
   }
 
   /**
@@ -217,9 +220,7 @@ class HttpTransport {
     }
   }
 
-  ping() {
-    this.changed();
-  }
+  ping() {}
 
   close() {
     this.over = true;
@@ -254,7 +255,7 @@ export class EventsTransport extends HttpTransport {
 
   /** @param {AbortSignal} signal */
   async #read(signal) {
-    const subscriptions = this.peer.subscriptions();
+    const subscriptions = (this.asked = this.peer.subscriptions());
     const commands = subscriptions.map((s) => s.subscribeCommand());
     const response = await post(this.addresses.events, commands, signal);
     const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
@@ -288,7 +289,7 @@ export class PollTransport extends HttpTransport {
     while (!this.over) {
       this.abort = new AbortController();
       const { signal } = this.abort;
-      const subscriptions = this.peer.subscriptions();
+      const subscriptions = (this.asked = this.peer.subscriptions());
       const commands = subscriptions.map((s) => s.subscribeCommand(confirmed.has(s) ? { quiet: true } : {}));
       let began = performance.now();
       try {

@@ -107,6 +107,8 @@ function serve(scope) {
         return want(tab, what);
       case "send": {
         const subscription = tab.subscriptions.get(more);
+        // It has been forgotten in the meantime; another tab's may have the same name.
+        if (more && !subscription) return;
         const named = subscription && { identifier: subscription.identifier };
         connection.send(what.map((/** @type {object} */ command) => ({ ...command, ...named })), subscription);
         return;
