@@ -70,7 +70,6 @@ fn main() -> Result<()> {
         Task::Browser { files } => browser::test(&files),
         Task::Sim { arguments } => sim(&arguments),
         Task::Bench { arguments } => bench(&arguments),
-    },
         Task::Instructions { write } => instructions::run(write),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
     }
