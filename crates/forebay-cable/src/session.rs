@@ -554,6 +554,11 @@ impl Session {
         if asks_history && self.knows_better(&envelope, &identifier) {
             terms.claim = Claim::None;
         }
+        if let Claim::History(history) = &mut terms.claim
+            && identifier.params.contains_key("cursor")
+        {
+            history.since = None;
+        }
         let quiet = terms.quiet;
         self.waiting =
             Waiting::Subscription(Pending { id, envelope, quiet, asks_history, restored });

@@ -4,7 +4,8 @@
 //! has received that stream. For a page that is brought back with the identifier of an earlier
 //! life (a Turbo snapshot), that position is another page's. So where the identifier carries a
 //! cursor, a session trusts what it knows itself: where it left the identifier, or the cursor.
-//! Only a session that has just begun knows nothing, and takes the client's word.
+//! Only a session that has just begun knows nothing, and takes the client's word. It never takes
+//! the time of a page that has a cursor: its clock may be fast, and the cursor is exact.
 
 use std::sync::Arc;
 
@@ -115,7 +116,7 @@ impl Session {
     }
 
     /// The client says where it stands on a subscription that it has.
-    pub(super) fn history(&mut self, identifier: &str, history: History) {
+    pub(super) fn history(&mut self, identifier: &str, mut history: History) {
         let envelope = Envelope::new(identifier);
         let Some(index) = self.find(&envelope) else {
             self.rejections += 1;
@@ -124,10 +125,17 @@ impl Session {
         };
         let subscription = &self.subscriptions[index];
         let id = subscription.id;
+        let mut streams = subscription.streams();
+        if subscription.has_cursor()
+            && let Dialect::Extended(extended) = &self.dialect
+        {
+            // What it does not name it has got nothing of, and goes on with from the cursor.
+            history.since = None;
+            streams.retain(|stream| history.names(extended.name(*stream)));
+        }
         // The page has lived on and was subscribed all the time: its position is its own.
         let claim = Claim::History(history);
         self.dialect.owe_history(id);
-        let streams = subscription.streams();
         self.waiting = Waiting::Completion(id);
         self.effect = Some(Box::new(Effect::Place { id, streams, claim }));
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::command::ReportKind;
+use crate::command::{History, ReportKind};
 
 fn speaking(protocol: Protocol) -> Pair {
     let session = Session::open(NOW, hello(protocol), Arc::default());
@@ -356,6 +356,26 @@ fn a_restored_session_waits_for_its_client_to_say_where_it_is() {
         assert!(matches!(pair.place(after(2)), Claim::History(_)));
         assert_eq!(pair.gist(), ["3", "confirm_history"]);
     }
+}
+
+/// S32: its clock may be fast, and what came while it was away would seem to be older than it.
+#[test]
+fn the_time_of_a_page_that_has_a_cursor_is_not_believed() {
+    let (pair, kept) = lost_session();
+    let mut pair = restored(pair, kept);
+    pair.confirm_from(after(0), true);
+    pair.confirm_from(Start::Live, false);
+    pair.drain();
+    let nothing = json!({"since": u32::MAX, "streams": {}});
+    pair.say(&json!({"command": "history", "identifier": TAG, "history": nothing}));
+    let none = Claim::History(History::default());
+    assert_eq!(pair.place(after(2)), none, "no stream is placed");
+    assert_eq!(pair.gist(), ["1", "2", "confirm_history"]);
+    pair.say(&json!({"command": "unsubscribe", "identifier": TAG}));
+    pair.answer_unsubscribe();
+    let tag = TAG.replace('x', "y");
+    pair.say(&json!({"command": "subscribe", "identifier": tag, "history": nothing}));
+    assert_eq!(pair.confirm_from(after(0), true).claim, none);
 }
 
 #[test]
