@@ -3,7 +3,7 @@
 
 import { createServer } from "node:net";
 import { onEnd } from "./cleanup.js";
-import { Blackhole, Hold, MessageHold } from "./faults.js";
+import { Blackhole, Hold, MessageHold, Outage } from "./faults.js";
 import { MessageLog } from "./message_log.js";
 import { ProxiedConnection } from "./proxied_connection.js";
 
@@ -29,7 +29,7 @@ export async function proxyFor(t, target) {
 export class FaultProxy {
   /** Every WebSocket message and control frame that arrived, both directions. */
   messages = new MessageLog();
-  /** For the lanes. @type {Set<Hold | MessageHold | Blackhole>} */
+  /** For the lanes. @type {Set<Hold | MessageHold | Blackhole | Outage>} */
   faults = new Set();
   /** @type {Set<ProxiedConnection>} */
   #connections = new Set();
@@ -98,6 +98,31 @@ export class FaultProxy {
   }
 
   /**
+   * Resets the matching connections, and refuses new ones until `end()`.
+   *
+   * @param {{match?: HeadPredicate}} [scope]
+   * @returns {Outage}
+   */
+  outage(scope = {}) {
+    const outage = this.#inject(new Outage(scope, this.#changed));
+    this.cut(scope);
+    return outage;
+  }
+
+  /**
+   * Delivers messages a second time, on the open connections that they crossed before, in the same order.
+   *
+   * @param {(message: import("./message_log.js").Observed) => unknown} predicate
+   * @returns {number} how many
+   */
+  repeat(predicate) {
+    const connections = new Map(this.open().map((connection) => [connection.id, connection]));
+    const again = this.messages.filter((m) => m.direction === "down" && connections.has(m.connection) && predicate(m));
+    for (const message of again) connections.get(message.connection).down.repeat(message);
+    return again.length;
+  }
+
+  /**
    * Ends the matching open connections.
    *
    * @param {{match?: HeadPredicate, reset?: boolean, side?: "client" | "server" | "both"}} [options]
@@ -111,7 +136,7 @@ export class FaultProxy {
 
   /** Ends all faults, and with them whatever they held. */
   release() {
-    for (const fault of [...this.faults]) fault instanceof Blackhole ? fault.end() : fault.release();
+    for (const fault of [...this.faults]) "end" in fault ? fault.end() : fault.release();
   }
 
   /** Connections that are open now. @param {HeadPredicate} [match] */

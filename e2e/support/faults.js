@@ -111,3 +111,17 @@ export class Blackhole extends Fault {
     for (const lane of this.#pierced) lane.connection.cut({ reset: true });
   }
 }
+
+/** No network: what is open is reset, and so is whatever connects, until `end()`. */
+export class Outage extends Fault {
+  /** @param {import("./lane.js").Lane} lane @returns {Verdict} */
+  judge(lane) {
+    lane.connection.cut({ reset: true });
+    return "drop";
+  }
+
+  /** The network is back. */
+  end() {
+    this.finish();
+  }
+}

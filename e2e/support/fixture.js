@@ -78,6 +78,16 @@ export class Fixture {
     return JSON.parse(await this.#send("GET", "/test/stats"));
   }
 
+  /** What the connect hook answers from now on. @param {"allow" | "deny" | "panic"} answer */
+  async answerConnects(answer) {
+    await this.#send("POST", "/test/access", { answer });
+  }
+
+  /** Takes somebody's access to a stream back. @param {string} identity @param {string} stream its whole name */
+  async revoke(identity, stream) {
+    await this.#send("POST", "/test/revoke", { identity, stream });
+  }
+
   /**
    * Makes handlers stop at a point of the server that has a name.
    *

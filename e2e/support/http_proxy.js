@@ -1,15 +1,20 @@
 // A proxy of the kind that stands in offices and hotels: it understands HTTP, and may let no WebSocket through, collect answers
 // before it passes them on, or cut what takes long. Every request gets a connection of its own to the server.
 
+import { createHash } from "node:crypto";
 import { Agent, createServer, request } from "node:http";
 import { connect } from "node:net";
 import { onEnd } from "./cleanup.js";
+
+/** RFC 6455 section 1.3. */
+const WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /**
  * @typedef {object} Habits all can be changed at any time
  * @property {boolean} websockets whether it lets WebSockets through
  * @property {boolean} collects whether it passes an answer on only when it is complete
  * @property {number} cutsAfterMs how long anything may take; 0 is no limit
+ * @property {number} status what it answers to whoever wants to be live, instead of asking the server; 0 asks. 101 speaks another protocol
  */
 
 /**
@@ -36,7 +41,7 @@ export class HttpProxy {
   constructor(target, habits = {}) {
     this.#target = target;
     /** @type {Habits} */
-    this.habits = { websockets: true, collects: false, cutsAfterMs: 0, ...habits };
+    this.habits = { websockets: true, collects: false, cutsAfterMs: 0, status: 0, ...habits };
     this.#server.on("upgrade", (incoming, socket, head) => this.#upgrade(incoming, socket, head));
     this.#server.on("connection", (socket) => this.#keep(socket));
   }
@@ -76,6 +81,11 @@ export class HttpProxy {
   #forward(incoming, outgoing) {
     const { pathname } = new URL(incoming.url, this.url);
     this.requests.set(pathname, (this.requests.get(pathname) ?? 0) + 1);
+    if (this.habits.status > 0 && /^\/forebay\/(events|poll)$/.test(pathname)) {
+      // Whoever speaks another protocol answers with a page of its own.
+      outgoing.writeHead(this.habits.status === 101 ? 200 : this.habits.status).end("<p>Not what you wanted</p>");
+      return;
+    }
     const { hostname, port } = new URL(this.#target());
     const { method, url: path, headers } = incoming;
     const onward = request({ hostname, port, method, path, headers, agent: new Agent() });
@@ -103,6 +113,16 @@ export class HttpProxy {
   #upgrade(incoming, socket, head) {
     if (!this.habits.websockets) {
       socket.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+      return;
+    }
+    if (this.habits.status === 101) {
+      const accept = createHash("sha1").update(`${incoming.headers["sec-websocket-key"]}${WEBSOCKET_GUID}`).digest("base64");
+      const lines = ["HTTP/1.1 101 Switching Protocols", "upgrade: websocket", "connection: upgrade", `sec-websocket-accept: ${accept}`];
+      socket.write(`${[...lines, "sec-websocket-protocol: chat"].join("\r\n")}\r\n\r\n`);
+      return;
+    }
+    if (this.habits.status > 0) {
+      socket.end(`HTTP/1.1 ${this.habits.status} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
       return;
     }
     const { hostname, port } = new URL(this.#target());

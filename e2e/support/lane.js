@@ -2,6 +2,7 @@
 
 import { upgradesToWebSocket, readHttpHead } from "./http_head.js";
 import { reset } from "./reset.js";
+import { textFrame } from "./ws_frames.js";
 import { WsUnits } from "./ws_units.js";
 
 /** @typedef {import("./message_log.js").Direction} Direction */
@@ -63,6 +64,12 @@ export class Lane {
       if (verdict === "pass") this.#forward(item);
     }
     this.#regulate();
+  }
+
+  /** A WebSocket message again, behind what waits. @param {import("./message_log.js").Observed} message */
+  repeat({ payload }) {
+    this.#queue.push({ bytes: textFrame(payload) });
+    this.pump();
   }
 
   #judge(item) {

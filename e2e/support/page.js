@@ -36,11 +36,11 @@ export async function waitForRows(page, expected, list = LIST) {
   });
 }
 
-/** Waits until the list has a row with this text. @param {Page} page @param {string} text */
-export async function waitForRow(page, text, list = LIST) {
+/** Waits until the list has a row with this text. @param {Page} page @param {string} text @param {{list?: string, timeout?: number}} [how] */
+export async function waitForRow(page, text, { list = LIST, timeout } = {}) {
   const shown = ([selector, wanted]) =>
     [...document.querySelectorAll(`${selector} > *`)].some((element) => element.textContent.trim() === wanted);
-  await page.waitForFunction(shown, [list, text]).catch(async (error) => {
+  await page.waitForFunction(shown, [list, text], { timeout }).catch(async (error) => {
     const actual = await texts(page, list).catch(() => "(the page is gone)");
     throw new Error(`${error.message}\nno row ${JSON.stringify(text)} in ${JSON.stringify(actual)}`);
   });
@@ -65,12 +65,16 @@ export async function waitForDisconnected(page) {
 }
 
 /**
- * Comes back to the tab, as far as the stock client can tell: it then reconnects at once instead of at its monitor's next turn.
+ * Comes back to the tab, and to the network, as far as the page can tell: its client then reconnects at once instead of at its
+ * next turn.
  *
  * @param {Page} page
  */
 export async function comeBack(page) {
-  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange", { bubbles: true })));
+  await page.evaluate(() => {
+    dispatchEvent(new Event("online"));
+    document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 // Reads WebSocket frames off a byte stream (RFC 6455 section 5) without changing a byte of them.
-// For observing only: it believes both peers and leaves judging them to the server under test.
+// It believes both peers and leaves judging them to the server under test.
 
 const OPCODES = { 0x0: "continuation", 0x1: "text", 0x2: "binary", 0x8: "close", 0x9: "ping", 0xa: "pong" };
 
@@ -67,6 +67,16 @@ export class WsFrameReader {
     this.#length = rest.length;
     this.#needed = 2;
   }
+}
+
+/** A whole text message, as a server sends it. @param {Buffer} payload */
+export function textFrame(payload) {
+  const { length } = payload;
+  if (length < 126) return Buffer.concat([Buffer.from([0x81, length]), payload]);
+  if (length < 1 << 16) return Buffer.concat([Buffer.from([0x81, 126, length >> 8, length & 0xff]), payload]);
+  const head = Buffer.from([0x81, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
+  head.writeBigUInt64BE(BigInt(length), 2);
+  return Buffer.concat([head, payload]);
 }
 
 /** Where the payload starts and ends; while the head is incomplete, only where the head ends. */

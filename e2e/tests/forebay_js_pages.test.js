@@ -38,35 +38,6 @@ test("S33 a page that is left and restored from Turbo's cache goes on from its o
   assert.deepEqual(rows, ["one", "two", "three"]);
 });
 
-test("S33 fifty visits between two pages of one stream, with Back, while messages are created: no row is missing or doubled", async (t) => {
-  const room = await roomFor(t, browser, { query });
-  const viewer = await room.open({}, { allow });
-  let done = false;
-  const creating = (async () => {
-    for (let n = 1; !done; n += 1) await room.create(`message ${n}`);
-  })();
-  const visited = viewer.page.evaluate(
-    ([times, everyMs]) =>
-      new Promise((resolve) => {
-        const timer = setInterval(() => {
-          // Not back to where the browser was before all this.
-          if (times % 7 === 0 && location.search.includes("n=")) history.back();
-          else window.Turbo.visit(`/rooms/1?script=forebay&n=${times % 2}`);
-          if ((times -= 1) === 0) resolve(clearInterval(timer));
-        }, everyMs);
-      }),
-    [50, 50],
-  );
-  await within("fifty visits", visited);
-  await viewer.page.waitForFunction(() => !document.documentElement.ariaBusy && !document.documentElement.hasAttribute("data-turbo-preview"));
-  done = true;
-  await creating;
-  await room.create(LAST);
-  await viewer.shows(LAST);
-  const fresh = await room.render({}, { allow });
-  assert.deepEqual(await rowsOf(viewer.page), await rowsOf(fresh.page));
-});
-
 test("S34 a page that comes back from the back-forward cache goes on where it was", async (t) => {
   const room = await roomFor(t, browser, { query });
   const viewer = await room.open({}, { allow });
@@ -169,60 +140,4 @@ test("S23 the author's page shows what its own request answered, and not the bro
   await room.assertShown([author, other], { rows: ["mine"], applied: appends(["mine"]) });
   const reflected = room.proxy.messages.filter((m) => m.direction === "down" && m.json?.m?.includes("request-id"));
   assert.equal(reflected.length, 2, "both were sent it");
-});
-
-test("S26 entries that come to a hidden tab are applied in order, and are there when it is shown", async (t) => {
-  const room = await roomFor(t, browser, { query });
-  const viewer = await room.open({}, { allow });
-  await room.create("shown");
-  await viewer.shows("shown");
-  await viewer.page.evaluate(() => {
-    Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
-    Object.defineProperty(document, "hidden", { value: true, configurable: true });
-    document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
-  });
-  await room.create("hidden", "hidden, too");
-  await viewer.page.evaluate(() => {
-    delete document.visibilityState;
-    delete document.hidden;
-    document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
-  });
-  const rows = ["shown", "hidden", "hidden, too"];
-  await room.assertShown(viewer, { rows, applied: appends(rows) });
-});
-
-test("S37 a frozen tab that thaws goes on where it was", async (t) => {
-  const room = await roomFor(t, browser, { query });
-  const viewer = await room.open({}, { allow });
-  await room.create("one");
-  await viewer.shows("one");
-  const session = await viewer.page.context().newCDPSession(viewer.page);
-  await session.send("Page.setWebLifecycleState", { state: "frozen" });
-  await room.create("two", "three");
-  room.proxy.cut({ match: cable });
-  await room.create("four");
-  await session.send("Page.setWebLifecycleState", { state: "active" });
-  const rows = ["one", "two", "three", "four"];
-  await viewer.shows("four");
-  await room.assertShown(viewer, { rows, applied: appends(rows) });
-});
-
-test("S38 a server that refuses is asked again after a pause, never in a loop, and the page says that it is stale", async (t) => {
-  const room = await roomFor(t, browser, { query });
-  const viewer = await room.open({}, { allow: [...allow, /the server responded/] });
-  await viewer.page.route(/\/forebay\/(events|poll)/, (route) => route.fulfill({ status: 503, body: "" }));
-  await viewer.page.evaluate(() => {
-    window.attempts = [];
-    const Real = window.WebSocket;
-    window.WebSocket = function (...how) {
-      window.attempts.push(performance.now());
-      return new Real("ws://127.0.0.1:9/", ...how.slice(1));
-    };
-  });
-  room.proxy.cut({ match: cable });
-  await viewer.page.waitForFunction(() => window.attempts.length >= 5);
-  await viewer.page.waitForSelector("turbo-cable-stream-source[stale]", { state: "attached" });
-  const attempts = await viewer.page.evaluate(() => window.attempts);
-  const pauses = attempts.slice(1).map((at, index) => at - attempts[index]);
-  assert.ok(pauses.every((pause) => pause >= 50), `${pauses}`);
 });

@@ -7,6 +7,8 @@ import { useBrowser } from "../support/browser.js";
 import { forwarded, isSubscribe, provesOffset } from "../support/cable.js";
 import { eventually, within } from "../support/deadline.js";
 import { rows } from "../support/page.js";
+import { openWith, PAGE_CLIENTS } from "../support/page_clients.js";
+import { publisherFor } from "../support/publisher.js";
 import { LAST, roomFor } from "../support/room.js";
 
 const browser = useBrowser();
@@ -52,32 +54,42 @@ test("S34 HTML that comes to life again from the HTTP cache is replayed from its
   assert.equal(new Set(subscribes).size, 1, "Chromium has asked for the page again, which this test is not about");
 });
 
-test("S33 forty visits at 50 ms between two pages of one stream while messages are created: no row is missing or doubled", async (t) => {
-  const room = await roomFor(t, browser);
-  // Turbo reports every visit that it gives up for the next one.
-  const viewer = await room.open({}, { allow: [/AbortError/] });
-  let done = false;
-  const creating = (async () => {
-    for (let n = 1; !done; n += 1) await room.create(`message ${n}`);
-  })();
-  const visited = viewer.page.evaluate(
-    ([times, everyMs]) =>
-      new Promise((resolve) => {
-        const timer = setInterval(() => {
-          window.Turbo.visit(`/rooms/1?tags=1&n=${times % 2}`);
-          if ((times -= 1) === 0) resolve(clearInterval(timer));
-        }, everyMs);
-      }),
-    [40, 50],
-  );
-  await within("forty visits", visited);
-  await viewer.page.waitForFunction(() => !document.documentElement.ariaBusy && !document.documentElement.hasAttribute("data-turbo-preview"));
-  done = true;
-  await creating;
-  await room.create(LAST);
-  await viewer.shows(LAST);
-  const fresh = await room.render();
-  assert.deepEqual(await rows(viewer.page), await rows(fresh.page));
-  await eventually("one subscription per page to be left", async () => (await room.broadcast("", "messages")) === 2);
-  room.assertOrderOnTheWire();
-});
+const TIMES = 50;
+const EVERY_MS = 50;
+
+for (const kind of ["stock", "anycable", "websocket"]) {
+  const client = PAGE_CLIENTS[kind];
+  test(`S33 ${client.name}: fifty visits at 50 ms between two pages of one stream, with Back, while messages are created: no row is missing or doubled`, async (t) => {
+    const room = await roomFor(t, browser, { env: { FOREBAY_E2E_ENTRIES_MAX: "100000" } });
+    const viewer = await openWith(room, client, { query: { n: "0" } });
+    const publisher = publisherFor(t, room);
+    const visited = viewer.page.evaluate(
+      ([times, everyMs]) =>
+        new Promise((resolve) => {
+          const pages = [location.href, location.href.replace("n=0", "n=1")];
+          let back = 0;
+          const timer = setInterval(() => {
+            // Every seventh is Back, and so is the last one. Never to where the browser was before all this.
+            if (times % 7 === 1 && back < 20) {
+              back += 1;
+              history.back();
+            } else {
+              window.Turbo.visit(pages[times % 2]);
+            }
+            if ((times -= 1) === 0) resolve(clearInterval(timer));
+          }, everyMs);
+        }),
+      [TIMES, EVERY_MS],
+    );
+    await within(`${TIMES} visits`, visited);
+    await viewer.page.waitForFunction(() => !document.documentElement.ariaBusy && !document.documentElement.hasAttribute("data-turbo-preview"));
+    await publisher.more(5);
+    await publisher.stop();
+    await room.create(LAST);
+    await viewer.shows(LAST);
+    const fresh = await room.render();
+    assert.deepEqual(await rows(viewer.page), await rows(fresh.page));
+    await eventually("one subscription per page to be left", async () => (await room.broadcast("", "messages")) === 2);
+    room.assertOrderOnTheWire();
+  });
+}

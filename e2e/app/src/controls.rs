@@ -4,10 +4,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
-use forebay::{Html, Position, Sent, StreamName, Turbo, TurboStream};
+use forebay::{Html, Position, Revocation, Sent, StreamName, Turbo, TurboStream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::access::Answer;
 use crate::messages::{self, Failure, Room};
 use crate::{App, gates};
 
@@ -23,6 +24,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/streams/publish", post(publish))
         .route("/rooms/{id}/source", get(source))
         .route("/stats", get(stats))
+        .route("/access", post(access))
+        .route("/revoke", post(revoke))
 }
 
 async fn close(State(app): State<App>, Path(name): Path<String>) {
@@ -168,4 +171,29 @@ async fn stats(State(app): State<App>) -> Json<Value> {
         "connections": app.forebay.connections(),
         "offset": offset.0,
     }))
+}
+
+#[derive(Deserialize)]
+struct Access {
+    answer: Answer,
+}
+
+/// What the connect hook answers from now on.
+async fn access(State(app): State<App>, Form(Access { answer }): Form<Access>) {
+    app.access.set(answer);
+}
+
+#[derive(Deserialize)]
+struct Revoke {
+    identity: String,
+    stream: String,
+}
+
+/// Takes somebody's access to a stream back.
+async fn revoke(
+    State(app): State<App>,
+    Form(Revoke { identity, stream }): Form<Revoke>,
+) -> Result<StatusCode, Failure> {
+    app.forebay.revoke(Revocation::of(identity, stream))?;
+    Ok(StatusCode::NO_CONTENT)
 }

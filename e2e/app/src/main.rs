@@ -2,8 +2,10 @@
 //! `@hotwired/turbo-rails` client, whose handlers can be stopped at named gates.
 //!
 //! Prints `ready URL` when it serves. Reads `FOREBAY_E2E_ASSETS` (a folder of bundles),
-//! `FOREBAY_E2E_ENTRIES_MAX` (history per stream) and `FOREBAY_E2E_DATABASE` (a file; else memory).
+//! `FOREBAY_E2E_ENTRIES_MAX` (history per stream), `FOREBAY_E2E_DATABASE` (a file; else memory),
+//! `FOREBAY_E2E_LOG` (the log's folder; else memory) and `FOREBAY_E2E_SECRETS` (with commas between).
 
+mod access;
 mod controls;
 mod gates;
 mod messages;
@@ -16,11 +18,12 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::routing::{get, post, put};
 use forebay::channel::{Channel, Context, Params, Rejection};
-use forebay::{Forebay, Limits, Retention};
+use forebay::{Builder, Forebay, Fsync, Limits, Retention};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
 use tower_http::services::ServeDir;
 
+use crate::access::Access;
 use crate::gates::Gates;
 
 /// Known to the tests, which sign with it.
@@ -30,6 +33,7 @@ const SECRET: &str = "a secret of the browser tests only";
 struct App {
     pool: SqlitePool,
     gates: Gates,
+    access: Access,
     forebay: Forebay,
 }
 
@@ -45,17 +49,23 @@ async fn main() -> anyhow::Result<()> {
         Err(_) => Retention::default().entries_max,
     };
     let channel_gates = gates.clone();
-    let forebay = Forebay::builder()
-        .secret(SECRET)
+    let access = Access::new(gates.clone());
+    let secrets = std::env::var("FOREBAY_E2E_SECRETS").unwrap_or_else(|_| SECRET.to_owned());
+    let mut builder = secrets.split(',').fold(Forebay::builder(), Builder::secret);
+    if let Ok(folder) = std::env::var("FOREBAY_E2E_LOG") {
+        builder = builder.file_log(folder, Fsync::Os);
+    }
+    let forebay = builder
         .app("chat")
         .retention(Retention { entries_max, ..Retention::default() })
         .limits(Limits::default())
         .public_streams("public/*")
+        .connect(access.hook())
         .channel("GatedChannel", move |_: &Params| GatedChannel { gates: channel_gates.clone() })
         .channel("EchoChannel", |_: &Params| EchoChannel)
         .build()?;
     let (pool, _kept) = database().await?;
-    let app = App { pool, gates, forebay: forebay.clone() };
+    let app = App { pool, gates, access, forebay: forebay.clone() };
     let assets = std::env::var("FOREBAY_E2E_ASSETS").unwrap_or_else(|_| "e2e/dist".to_owned());
     let router = Router::new()
         .route("/rooms/{id}", get(pages::room))
@@ -63,6 +73,7 @@ async fn main() -> anyhow::Result<()> {
         .route("/rooms/{id}/count", get(pages::count))
         .route("/messages/{id}", put(messages::update).delete(messages::destroy))
         .route("/blank", get(pages::blank))
+        .route("/logout", post(access::log_out))
         .nest("/test", controls::routes())
         .route("/cable-detached", get(sabotage::detached_history))
         .nest_service("/assets", ServeDir::new(assets))

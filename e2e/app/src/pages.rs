@@ -17,7 +17,8 @@ pub(crate) struct Options {
     #[serde(default = "stock")]
     script: String,
     /// `late`: a cursor that is taken when the tag is rendered, which is wrong. `none`: none.
-    /// `foreign`: signed by somebody else. `future`: ahead of the log.
+    /// `foreign`: signed by somebody else. `future`: ahead of the log. `expired`: as it is to be,
+    /// on a tag that is too old.
     #[serde(default)]
     cursor: String,
     /// `events`: listens to server-sent events instead of the cable.
@@ -107,6 +108,7 @@ fn source(app: &App, turbo: &Turbo, room: i64, options: &Options) -> Result<Stre
         "late" => sabotage::late_source(app, stream)?,
         "none" => sabotage::plain_source(app, stream)?,
         "foreign" => sabotage::foreign_source(app, stream)?,
+        "expired" => sabotage::expired_source(app, turbo, stream)?,
         "future" => sabotage::future_source(app, stream)?,
         _ => turbo.stream_from(stream)?,
     };

@@ -6,9 +6,9 @@
 use axum::extract::State;
 use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
-use forebay::signing::{Cursor, CursorSigner, Key, KeyDigest};
+use forebay::signing::{Cursor, CursorSigner, Key, KeyDigest, Verifier};
 use forebay::turbo::StreamSource;
-use forebay::{StreamNameError, Streamable};
+use forebay::{StreamNameError, Streamable, Turbo};
 use serde_json::{Value, json};
 
 use crate::messages::Message;
@@ -36,6 +36,18 @@ pub(crate) fn future_source(
     stream: impl Streamable,
 ) -> Result<StreamSource, StreamNameError> {
     source_at(app, stream, SECRET, 1_000_000)
+}
+
+/// A tag of some time ago, when it was good for a while.
+pub(crate) fn expired_source(
+    app: &App,
+    turbo: &Turbo,
+    stream: impl Streamable,
+) -> Result<StreamSource, StreamNameError> {
+    let verifier = Verifier::new(Key::derive_turbo(SECRET, KeyDigest::Sha256));
+    let name = app.forebay.stream_name(stream)?;
+    let signed = verifier.sign_expiring(name.as_str(), 1_000);
+    Ok(StreamSource::new(signed).data("cursor", turbo.cursor()))
 }
 
 fn source_at(

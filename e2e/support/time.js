@@ -1,0 +1,67 @@
+// The page's own time, which a test can let pass at once. The network's and the server's go on as they are.
+
+/** @typedef {import("playwright-core").Page} Page */
+
+/** Before navigating: gives the page clocks and timers that can be moved. They run by themselves as well. @param {Page} page */
+export const movableTime = (page) => page.clock.install();
+
+/**
+ * Lets time pass in the page, with every timer in its order, in steps: what a step begins on the network (a refusal, say) has mostly
+ * ended before the next.
+ *
+ * @param {Page} page @param {number} ms
+ */
+export async function pass(page, ms, stepMs = 500) {
+  for (let passed = 0; passed < ms; passed += stepMs) {
+    await page.clock.runFor(Math.min(stepMs, ms - passed));
+    await page.evaluate(() => {});
+  }
+}
+
+/**
+ * Lets time pass in the page until it asks for a connection, and gives how long that took in its time.
+ *
+ * @param {Page} page @param {number} atMost milliseconds
+ */
+export async function passUntilAttempt(page, atMost) {
+  const began = await now(page);
+  for (let passed = 0; passed <= atMost; passed += 250) {
+    const first = (await attempts(page)).find(({ at }) => at > began);
+    if (first) return first.at - began;
+    await pass(page, 250);
+  }
+  throw new Error(`no attempt to connect within ${atMost} ms of the page's time`);
+}
+
+/** Before navigating: notes when, in the page's time, it asks the server for a connection. @param {Page} page */
+export async function recordAttempts(page) {
+  await page.addInitScript(() => {
+    window.attempts = [];
+    const note = (what, url) => window.attempts.push({ what, path: new URL(url, location.href).pathname, at: performance.now() });
+    for (const name of ["WebSocket", "EventSource"]) {
+      const Real = window[name];
+      window[name] = class extends Real {
+        constructor(url, ...how) {
+          super(url, ...how);
+          note(name, url);
+        }
+      };
+    }
+    const realFetch = window.fetch;
+    window.fetch = (resource, ...how) => {
+      note("fetch", resource.url ?? resource);
+      return realFetch(resource, ...how);
+    };
+  });
+}
+
+/**
+ * When, in the page's time, it has asked for the cable, for events or for a poll.
+ *
+ * @param {Page} page @returns {Promise<{what: string, path: string, at: number}[]>}
+ */
+export const attempts = (page) =>
+  page.evaluate(() => window.attempts.filter(({ path }) => path === "/cable" || path.startsWith("/forebay/")));
+
+/** What time it is in the page, in milliseconds since it was loaded. @param {Page} page @returns {Promise<number>} */
+export const now = (page) => page.evaluate(() => performance.now());

@@ -1,0 +1,156 @@
+// Every client through the same outages while messages are created: the page converges, and each entry is applied once
+// (pitfalls.md 6.3). The page's time is moved, so that half a minute takes none.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { useBrowser } from "../support/browser.js";
+import { assertConverged, catchUp, openWith, PAGE_CLIENTS, waitForAway } from "../support/page_clients.js";
+import { httpProxyFor } from "../support/http_proxy.js";
+import { publisherFor } from "../support/publisher.js";
+import { roomFor } from "../support/room.js";
+import { attempts, movableTime, now, pass, passUntilAttempt, recordAttempts } from "../support/time.js";
+
+const browser = useBrowser();
+const env = { FOREBAY_E2E_ENTRIES_MAX: "100000" };
+
+for (const client of Object.values(PAGE_CLIENTS)) {
+  test(`S30 ${client.name}: no network for 1, 5 and 30 seconds while messages are created`, async (t) => {
+    const room = await roomFor(t, browser, { env });
+    const viewer = await openWith(room, client, { prepare: movableTime });
+    const publisher = publisherFor(t, room);
+    for (const seconds of [1, 5, 30]) {
+      await publisher.more(5);
+      const outage = room.proxy.outage();
+      await publisher.more(5);
+      await pass(viewer.page, seconds * 1_000);
+      await publisher.more(5);
+      outage.end();
+      await catchUp(viewer, publisher.bodies.at(-1));
+    }
+    await assertConverged(room, client, viewer, { bodies: await publisher.stop() });
+  });
+}
+
+/**
+ * How long a page may take to notice that nothing comes any more: its client's own rules at their slowest.
+ * - stock: stale after 6 s, which it looks at every 6 to 12 s, and half a second to open again
+ * - AnyCable: stale after 6 s, which it looks at every 2 to 4 s, and a pause of up to 9 s
+ * - ours: two pings and a half second, which it looks at every second; and, over HTTP, up to 5 s on a second connection that is
+ *   dead as well. A poll may be quiet for 35 s
+ */
+const NOTICES_MS = { stock: 19_000, anycable: 20_000, websocket: 8_000, events: 13_000, poll: 41_000 };
+
+const moved = async (page) => {
+  await movableTime(page);
+  await recordAttempts(page);
+};
+
+for (const [kind, bound] of Object.entries(NOTICES_MS)) {
+  const client = PAGE_CLIENTS[kind];
+  test(`S31 ${client.name}: what is sent to the page is lost silently, which it notices within ${bound / 1000} s`, async (t) => {
+    const room = await roomFor(t, browser, { env });
+    const viewer = await openWith(room, client, { prepare: moved });
+    const publisher = publisherFor(t, room);
+    await publisher.more(5);
+    const lost = new Set(room.proxy.open().map(({ head }) => head));
+    const hole = room.proxy.blackhole({ direction: "down", match: (head) => lost.has(head) });
+    await publisher.more(5);
+    const after = await passUntilAttempt(viewer.page, bound);
+    assert.ok(after <= bound, `${after} ms`);
+    await viewer.shows(publisher.bodies.at(-1));
+    hole.end();
+    await assertConverged(room, client, viewer, { bodies: await publisher.stop() });
+  });
+}
+
+for (const kind of ["stock", "anycable", "websocket"]) {
+  const client = PAGE_CLIENTS[kind];
+  test(`S31 ${client.name}: what the page sends is lost silently, and then its connection`, async (t) => {
+    const room = await roomFor(t, browser, { env });
+    const viewer = await openWith(room, client);
+    const publisher = publisherFor(t, room);
+    await publisher.more(5);
+    const hole = room.proxy.blackhole({ direction: "up", match: client.connection });
+    await publisher.more(5);
+    await viewer.shows(publisher.bodies.at(-1));
+    await publisher.more(5);
+    hole.end();
+    await publisher.more(5);
+    await catchUp(viewer, publisher.bodies.at(-1));
+    await assertConverged(room, client, viewer, { bodies: await publisher.stop() });
+  });
+}
+
+test("S31 EventSource: what is sent to the page is lost silently: no browser notices that, and when the connection is gone it goes on", async (t) => {
+  const room = await roomFor(t, browser, { env });
+  const viewer = await openWith(room, PAGE_CLIENTS.source);
+  const publisher = publisherFor(t, room);
+  await publisher.more(5);
+  const hole = room.proxy.blackhole({ direction: "down" });
+  await publisher.more(5);
+  hole.end();
+  await assertConverged(room, PAGE_CLIENTS.source, viewer, { bodies: await publisher.stop() });
+});
+
+const SKEW_MS = 90_000;
+const JUMP_MS = 2 * 3_600_000;
+
+for (const client of Object.values(PAGE_CLIENTS)) {
+  test(`S32 ${client.name}: one page's clock is fast and another's slow, they jump by two hours, and the machines sleep`, async (t) => {
+    const room = await roomFor(t, browser, { env });
+    const clockAt = (time) => ({ prepare: (page) => page.clock.install({ time }) });
+    const fast = await openWith(room, client, clockAt(Date.now() + SKEW_MS));
+    const slow = await openWith(room, client, clockAt(Date.now() - SKEW_MS));
+    const publisher = publisherFor(t, room);
+    const during = async (change) => {
+      const outage = room.proxy.outage();
+      await publisher.more(5);
+      for (const { page } of [fast, slow]) await change(page.clock);
+      outage.end();
+      const last = publisher.bodies.at(-1);
+      for (const viewer of [fast, slow]) await catchUp(viewer, last);
+    };
+    await during(() => {}); // before they were given anything
+    for (const jump of [JUMP_MS, -JUMP_MS]) {
+      await publisher.more(5);
+      await fast.page.clock.setSystemTime(Date.now() + jump);
+      await slow.page.clock.setSystemTime(Date.now() - jump);
+      await publisher.more(5);
+      await fast.shows(publisher.bodies.at(-1));
+      await during((clock) => clock.setSystemTime(Date.now() - jump / 2));
+    }
+    await during((clock) => clock.fastForward(10 * 60_000));
+    await assertConverged(room, client, [fast, slow], { bodies: await publisher.stop() });
+  });
+}
+
+/** How often a page may ask in a minute. Ours tries each of its transports in every round. */
+const ASKS_MAX = { stock: 12, anycable: 8, websocket: 75 };
+
+for (const [kind, most] of Object.entries(ASKS_MAX)) {
+  const client = PAGE_CLIENTS[kind];
+  test(`S38 ${client.name}: a server that answers 503 or 401 or speaks another protocol is asked at most ${most} times a minute`, async (t) => {
+    const room = await roomFor(t, browser, { env });
+    const proxy = await httpProxyFor(t, () => room.proxy.url);
+    const viewer = await openWith(room, client, { prepare: moved, baseURL: proxy.url });
+    const { page } = viewer;
+    const bodies = [];
+    for (const status of [503, 401, 101]) {
+      proxy.habits.status = status;
+      proxy.cut();
+      await waitForAway(client, page);
+      const began = await now(page);
+      await pass(page, 60_000);
+      const asked = (await attempts(page)).filter(({ at }) => at > began);
+      assert.ok(asked.length >= 2 && asked.length <= most, `${status}: ${asked.length} times`);
+      assert.equal(await page.evaluate(client.isLive), false, "the page says so");
+      if (kind === "websocket") await page.waitForSelector("turbo-cable-stream-source[stale]", { state: "attached" });
+      bodies.push(`created behind ${status}`);
+      await room.create(bodies.at(-1));
+      proxy.habits.status = 0;
+      await catchUp(viewer, bodies.at(-1));
+      assert.equal(await page.locator("turbo-cable-stream-source[stale]").count(), 0);
+    }
+    await assertConverged(room, client, viewer, { bodies });
+  });
+}
