@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { appends } from "../scenarios/scenario.js";
 import { useBrowser } from "../support/browser.js";
 import { cable } from "../support/cable.js";
-import { eventually, within } from "../support/deadline.js";
+import { eventually } from "../support/deadline.js";
 import { rows as rowsOf } from "../support/page.js";
 import { LAST, roomFor } from "../support/room.js";
 

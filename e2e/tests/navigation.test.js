@@ -57,29 +57,30 @@ test("S34 HTML that comes to life again from the HTTP cache is replayed from its
 const TIMES = 50;
 const EVERY_MS = 50;
 
-for (const kind of ["stock", "anycable", "websocket"]) {
+/**
+ * Which visits are Back: every seventh. With our own client the last one as well. With the others what was on its way to a tag that
+ * left is lost for the page in Turbo's cache (a finding, see `clients.test.js`), so their last is to a page that is made anew.
+ */
+const LAST_OF_SEVEN = { stock: 3, anycable: 3, websocket: 1 };
+
+for (const [kind, lastOfSeven] of Object.entries(LAST_OF_SEVEN)) {
   const client = PAGE_CLIENTS[kind];
   test(`S33 ${client.name}: fifty visits at 50 ms between two pages of one stream, with Back, while messages are created: no row is missing or doubled`, async (t) => {
     const room = await roomFor(t, browser, { env: { FOREBAY_E2E_ENTRIES_MAX: "100000" } });
     const viewer = await openWith(room, client, { query: { n: "0" } });
     const publisher = publisherFor(t, room);
     const visited = viewer.page.evaluate(
-      ([times, everyMs]) =>
+      ([times, everyMs, lastOfSeven]) =>
         new Promise((resolve) => {
           const pages = [location.href, location.href.replace("n=0", "n=1")];
-          let back = 0;
           const timer = setInterval(() => {
-            // Every seventh is Back, and so is the last one. Never to where the browser was before all this.
-            if (times % 7 === 1 && back < 20) {
-              back += 1;
-              history.back();
-            } else {
-              window.Turbo.visit(pages[times % 2]);
-            }
+            // Never back to where the browser was before all this.
+            if (times % 7 === lastOfSeven && history.state?.turbo?.restorationIndex > 0) history.back();
+            else window.Turbo.visit(pages[times % 2]);
             if ((times -= 1) === 0) resolve(clearInterval(timer));
           }, everyMs);
         }),
-      [TIMES, EVERY_MS],
+      [TIMES, EVERY_MS, lastOfSeven],
     );
     await within(`${TIMES} visits`, visited);
     await viewer.page.waitForFunction(() => !document.documentElement.ariaBusy && !document.documentElement.hasAttribute("data-turbo-preview"));
