@@ -31,6 +31,8 @@ export class FaultProxy {
   messages = new MessageLog();
   /** For the lanes. @type {Set<Hold | MessageHold | Blackhole | Outage>} */
   faults = new Set();
+  /** Texts that {@link watchFor} looks for, and whether they were seen. @type {Map<string, boolean>} */
+  watched = new Map();
   /** @type {Set<ProxiedConnection>} */
   #connections = new Set();
   /** Heads of connections that are gone, and bytes that they carried. */
@@ -132,6 +134,16 @@ export class FaultProxy {
     const cut = this.open(match);
     for (const connection of cut) connection.cut(how);
     return cut.length;
+  }
+
+  /**
+   * Gives whether this text has reached the browser since, on any connection, in one piece.
+   *
+   * @param {string} text @returns {() => boolean}
+   */
+  watchFor(text) {
+    this.watched.set(text, false);
+    return () => this.watched.get(text);
   }
 
   /** Ends all faults, and with them whatever they held. */

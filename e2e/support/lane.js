@@ -31,7 +31,7 @@ export class Lane {
    * @param {import("./proxied_connection.js").ProxiedConnection} parts.connection
    * @param {import("node:net").Socket} parts.source
    * @param {import("node:net").Socket} parts.sink
-   * @param {{faults: Iterable<any>, messages: import("./message_log.js").MessageLog}} parts.proxy
+   * @param {{faults: Iterable<any>, messages: import("./message_log.js").MessageLog, watched: Map<string, boolean>}} parts.proxy
    */
   constructor({ direction, connection, source, sink, proxy }) {
     this.direction = direction;
@@ -90,6 +90,9 @@ export class Lane {
     if (end === "reset") reset(this.#sink);
     if (!bytes) return;
     this.bytesForwarded += bytes.length;
+    if (this.direction === "down") {
+      for (const text of this.#proxy.watched.keys()) if (bytes.includes(text)) this.#proxy.watched.set(text, true);
+    }
     if (!this.#sink.write(bytes)) this.#sinkFull = true;
     if (message) this.#proxy.messages.markForwarded(message);
   }

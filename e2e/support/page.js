@@ -36,11 +36,11 @@ export async function waitForRows(page, expected, list = LIST) {
   });
 }
 
-/** Waits until the list has a row with this text. @param {Page} page @param {string} text @param {{list?: string, timeout?: number}} [how] */
-export async function waitForRow(page, text, { list = LIST, timeout } = {}) {
+/** Waits until the list has a row with this text. @param {Page} page @param {string} text */
+export async function waitForRow(page, text, list = LIST) {
   const shown = ([selector, wanted]) =>
     [...document.querySelectorAll(`${selector} > *`)].some((element) => element.textContent.trim() === wanted);
-  await page.waitForFunction(shown, [list, text], { timeout }).catch(async (error) => {
+  await page.waitForFunction(shown, [list, text]).catch(async (error) => {
     const actual = await texts(page, list).catch(() => "(the page is gone)");
     throw new Error(`${error.message}\nno row ${JSON.stringify(text)} in ${JSON.stringify(actual)}`);
   });

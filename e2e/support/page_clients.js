@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { appends } from "../scenarios/scenario.js";
 import { cable } from "./cable.js";
 import { eventually } from "./deadline.js";
-import { comeBack, rows as rowsOf, waitForRow } from "./page.js";
+import { comeBack, rows as rowsOf, texts } from "./page.js";
 import { LAST } from "./room.js";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -62,8 +62,16 @@ export const PAGE_CLIENTS = {
   },
 };
 
-/** Requests that fail are part of these scenarios, and Chromium reports each as an error. */
-export const NETWORK_ERRORS = [/AbortError/, /net::ERR_|WebSocket connection to|Failed to load resource|responded with a status|EventSource/];
+/** Before navigating: the browser is this visitor's. @param {string} name @param {{url: string}} proxy */
+export const visitor = (name, { url }) => (/** @type {Page} */ page) =>
+  page.context().addCookies([{ name: "visitor", value: name, url }]);
+
+/** Requests that fail are part of these scenarios, and Chromium reports each as an error; AnyCable's client reports rejections. */
+export const EXPECTED_ERRORS = [
+  /AbortError/,
+  /net::ERR_|WebSocket connection to|Failed to load resource|responded with a status|EventSource/,
+  /failed to subscribe/,
+];
 
 /**
  * A live viewer with this client.
@@ -89,20 +97,28 @@ export async function renderWith(room, client, { prepare, query = {}, ...options
     await client.prepare?.(page);
     await prepare?.(page);
   };
-  return room.render({ ...client.query, ...query }, { allow: NETWORK_ERRORS, ...options, prepare: both });
+  return room.render({ ...client.query, ...query }, { allow: EXPECTED_ERRORS, ...options, prepare: both });
 }
 
 /**
- * Comes back to the tab again and again, as people do, until it shows this. A client that is just trying to connect, in vain, may
- * not listen, and some then wait for long.
+ * Comes back to the tab again and again, as people do, until this is so. A client that is just trying to connect, in vain, may not
+ * listen, and some then wait for long; none can be asked all the time.
  *
- * @param {import("./room.js").Viewer} viewer @param {string} text
+ * @param {Page[]} pages @param {string} what ends the sentence "timed out waiting for …" @param {() => Promise<boolean>} ask
  */
-export async function catchUp({ page }, text) {
-  await eventually(`the page to show ${text}`, async () => {
-    await comeBack(page);
-    return waitForRow(page, text, { timeout: 1_000 }).then(() => true, () => false);
+export async function comeBackUntil(pages, what, ask) {
+  await eventually(what, async () => {
+    for (const page of pages) await comeBack(page);
+    const patience = Date.now() + 1_000;
+    do if (await ask()) return true;
+    while (Date.now() < patience);
+    return false;
   });
+}
+
+/** The same, until it shows this. @param {import("./room.js").Viewer} viewer @param {string} text */
+export async function catchUp({ page }, text) {
+  await comeBackUntil([page], `the page to show ${text}`, async () => (await texts(page)).includes(text));
 }
 
 /**

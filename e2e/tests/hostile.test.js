@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import { useBrowser } from "../support/browser.js";
 import { within } from "../support/deadline.js";
+import { visitor } from "../support/page_clients.js";
 import { confirms, PROTOCOL, RawClient, welcomed } from "../support/raw_client.js";
 import { assertCounted, assertServes, fixtureFor } from "../support/unharmed.js";
 
@@ -82,7 +83,7 @@ test("what comes behind a violation in the same packet is not carried out", asyn
   assert.equal((await fixture.stats()).counters.subscriptions, 0);
 });
 
-test("a page of another origin is refused with 403", async (t) => {
+test("S67 a page of another origin is refused with 403", async (t) => {
   const fixture = await fixtureFor(t);
   const origins = ["https://evil.example", "null", fixture.url.replace("127.0.0.1", "127.0.0.1.evil.example"), "http://127.0.0.1:1", "ä"];
   for (const origin of origins) {
@@ -93,9 +94,10 @@ test("a page of another origin is refused with 403", async (t) => {
   await assertServes(t, fixture);
 });
 
-test("a page of another origin is refused in Chromium", async (t) => {
+test("S67 a page of another origin that comes with the visitor's cookies is refused in Chromium", async (t) => {
   const [fixture, evil] = [await fixtureFor(t), await fixtureFor(t)];
   const page = await browser.page(t, { baseURL: evil.url, allow: [/WebSocket connection.*403/] });
+  await visitor("ann", fixture)(page); // cookies do not tell ports apart
   await page.goto("/blank?script=actioncable");
   const connect = ([url, protocol]) =>
     new Promise((resolve) => {

@@ -59,7 +59,7 @@ impl Access {
     }
 }
 
-fn visitor(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn visitor(headers: &HeaderMap) -> Option<String> {
     let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
     let visitor = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("visitor="))?;
     Some(visitor.to_owned())

@@ -2,13 +2,14 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use forebay::turbo::StreamSource;
 use forebay::{Html, Turbo};
 use serde::Deserialize;
 
 use crate::messages::{Failure, Message, Room};
-use crate::{App, sabotage};
+use crate::{App, access, sabotage};
 
 /// How the page is asked for.
 #[derive(Deserialize)]
@@ -29,6 +30,9 @@ pub(crate) struct Options {
     /// Where the client connects.
     #[serde(default = "cable")]
     cable: String,
+    /// `visitor`: the tag is good for this visitor only.
+    #[serde(default)]
+    good_for: String,
     /// How often the tag stands on the page.
     #[serde(default = "one")]
     tags: usize,
@@ -71,6 +75,7 @@ struct RoomPage {
 pub(crate) async fn room(
     State(app): State<App>,
     turbo: Turbo,
+    headers: HeaderMap,
     Path(room): Path<i64>,
     Query(options): Query<Options>,
 ) -> Result<Response, Failure> {
@@ -83,6 +88,9 @@ pub(crate) async fn room(
     let source = if options.source == "events" {
         let room = &Room { id: room };
         turbo.event_source_from([(room, "messages"), (room, "count")])?.to_html()
+    } else if options.good_for == "visitor" {
+        let visitor = access::visitor(&headers).ok_or("nobody is logged in")?;
+        turbo.stream_from_for(&visitor, (&Room { id: room }, "messages"))?.to_html()
     } else {
         source(&app, &turbo, room, &options)?.to_html()
     };
