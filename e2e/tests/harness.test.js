@@ -8,7 +8,7 @@ import { bundle } from "../support/bundle.js";
 import { cable, delivers, forwarded, isConfirm, isDelivery, isSubscribe, isUnsubscribe, isWelcome } from "../support/cable.js";
 import { chromiumPath } from "../support/chromium.js";
 import { onEnd } from "../support/cleanup.js";
-import { within } from "../support/deadline.js";
+import { eventually, within } from "../support/deadline.js";
 import { proxyFor } from "../support/fault_proxy.js";
 import { appliedActions, countLoads, recordActions, rows, waitForConnected, waitForRows } from "../support/page.js";
 import { Server } from "../support/server.js";
@@ -191,6 +191,44 @@ async function subscriberAfter(act, t, proxy, closed) {
   await proxy.messages.waitFor(forwarded(isConfirm), { from });
   return next;
 }
+
+test("an outage resets what is open and what connects, until it ends", async (t) => {
+  const server = await harnessServerFor(t, { "/": "a page" });
+  const proxy = await proxyFor(t, server);
+  const { closed } = await subscriber(t, proxy);
+  await proxy.messages.waitFor(forwarded(isConfirm));
+  const outage = proxy.outage({ match: cable });
+  assert.equal(await within("the client to be reset", closed), 1006);
+  const vain = new WebSocket(`${proxy.url.replace("http", "ws")}/cable`, { perMessageDeflate: false });
+  const refused = await within("the refusal", new Promise((resolve) => vain.once("error", resolve)));
+  assert.match(String(refused), /ECONNRESET|socket hang up/);
+  assert.equal((await fetch(proxy.url)).status, 200, "others are let through");
+  const from = proxy.messages.mark();
+  outage.end();
+  await subscriber(t, proxy);
+  await proxy.messages.waitFor(forwarded(isConfirm), { from });
+});
+
+test("messages can be delivered again, as they were, and what reaches the browser can be watched", async (t) => {
+  const server = await harnessServerFor(t);
+  const proxy = await proxyFor(t, server);
+  const { texts } = await subscriber(t, proxy);
+  await proxy.messages.waitFor(forwarded(isConfirm));
+  const bodies = ["short", "m".repeat(300), "l".repeat(70_000)];
+  const seen = [...bodies, "never sent"].map((body) => proxy.watchFor(body));
+  for (const body of bodies) server.broadcast(body);
+  await proxy.messages.waitFor(forwarded(isDelivery), { count: bodies.length });
+  assert.equal(proxy.repeat(isDelivery), bodies.length);
+  server.broadcast("the end");
+  const received = () => texts.map((text) => JSON.parse(text).message).filter((message) => message !== undefined);
+  await eventually("the end", async () => {
+    await new Promise(setImmediate);
+    return received().at(-1) === "the end";
+  });
+  assert.deepEqual(received(), [...bodies, ...bodies, "the end"]);
+  assert.equal(seen[0](), true);
+  assert.equal(seen.at(-1)(), false);
+});
 
 test("after a restart new connections go to the new server", async (t) => {
   const [first, second] = [await harnessServerFor(t, { "/": "first" }), await harnessServerFor(t, { "/": "second" })];

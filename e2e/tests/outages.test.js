@@ -4,11 +4,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { useBrowser } from "../support/browser.js";
-import { assertConverged, catchUp, openWith, PAGE_CLIENTS, waitForAway } from "../support/page_clients.js";
-import { httpProxyFor } from "../support/http_proxy.js";
+import { assertConverged, catchUp, openWith, PAGE_CLIENTS } from "../support/page_clients.js";
 import { publisherFor } from "../support/publisher.js";
 import { roomFor } from "../support/room.js";
-import { attempts, movableTime, now, pass, passUntilAttempt, recordAttempts } from "../support/time.js";
+import { movableTime, pass, passUntilAttempt, recordAttempts } from "../support/time.js";
 
 const browser = useBrowser();
 const env = { FOREBAY_E2E_ENTRIES_MAX: "100000" };
@@ -91,66 +90,3 @@ test("S31 EventSource: what is sent to the page is lost silently: no browser not
   hole.end();
   await assertConverged(room, PAGE_CLIENTS.source, viewer, { bodies: await publisher.stop() });
 });
-
-const SKEW_MS = 90_000;
-const JUMP_MS = 2 * 3_600_000;
-
-for (const client of Object.values(PAGE_CLIENTS)) {
-  test(`S32 ${client.name}: one page's clock is fast and another's slow, they jump by two hours, and the machines sleep`, async (t) => {
-    const room = await roomFor(t, browser, { env });
-    const clockAt = (time) => ({ prepare: (page) => page.clock.install({ time }) });
-    const fast = await openWith(room, client, clockAt(Date.now() + SKEW_MS));
-    const slow = await openWith(room, client, clockAt(Date.now() - SKEW_MS));
-    const publisher = publisherFor(t, room);
-    const during = async (change) => {
-      const outage = room.proxy.outage();
-      await publisher.more(5);
-      for (const { page } of [fast, slow]) await change(page.clock);
-      outage.end();
-      const last = publisher.bodies.at(-1);
-      for (const viewer of [fast, slow]) await catchUp(viewer, last);
-    };
-    await during(() => {}); // before they were given anything
-    for (const jump of [JUMP_MS, -JUMP_MS]) {
-      await publisher.more(5);
-      await fast.page.clock.setSystemTime(Date.now() + jump);
-      await slow.page.clock.setSystemTime(Date.now() - jump);
-      await publisher.more(5);
-      await fast.shows(publisher.bodies.at(-1));
-      await during((clock) => clock.setSystemTime(Date.now() - jump / 2));
-    }
-    await during((clock) => clock.fastForward(10 * 60_000));
-    await assertConverged(room, client, [fast, slow], { bodies: await publisher.stop() });
-  });
-}
-
-/** How often a page may ask in a minute. Ours tries each of its transports in every round. */
-const ASKS_MAX = { stock: 12, anycable: 8, websocket: 75 };
-
-for (const [kind, most] of Object.entries(ASKS_MAX)) {
-  const client = PAGE_CLIENTS[kind];
-  test(`S38 ${client.name}: a server that answers 503 or 401 or speaks another protocol is asked at most ${most} times a minute`, async (t) => {
-    const room = await roomFor(t, browser, { env });
-    const proxy = await httpProxyFor(t, () => room.proxy.url);
-    const viewer = await openWith(room, client, { prepare: moved, baseURL: proxy.url });
-    const { page } = viewer;
-    const bodies = [];
-    for (const status of [503, 401, 101]) {
-      proxy.habits.status = status;
-      proxy.cut();
-      await waitForAway(client, page);
-      const began = await now(page);
-      await pass(page, 60_000);
-      const asked = (await attempts(page)).filter(({ at }) => at > began);
-      assert.ok(asked.length >= 2 && asked.length <= most, `${status}: ${asked.length} times`);
-      assert.equal(await page.evaluate(client.isLive), false, "the page says so");
-      if (kind === "websocket") await page.waitForSelector("turbo-cable-stream-source[stale]", { state: "attached" });
-      bodies.push(`created behind ${status}`);
-      await room.create(bodies.at(-1));
-      proxy.habits.status = 0;
-      await catchUp(viewer, bodies.at(-1));
-      assert.equal(await page.locator("turbo-cable-stream-source[stale]").count(), 0);
-    }
-    await assertConverged(room, client, viewer, { bodies });
-  });
-}

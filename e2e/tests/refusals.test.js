@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { confirms, rejects, welcomed } from "../support/raw_client.js";
 import { assertCounted, assertServes, fixtureFor, turbo } from "../support/unharmed.js";
 
-test("forged, truncated and foreign signatures are rejected, and the connection lives on", async (t) => {
+test("S60 forged, truncated and foreign signatures are rejected, and the connection lives on", async (t) => {
   const fixture = await fixtureFor(t);
   const source = await fixture.source(1);
   const other = await fixture.source(2);
@@ -50,7 +50,7 @@ test("forged, truncated and foreign signatures are rejected, and the connection 
   await assertCounted(fixture, { rejections: count });
 });
 
-test("cursors that are not ours are a resync and never an access", async (t) => {
+test("S62 cursors that are not ours are a resync and never an access", async (t) => {
   const fixture = await fixtureFor(t);
   const source = await fixture.source(1);
   const [epoch, offset, page, mac] = source.cursor.split(".");

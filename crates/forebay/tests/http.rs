@@ -400,6 +400,7 @@ async fn outcome(app: &App, visitor: Option<&str>, identifier: &str) -> String {
 
 const CONFIRMED: &str = "confirm_subscription";
 
+/// S60, S61: over polls, events and `EventSource`, while connected and with a saved tag.
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_is_taken_back_ends_at_once_and_stays_away_from_old_pages() {
     let app = App::new();
@@ -440,6 +441,7 @@ async fn a_stream_that_is_taken_back_ends_at_once_and_stays_away_from_old_pages(
     assert_eq!(outcome(&app, None, &without).await, CONFIRMED);
 }
 
+/// S61, for one of two visitors.
 #[tokio::test(start_paused = true)]
 async fn one_visitor_is_put_out_and_the_others_stay() {
     let app = App::new();
@@ -469,6 +471,7 @@ async fn one_visitor_is_put_out_and_the_others_stay() {
     assert_eq!(one.json().await.unwrap()["reason"], "remote");
 }
 
+/// S60: a tag that was made for one visitor.
 #[tokio::test(start_paused = true)]
 async fn a_viewers_tag_opens_nothing_to_others() {
     let app = App::new();
@@ -492,6 +495,7 @@ async fn keys_are_rotated() {
     assert_eq!(outcome(&app, None, &page.room).await, "reject_subscription unauthorized");
 }
 
+/// S65: what is refused; `forebay.js` then renders the page again (`e2e/tests/access.test.js`).
 #[tokio::test]
 async fn a_tag_expires() {
     let app = App::with(Forebay::builder().stream_lifetime(Duration::ZERO));
