@@ -18,11 +18,11 @@ for (const client of Object.values(PAGE_CLIENTS)) {
     const viewer = await openWith(room, client, { prepare: movableTime });
     const publisher = publisherFor(t, room);
     for (const seconds of [1, 5, 30]) {
-      await publisher.more(5);
+      await publisher.more(3);
       const outage = room.proxy.outage();
-      await publisher.more(5);
-      await pass(viewer.page, seconds * 1_000);
-      await publisher.more(5);
+      await publisher.more(3);
+      await pass(viewer.page, seconds * 1_000, 1_000);
+      await publisher.more(3);
       outage.end();
       await catchUp(viewer, publisher.bodies.at(-1));
     }
