@@ -87,7 +87,10 @@ impl Extended {
 
 impl Dialect {
     pub(super) fn owe_history(&mut self, id: SubscriptionId) {
-        if let Self::Extended(extended) = self {
+        // One answer serves all that ask before it: their number has no other limit.
+        if let Self::Extended(extended) = self
+            && !extended.owed.contains(&id)
+        {
             extended.owed.push(id);
         }
     }

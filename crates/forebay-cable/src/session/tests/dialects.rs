@@ -276,6 +276,18 @@ fn extended_history_that_is_gone_is_rejected_and_turbo_heals() {
 }
 
 #[test]
+fn extended_owes_one_answer_to_a_client_that_asks_without_reading() {
+    let mut pair = speaking(Protocol::ActionCableV1ExtJson);
+    pair.say(&json!({"command": "subscribe", "identifier": ROOM}));
+    pair.confirm_from(Start::Live, false);
+    for _ in 0..1_000 {
+        pair.say(&json!({"command": "history", "identifier": ROOM, "history": {"since": 1}}));
+        pair.place(Start::Live);
+    }
+    assert_eq!(pair.gist(), ["confirm_subscription", "confirm_history"]);
+}
+
+#[test]
 fn extended_trusts_its_client_only_at_first_where_there_is_a_cursor() {
     let mut pair = speaking(Protocol::ActionCableV1ExtJson);
     let mut command = history(json!({"streams": {"room": {"epoch": "1", "offset": 9}}}));
