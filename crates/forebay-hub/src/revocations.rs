@@ -67,7 +67,9 @@ pub(crate) struct Revocations {
 impl Revocations {
     pub(crate) fn add(&mut self, at: Offset, revocation: Revocation) {
         self.all.retain(|(_, other)| *other != revocation);
-        self.all.push_back((at, revocation));
+        // Two that are made at once may come here the other way round.
+        let place = self.all.partition_point(|(other, _)| *other <= at);
+        self.all.insert(place, (at, revocation));
         if self.all.len() > REVOCATIONS_MAX
             && let Some((at, _)) = self.all.pop_front()
         {
@@ -92,9 +94,10 @@ impl Revocations {
         if seen.is_some_and(|seen| seen < self.floor) {
             return true;
         }
-        self.all.iter().any(|(at, revocation)| {
-            seen.is_none_or(|seen| seen < *at) && revocation.concerns(identity, stream)
-        })
+        // The newest first: most pages have seen them all.
+        let mut unseen =
+            self.all.iter().rev().take_while(|(at, _)| seen.is_none_or(|seen| seen < *at));
+        unseen.any(|(_, revocation)| revocation.concerns(identity, stream))
     }
 }
 
@@ -135,6 +138,16 @@ mod tests {
         assert!(refused(&revocations, None, "room", None), "it does not say how old it is");
         assert!(revocations.take_back(&revocation));
         assert!(!refused(&revocations, None, "room", None));
+    }
+
+    #[test]
+    fn two_at_once_keep_their_order() {
+        let mut revocations = Revocations::default();
+        revocations.add(Offset(6), Revocation::of_stream("hall"));
+        revocations.add(Offset(5), Revocation::of_stream("room"));
+        assert!(!refused(&revocations, None, "room", Some(5)));
+        assert!(refused(&revocations, None, "hall", Some(5)));
+        assert!(refused(&revocations, None, "room", Some(4)));
     }
 
     #[test]
