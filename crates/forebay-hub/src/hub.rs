@@ -238,9 +238,7 @@ impl Hub {
     /// They end within one turn of their tasks. Nothing keeps them from coming back but the
     /// application's own connect hook; see [`revoke`](Self::revoke).
     pub fn disconnect(&self, identity: &str) -> usize {
-        let count = self.0.connections.signal_identity(identity, Signals::DISCONNECT);
-        self.0.stats.disconnects.add(count as u64);
-        count
+        self.0.connections.signal_identity(identity, Signals::DISCONNECT)
     }
 
     /// Takes access back: connections that have it end within one turn of their tasks, what was
@@ -265,7 +263,9 @@ impl Hub {
         // Remembered before anybody is woken, so that whoever looks finds it.
         inner.revocations.write().add(position.offset, revocation);
         if let Some(identity) = identity {
-            inner.connections.signal_identity(&identity, Signals::REVOKED);
+            // With everything taken back, a connection that reads nothing ends, too.
+            let signal = if stream.is_some() { Signals::REVOKED } else { Signals::DISCONNECT };
+            inner.connections.signal_identity(&identity, signal);
         } else if let Some(stream) = stream {
             let id = inner.log.write().open(&stream);
             inner.subscribers.signal(id, Signals::REVOKED);

@@ -14,7 +14,7 @@ use forebay_log::{Class, Message, Offset, StreamId};
 
 use crate::begin::{self, Known};
 use crate::channels::{
-    Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Subscribed,
+    Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
 };
 
 /// The application's side of one connection.
@@ -200,7 +200,7 @@ impl Application {
         let attach = |stream| begin::attach(stream, &terms.claim, known, client);
         let attachments: Vec<Attachment> = streams.iter().map(attach).collect();
         // After they are attached: a revocation from here on finds them.
-        if self.is_revoked(&subscribed, client) {
+        if self.is_revoked(&subscribed.streams, client) {
             for attachment in attachments {
                 client.detach(attachment.stream);
             }
@@ -222,9 +222,9 @@ impl Application {
         }
     }
 
-    fn is_revoked(&self, subscribed: &Subscribed, client: &Client) -> bool {
+    fn is_revoked(&self, streams: &[Stream], client: &Client) -> bool {
         let identity = self.identity.name();
-        subscribed.streams.iter().any(|stream| {
+        streams.iter().any(|stream| {
             let cursor = match stream.begin {
                 Begin::After(cursor) => Some(cursor),
                 Begin::Now | Begin::Lost => None,
@@ -244,7 +244,12 @@ impl Application {
             Op::Follow(stream) => {
                 let attachment = begin::attach(&stream, &Claim::None, Known::default(), client);
                 let opened = attachment.stream;
-                if !session.attach(id, attachment) {
+                // After it is attached: a revocation from here on finds it.
+                if self.is_revoked(std::slice::from_ref(&stream), client) {
+                    client.detach(opened);
+                    client.hub().stats().refused_again.add(1);
+                    self.carry_out(id, Op::Reject, session, client);
+                } else if !session.attach(id, attachment) {
                     client.detach(opened);
                 }
             }

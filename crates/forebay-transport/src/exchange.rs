@@ -6,8 +6,10 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use atomic_waker::AtomicWaker;
 use bytes::Bytes;
 use forebay_cable::{DisconnectReason, Session};
 use forebay_hub::{Batch, Client, Signals};
@@ -17,6 +19,10 @@ use tokio::runtime::Handle;
 
 use crate::application::{self, Application};
 use crate::channels::{Channels, Identity};
+
+/// Bytes after which a piece of an event stream takes no further entry: what a connection that is
+/// not read holds is this much and one entry.
+const PIECE_BYTES_MAX: usize = 16 << 10;
 
 /// How messages follow each other in an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,13 +90,15 @@ impl Exchange {
             self.session.handle_timeout(self.client.hub().now());
         }
         self.settle(cx);
-        self.say(out);
-        // What a poll is for is read once it is known who reads it.
-        if self.session.poll_close().is_none()
-            && (self.format != Format::Array || self.session.is_settled())
-        {
-            self.deliver(out);
+        let over = self.session.poll_close().is_some();
+        // A poll has one answer: until all is decided, what is said stays with the session. What it
+        // is for is read once it is known who reads it.
+        if over || self.format != Format::Array || self.session.is_settled() {
             self.say(out);
+            if !over {
+                self.deliver(out);
+                self.say(out);
+            }
         }
         signals
     }
@@ -111,7 +119,14 @@ impl Exchange {
             self.session.resync(*reader, batch.head);
         }
         self.say(out);
+        let mut delivered = 0;
         for delivery in &batch.deliveries {
+            if self.format != Format::Array && out.len() >= PIECE_BYTES_MAX {
+                // The rest is read from the log again when this has gone.
+                batch.complete = false;
+                break;
+            }
+            delivered += 1;
             if self.format == Format::Source {
                 let event = self.session.event(delivery.around());
                 self.append(out, &[&event.unwrap_or_default()]);
@@ -121,7 +136,7 @@ impl Exchange {
             }
             self.session.advance(delivery.reader, delivery.offset);
         }
-        self.client.hub().stats().deliveries.add(batch.deliveries.len() as u64);
+        self.client.hub().stats().deliveries.add(delivered);
         if batch.complete {
             self.session.caught_up(batch.head);
         }
@@ -135,8 +150,17 @@ impl Exchange {
             Format::Array => (&b","[..], &b""[..]),
         };
         out.extend_from_slice(before);
+        let start = out.len();
         for part in parts {
             out.extend_from_slice(part);
+        }
+        if self.format == Format::Events {
+            // JSON may have line ends between its tokens, and only there; an event's field may not.
+            for byte in &mut out[start..] {
+                if matches!(*byte, b'\n' | b'\r') {
+                    *byte = b' ';
+                }
+            }
         }
         out.extend_from_slice(after);
     }
@@ -184,16 +208,51 @@ impl fmt::Debug for Exchange {
 
 /// The body of an answer that goes on for as long as both sides want.
 ///
-/// It is read on demand: what its reader has no room for stays in the log.
+/// It is read on demand: what its reader has no room for stays in the log. The HTTP server asks for
+/// more than its socket takes (hyper: 400 KB), so the next piece waits until the last one is gone.
 #[derive(Debug)]
 pub struct EventStream {
     /// `None` once it is over.
     exchange: Option<Exchange>,
+    way: Arc<Way>,
+}
+
+/// Whether a piece is still on its way to the socket.
+#[derive(Debug, Default)]
+struct Way {
+    busy: AtomicBool,
+    waker: AtomicWaker,
+}
+
+/// What the HTTP server has until it has written it.
+struct Piece {
+    bytes: Vec<u8>,
+    way: Arc<Way>,
+}
+
+impl Piece {
+    fn send(bytes: Vec<u8>, way: &Arc<Way>) -> Bytes {
+        way.busy.store(true, Ordering::Release);
+        Bytes::from_owner(Self { bytes, way: Arc::clone(way) })
+    }
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.way.busy.store(false, Ordering::Release);
+        self.way.waker.wake();
+    }
 }
 
 impl EventStream {
     pub(crate) fn new(exchange: Exchange) -> Self {
-        Self { exchange: Some(exchange) }
+        Self { exchange: Some(exchange), way: Arc::default() }
     }
 }
 
@@ -205,6 +264,10 @@ impl Body for EventStream {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.way.waker.register(cx.waker());
+        if self.way.busy.load(Ordering::Acquire) {
+            return Poll::Pending;
+        }
         let mut out = Vec::new();
         loop {
             let Some(exchange) = &mut self.exchange else { return Poll::Ready(None) };
@@ -213,7 +276,7 @@ impl Body for EventStream {
                 self.exchange = None;
             }
             if !out.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(out.into()))));
+                return Poll::Ready(Some(Ok(Frame::data(Piece::send(out, &self.way)))));
             }
             if self.exchange.is_some() && signals == Signals::default() {
                 return Poll::Pending;

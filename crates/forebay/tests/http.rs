@@ -9,11 +9,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use forebay::channel::{Channel, Context, Identity, Params, Rejection, Unauthorized};
-use forebay::{Forebay, Revocation, Turbo, TurboStream};
+use forebay::{Forebay, RawBroadcast, Revocation, StreamName, Turbo, TurboStream};
 use http::request::Parts;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower::ServiceExt as _;
 
 struct App {
@@ -32,6 +35,22 @@ impl Channel for Echo {
 
     async fn received(&mut self, cx: &mut Context, action: &str, data: Map<String, Value>) {
         cx.transmit(&json!({ "action": action, "data": data }));
+    }
+}
+
+/// Answers each action in its own time, and reads nothing before it is asked to.
+struct Slow;
+
+impl Channel for Slow {
+    async fn subscribed(&mut self, cx: &mut Context) -> Result<(), Rejection> {
+        tokio::task::yield_now().await;
+        cx.transmit(&"ready");
+        Ok(())
+    }
+
+    async fn received(&mut self, cx: &mut Context, _: &str, _: Map<String, Value>) {
+        tokio::task::yield_now().await;
+        cx.stream_from("room").unwrap();
     }
 }
 
@@ -59,7 +78,8 @@ impl App {
 
     fn with(builder: forebay::Builder) -> Self {
         let builder = builder.secret("a secret for tests").connect(visitor);
-        let forebay = builder.channel("Echo", |_: &Params| Echo).build().unwrap();
+        let builder = builder.channel("Echo", |_: &Params| Echo);
+        let forebay = builder.channel("Slow", |_: &Params| Slow).build().unwrap();
         let router = Router::new()
             .route("/page", axum::routing::get(page))
             .merge(forebay.routes())
@@ -170,13 +190,14 @@ impl Events {
 
     /// The next message that is no ping.
     async fn json(&mut self) -> Option<Value> {
-        loop {
+        for _ in 0..30 {
             let event = self.next().await?;
             let json: Value = serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap();
             if json["type"] != "ping" {
                 return Some(json);
             }
         }
+        panic!("nothing but pings for a minute")
     }
 }
 
@@ -252,6 +273,18 @@ async fn an_action_is_performed_by_a_poll_that_reads_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_poll_that_waits_for_one_decision_keeps_the_others() {
+    let app = App::new();
+    let page = app.page().await;
+    let slow = json!({"channel": "Slow"}).to_string();
+    let answer = app.poll(json!([subscribe(&page.room), subscribe(&slow)])).await;
+    let said: Vec<_> = answer.iter().map(|said| (&said["identifier"], &said["type"])).collect();
+    let (room, slow) = (Value::from(page.room), Value::from(slow));
+    let confirmed = Value::from(CONFIRMED);
+    assert_eq!(said, [(&room, &confirmed), (&slow, &confirmed), (&slow, &Value::Null)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_poll_that_history_cannot_serve_is_resynced_once() {
     let app = App::new();
     let page = app.page().await;
@@ -280,6 +313,58 @@ async fn events_have_our_messages() {
     app.say("room", "2").await;
     assert_eq!(events.json().await.unwrap(), json!({"s": 1, "o": 2, "p": 1, "m": "2"}));
     drop(events);
+    assert_eq!(app.forebay.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_over_several_lines_is_one_event() {
+    let app = App::new();
+    let page = app.page().await;
+    let mut events = Events::of(app.post("/forebay/events", json!([subscribe(&page.room)])).await);
+    events.json().await;
+    events.json().await;
+    let message = RawValue::from_string("{\n\n \"a\":\r\n\"b\\n\"}".into()).unwrap();
+    let broadcast = RawBroadcast::new(StreamName::raw("room"), message);
+    app.forebay.publish_all(&[broadcast]).unwrap();
+    assert_eq!(events.json().await.unwrap()["m"], json!({"a": "b\n"}));
+}
+
+/// What an HTTP server holds of a stream whose client does not read is one piece of it.
+#[tokio::test(start_paused = true)]
+async fn an_event_stream_that_is_not_read_stays_in_the_log() {
+    let app = App::new();
+    let page = app.page().await;
+    let text = "x".repeat(10_000);
+    for _ in 0..100 {
+        app.say("room", &text).await;
+    }
+    let (mut client, server) = tokio::io::duplex(1_000);
+    let serving = hyper_util::service::TowerToHyperService::new(app.router.clone());
+    let connection = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+    let serving = tokio::spawn(async move {
+        let _ = connection.serve_connection(TokioIo::new(server), serving).await;
+    });
+    let body = json!([subscribe(&page.room)]).to_string();
+    let request = format!(
+        "POST /forebay/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    client.write_all(request.as_bytes()).await.unwrap();
+    // Paused time goes on once nothing else can.
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let held = app.forebay.stats().deliveries;
+    assert_eq!(held, 2, "16 KB and what the last entry has more");
+    let mut all = Vec::new();
+    let mut buffer = vec![0; 64 << 10];
+    while all.iter().filter(|byte| **byte == b'x').count() < 100 * text.len() {
+        let n = client.read(&mut buffer).await.unwrap();
+        assert!(n > 0, "it ended early");
+        all.extend_from_slice(&buffer[..n]);
+    }
+    assert_eq!(app.forebay.stats().deliveries, 100);
+    drop(client);
+    serving.await.unwrap();
     assert_eq!(app.forebay.connections(), 0);
 }
 
@@ -467,8 +552,48 @@ async fn one_visitor_is_put_out_and_the_others_stay() {
     );
     one.json().await;
     one.json().await;
+    let before = app.forebay.stats().disconnects;
     assert_eq!(app.forebay.disconnect("user:1"), 1);
     assert_eq!(one.json().await.unwrap()["reason"], "remote");
+    assert_eq!(app.forebay.stats().disconnects - before, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_visitor_who_reads_nothing_is_put_out_too() {
+    let app = App::new();
+    let slow = json!({"channel": "Slow"}).to_string();
+    let response = app.post_as("/forebay/events", Some("user:1"), json!([subscribe(&slow)]));
+    let mut events = Events::of(response.await);
+    for _ in 0..3 {
+        events.json().await;
+    }
+    app.forebay.revoke(Revocation::of_identity("user:1")).unwrap();
+    assert_eq!(events.json().await.unwrap()["type"], "disconnect");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_does_not_open_what_was_taken_back() {
+    let app = App::new();
+    app.forebay.revoke(Revocation::of("user:1", "room")).unwrap();
+    let slow = json!({"channel": "Slow"}).to_string();
+    let commands = json!([
+        subscribe(&slow),
+        {"command": "message", "identifier": slow, "data": "{\"action\":\"follow\"}"},
+    ]);
+    let response = app.post_as("/forebay/events", Some("user:1"), commands.clone());
+    let mut events = Events::of(response.await);
+    for _ in 0..3 {
+        events.json().await;
+    }
+    assert_eq!(events.json().await.unwrap()["type"], "reject_subscription");
+    let mut other = Events::of(app.post_as("/forebay/events", Some("user:2"), commands).await);
+    for _ in 0..3 {
+        other.json().await;
+    }
+    // A ping says that the action is over.
+    other.next().await;
+    app.say("room", "not for one").await;
+    assert_eq!(other.json().await.unwrap()["m"], "not for one");
 }
 
 /// S60: a tag that was made for one visitor.
