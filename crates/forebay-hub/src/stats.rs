@@ -80,6 +80,8 @@ counters! {
     publish_errors,
     /// Messages from one client to the others of a stream.
     whispers,
+    /// Whispers that were not passed on: not allowed, too large, or too many in a second.
+    whispers_refused,
 }
 
 /// One counter.

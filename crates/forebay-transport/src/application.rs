@@ -10,12 +10,19 @@ use forebay_cable::{
     Session, Start, SubscriptionId, Terms,
 };
 use forebay_hub::{Broadcast, Client};
-use forebay_log::{Class, Message, Offset, StreamId};
+use forebay_log::{Class, Message, Offset, StreamId, UnixMillis};
 
 use crate::begin::{self, Known};
 use crate::channels::{
     Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
 };
+
+/// Whispers of one connection in a second: a hand that draws, at a display's 60 frames, may lose
+/// one or the other. Each costs its stream's subscribers a message.
+const WHISPERS_PER_SECOND_MAX: u16 = 50;
+
+/// One whisper's bytes: positions and names, not documents.
+const WHISPER_BYTES_MAX: usize = 8 << 10;
 
 /// The application's side of one connection.
 pub(crate) struct Application {
@@ -24,8 +31,28 @@ pub(crate) struct Application {
     handlers: Vec<(SubscriptionId, Box<dyn Handler>)>,
     /// The streams that subscriptions may whisper on.
     whispers: Vec<(SubscriptionId, Arc<str>)>,
+    pace: Pace,
     /// At most one: the session waits for its answer.
     running: Option<Running>,
+}
+
+/// How many whispers there were in the running second.
+#[derive(Debug, Default)]
+struct Pace {
+    second: u64,
+    whispers: u16,
+}
+
+impl Pace {
+    fn allows(&mut self, now: UnixMillis) -> bool {
+        let second = now.as_secs();
+        if second != self.second {
+            *self = Self { second, whispers: 0 };
+        }
+        let allowed = self.whispers < WHISPERS_PER_SECOND_MAX;
+        self.whispers += u16::from(allowed);
+        allowed
+    }
 }
 
 enum Running {
@@ -54,7 +81,7 @@ impl fmt::Debug for Application {
 impl Application {
     pub(crate) fn new(channels: Arc<dyn Channels>, identity: Identity) -> Self {
         let (handlers, whispers) = (Vec::new(), Vec::new());
-        Self { channels, identity, handlers, whispers, running: None }
+        Self { channels, identity, handlers, whispers, pace: Pace::default(), running: None }
     }
 
     /// Moves on as far as answers are there. True if the session has moved.
@@ -135,15 +162,18 @@ impl Application {
             }
             Effect::Whisper { id, json } => {
                 let stream = self.whispers.iter().find(|(other, _)| *other == id);
-                if let Some((_, stream)) = stream {
+                let fits = json.len() <= WHISPER_BYTES_MAX && self.pace.allows(client.hub().now());
+                if let Some((_, stream)) = stream.filter(|_| fits) {
                     let message = Message::json(json).except(session.id().to_string());
                     let stream = &**stream;
                     // Nobody is owed a whisper: that it was lost is logged and counted.
                     let class = Class::Ephemeral;
                     let _ = client.hub().publish(Broadcast { stream, message, class });
                     client.hub().stats().whispers.add(1);
+                } else {
+                    client.hub().stats().whispers_refused.add(1);
                 }
-                session.whispered(stream.is_some());
+                session.whispered(fits && stream.is_some());
             }
             Effect::Unsubscribe { id, streams } => {
                 for stream in streams {

@@ -78,12 +78,17 @@ impl Peer {
     }
 
     fn connect_to(hub: &Hub, channels: Arc<dyn Channels>, pipe_bytes: usize) -> Self {
+        Self::speaking(Protocol::ActionCableV1Json, hub, channels, pipe_bytes)
+    }
+
+    fn speaking(
+        protocol: Protocol,
+        hub: &Hub,
+        channels: Arc<dyn Channels>,
+        pipe_bytes: usize,
+    ) -> Self {
         let client = hub.connect().unwrap();
-        let session = Session::open(
-            hub.now(),
-            client.hello(Protocol::ActionCableV1Json),
-            Arc::clone(hub.limits()),
-        );
+        let session = Session::open(hub.now(), client.hello(protocol), Arc::clone(hub.limits()));
         let (near, far) = duplex(pipe_bytes);
         let task = tokio::spawn(Connection::new(
             far,
@@ -290,6 +295,50 @@ async fn a_channel_that_panics_ends_its_connection_only() {
     assert!(peer.text().await.contains(r#""reason":"internal_error","reconnect":true"#));
     assert_eq!(peer.close_code().await, 1011);
     other.subscribe("room").await;
+}
+
+struct Whispers;
+
+impl Channels for Whispers {
+    fn subscribe(&self, _: Request) -> Answer<Result<Subscribed, Rejected>> {
+        Answer::Now(Ok(Subscribed {
+            streams: vec![Stream { name: "whispers".into(), begin: Begin::Now }],
+            goes_on: false,
+            resync: Resync::new("null"),
+            transmissions: Vec::new(),
+            whispers: Some("whispers".into()),
+            handler: None,
+        }))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whispers_past_their_limits_are_refused_and_counted() {
+    let hub = Hub::new(Options::default());
+    let protocol = Protocol::ActionCableV1ExtJson;
+    let mut peer = Peer::speaking(protocol, &hub, Arc::new(Whispers), 64 << 10);
+    peer.text().await;
+    peer.subscribe("room").await;
+    let whisper = |data: &str| {
+        let identifier = serde_json::json!({ "channel": "room" }).to_string();
+        serde_json::json!({ "command": "whisper", "identifier": identifier, "data": data })
+            .to_string()
+    };
+    for _ in 0..60 {
+        peer.send(0x81, whisper("x").as_bytes()).await;
+    }
+    for _ in 0..10 {
+        assert!(peer.text().await.contains(r#""type":"reject_whisper""#));
+    }
+    let counts = |hub: &Hub| (hub.stats().whispers.get(), hub.stats().whispers_refused.get());
+    assert_eq!(counts(&hub), (50, 10));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    peer.send(0x81, whisper(&"x".repeat(9_000)).as_bytes()).await;
+    assert!(peer.text().await.contains("reject_whisper"));
+    peer.send(0x81, whisper("x").as_bytes()).await;
+    peer.send(0x89, b"done").await;
+    while peer.frame().await != (0x8a, b"done".to_vec()) {}
+    assert_eq!(counts(&hub), (51, 11));
 }
 
 #[tokio::test(start_paused = true)]
