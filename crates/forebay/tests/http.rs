@@ -355,12 +355,12 @@ async fn an_event_stream_that_is_not_read_stays_in_the_log() {
     tokio::time::sleep(Duration::from_mins(1)).await;
     let held = app.forebay.stats().deliveries;
     assert_eq!(held, 2, "16 KB and what the last entry has more");
-    let mut all = Vec::new();
+    let mut got = 0;
     let mut buffer = vec![0; 64 << 10];
-    while all.iter().filter(|byte| **byte == b'x').count() < 100 * text.len() {
+    while got < 100 * text.len() {
         let n = client.read(&mut buffer).await.unwrap();
         assert!(n > 0, "it ended early");
-        all.extend_from_slice(&buffer[..n]);
+        got += String::from_utf8_lossy(&buffer[..n]).matches('x').count();
     }
     assert_eq!(app.forebay.stats().deliveries, 100);
     drop(client);
