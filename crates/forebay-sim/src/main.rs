@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use forebay_sim::{Tally, Variant, run};
+use forebay_sim::{Numbers, Plan, Tally, Variant, run, shrink};
 
 #[derive(Parser)]
 #[command(about = "Simulates until a promise is broken, or enough entries were shown")]
@@ -29,12 +29,30 @@ struct Arguments {
     /// A design that is known to be wrong
     #[arg(long, value_enum, default_value_t)]
     variant: Variant,
+    /// Steps of one world, at the most
+    #[arg(long)]
+    steps: Option<u64>,
+    /// The pages that take part: 1-3,7
+    #[arg(long)]
+    pages: Option<Numbers>,
+    /// The events that happen: 1-3,7
+    #[arg(long)]
+    events: Option<Numbers>,
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let began = Instant::now();
-    let Arguments { entries, seed, world, from, threads, variant } = arguments;
+    let Arguments { entries, seed, world, from, threads, variant, steps, pages, events } =
+        arguments;
+    let whole = Plan {
+        steps: steps.unwrap_or(u64::MAX),
+        // A world that was made smaller ends by its steps.
+        entries: if steps.is_some() { u64::MAX } else { world },
+        pages: pages.unwrap_or_default(),
+        events: events.unwrap_or_default(),
+        ..Plan::new(0, world, variant)
+    };
     let next = AtomicU64::new(seed.unwrap_or(from));
     let stop = AtomicBool::new(false);
     let total = Mutex::new((Tally::default(), Vec::new(), 0_u64));
@@ -43,12 +61,13 @@ fn main() -> Result<()> {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     let this = next.fetch_add(1, Ordering::Relaxed);
-                    let outcome = run(this, world, variant);
+                    let plan = Plan { seed: this, ..whole.clone() };
+                    let outcome = run(&plan);
                     let mut total = total.lock().expect("no thread panics with it");
                     total.0.add(&outcome.tally);
                     total.2 += 1;
                     if let Some((violation, said)) = outcome.violation {
-                        total.1.push(format!("seed {this}: {violation:?}: {said}"));
+                        total.1.push((plan, format!("{violation:?}: {said}")));
                     }
                     let enough = total.0.entries >= entries || seed.is_some();
                     if enough || !total.1.is_empty() {
@@ -71,5 +90,16 @@ fn main() -> Result<()> {
         writeln!(out, "0 lost, 0 doubled, 0 out of order, 0 silent gaps")?;
         return Ok(());
     }
-    bail!("{}\nrun it again: cargo xtask sim --world {world} --seed N", violations.join("\n"))
+    drop(out);
+    // Threads finish in any order; the first seed is always the same.
+    let (plan, said) =
+        violations.into_iter().min_by_key(|(plan, _)| plan.seed).expect("one is there");
+    let shrunk = shrink(&plan).map(|small| {
+        let (pages, events) = (small.pages, small.events);
+        format!(
+            "\n\nthe smallest found, of {pages} pages and {events} events: {:?}: {}\nrun it: {}",
+            small.violation, small.said, small.plan
+        )
+    });
+    bail!("{said}\nrun it again: {plan}{}", shrunk.unwrap_or_default())
 }

@@ -110,11 +110,6 @@ impl Line {
             }
         }
     }
-
-    /// Whether anything is on its way that can arrive.
-    pub(crate) fn is_busy(&self) -> bool {
-        !self.cut && !self.silent && (!self.down.flying.is_empty() || !self.up.flying.is_empty())
-    }
 }
 
 /// The server's end.

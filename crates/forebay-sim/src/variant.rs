@@ -35,6 +35,11 @@ impl Variant {
         Self::LostPosition,
     ];
 
+    /// As on the command line.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
     pub(crate) fn loses_entries(self) -> bool {
         matches!(self, Self::Lossy | Self::LaxContiguity)
     }

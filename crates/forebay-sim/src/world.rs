@@ -17,6 +17,7 @@ use forebay_transport::{
 
 use crate::client::{Came, Client, Protocol, Tag};
 use crate::model::{Life, Violation};
+use crate::plan::Plan;
 use crate::published::{Kind, Published};
 use crate::socket::{Line, Shared, Socket};
 use crate::variant::Variant;
@@ -86,20 +87,30 @@ pub struct Outcome {
     pub tally: Tally,
     /// The first promise that was broken, and what to say about it.
     pub violation: Option<(Violation, String)>,
+    /// Steps that were taken before everything wrong ended.
+    pub steps: u64,
+    /// Events until then, those that were left out included.
+    pub events: u64,
+    /// Pages at a time, those that were left out included.
+    pub pages: u64,
 }
 
-/// Runs one world until pages have shown about so many entries.
-pub fn run(seed: u64, entries: u64, variant: Variant) -> Outcome {
-    let mut world = World::new(seed, variant);
-    let violation = world.live(entries).and_then(|()| world.settle()).err();
-    let stats = world.hub.stats().snapshot();
-    world.tally.resumes += stats.resumes;
-    world.tally.left_behind += stats.resyncs_behind;
-    Outcome { tally: world.tally, violation }
+/// Runs one world.
+pub fn run(plan: &Plan) -> Outcome {
+    let mut world = World::new(plan.clone());
+    let violation = world.live().and_then(|()| world.settle()).err();
+    world.note_stats();
+    let World { tally, steps, events, .. } = world;
+    Outcome { tally, violation, steps, events, pages: PAGES as u64 }
 }
 
 struct World {
-    rng: fastrand::Rng,
+    plan: Plan,
+    /// When which event happens. Nothing else takes from it, so that leaving one out leaves the
+    /// others as they are.
+    schedule: fastrand::Rng,
+    /// What else is up to chance, by page.
+    rngs: Vec<fastrand::Rng>,
     variant: Variant,
     clock: Arc<AtomicU64>,
     hub: Hub,
@@ -109,6 +120,8 @@ struct World {
     connections: Vec<Connection>,
     tally: Tally,
     part: usize,
+    steps: u64,
+    events: u64,
     next_page: u64,
     /// Nothing goes wrong any more.
     is_calm: bool,
@@ -116,6 +129,8 @@ struct World {
 
 struct Page {
     protocol: Protocol,
+    /// It is left out.
+    is_absent: bool,
     name: Arc<str>,
     tags: Vec<Tag>,
     life: Life,
@@ -224,14 +239,18 @@ fn options() -> Options {
 type Broken = (Violation, String);
 
 impl World {
-    fn new(seed: u64, variant: Variant) -> Self {
-        let mut rng = fastrand::Rng::with_seed(seed);
+    fn new(plan: Plan) -> Self {
+        let Plan { seed, variant, .. } = plan;
+        let mut schedule = fastrand::Rng::with_seed(seed);
         let clock = Arc::new(AtomicU64::new(1_000_000_000));
-        let hub = Hub::simulated(options(), Epoch(rng.u64(1..)), Arc::clone(&clock));
+        let hub = Hub::simulated(options(), Epoch(schedule.u64(1..)), Arc::clone(&clock));
         let channels =
             Arc::new(Rooms { variant, clock: Arc::clone(&clock), hub: Mutex::new(hub.clone()) });
+        let rngs = (0..PAGES).map(|_| fastrand::Rng::with_seed(schedule.u64(..))).collect();
         let mut world = Self {
-            rng,
+            plan,
+            schedule,
+            rngs,
             variant,
             clock,
             hub,
@@ -241,11 +260,14 @@ impl World {
             connections: Vec::new(),
             tally: Tally::default(),
             part: 0,
+            steps: 0,
+            events: 0,
             next_page: 0,
             is_calm: false,
         };
-        for _ in 0..PAGES {
-            let page = world.render();
+        for index in 0..PAGES {
+            let mut page = world.render(index);
+            page.is_absent = !world.plan.pages.contains(index as u64 + 1);
             world.pages.push(page);
         }
         world
@@ -255,8 +277,9 @@ impl World {
         self.clock.load(Ordering::Relaxed)
     }
 
-    fn live(&mut self, entries: u64) -> Result<(), Broken> {
-        while self.tally.entries < entries {
+    fn live(&mut self) -> Result<(), Broken> {
+        while self.tally.entries < self.plan.entries && self.steps < self.plan.steps {
+            self.steps += 1;
             self.publish();
             self.go_wrong();
             self.step()?;
@@ -264,12 +287,24 @@ impl World {
         Ok(())
     }
 
+    /// Whether the next event happens.
+    fn happens(&mut self) -> bool {
+        self.events += 1;
+        self.plan.events.contains(self.events)
+    }
+
+    fn note_stats(&mut self) {
+        let stats = self.hub.stats().snapshot();
+        self.tally.resumes += stats.resumes;
+        self.tally.left_behind += stats.resyncs_behind;
+    }
+
     /// Everything that is wrong ends, and each stream has a last entry: what was lost at its end
     /// shows by that. Then all pages must have all.
     fn settle(&mut self) -> Result<(), Broken> {
         self.is_calm = true;
         for stream in 0..STREAMS {
-            self.publish_to(stream, Kind::Log);
+            self.publish_to(stream, Kind::Log, 0);
         }
         for connection in &mut self.connections {
             let silent = connection.line.lock().expect("one thread").silent;
@@ -280,28 +315,34 @@ impl World {
         for page in &mut self.pages {
             page.slow_until = 0;
         }
-        let mut quiet = 0;
+        // Ten minutes for whoever must be told, and three seconds more, for what comes twice.
         let until = self.now() + 600_000;
-        while quiet < 4_000 / STEP && self.now() < until {
-            let before = self.tally.entries;
-            self.step()?;
-            let is_live = |page: &Page| page.client.is_some() && page.renders_at.is_none();
-            let busy =
-                self.connections.iter().any(|c| c.line.lock().expect("one thread").is_busy());
-            let settled = self.pages.iter().all(is_live) && !busy && before == self.tally.entries;
-            quiet = if settled { quiet + 1 } else { 0 };
+        while self.check_settled().is_err() && self.now() < until {
+            for _ in 0..20 {
+                self.step()?;
+            }
         }
+        for _ in 0..3_000 / STEP {
+            self.step()?;
+        }
+        self.check_settled()
+    }
+
+    fn check_settled(&self) -> Result<(), Broken> {
         let epoch = self.hub.position().epoch;
-        for index in 0..self.pages.len() {
-            let page = &self.pages[index];
+        for (index, page) in self.pages.iter().enumerate() {
+            if page.is_absent {
+                continue;
+            }
+            let lost = |what| (Violation::Lost, self.describe(index, what));
             if page.epoch != epoch {
-                return Err((
-                    Violation::Lost,
-                    self.describe(index, "it is of another life of the log"),
-                ));
+                return Err(lost("it is of another life of the log"));
+            }
+            if page.client.is_none() || page.renders_at.is_some() {
+                return Err(lost("it found no rest"));
             }
             let complete = page.life.check_complete(&self.published);
-            complete.map_err(|violation| (violation, self.describe(index, "at the end")))?;
+            complete.map_err(|_| lost("at the end"))?;
         }
         Ok(())
     }
@@ -320,31 +361,34 @@ impl World {
     // --- the server ---------------------------------------------------------------------------
 
     fn publish(&mut self) {
-        let burst = match self.rng.u32(..100) {
+        let burst = match self.schedule.u32(..100) {
             0 => 40,
             1..10 => 3,
             10..60 => 1,
             _ => 0,
         };
         for _ in 0..burst {
-            let stream = self.rng.usize(..STREAMS);
-            let kind = match self.rng.u32(..10) {
+            let stream = self.schedule.usize(..STREAMS);
+            let kind = match self.schedule.u32(..10) {
                 0 => Kind::State,
                 1 => Kind::Ephemeral,
                 _ => Kind::Log,
             };
-            self.publish_to(stream, kind);
+            let large = self.schedule.u32(..50) == 0;
+            let size = if large { 9_000 } else { self.schedule.usize(..300) };
+            if self.happens() {
+                self.publish_to(stream, kind, size);
+            }
         }
     }
 
-    fn publish_to(&mut self, stream: usize, kind: Kind) {
+    fn publish_to(&mut self, stream: usize, kind: Kind, size: usize) {
         let class = match kind {
             Kind::Log => Class::Log,
             Kind::State => Class::State(StateKey::new("target", Effect::Content)),
             Kind::Ephemeral => Class::Ephemeral,
         };
         let serial = self.published.count(stream);
-        let size = if self.rng.u32(..50) == 0 { 9_000 } else { self.rng.usize(..300) };
         let text = format!("\"{stream}:{serial}\"{}", " ".repeat(size));
         let (name, message) = (name_of(stream), Message::json(text));
         let published = self.hub.publish(Broadcast { stream: &name, message, class });
@@ -352,16 +396,13 @@ impl World {
         self.published.add(stream, offset, kind);
     }
 
-    fn restart(&mut self) {
+    fn restart(&mut self, epoch: Epoch) {
         self.tally.restarts += 1;
-        let stats = self.hub.stats().snapshot();
-        self.tally.resumes += stats.resumes;
-        self.tally.left_behind += stats.resyncs_behind;
+        self.note_stats();
         for connection in &mut self.connections {
             connection.task = None;
             connection.line.lock().expect("one thread").cut();
         }
-        let epoch = Epoch(self.rng.u64(1..));
         self.hub = Hub::simulated(options(), epoch, Arc::clone(&self.clock));
         *self.channels.hub.lock().expect("one thread") = self.hub.clone();
         self.published = Published::new(STREAMS);
@@ -405,29 +446,32 @@ impl World {
 
     // --- pages --------------------------------------------------------------------------------
 
-    fn render(&mut self) -> Page {
+    fn render(&mut self, index: usize) -> Page {
         let protocol = match self.variant {
             Variant::Lossy | Variant::LaxContiguity | Variant::LostPosition => Protocol::Forebay,
-            Variant::None if self.rng.bool() => Protocol::Forebay,
+            Variant::None if self.rngs[index].bool() => Protocol::Forebay,
             _ => Protocol::Stock,
         };
-        self.render_as(protocol)
+        self.render_as(index, protocol)
     }
 
     /// A page as the application renders it: its cursor is taken, its data is read, its tags come last.
-    fn render_as(&mut self, protocol: Protocol) -> Page {
+    fn render_as(&mut self, index: usize, protocol: Protocol) -> Page {
         self.next_page += 1;
         let number = self.next_page;
+        let mut streams: Vec<usize> = (0..STREAMS).collect();
+        let rng = &mut self.rngs[index];
+        rng.shuffle(&mut streams);
+        streams.truncate(rng.usize(1..=4));
+        let waits = rng.u64(..400);
+        let is_late = self.variant == Variant::LateCursor && rng.u32(..3) == 0;
         let mut cursor = self.hub.position();
         let rendered = cursor.offset.0;
-        if self.variant == Variant::LateCursor && !self.is_calm {
+        if is_late && !self.is_calm {
             // It reads its data, something is published, it takes its cursor.
-            self.publish();
+            self.publish_to(streams[0], Kind::Log, 0);
             cursor = self.hub.position();
         }
-        let mut streams: Vec<usize> = (0..STREAMS).collect();
-        self.rng.shuffle(&mut streams);
-        streams.truncate(self.rng.usize(1..=4));
         let tags = streams.iter().map(|stream| Tag::new(*stream, cursor, number)).collect();
         Page {
             protocol,
@@ -436,7 +480,8 @@ impl World {
             life: Life::new(&streams, rendered, protocol == Protocol::Stock),
             epoch: cursor.epoch,
             client: None,
-            connects_at: self.now() + self.rng.u64(..400),
+            connects_at: self.now() + waits,
+            is_absent: false,
             renders_at: None,
             slow_until: 0,
             delayed: Vec::new(),
@@ -447,6 +492,9 @@ impl World {
     }
 
     fn step_page(&mut self, index: usize, now: u64) -> Result<(), Broken> {
+        if self.pages[index].is_absent {
+            return Ok(());
+        }
         if self.pages[index].renders_at.is_some_and(|at| at <= now) {
             self.render_again(index);
         }
@@ -460,7 +508,7 @@ impl World {
         let max = if now < page.slow_until { 5 } else { 1 << 20 };
         let lossless = self.is_calm && self.variant == Variant::Lossy;
         let variant = if lossless { Variant::None } else { self.variant };
-        let came = client.receive(now, max, &mut page.tags, variant, &mut self.rng);
+        let came = client.receive(now, max, &mut page.tags, variant, &mut self.rngs[index]);
         let heard = client.heard;
         let gone = client.line().lock().expect("one thread").cut;
         let mut shown = Vec::new();
@@ -475,7 +523,7 @@ impl World {
                     self.tally.resyncs += 1;
                     // What has come until now, the page has shown.
                     self.show(index, std::mem::take(&mut shown), now)?;
-                    self.pages[index].renders_at = Some(now + self.rng.u64(..300));
+                    self.pages[index].renders_at = Some(now + self.rngs[index].u64(..300));
                 }
                 Came::Resync | Came::Rejected => {}
                 Came::Gap => {
@@ -544,8 +592,9 @@ impl World {
     }
 
     fn connect(&mut self, index: usize) {
-        let latency = self.rng.u64(..120);
-        let capacity = *self.rng.choice(&[700, 4_000, 30_000]).unwrap_or(&4_000);
+        let rng = &mut self.rngs[index];
+        let latency = rng.u64(..120);
+        let capacity = *rng.choice(&[700, 4_000, 30_000]).unwrap_or(&4_000);
         let line = Line::new(latency, capacity);
         let now = self.now();
         line.lock().expect("one thread").advance(now);
@@ -577,7 +626,7 @@ impl World {
 
     /// The page's connection is over, and it comes back. What the variants hold back is gone.
     fn lose(&mut self, index: usize, now: u64, soon: u64) {
-        let wait = self.rng.u64(..=soon.max(1));
+        let wait = self.rngs[index].u64(..=soon.max(1));
         let page = &mut self.pages[index];
         if let Some(client) = page.client.take() {
             let line = Arc::clone(client.line());
@@ -599,7 +648,7 @@ impl World {
     /// The page renders itself again, on the connection that it has.
     fn render_again(&mut self, index: usize) {
         let protocol = self.pages[index].protocol;
-        let fresh = self.render_as(protocol);
+        let fresh = self.render_as(index, protocol);
         let page = &mut self.pages[index];
         self.tally.repeats += page.life.repeats;
         let gone = std::mem::replace(&mut page.tags, fresh.tags);
@@ -617,14 +666,19 @@ impl World {
     // --- what goes wrong ----------------------------------------------------------------------
 
     fn go_wrong(&mut self) {
-        let index = self.rng.usize(..self.pages.len());
+        let what = self.schedule.u32(..2_000);
+        let index = self.schedule.usize(..PAGES);
+        let amount = self.schedule.u64(1..);
+        // The others are nothing.
+        if what >= 21 || !self.happens() || self.pages[index].is_absent {
+            return;
+        }
         let now = self.now();
-        match self.rng.u32(..2_000) {
+        match what {
             0..8 => self.with_line(index, Line::cut, |tally| &mut tally.cuts),
             8..11 => self.with_line(index, |line| line.silent = true, |tally| &mut tally.silences),
             11..14 => {
-                let until = now + self.rng.u64(..20_000);
-                self.pages[index].slow_until = until;
+                self.pages[index].slow_until = now + amount % 20_000;
                 self.tally.slow_readers += 1;
             }
             14..19 => self.navigate(index, now),
@@ -637,7 +691,7 @@ impl World {
                     page.revoked_at = at;
                 }
             }
-            20 if self.rng.u32(..6) == 0 => self.restart(),
+            _ if amount.is_multiple_of(6) => self.restart(Epoch(amount)),
             _ => {}
         }
     }
@@ -662,8 +716,8 @@ impl World {
         let old = &self.pages[index];
         let is_heard_of = old.confirmed == old.tags.len();
         let may_come_back = is_heard_of && self.variant == Variant::None;
-        let came_back = self.rng.u32(..3) == 0 && may_come_back;
-        let mut page = self.render();
+        let came_back = self.rngs[index].u32(..3) == 0 && may_come_back;
+        let mut page = self.render(index);
         let old = &mut self.pages[index];
         self.tally.repeats += old.life.repeats;
         if let Some(client) = old.client.take() {
@@ -687,7 +741,7 @@ impl World {
                 let streams: Vec<_> = old.tags.iter().map(|tag| tag.stream).collect();
                 page.tags = old.tags.iter().map(Tag::again).collect();
                 page.life = Life::new(&streams, rendered, page.protocol == Protocol::Stock);
-                page.connects_at = now + takes + self.rng.u64(..1_000);
+                page.connects_at = now + takes + self.rngs[index].u64(..1_000);
             }
         }
         self.pages[index] = page;

@@ -1,11 +1,11 @@
 //! A short run of the simulation, and every known-bad design in it.
-use forebay_sim::{Tally, Variant, run};
+use forebay_sim::{Plan, Tally, Variant, run, shrink};
 
 /// Fixed worlds: each run of this test is the same.
 fn worlds(seeds: std::ops::Range<u64>, entries: u64, variant: Variant) -> Tally {
     let mut tally = Tally::default();
     for seed in seeds {
-        let outcome = run(seed, entries, variant);
+        let outcome = run(&Plan::new(seed, entries, variant));
         tally.add(&outcome.tally);
         if let Some((violation, said)) = outcome.violation {
             panic!("seed {seed}: {violation:?}: {said}");
@@ -33,7 +33,7 @@ fn our_client_notices_what_is_lost_behind_the_servers_back() {
 #[test]
 fn a_seed_is_a_run() {
     let gist = |seed| {
-        let outcome = run(seed, 5_000, Variant::None);
+        let outcome = run(&Plan::new(seed, 5_000, Variant::None));
         outcome.tally.iter().collect::<Vec<_>>()
     };
     assert_eq!(gist(7), gist(7));
@@ -43,10 +43,24 @@ fn a_seed_is_a_run() {
 #[test]
 fn designs_that_are_known_to_be_wrong_are_caught() {
     for variant in Variant::BAD {
-        let caught = (1..20).find_map(|seed| run(seed, 5_000, variant).violation);
+        let caught = (1..20).find_map(|seed| run(&Plan::new(seed, 5_000, variant)).violation);
         let (violation, said) = caught.unwrap_or_else(|| panic!("{variant:?} was not caught"));
         println!("{variant:?}: {violation:?}: {said}");
     }
+}
+
+#[test]
+fn a_failing_world_is_made_smaller_and_fails_alike_each_time() {
+    for variant in [Variant::PlainCable, Variant::NonAtomic] {
+        let fails = |plan: &Plan| run(plan).violation.is_some();
+        let plan = (1..20).map(|seed| Plan::new(seed, 2_000, variant)).find(fails).unwrap();
+        let small = shrink(&plan).unwrap();
+        assert!(small.pages == 1 && small.events <= 3, "{small:?}");
+        let again = run(&small.plan).violation.unwrap();
+        assert_eq!(again, (small.violation, small.said.clone()));
+        assert_eq!(shrink(&plan).unwrap(), small);
+    }
+    assert_eq!(shrink(&Plan::new(1, 500, Variant::None)), None);
 }
 
 /// Worlds that have shown something once. Seeds stay here.
@@ -54,9 +68,9 @@ fn designs_that_are_known_to_be_wrong_are_caught() {
 fn worlds_that_were_broken_once_are_whole() {
     // 174: the confirmation of a lost subscription arrived, and its resync did not.
     for (seed, entries) in [(2, 20_000), (174, 20_000)] {
-        let outcome = run(seed, entries, Variant::None);
+        let outcome = run(&Plan::new(seed, entries, Variant::None));
         assert!(outcome.violation.is_none(), "{:?}", outcome.violation);
     }
-    let first = run(1, 100, Variant::None).tally.iter().next().unwrap();
+    let first = run(&Plan::new(1, 100, Variant::None)).tally.iter().next().unwrap();
     assert!(first.1 >= 100);
 }
