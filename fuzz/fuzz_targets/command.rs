@@ -31,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
                     session.transmit(id, b"1");
                     session.done();
                 }
-                Effect::Place { id, .. } => session.place(id, Vec::new()),
+                Effect::Place { id, .. } => session.place(id, &[]),
                 Effect::Whisper { .. } => session.whispered(false),
                 Effect::Unsubscribe { .. } => session.done(),
             }

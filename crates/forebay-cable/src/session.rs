@@ -315,12 +315,13 @@ impl Session {
             if restored.is_some() && attachment.start == Start::Lost {
                 // Its cursor is too old to begin at; where its client stands need not be.
                 attachment.start = Start::After(Offset::ZERO);
+                lost = true;
             }
             lost |= subscription.attach(&attachment, left);
             self.dialect.opened(attachment.stream, attachment.name);
         }
         if let Some(Restored { proven }) = restored {
-            subscription.hold(proven);
+            subscription.hold(proven, std::mem::take(&mut lost));
         } else if self.dialect.confirms_with_resync() {
             if lost {
                 subscription.advance_all(subscription.newest_sent().unwrap_or_default());

@@ -105,11 +105,6 @@ impl Client {
         start(&inner.stats, &inner.log.read(), stream, position)
     }
 
-    /// Whether history reaches back to `position`, for a stream.
-    pub fn is_servable(&self, stream: &str, position: Position) -> bool {
-        self.hub.0.log.read().servable(stream, position).is_ok()
-    }
-
     /// The position before everything of a stream that was broadcast at `at` or later, if none of
     /// that is forgotten.
     pub fn since(&self, stream: &str, at: UnixMillis) -> Option<Position> {

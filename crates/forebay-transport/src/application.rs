@@ -158,7 +158,7 @@ impl Application {
             },
             Effect::Place { id, streams, claim } => {
                 let starts = streams.iter().map(|stream| (*stream, place(*stream, &claim, client)));
-                session.place(id, starts.collect());
+                session.place(id, &starts.collect::<Vec<_>>());
             }
             Effect::Whisper { id, json } => {
                 let stream = self.whispers.iter().find(|(other, _)| *other == id);

@@ -54,10 +54,11 @@ pub(crate) fn claimed(stream: &str, claim: &Claim, client: &Client) -> Option<Po
         Claim::None => None,
         Claim::After(position) => Some(*position),
         Claim::History(history) => {
-            let position = history.position(stream);
-            let servable = position.filter(|position| client.is_servable(stream, *position));
-            let since = || history.since.and_then(|since| client.since(stream, since));
-            servable.or_else(since).or(position)
+            // A time is less than a position: where that can't be served, something is missing.
+            if history.names(stream) {
+                return history.position(stream);
+            }
+            history.since.and_then(|since| client.since(stream, since))
         }
     }
 }
@@ -71,5 +72,34 @@ fn later(client: &Client, signed: Position, claimed: Option<Position>) -> Positi
         Some(claimed) if claimed.epoch == epoch && signed.epoch != epoch => claimed,
         Some(claimed) if claimed.epoch == signed.epoch && claimed.offset > signed.offset => claimed,
         _ => signed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forebay_cable::History;
+    use forebay_hub::{Hub, Options};
+    use forebay_log::{Epoch, UnixMillis};
+
+    use super::*;
+
+    /// AnyCable's client says its positions and a time by its own clock, which may be wrong.
+    #[test]
+    fn a_position_of_another_life_is_not_replaced_by_a_time() {
+        let hub = Hub::new(Options::default());
+        let mut client = hub.connect().unwrap();
+        let mut start = |streams: &[(&str, Option<Position>)], begin| {
+            let streams = streams.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
+            let since = Some(UnixMillis(hub.now().0 + 60_000));
+            let claim = Claim::History(History { since, streams });
+            let stream = Stream { name: "room".into(), begin };
+            attach(&stream, &claim, Known::default(), &mut client).start
+        };
+        let gone = Position { epoch: Epoch(7), offset: Offset(3) };
+        assert_eq!(start(&[("room", Some(gone))], Begin::Now), Start::Lost);
+        assert_eq!(start(&[("room", Some(gone))], Begin::After(gone)), Start::Lost);
+        assert_eq!(start(&[("room", None)], Begin::Now), Start::Lost);
+        assert_eq!(start(&[], Begin::After(gone)), Start::Lost);
+        assert_eq!(start(&[], Begin::Now), Start::After(Offset::ZERO));
     }
 }

@@ -128,13 +128,12 @@ impl Session {
         };
         let subscription = &self.subscriptions[index];
         let id = subscription.id;
+        // A time is less than a cursor, which is exact, and the client's clock may be wrong. So with a
+        // cursor only streams that it names are placed; the others stay where they stand.
         let mut streams = subscription.streams();
-        if subscription.has_cursor()
-            && let Dialect::Extended(extended) = &self.dialect
-        {
-            // What it does not name it has got nothing of, and goes on with from the cursor.
-            history.since = None;
+        if let (true, Dialect::Extended(extended)) = (subscription.has_cursor(), &self.dialect) {
             streams.retain(|stream| history.names(extended.name(*stream)));
+            history.since = None;
         }
         // The page has lived on and was subscribed all the time: its position is its own.
         let claim = Claim::History(history);
@@ -144,20 +143,14 @@ impl Session {
     }
 
     /// Answers [`Effect::Place`]: the client goes on from here.
-    pub fn place(&mut self, id: SubscriptionId, starts: Vec<(StreamId, Start)>) {
+    pub fn place(&mut self, id: SubscriptionId, starts: &[(StreamId, Start)]) {
         if !matches!(self.waiting, Waiting::Completion(other) if other == id) {
             return;
         }
-        if let Some(index) = self.subscription_index(id) {
-            let subscription = &mut self.subscriptions[index];
-            subscription.held = false;
-            let mut lost = false;
-            for (stream, start) in starts {
-                lost |= subscription.place(stream, start);
-            }
-            if lost {
-                self.lost(index);
-            }
+        if let Some(index) = self.subscription_index(id)
+            && self.subscriptions[index].place(starts)
+        {
+            self.lost(index);
         }
         self.done();
     }

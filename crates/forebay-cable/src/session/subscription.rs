@@ -121,6 +121,9 @@ pub(super) struct Subscription {
     goes_on: bool,
     /// Not read until the client has said where it goes on.
     pub(super) held: bool,
+    /// Its cursor could not be served when it was restored: of streams that its client has no
+    /// position of, it lacks something.
+    lost: bool,
     pub(super) resync: Resync,
     /// The client has everything up to here from before this subscription. `None` once it lacks
     /// something.
@@ -140,6 +143,7 @@ impl Subscription {
             envelope,
             goes_on,
             held: false,
+            lost: false,
             resync,
             began_after: None,
             cursors: SmallVec::new(),
@@ -190,23 +194,34 @@ impl Subscription {
         })
     }
 
-    /// Stands elsewhere on one stream, as its client says; never before its cursor. True if it
+    /// Stands elsewhere on these streams, as its client says; never before its cursor. True if it
     /// must be resynced.
-    pub(super) fn place(&mut self, stream: StreamId, start: Start) -> bool {
-        let Some(cursor) = self.cursors.iter_mut().find(|cursor| cursor.stream == stream) else {
-            return false;
-        };
-        match start {
-            Start::After(offset) if self.goes_on => cursor.position = offset.max(cursor.position),
-            Start::After(offset) => cursor.position = offset,
-            Start::Live | Start::Lost => cursor.position = cursor.attached,
+    pub(super) fn place(&mut self, starts: &[(StreamId, Start)]) -> bool {
+        self.held = false;
+        let lost = std::mem::take(&mut self.lost);
+        let mut is_lost = false;
+        for cursor in &mut self.cursors {
+            let placed = starts.iter().find(|(stream, _)| *stream == cursor.stream);
+            match placed.map(|(_, start)| *start) {
+                Some(Start::After(offset)) if self.goes_on => {
+                    cursor.position = offset.max(cursor.position);
+                }
+                Some(Start::After(offset)) => cursor.position = offset,
+                None if !lost => {}
+                start => {
+                    cursor.position = cursor.attached;
+                    is_lost |= start != Some(Start::Live);
+                }
+            }
         }
-        start == Start::Lost
+        is_lost
     }
 
-    /// Waits for its client to say where it goes on. It is known to have what was `proven`.
-    pub(super) fn hold(&mut self, proven: Option<Offset>) {
+    /// Waits for its client to say where it goes on. It is known to have what was `proven`; its own
+    /// cursor may be `lost`.
+    pub(super) fn hold(&mut self, proven: Option<Offset>, lost: bool) {
         self.held = true;
+        self.lost = lost;
         self.began_after = proven;
     }
 
