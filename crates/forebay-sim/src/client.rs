@@ -1,8 +1,16 @@
-//! A page's client: the stock one, which can only repeat its cursor, or ours, which says where it is.
+//! One connection of a page: its client's side.
+//!
+//! Four kinds: the stock one, which can only repeat its cursor; ours, which says where it is, over
+//! any of its transports; AnyCable's, which says where it is by stream; and the browser's own
+//! `EventSource`.
+
+use std::collections::VecDeque;
 
 use forebay_log::Position;
+use serde_json::value::RawValue;
 
 use crate::frames::{Frame, Frames, masked};
+use crate::page::{Memory, Tag};
 use crate::socket::Shared;
 use crate::variant::Variant;
 
@@ -13,85 +21,105 @@ pub(crate) enum Protocol {
     Stock,
     /// `forebay-v1-json`.
     Forebay,
+    /// `actioncable-v1-ext-json`.
+    AnyCable,
+    /// `text/event-stream`, in Turbo's HTML.
+    EventSource,
 }
 
-/// One tag.
-#[derive(Clone, Debug)]
-pub(crate) struct Tag {
-    /// The stream.
-    pub(crate) stream: usize,
-    /// Names it to the server; the same for as long as the page lives.
-    pub(crate) identifier: String,
-    /// What our own client has received.
-    received: Option<Position>,
-    number: u64,
+/// How it reaches its server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Transport {
+    WebSocket,
+    /// `POST /forebay/events`
+    Events,
+    /// `POST /forebay/poll`
+    Poll,
+    /// `GET /forebay/events`
+    Source,
 }
 
 /// What came.
 #[derive(Debug)]
 pub(crate) enum Came {
-    /// An entry, by stream and serial number.
-    Entry(usize, usize),
+    /// An entry: of which life of the log, of which stream, and which one of it.
+    Entry(u64, usize, usize),
     /// The page lacks something and was told so.
     Resync,
     /// The page may not read this any more.
     Rejected,
     /// The server ends the connection.
     Disconnected,
+    /// The answer is complete: time to ask again.
+    Answered,
     /// Something was missing, and the client noticed.
     Gap,
     /// A subscription stands.
     Confirmed,
+    /// Subscriptions of its session before stand again.
+    Restored,
+}
+
+/// What the network stack has and the page has not heard yet.
+#[derive(Debug)]
+enum Heard {
+    Message(String),
+    Event(String),
+    Came(Came),
+}
+
+/// What a page hears with.
+pub(crate) struct Ears<'a> {
+    /// Its tags.
+    pub(crate) tags: &'a mut [Tag],
+    /// What its script remembers.
+    pub(crate) memory: &'a mut Memory,
+    /// The design.
+    pub(crate) variant: Variant,
+    /// Chance.
+    pub(crate) rng: &'a mut fastrand::Rng,
+    /// Its own clock, in seconds.
+    pub(crate) seconds: u64,
 }
 
 /// One connection of a page.
 #[derive(Debug)]
 pub(crate) struct Client {
     protocol: Protocol,
+    transport: Transport,
     line: Shared,
     frames: Frames,
-    /// When it last heard of its server.
-    pub(crate) heard: u64,
+    /// Of an answer over HTTP: what is not complete yet.
+    text: Vec<u8>,
+    /// Its status has come.
+    is_answered: bool,
+    inbox: VecDeque<Heard>,
     is_welcomed: bool,
 }
 
-impl Tag {
-    /// A tag of a page that was rendered at `cursor`.
-    pub(crate) fn new(stream: usize, cursor: Position, page: u64) -> Self {
-        let identifier =
-            format!(r#"{{"channel":"T","stream":{stream},"cursor":"{cursor}","page":{page}}}"#);
-        Self { stream, identifier, received: Some(cursor), number: 0 }
-    }
-
-    fn is_of(&self, page: &str) -> bool {
-        field(&self.identifier, r#""page":"#, '}') == Some(page)
-    }
-
-    /// The same tag in the same HTML, alive once more: where it stands is what it says.
-    pub(crate) fn again(&self) -> Self {
-        let cursor = field(&self.identifier, r#""cursor":""#, '"').and_then(|c| c.parse().ok());
-        Self { received: cursor, number: 0, ..self.clone() }
-    }
-
-    /// As a client does that forgets where it was.
-    fn forget(&mut self) {
-        if let Some(at) = self.identifier.find(r#","cursor""#) {
-            self.identifier.truncate(at);
-            self.identifier.push('}');
-        }
-        self.received = None;
-    }
-}
-
 impl Client {
-    /// A new connection. The server speaks first.
-    pub(crate) fn new(protocol: Protocol, line: Shared, now: u64) -> Self {
-        Self { protocol, line, frames: Frames::default(), heard: now, is_welcomed: false }
+    /// A new connection. Over WebSocket the server speaks first.
+    pub(crate) fn new(protocol: Protocol, transport: Transport, line: Shared) -> Self {
+        Self {
+            protocol,
+            transport,
+            line,
+            frames: Frames::default(),
+            text: Vec::new(),
+            is_answered: false,
+            inbox: VecDeque::new(),
+            is_welcomed: false,
+        }
     }
 
     /// The line.
     pub(crate) fn line(&self) -> &Shared {
         &self.line
+    }
+
+    /// How it reaches its server.
+    pub(crate) fn transport(&self) -> Transport {
+        self.transport
     }
 
     fn send(&self, opcode: u8, payload: &[u8]) {
@@ -100,97 +128,181 @@ impl Client {
 
     /// Its page is left.
     pub(crate) fn unload(&self) {
-        self.send(8, &1001_u16.to_be_bytes());
+        if self.transport == Transport::WebSocket {
+            self.send(8, &1001_u16.to_be_bytes());
+        }
     }
 
-    /// Subscribes to tags that are new on this connection, and leaves others.
-    pub(crate) fn change(&self, gone: &[Tag], new: &[Tag]) {
-        if !self.is_welcomed {
-            return;
+    /// Its page takes it for dead, and lives on.
+    pub(crate) fn close(&self) {
+        if self.transport == Transport::WebSocket {
+            self.send(8, &[]);
         }
-        let gone = gone.iter().map(|tag| ("unsubscribe", tag));
-        let commands =
-            gone.chain(new.iter().map(|tag| ("subscribe", tag))).map(|(command, tag)| {
-                let identifier = serde_json::to_string(&tag.identifier).expect("it is a string");
-                let after = match (self.protocol, command, tag.received) {
-                    (Protocol::Forebay, "subscribe", Some(at)) => format!(r#","after":"{at}""#),
-                    _ => String::new(),
+    }
+
+    /// Over HTTP: says all at once.
+    pub(crate) fn ask(&self, tags: &[Tag], memory: &Memory, variant: Variant) {
+        let request = match self.transport {
+            Transport::WebSocket => return,
+            Transport::Source => {
+                let streams = tags.iter().map(|tag| format!("stream=stream+{}&", tag.stream));
+                let streams = streams.collect::<Vec<_>>().concat();
+                let cursor = tags.first().map(|tag| tag.cursor);
+                let in_url = cursor.filter(|_| variant != Variant::LostEventId);
+                let cursor = in_url.map(|cursor| format!("cursor={cursor}"));
+                let last = memory.last_event_id.as_deref().unwrap_or_default();
+                format!("{streams}{}\t{last}\t", cursor.unwrap_or_default())
+            }
+            Transport::Events | Transport::Poll => {
+                let quiet = |tag: &Tag| {
+                    self.transport == Transport::Poll && memory.confirmed.contains(&tag.identifier)
                 };
-                format!(r#"{{"command":"{command}","identifier":{identifier}{after}}}"#)
-            });
+                let commands = tags.iter().map(|tag| self.subscribe(tag, quiet(tag), memory));
+                let commands: Vec<_> = commands.collect();
+                // The first answer is wanted at once, to find out whether anything comes back at all.
+                let wait = if memory.confirmed.is_empty() { 0 } else { 25 };
+                format!("wait={wait}\t\t[{}]", commands.join(","))
+            }
+        };
+        self.line.lock().expect("one thread").send(format!("{request}\n").into_bytes());
+    }
+
+    /// Subscribes to tags that are new on this connection, and leaves others. False if it takes
+    /// another connection.
+    pub(crate) fn change(&self, gone: &[Tag], new: &[Tag], memory: &Memory) -> bool {
+        if self.transport != Transport::WebSocket {
+            return false;
+        }
+        if !self.is_welcomed {
+            return true;
+        }
+        let gone = gone.iter().map(|tag| command("unsubscribe", tag, ""));
+        let commands = gone.chain(new.iter().map(|tag| self.subscribe(tag, false, memory)));
         if self.protocol == Protocol::Forebay {
             let commands: Vec<_> = commands.collect();
             self.send(1, format!("[{}]", commands.join(",")).as_bytes());
         } else {
             commands.for_each(|command| self.send(1, command.as_bytes()));
         }
+        true
     }
 
-    /// Takes what has arrived, at most so many bytes.
-    pub(crate) fn receive(
-        &mut self,
-        now: u64,
-        max: usize,
-        tags: &mut [Tag],
-        variant: Variant,
-        rng: &mut fastrand::Rng,
-    ) -> Vec<Came> {
-        let bytes = self.line.lock().expect("one thread").receive(max);
-        let mut came = Vec::new();
-        if bytes.is_empty() {
-            return came;
+    fn subscribe(&self, tag: &Tag, quiet: bool, memory: &Memory) -> String {
+        let mut rest = match (self.protocol, tag.received) {
+            (Protocol::Forebay, Some(at)) => format!(r#","after":"{at}""#),
+            (Protocol::AnyCable, _) => history(tag, memory),
+            _ => String::new(),
+        };
+        if quiet {
+            rest.push_str(r#","quiet":true"#);
         }
-        self.heard = now;
-        for frame in self.frames.push(&bytes) {
-            match frame {
-                Frame::Ping(payload) => self.send(10, &payload),
-                Frame::Close => came.push(Came::Disconnected),
-                Frame::Text(text) => self.hear(&text, tags, variant, rng, &mut came),
+        command("subscribe", tag, &rest)
+    }
+
+    /// The network stack takes what has arrived, at most so many bytes. True if anything has.
+    pub(crate) fn pull(&mut self, max: usize) -> bool {
+        let (bytes, is_over) = {
+            let mut line = self.line.lock().expect("one thread");
+            (line.receive(max), line.is_over())
+        };
+        if self.transport == Transport::WebSocket {
+            for frame in self.frames.push(&bytes) {
+                match frame {
+                    Frame::Ping(payload) => self.send(10, &payload),
+                    Frame::Close => self.inbox.push_back(Heard::Came(Came::Disconnected)),
+                    Frame::Text(text) => self.inbox.push_back(Heard::Message(text)),
+                }
+            }
+        } else {
+            self.text.extend_from_slice(&bytes);
+            self.pull_answer(is_over);
+        }
+        !bytes.is_empty()
+    }
+
+    fn pull_answer(&mut self, is_over: bool) {
+        if !self.is_answered {
+            let Some(end) = self.text.iter().position(|byte| *byte == b'\n') else { return };
+            let status: Vec<u8> = self.text.drain(..=end).collect();
+            self.is_answered = true;
+            match &*status {
+                b"200\n" => {}
+                b"403\n" => self.inbox.push_back(Heard::Came(Came::Rejected)),
+                _ => self.inbox.push_back(Heard::Came(Came::Disconnected)),
+            }
+        }
+        if self.transport == Transport::Poll {
+            if is_over {
+                // An answer that was cut off is none.
+                let text = std::mem::take(&mut self.text);
+                let messages: Vec<Box<RawValue>> =
+                    serde_json::from_slice(&text).unwrap_or_default();
+                let messages = messages.into_iter();
+                self.inbox.extend(messages.map(|text| Heard::Message(text.get().to_owned())));
+                self.inbox.push_back(Heard::Came(Came::Answered));
+            }
+            return;
+        }
+        while let Some(end) = self.text.windows(2).position(|pair| pair == b"\n\n") {
+            let event: Vec<u8> = self.text.drain(..end + 2).collect();
+            let event = String::from_utf8(event).unwrap_or_default();
+            self.inbox.push_back(match event.strip_prefix("data: ") {
+                Some(text) if self.transport == Transport::Events => {
+                    Heard::Message(text.trim_end().to_owned())
+                }
+                _ => Heard::Event(event),
+            });
+        }
+        if is_over {
+            self.inbox.push_back(Heard::Came(Came::Disconnected));
+        }
+    }
+
+    /// The page hears what its network stack has.
+    pub(crate) fn hear(&mut self, ears: &mut Ears<'_>) -> Vec<Came> {
+        let mut came = Vec::new();
+        while let Some(heard) = self.inbox.pop_front() {
+            match heard {
+                Heard::Message(text) => self.hear_message(&text, ears, &mut came),
+                Heard::Event(text) => hear_event(&text, ears, &mut came),
+                Heard::Came(what) => came.push(what),
             }
             // It turns away from this connection: what else is on it, it does not take.
-            if matches!(came.last(), Some(Came::Gap | Came::Disconnected)) {
+            if matches!(came.last(), Some(Came::Gap | Came::Disconnected | Came::Answered)) {
                 break;
             }
         }
         came
     }
 
-    fn hear(
-        &mut self,
-        text: &str,
-        tags: &mut [Tag],
-        variant: Variant,
-        rng: &mut fastrand::Rng,
-        came: &mut Vec<Came>,
-    ) {
+    fn hear_message(&mut self, text: &str, ears: &mut Ears<'_>, came: &mut Vec<Came>) {
+        let variant = ears.variant;
         if let Some(rest) = text.strip_prefix(r#"{"s":"#) {
             // A broker between server and client that loses one now and then.
-            if variant.loses_entries() && rng.u32(..200) == 0 {
+            if variant.loses_entries() && ears.rng.u32(..200) == 0 {
                 return;
             }
-            came.extend(take_entry(rest, tags, variant));
+            came.extend(take_entry(rest, ears.tags, variant));
+            return;
+        }
+        let at = || field(text, r#""at":""#, '"').and_then(|at| at.parse().ok());
+        let kind = field(text, r#""type":""#, '"').unwrap_or_default();
+        if kind == "welcome" {
+            came.extend(self.welcome(text, ears));
             return;
         }
         // Of a tag that the page no longer has: nobody listens.
         let page = field(text, r#"\"page\":"#, '}');
-        if page.is_some_and(|page| tags.iter().all(|tag| !tag.is_of(page))) {
+        if page.is_some_and(|page| ears.tags.iter().all(|tag| !tag.is_of(page))) {
             return;
         }
-        let kind = field(text, r#""type":""#, '"').unwrap_or_default();
         match kind {
-            "welcome" => {
-                self.is_welcomed = true;
-                if variant == Variant::LostPosition && rng.u32(..3) == 0 {
-                    tags.iter_mut().for_each(Tag::forget);
-                }
-                self.change(&[], tags);
-            }
             "confirm_subscription" => {
                 let number = field(text, r#""s":"#, ',').and_then(|s| s.parse().ok());
-                let at = field(text, r#""at":""#, '"').and_then(|at| at.parse().ok());
-                if let Some(tag) = named(text, tags) {
+                if let Some(tag) = named(text, ears.tags) {
                     tag.number = number.unwrap_or_default();
-                    tag.received = at.or(tag.received);
+                    tag.received = at().or(tag.received);
+                    ears.memory.confirmed.insert(tag.identifier.clone());
                 }
                 came.push(Came::Confirmed);
                 if text.contains(r#""resync":true"#) {
@@ -199,20 +311,98 @@ impl Client {
             }
             "reject_subscription" => came.push(Came::Rejected),
             "resync" => {
-                let at = field(text, r#""at":""#, '"').and_then(|at| at.parse().ok());
-                if let Some(tag) = named(text, tags) {
-                    tag.received = at.or(tag.received);
+                if let Some(tag) = named(text, ears.tags) {
+                    tag.received = at().or(tag.received);
                 }
                 came.push(Came::Resync);
             }
-            "disconnect" => came.push(Came::Disconnected),
-            "ping" => {}
+            "reject_history" => came.push(Came::Resync),
+            "confirm_history" | "pong" => {}
+            "disconnect" => {
+                ears.memory.sid = None;
+                came.push(Came::Disconnected);
+            }
+            "ping" => ears.memory.since = ears.seconds,
             _ => match field(text, r#""message":""#, '"') {
                 Some("refresh") => came.push(Came::Resync),
-                Some(message) => came.extend(entry(message)),
+                Some(message) => {
+                    if self.protocol == Protocol::AnyCable {
+                        note_position(text, ears.tags);
+                    }
+                    came.extend(entry(message));
+                }
                 None => {}
             },
         }
+    }
+
+    fn welcome(&mut self, text: &str, ears: &mut Ears<'_>) -> Option<Came> {
+        if self.transport != Transport::WebSocket {
+            return None;
+        }
+        self.is_welcomed = true;
+        let restored = if self.protocol == Protocol::AnyCable {
+            let welcome: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+            ears.memory.sid = welcome["sid"].as_str().map(str::to_owned);
+            welcome["restored_ids"].as_array().cloned().unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let is_restored = |tag: &Tag| restored.iter().any(|id| *id == *tag.identifier);
+        for id in restored.iter().filter_map(|id| id.as_str()) {
+            let known = ears.tags.iter().find(|tag| tag.identifier == id);
+            let command = if let Some(tag) = known {
+                command("history", tag, &history(tag, ears.memory))
+            } else {
+                let identifier = serde_json::to_string(id).expect("it is a string");
+                format!(r#"{{"command":"unsubscribe","identifier":{identifier}}}"#)
+            };
+            self.send(1, command.as_bytes());
+        }
+        let new: Vec<_> = ears.tags.iter().filter(|tag| !is_restored(tag)).cloned().collect();
+        self.change(&[], &new, ears.memory);
+        (!restored.is_empty()).then_some(Came::Restored)
+    }
+}
+
+fn command(command: &str, tag: &Tag, rest: &str) -> String {
+    let identifier = serde_json::to_string(&tag.identifier).expect("it is a string");
+    format!(r#"{{"command":"{command}","identifier":{identifier}{rest}}}"#)
+}
+
+/// As `@anycable/core` asks: from its position, and since the last ping by its own clock.
+fn history(tag: &Tag, memory: &Memory) -> String {
+    let streams = tag.received.map_or(String::new(), |Position { epoch, offset }| {
+        format!(r#""stream {}":{{"epoch":"{:x}","offset":{offset}}}"#, tag.stream, epoch.0)
+    });
+    format!(r#","history":{{"since":{},"streams":{{{streams}}}}}"#, memory.since)
+}
+
+fn note_position(text: &str, tags: &mut [Tag]) {
+    let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let epoch = value["epoch"].as_str().unwrap_or_default();
+    let position = format!("{epoch}.{}", value["offset"]).parse().ok();
+    if let (Some(tag), Some(position)) = (named(text, tags), position) {
+        tag.received = Some(position);
+    }
+}
+
+/// As a browser reads an event (the HTML standard, section 9.2.6).
+fn hear_event(event: &str, ears: &mut Ears<'_>, came: &mut Vec<Came>) {
+    let (mut data, mut name) = (String::new(), "");
+    for line in event.lines() {
+        match line.split_once(": ") {
+            Some(("id", id)) => ears.memory.last_event_id = Some(id.to_owned()),
+            Some(("data", line)) => data.push_str(line),
+            Some(("event", event)) => name = event,
+            _ => {}
+        }
+    }
+    match name {
+        "reject" => came.push(Came::Rejected),
+        "" if data == "refresh" => came.push(Came::Resync),
+        "" => came.extend(entry(&data)),
+        _ => {}
     }
 }
 
@@ -234,11 +424,12 @@ fn take_entry(rest: &str, tags: &mut [Tag], variant: Variant) -> Option<Came> {
 }
 
 fn entry(message: &str) -> Option<Came> {
-    let (stream, serial) = message.split_once(':')?;
-    Some(Came::Entry(stream.parse().ok()?, serial.parse().ok()?))
+    let mut numbers = message.split(':').map(str::parse::<usize>);
+    let mut next = || numbers.next()?.ok();
+    Some(Came::Entry(next()? as u64, next()?, next()?))
 }
 
-fn field<'a>(text: &'a str, name: &str, end: char) -> Option<&'a str> {
+pub(crate) fn field<'a>(text: &'a str, name: &str, end: char) -> Option<&'a str> {
     let from = text.find(name)? + name.len();
     let rest = &text[from..];
     Some(&rest[..rest.find(end).unwrap_or(rest.len())])

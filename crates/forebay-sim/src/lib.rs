@@ -6,12 +6,16 @@
 //! same worlds and must be caught.
 
 mod client;
+mod exchange;
 mod frames;
 mod model;
+mod page;
 mod plan;
 mod published;
+mod rooms;
 mod shrink;
 mod socket;
+mod tally;
 mod variant;
 mod world;
 
@@ -19,5 +23,6 @@ pub use model::{Life, Violation};
 pub use plan::{Numbers, Plan};
 pub use published::{Kind, Published};
 pub use shrink::{Shrunk, shrink};
+pub use tally::Tally;
 pub use variant::Variant;
-pub use world::{Outcome, Tally, run};
+pub use world::{Outcome, run};

@@ -55,7 +55,7 @@ fn main() -> Result<()> {
     };
     let next = AtomicU64::new(seed.unwrap_or(from));
     let stop = AtomicBool::new(false);
-    let total = Mutex::new((Tally::default(), Vec::new(), 0_u64));
+    let total = Mutex::new((Tally::default(), Vec::new(), 0_u64, Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..if seed.is_some() { 1 } else { threads } {
             scope.spawn(|| {
@@ -66,6 +66,9 @@ fn main() -> Result<()> {
                     let mut total = total.lock().expect("no thread panics with it");
                     total.0.add(&outcome.tally);
                     total.2 += 1;
+                    if seed.is_some() {
+                        total.3 = outcome.story;
+                    }
                     if let Some((violation, said)) = outcome.violation {
                         total.1.push((plan, format!("{violation:?}: {said}")));
                     }
@@ -77,8 +80,11 @@ fn main() -> Result<()> {
             });
         }
     });
-    let (tally, violations, worlds) = total.into_inner().expect("no thread panics with it");
+    let (tally, violations, worlds, story) = total.into_inner().expect("no thread panics with it");
     let mut out = std::io::stdout().lock();
+    for line in story {
+        writeln!(out, "{line}")?;
+    }
     for (name, count) in tally.iter() {
         writeln!(out, "{name:>14} {count}")?;
     }

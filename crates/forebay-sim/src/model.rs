@@ -14,6 +14,8 @@ pub enum Violation {
     Doubled,
     /// An entry came after a later one of its stream.
     Misordered,
+    /// The page was not told that it lacks everything, or never came to rest.
+    NotHealed,
     /// An entry of a stream that the page does not show, or after access was taken back.
     NotForIt,
 }
@@ -25,6 +27,9 @@ pub struct Life {
     /// Whether entries may come again when its socket was lost: a stock client can't say what it
     /// has, and what it could not prove comes twice.
     may_repeat: bool,
+    /// Its history begins at a time, which is less exact than a cursor: what it was rendered with may
+    /// come once more.
+    by_time: bool,
     /// Entries that came again so.
     pub repeats: u64,
 }
@@ -47,12 +52,37 @@ impl Life {
             let (stream, shown) = (*stream, rendered);
             Showing { stream, rendered, shown, newest: shown }
         };
-        Self { streams: streams.iter().map(showing).collect(), may_repeat, repeats: 0 }
+        Self {
+            streams: streams.iter().map(showing).collect(),
+            may_repeat,
+            by_time: false,
+            repeats: 0,
+        }
     }
 
     /// What it was rendered with.
     pub fn rendered(&self) -> u64 {
         self.streams.first().map_or(0, |showing| showing.rendered)
+    }
+
+    /// Its history begins at a time.
+    pub fn begins_by_time(&mut self) {
+        self.by_time = true;
+    }
+
+    /// Of these streams it has no position, and begins with what comes from now on.
+    pub fn begins_anew(&mut self, streams: impl Iterator<Item = usize>, head: u64) {
+        for stream in streams {
+            let mut showing = self.streams.iter_mut();
+            if let Some(showing) = showing.find(|showing| showing.stream == stream) {
+                (showing.rendered, showing.shown, showing.newest) = (head, head, head);
+            }
+        }
+    }
+
+    /// Whether it has shown anything that it was not rendered with.
+    pub fn has_shown(&self) -> bool {
+        self.streams.iter().any(|showing| showing.newest > showing.rendered)
     }
 
     /// The page has a new socket.
@@ -64,6 +94,12 @@ impl Life {
         }
     }
 
+    /// Its server couldn't wait to hear what it has: that comes again.
+    pub fn is_replayed(&mut self) {
+        self.may_repeat = true;
+        self.reconnected();
+    }
+
     /// The page shows an entry.
     ///
     /// # Errors
@@ -71,6 +107,9 @@ impl Life {
     pub fn show(&mut self, all: &Published, stream: usize, offset: u64) -> Result<(), Violation> {
         let showing = self.streams.iter_mut().find(|showing| showing.stream == stream);
         let showing = showing.ok_or(Violation::NotForIt)?;
+        if self.by_time && offset <= showing.rendered {
+            return Ok(());
+        }
         if offset <= showing.shown {
             let doubled = offset == showing.shown || offset > showing.rendered;
             return Err(if doubled { Violation::Doubled } else { Violation::Misordered });

@@ -61,6 +61,11 @@ impl Numbers {
         Self(Some(numbers.into_iter().collect()))
     }
 
+    /// Whether they are not all.
+    pub fn are_some(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether it is one of them.
     pub fn contains(&self, number: u64) -> bool {
         self.0.as_ref().is_none_or(|numbers| numbers.contains(&number))

@@ -101,6 +101,11 @@ impl Line {
         taken
     }
 
+    /// All that the server has said has been read.
+    pub(crate) fn is_over(&self) -> bool {
+        self.closed && !self.cut && !self.silent && self.down.flying.is_empty()
+    }
+
     /// The line breaks, and both ends notice.
     pub(crate) fn cut(&mut self) {
         self.cut = true;

@@ -20,19 +20,24 @@ pub enum Variant {
     NonAtomic,
     /// The client looks for holes only between entries that it has, and not behind its position.
     LaxContiguity,
-    /// The client changes its transport and forgets where it was.
+    /// Our client changes its transport and forgets where it was: what its tag says is all that it
+    /// says.
     LostPosition,
+    /// An `EventSource` that has its position in `Last-Event-ID` alone, and loses it with its
+    /// connection.
+    LostEventId,
 }
 
 impl Variant {
     /// Those that must be caught.
-    pub const BAD: [Self; 6] = [
+    pub const BAD: [Self; 7] = [
         Self::PlainCable,
         Self::LateCursor,
         Self::Interleaved,
         Self::NonAtomic,
         Self::LaxContiguity,
         Self::LostPosition,
+        Self::LostEventId,
     ];
 
     /// As on the command line.

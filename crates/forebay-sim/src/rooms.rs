@@ -1,0 +1,78 @@
+//! The application's channels, as every world has them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use forebay_cable::{RejectReason, Resync};
+use forebay_hub::Hub;
+use forebay_log::Position;
+use forebay_transport::{Answer, Begin, Channels, Rejected, Request, Stream, Subscribed};
+
+use crate::variant::Variant;
+
+/// The channels of this world: a stream by its number, from its cursor.
+pub(crate) struct Rooms {
+    pub(crate) variant: Variant,
+    pub(crate) clock: Arc<AtomicU64>,
+    pub(crate) hub: Mutex<Hub>,
+}
+
+const REFRESH: Resync = Resync::new("\"refresh\"");
+
+impl Channels for Rooms {
+    fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
+        let Some(name) = stream_of(&request) else {
+            return Answer::Now(Err(Rejected(RejectReason::Unauthorized)));
+        };
+        let name: Arc<str> = name.into();
+        let cursor: Option<Position> =
+            request.identifier.text("cursor").and_then(|c| c.parse().ok());
+        let begin = match cursor {
+            Some(cursor) if self.variant != Variant::PlainCable => Begin::After(cursor),
+            _ => Begin::Now,
+        };
+        let goes_on = begin != Begin::Now;
+        let read = Arc::clone(&name);
+        let subscribed = move |begin, transmissions| Subscribed {
+            streams: vec![Stream { name: read, begin }],
+            goes_on,
+            resync: REFRESH,
+            transmissions,
+            whispers: None,
+            handler: None,
+        };
+        let (Variant::NonAtomic, Some(cursor)) = (self.variant, cursor) else {
+            return Answer::Now(Ok(subscribed(begin, Vec::new())));
+        };
+        // History first, and a while later the stream.
+        let hub = self.hub.lock().expect("one thread");
+        let history = hub.replay(&name, cursor);
+        let history = history.unwrap_or_default();
+        let texts = history.iter().map(|entry| entry.message.bytes().clone()).collect();
+        let (clock, at) = (Arc::clone(&self.clock), self.clock.load(Ordering::Relaxed) + 40);
+        Answer::Later(Box::pin(async move {
+            std::future::poll_fn(|cx| {
+                if clock.load(Ordering::Relaxed) >= at {
+                    return Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+            Ok(subscribed(Begin::Now, texts))
+        }))
+    }
+}
+
+/// By its number, or as Turbo's tags name it, without a signature.
+fn stream_of(request: &Request) -> Option<String> {
+    let number = request.identifier.params.get("stream").and_then(serde_json::Value::as_u64);
+    let number = number.and_then(|number| usize::try_from(number).ok()).map(name_of);
+    number.or_else(|| request.identifier.text("signed_stream_name").map(str::to_owned))
+}
+
+/// The name of a stream.
+pub(crate) fn name_of(stream: usize) -> String {
+    format!("stream {stream}")
+}

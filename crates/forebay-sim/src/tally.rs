@@ -1,0 +1,60 @@
+//! What happened in a world.
+
+macro_rules! tally {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What happened, over all worlds.
+        #[derive(Clone, Copy, Debug, Default)]
+        pub struct Tally { $($(#[$doc])* pub $name: u64,)* }
+
+        impl Tally {
+            /// Adds another world's.
+            pub fn add(&mut self, other: &Self) { $(self.$name += other.$name;)* }
+
+            /// Names and numbers.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+        }
+    };
+}
+
+tally! {
+    /// Entries that pages have shown.
+    entries,
+    /// Entries that stock pages have shown again after a lost socket, for want of a proof.
+    repeats,
+    /// Pages that were told to render themselves again.
+    resyncs,
+    /// Subscriptions that went on where Pongs had proven them to be.
+    resumes,
+    /// Connections that were made.
+    connections,
+    /// Lines that were cut.
+    cuts,
+    /// Lines that went silent.
+    silences,
+    /// Pages that read slowly for a while.
+    slow_readers,
+    /// Pages that were left.
+    navigations,
+    /// Pages that came to life a second time from the same HTML.
+    second_lives,
+    /// Servers that began anew.
+    restarts,
+    /// Accesses that were taken back.
+    revocations,
+    /// Answers to polls.
+    answers,
+    /// Pages that went on over another transport.
+    switches,
+    /// AnyCable sessions that were restored.
+    restored,
+    /// Pages that stood still for a while.
+    freezes,
+    /// Clocks that were put forward or back.
+    clock_jumps,
+    /// Gaps that our client has noticed.
+    gaps,
+    /// Slow pages that history left behind.
+    left_behind,
+}

@@ -1,0 +1,162 @@
+//! What goes wrong.
+
+use std::sync::Arc;
+
+use forebay_hub::{Hub, Revocation};
+use forebay_log::Epoch;
+
+use super::{PAGES, STREAMS, UNACKNOWLEDGED, World, options};
+use crate::client::Protocol;
+use crate::model::Life;
+use crate::published::Published;
+use crate::rooms::name_of;
+use crate::socket::Line;
+use crate::tally::Tally;
+use crate::variant::Variant;
+
+impl World {
+    pub(super) fn go_wrong(&mut self) {
+        let what = self.schedule.u32(..2_000);
+        let index = self.schedule.usize(..PAGES);
+        let amount = self.schedule.u64(1..);
+        // The others are nothing.
+        if what >= 31 || !self.happens() || self.pages[index].is_absent {
+            return;
+        }
+        let now = self.now();
+        let page = &self.pages[index];
+        let name = format!("{:?} {}", page.protocol, page.name);
+        self.tell(|| {
+            let what = match what {
+                0..8 => "its line is cut",
+                8..11 => "its line goes silent",
+                11..14 => "reads slowly",
+                14..19 => "is left",
+                19..21 => "its access is taken back",
+                21 => "a restart, or not",
+                22..24 => "is frozen",
+                24..26 => "its clock jumps",
+                _ => "changes its transport, if it can",
+            };
+            format!("{name}: {what} ({amount})")
+        });
+        match what {
+            0..8 => self.with_line(index, Line::cut, |tally| &mut tally.cuts),
+            8..11 => self.with_line(index, |line| line.silent = true, |tally| &mut tally.silences),
+            11..14 => {
+                self.pages[index].slow_until = now + amount % 20_000;
+                self.tally.slow_readers += 1;
+            }
+            14..19 => self.navigate(index, now),
+            19..21 => self.revoke(index, amount),
+            21 if amount.is_multiple_of(2) => self.restart(Epoch(amount)),
+            22..24 => {
+                self.tally.freezes += 1;
+                let page = &mut self.pages[index];
+                let long = if amount.is_multiple_of(4) { 120_000 } else { 15_000 };
+                page.frozen_until = now + (amount >> 8) % long;
+                page.is_stack_awake = amount & 1 == 0;
+            }
+            24..26 => {
+                self.tally.clock_jumps += 1;
+                let page = &mut self.pages[index];
+                // A page whose history begins at a time needs a clock that isn't ahead.
+                let ahead = i64::from(!page.by_time) * 200_000;
+                page.skew = (amount % 400_000).cast_signed() - 400_000 + ahead;
+            }
+            26..31
+                if self.pages[index].protocol == Protocol::Forebay
+                    && self.pages[index].client.is_some() =>
+            {
+                self.lose(index, now, 0);
+            }
+            _ => {}
+        }
+    }
+
+    fn with_line(
+        &mut self,
+        index: usize,
+        change: impl FnOnce(&mut Line),
+        count: impl FnOnce(&mut Tally) -> &mut u64,
+    ) {
+        if let Some(client) = &self.pages[index].client {
+            change(&mut client.line().lock().expect("one thread"));
+            *count(&mut self.tally) += 1;
+        }
+    }
+
+    /// All that somebody reads, or one stream of it; perhaps just when the connection was lost, and
+    /// the page is about to resume.
+    fn revoke(&mut self, index: usize, amount: u64) {
+        self.tally.revocations += 1;
+        if amount & 1 == 0 {
+            self.with_line(index, Line::cut, |tally| &mut tally.cuts);
+        }
+        let page = &self.pages[index];
+        let stream = page.tags.first().map(|tag| tag.stream).filter(|_| amount & 2 == 0);
+        let name = Arc::clone(&page.name);
+        let revocation = match stream {
+            Some(stream) => Revocation::of(Arc::clone(&name), name_of(stream)),
+            None => Revocation::of_identity(Arc::clone(&name)),
+        };
+        let revoked = self.hub.revoke(revocation.clone());
+        let at = revoked.expect("memory takes it").offset.0;
+        for page in self.pages.iter_mut().filter(|page| page.name == name) {
+            page.revoked.push((stream, at, revocation.clone()));
+        }
+    }
+
+    fn restart(&mut self, epoch: Epoch) {
+        self.tally.restarts += 1;
+        self.note_stats();
+        for connection in &mut self.connections {
+            connection.task = None;
+            connection.line().cut();
+        }
+        self.hub = Hub::simulated(options(), epoch, Arc::clone(&self.clock));
+        *self.channels.hub.lock().expect("one thread") = self.hub.clone();
+        self.published = Published::new(STREAMS);
+        self.log += 1;
+    }
+
+    /// The page is left. Another comes; or the same HTML once more, from the HTTP cache.
+    fn navigate(&mut self, index: usize, now: u64) {
+        self.tally.navigations += 1;
+        // Of a page that leaves before its tags are subscribed again the server does not hear, and
+        // believes the next life of it to be the same: a limit that ARCHITECTURE.md names.
+        let old = &self.pages[index];
+        let is_heard_of = old.confirmed == old.tags.len() || old.protocol != Protocol::Stock;
+        let may_come_back = is_heard_of && !old.by_time && self.variant == Variant::None;
+        let came_back = self.rngs[index].u32(..3) == 0 && may_come_back;
+        let mut page = self.render(index);
+        let old = &mut self.pages[index];
+        self.tally.repeats += old.life.repeats;
+        if let Some(client) = old.client.take() {
+            client.unload();
+            let line = Arc::clone(client.line());
+            let (latency, silent, cut) = {
+                let line = line.lock().expect("one thread");
+                (line.latency, line.silent, line.cut)
+            };
+            let takes = if silent { UNACKNOWLEDGED } else { 2 * latency + 50 };
+            self.end_line(&line, now + takes);
+            if came_back && !silent && !cut {
+                // The server has heard that the page was left, or will before it is back.
+                self.tally.second_lives += 1;
+                let old = &mut self.pages[index];
+                page.protocol = old.protocol;
+                page.name = Arc::clone(&old.name);
+                page.log = old.log;
+                page.revoked = std::mem::take(&mut old.revoked);
+                page.by_time = false;
+                let rendered = old.life.rendered();
+                let streams: Vec<_> = old.tags.iter().map(|tag| tag.stream).collect();
+                page.tags = old.tags.iter().map(|tag| tag.again(old.protocol)).collect();
+                page.life = Life::new(&streams, rendered, page.protocol == Protocol::Stock);
+                page.connects_at = now + takes + self.rngs[index].u64(..1_000);
+            }
+        }
+        self.pages[index] = page;
+    }
+}
