@@ -410,7 +410,7 @@ fn hear_event(event: &str, ears: &mut Ears<'_>, came: &mut Vec<Came>) {
 fn take_entry(rest: &str, tags: &mut [Tag], variant: Variant) -> Option<Came> {
     let number: u64 = rest.split(',').next()?.parse().ok()?;
     let offset: u64 = field(rest, r#""o":"#, ',')?.parse().ok()?;
-    let previous: u64 = field(rest, r#""p":"#, ',')?.parse().ok()?;
+    let previous: u64 = field(rest, r#""p":"#, ',')?.trim_end_matches('}').parse().ok()?;
     let tag = tags.iter_mut().find(|tag| tag.number == number)?;
     let received = tag.received.as_mut()?;
     if offset <= received.offset.0 {
