@@ -465,6 +465,11 @@ impl Session {
         matches!(self.waiting, Waiting::Nothing) && self.steps.is_empty()
     }
 
+    /// Whether [`poll_transmit`](Self::poll_transmit) or [`poll_close`](Self::poll_close) has something.
+    pub fn has_something_to_say(&self) -> bool {
+        !self.transmits.is_empty() || self.close.is_some()
+    }
+
     /// Set once the session is over: send what is left to transmit, then this.
     pub fn poll_close(&self) -> Option<Close> {
         self.close

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::command::{History, ReportKind};
+use crate::command::ReportKind;
 
 fn speaking(protocol: Protocol) -> Pair {
     let session = Session::open(NOW, hello(protocol), Arc::default());
