@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Samples by name. Names don't change between versions: whoever follows them relies on it.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(crate) struct Figures {
 }
 
 /// One figure as `summary.json` has it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Figure {
     pub(crate) median: f64,
     pub(crate) min: f64,
@@ -47,9 +47,9 @@ impl Figures {
         })
     }
 
-    pub(crate) fn all(&self) -> BTreeMap<&str, Figure> {
+    pub(crate) fn all(&self) -> BTreeMap<String, Figure> {
         let names = self.samples.keys();
-        names.filter_map(|name| Some((name.as_str(), self.figure(name)?))).collect()
+        names.filter_map(|name| Some((name.clone(), self.figure(name)?))).collect()
     }
 }
 

@@ -22,6 +22,8 @@ mod process;
 mod report;
 mod servers;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -38,6 +40,8 @@ struct Arguments {
 enum Role {
     /// Measure, and write the report
     Run(bench::Options),
+    /// Write the report again, from the summary.json in this folder
+    Report { folder: PathBuf },
     /// Be a generator: orders come on standard input
     #[command(hide = true)]
     Load,
@@ -50,6 +54,7 @@ fn main() -> Result<()> {
     raise_file_limit()?;
     match Arguments::parse().role {
         Role::Run(options) => bench::run(&options),
+        Role::Report { folder } => report::write_again(&folder),
         Role::Load => load::work(),
         Role::Floor(floor) => floor::serve(&floor),
     }

@@ -1,36 +1,58 @@
-//! The report: `summary.json`, Markdown, and HTML with plots.
+//! The report: `summary.json`, and from it `report.md`, `report.html` and the plots.
+//!
+//! All but the summary is made from the summary alone, so that it can be written again without
+//! measuring. HTML and SVG are in templates beside this; only `forebay-turbo` has tags in its code.
 
-use std::collections::BTreeMap;
+mod goals;
+mod machine;
+mod measures;
+mod number;
+mod page;
+mod plot;
+mod plots;
+mod summary;
+mod tables;
+
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::Result;
-use serde::Serialize;
+use anyhow::{Context as _, Result};
 
+use self::summary::Summary;
 use crate::bench::Bench;
-use crate::figures::Figure;
 
-#[derive(Serialize)]
-struct Summary<'a> {
-    plan: &'a str,
-    /// By name: version, and how it was set up.
-    servers: BTreeMap<&'a str, [&'a str; 2]>,
-    skipped: &'a BTreeMap<String, String>,
-    figures: BTreeMap<&'a str, Figure>,
-}
-
+/// Writes the summary of what was measured, and everything that is made from it.
 pub(crate) fn write(bench: &Bench, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
-    let servers = bench
-        .servers
-        .iter()
-        .map(|(server, prepared)| (server.name, [&*prepared.version, prepared.options]));
-    let summary = Summary {
-        plan: bench.plan.name,
-        servers: servers.collect(),
-        skipped: &bench.figures.skipped,
-        figures: bench.figures.all(),
-    };
-    fs::write(folder.join("summary.json"), serde_json::to_string_pretty(&summary)?)?;
+    let summary = Summary::of(bench);
+    fs::write(folder.join("summary.json"), serde_json::to_string_pretty(&summary)? + "\n")?;
+    write_from(&summary, folder)
+}
+
+/// Writes the rest again, from the summary that is there.
+pub(crate) fn write_again(folder: &Path) -> Result<()> {
+    let path = folder.join("summary.json");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    write_from(&serde_json::from_str(&text)?, folder)
+}
+
+fn write_from(summary: &Summary, folder: &Path) -> Result<()> {
+    let mut drawn = Vec::new();
+    for (name, plot) in plots::all(summary) {
+        let path = folder.join(format!("{name}.svg"));
+        if let Some(scene) = plot {
+            fs::write(path, page::svg(&scene)?)?;
+            drawn.push((name, scene));
+        } else if let Err(error) = fs::remove_file(path)
+            && error.kind() != ErrorKind::NotFound
+        {
+            // A plot of an earlier run would otherwise stay, as if it belonged to this one.
+            return Err(error.into());
+        }
+    }
+    let page = page::Page::new(summary, drawn);
+    fs::write(folder.join("report.md"), page.markdown()?)?;
+    fs::write(folder.join("report.html"), page.html()?)?;
     Ok(())
 }
