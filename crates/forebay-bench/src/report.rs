@@ -56,3 +56,35 @@ fn write_from(summary: &Summary, folder: &Path) -> Result<()> {
     fs::write(folder.join("report.html"), page.html()?)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_report_is_made_from_its_summary_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = || -> BTreeSet<_> {
+            let entries = fs::read_dir(folder.path()).unwrap();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        };
+        let summary = summary::tests::summary(&[("nchan.connects_per_second", 1.0)]);
+        let json = serde_json::to_string(&summary).unwrap();
+        fs::write(folder.path().join("summary.json"), &json).unwrap();
+        fs::write(folder.path().join("memory.svg"), "of an earlier run").unwrap();
+        fs::write(folder.path().join("notes.txt"), "somebody's own").unwrap();
+        write_again(folder.path()).unwrap();
+        let expected = ["connects.svg", "notes.txt", "report.html", "report.md", "summary.json"];
+        assert_eq!(files(), expected.map(str::to_owned).into());
+        assert_eq!(fs::read_to_string(folder.path().join("summary.json")).unwrap(), json);
+    }
+
+    #[test]
+    fn without_a_summary_it_says_which_file_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write_again(folder.path()).unwrap_err();
+        assert!(error.to_string().ends_with("summary.json"), "{error}");
+    }
+}

@@ -23,6 +23,16 @@ pub(super) fn figure(value: f64) -> String {
     grouped + rest
 }
 
+/// The same without zeros behind the point, for what is not measured but set.
+pub(super) fn round(value: f64) -> String {
+    let text = figure(value);
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
 /// As short as an axis needs it: `200`, `1.5k`, `2M`.
 pub(super) fn short(value: f64) -> String {
     let (value, unit) = match value.abs() {
@@ -61,6 +71,14 @@ mod tests {
         assert_eq!(plain(99.94), "99.9");
         assert_eq!(plain(1.15), "1.150");
         assert_eq!(plain(0.0), "0.000");
+    }
+
+    #[test]
+    fn what_is_set_has_no_zeros_behind_the_point() {
+        assert_eq!(
+            [0.0, 0.7, 1.15, 8.0, 12.5, 300.0].map(round),
+            ["0", "0.7", "1.15", "8", "12.5", "300"]
+        );
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl<'a> Page<'a> {
         Self {
             date: &summary.date,
             machine: &summary.machine,
-            memory: number::figure(summary.machine.memory_bytes as f64 / f64::from(1 << 30)),
+            memory: number::round(summary.machine.memory_bytes as f64 / f64::from(1 << 30)),
             plan: &summary.plan,
             goals: goals::rows(summary),
             million: goals::million(summary),

@@ -30,6 +30,15 @@ pub(super) fn all(summary: &Summary) -> Vec<(&'static str, Option<Scene>)> {
         ("latency_p50", by_rate("Latency, median", "_p50_us")),
         ("latency_p99", by_rate("Latency, 99th percentile", "_p99_us")),
         (
+            "saturation",
+            bars(
+                summary,
+                "Deliveries per second at most",
+                "more is better",
+                "saturation_deliveries_per_second",
+            ),
+        ),
+        (
             "connects",
             bars(summary, "Connects", "per second, more is better", "connects_per_second"),
         ),

@@ -84,6 +84,10 @@ impl Summary {
 
     /// With the figures' other names, and with how they are measured.
     fn completed(mut self) -> Self {
+        // JSON has no infinity, and what was divided by nothing is no figure.
+        self.figures.retain(|_, figure| {
+            [figure.median, figure.min, figure.max].into_iter().all(f64::is_finite)
+        });
         for server in self.names() {
             for (alias, name) in ALIASES {
                 if let Some(figure) = self.figure(&server, name).cloned() {
@@ -192,6 +196,15 @@ pub(super) mod tests {
             assert_eq!(figure["samples"], 5, "{name}");
         }
         assert!(json["figures"]["nchan.burst8_vs_writev_floor"].is_null());
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let written = summary(&[("a", 1.5), ("b", f64::INFINITY), ("c", f64::NAN)]);
+        let read: Summary =
+            serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
+        assert_eq!(read.figures, written.figures);
+        assert_eq!(read.figures.keys().collect::<Vec<_>>(), ["a"]);
     }
 
     #[test]

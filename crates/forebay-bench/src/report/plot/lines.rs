@@ -10,6 +10,10 @@ const HEIGHT: f64 = 210.0;
 /// Below the plot: ticks and what they count.
 const BELOW: f64 = 48.0;
 
+/// From the plot to the names: a way for thin lines from the ends, then a piece of each line.
+const KEY: f64 = 14.0;
+const SWATCH: f64 = 14.0;
+
 pub(in super::super) struct Lines {
     pub(in super::super) title: String,
     /// What is measured, in which unit.
@@ -42,7 +46,7 @@ impl Lines {
         let names = self.series.iter().map(|series| width(&series.name)).fold(0.0, f64::max);
         let height = HEIGHT.max(self.series.len() as f64 * LINE);
         let bottom = TOP + height;
-        let right = WIDTH - MARGIN - names - 24.0;
+        let right = WIDTH - MARGIN - names - KEY - SWATCH - 5.0;
 
         let values: Vec<_> = points().map(|point| point.median).collect();
         let y = Scale::of_values(&values, [bottom, TOP]);
@@ -62,7 +66,8 @@ impl Lines {
         scene.text("tick", Anchor::Middle, at(middle, bottom + 36.0), self.steps);
 
         let mut ends = Vec::new();
-        for series in &self.series {
+        // The first is drawn last, above the others.
+        for series in self.series.iter().rev() {
             let place = |point: &Point| at(x.at(point.x), y.at(point.median));
             for point in &series.points {
                 let across = x.at(point.x);
@@ -77,8 +82,11 @@ impl Lines {
         ends.sort_by(|a, b| a.0.y.total_cmp(&b.0.y));
         let wanted: Vec<_> = ends.iter().map(|(end, _)| end.y).collect();
         for ((end, series), level) in ends.into_iter().zip(spread(&wanted, TOP, bottom)) {
-            scene.rule(&format!("leader {}", series.class), end, at(right + 16.0, level));
-            scene.text("name", Anchor::Start, at(right + 20.0, level + 4.0), &series.name);
+            scene.rule(&format!("leader {}", series.class), end, at(right + KEY, level));
+            let points = vec![at(right + KEY, level), at(right + KEY + SWATCH, level)];
+            scene.paths.push(Path { class: series.class.clone(), points });
+            let name = at(right + KEY + SWATCH + 5.0, level + 4.0);
+            scene.text("name", Anchor::Start, name, &series.name);
         }
         Some(scene)
     }
@@ -145,7 +153,8 @@ mod tests {
         for series in [1, 5, 24] {
             let scene = lines(series, &[1_000.0, 10_000.0, 19_000.0]).draw().expect("has data");
             assert_readable(&scene);
-            assert_eq!(scene.paths.len(), series);
+            // Each with a piece of it beside the name.
+            assert_eq!(scene.paths.len(), series * 2);
             assert_eq!(scene.dots.len(), series * 3);
             let names = scene.texts.iter().filter(|text| text.class == "name");
             assert_eq!(names.count(), series);
