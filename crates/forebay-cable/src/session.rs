@@ -114,7 +114,8 @@ pub enum Effect {
 #[derive(Debug)]
 enum Waiting {
     Nothing,
-    Subscription(Pending),
+    /// Out of line, as an effect is.
+    Subscription(Box<Pending>),
     Completion(SubscriptionId),
 }
 
@@ -165,7 +166,7 @@ pub struct Session {
     ping_at: UnixMillis,
     /// Rejections that the session made by itself, not yet counted by the caller.
     rejections: u32,
-    close: Option<Close>,
+    close: Option<Box<Close>>,
 }
 
 impl Session {
@@ -286,7 +287,7 @@ impl Session {
         if self.close.is_none() {
             self.say_disconnect(reason, reconnect);
             self.steps.clear();
-            self.close = Some(close);
+            self.close = Some(Box::new(close));
         }
     }
 
@@ -306,7 +307,7 @@ impl Session {
             self.waiting = waiting;
             return;
         };
-        let Pending { id, envelope, quiet, asks_history, restored } = pending;
+        let Pending { id, envelope, quiet, asks_history, restored } = *pending;
         self.last_confirmed = id;
         let left = if goes_on { self.left.take(&envelope) } else { None };
         let mut subscription = Subscription::new(id, envelope, goes_on, resync);
@@ -334,6 +335,8 @@ impl Session {
             self.say_confirm(&subscription, false);
         }
         // Most pages have one: a Vec would take room for four at once.
+        self.subscriptions.reserve_exact(1);
+        // Most clients have one, and never another.
         self.subscriptions.reserve_exact(1);
         self.subscriptions.push(subscription);
         if asks_history {
@@ -472,7 +475,7 @@ impl Session {
 
     /// Set once the session is over: send what is left to transmit, then this.
     pub fn poll_close(&self) -> Option<Close> {
-        self.close
+        self.close.as_deref().copied()
     }
 
     /// Whether the client may send more. While false, leave its bytes in the socket.
@@ -566,8 +569,8 @@ impl Session {
             history.since = None;
         }
         let quiet = terms.quiet;
-        self.waiting =
-            Waiting::Subscription(Pending { id, envelope, quiet, asks_history, restored });
+        let pending = Pending { id, envelope, quiet, asks_history, restored };
+        self.waiting = Waiting::Subscription(Box::new(pending));
         self.effect = Some(Box::new(Effect::Subscribe { id, identifier, terms }));
     }
 

@@ -29,11 +29,26 @@ pub(crate) struct Application {
     channels: Arc<dyn Channels>,
     identity: Identity,
     handlers: Vec<(SubscriptionId, Box<dyn Handler>)>,
-    /// The streams that subscriptions may whisper on.
-    whispers: Vec<(SubscriptionId, Arc<str>)>,
-    pace: Pace,
+    /// Out of line, like the next: most connections have none.
+    whispers: Option<Box<Whispers>>,
     /// At most one: the session waits for its answer.
-    running: Option<Running>,
+    running: Option<Box<Running>>,
+}
+
+/// What a connection may whisper.
+#[derive(Debug, Default)]
+struct Whispers {
+    /// The streams that its subscriptions may whisper on.
+    streams: Vec<(SubscriptionId, Arc<str>)>,
+    pace: Pace,
+}
+
+impl Whispers {
+    /// Where to whisper, if it may at all, and has not done so too often.
+    fn allow(&mut self, id: SubscriptionId, now: UnixMillis) -> Option<&str> {
+        let (_, stream) = self.streams.iter().find(|(other, _)| *other == id)?;
+        self.pace.allows(now).then_some(&**stream)
+    }
 }
 
 /// How many whispers there were in the running second.
@@ -80,8 +95,7 @@ impl fmt::Debug for Application {
 
 impl Application {
     pub(crate) fn new(channels: Arc<dyn Channels>, identity: Identity) -> Self {
-        let (handlers, whispers) = (Vec::new(), Vec::new());
-        Self { channels, identity, handlers, whispers, pace: Pace::default(), running: None }
+        Self { channels, identity, handlers: Vec::new(), whispers: None, running: None }
     }
 
     /// Moves on as far as answers are there. True if the session has moved.
@@ -122,7 +136,7 @@ impl Application {
     /// The connection is gone: what runs runs to its end, and every channel hears of it, each in
     /// its own time.
     pub(crate) fn end(&mut self) {
-        match self.running.take() {
+        match self.running.take().map(|running| *running) {
             Some(Running::Perform(_, later)) => {
                 tokio::spawn(async move { later.await.0.unsubscribed().await });
             }
@@ -145,13 +159,14 @@ impl Application {
                         self.finish(Finished::Subscribe(id, terms, outcome), session, client);
                     }
                     Answer::Later(later) => {
-                        self.running = Some(Running::Subscribe(id, terms, later));
+                        self.running = Some(Box::new(Running::Subscribe(id, terms, later)));
                     }
                 }
             }
             Effect::Perform { id, action, data } => match self.take_handler(id) {
                 Some(handler) => {
-                    self.running = Some(Running::Perform(id, handler.perform(action, data)));
+                    self.running =
+                        Some(Box::new(Running::Perform(id, handler.perform(action, data))));
                 }
                 // Turbo's channel has no actions: there is nobody to ask.
                 None => session.done(),
@@ -161,11 +176,12 @@ impl Application {
                 session.place(id, &starts.collect::<Vec<_>>());
             }
             Effect::Whisper { id, json } => {
-                let stream = self.whispers.iter().find(|(other, _)| *other == id);
-                let fits = json.len() <= WHISPER_BYTES_MAX && self.pace.allows(client.hub().now());
-                if let Some((_, stream)) = stream.filter(|_| fits) {
+                let fits = json.len() <= WHISPER_BYTES_MAX;
+                let whispers = self.whispers.as_mut().filter(|_| fits);
+                let stream = whispers.and_then(|whispers| whispers.allow(id, client.hub().now()));
+                session.whispered(stream.is_some());
+                if let Some(stream) = stream {
                     let message = Message::json(json).except(session.id().to_string());
-                    let stream = &**stream;
                     // Nobody is owed a whisper: that it was lost is logged and counted.
                     let class = Class::Ephemeral;
                     let _ = client.hub().publish(Broadcast { stream, message, class });
@@ -173,17 +189,18 @@ impl Application {
                 } else {
                     client.hub().stats().whispers_refused.add(1);
                 }
-                session.whispered(fits && stream.is_some());
             }
             Effect::Unsubscribe { id, streams } => {
                 for stream in streams {
                     client.detach(stream);
                 }
                 client.leave_page(id, None);
-                self.whispers.retain(|(other, _)| *other != id);
+                if let Some(whispers) = &mut self.whispers {
+                    whispers.streams.retain(|(other, _)| *other != id);
+                }
                 match self.take_handler(id) {
                     Some(handler) => {
-                        self.running = Some(Running::Unsubscribe(handler.unsubscribed()));
+                        self.running = Some(Box::new(Running::Unsubscribe(handler.unsubscribed())));
                     }
                     None => session.done(),
                 }
@@ -200,6 +217,7 @@ impl Application {
                 reject(reason, session, client);
             }
             Finished::Perform(id, handler, ops) => {
+                self.handlers.reserve_exact(1);
                 self.handlers.push((id, handler));
                 for op in ops {
                     self.carry_out(id, op, session, client);
@@ -243,7 +261,9 @@ impl Application {
         }
         client.hub().stats().subscriptions.add(1);
         self.handlers.extend(subscribed.handler.map(|handler| (id, handler)));
-        self.whispers.extend(subscribed.whispers.map(|stream| (id, stream)));
+        if let Some(stream) = subscribed.whispers {
+            self.whispers.get_or_insert_default().streams.push((id, stream));
+        }
         session.confirm(attachments, goes_on, subscribed.resync);
         if !terms.quiet {
             for json in &subscribed.transmissions {

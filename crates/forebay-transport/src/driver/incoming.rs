@@ -22,7 +22,7 @@ pub(super) struct Incoming {
     decoder: Decoder,
     /// Read, but not yet wanted: what the HTTP server took, and what came behind a command that
     /// filled the session up. At most [`READ_BYTES`].
-    held: Bytes,
+    held: Box<[u8]>,
     hears: Hears,
     unloaded: bool,
 }
@@ -46,7 +46,7 @@ enum Hears {
 impl Incoming {
     pub(super) fn new(read: &Bytes, message_bytes_max: usize) -> Self {
         // A copy, because hyper's buffer is 8 KiB however little of it this is.
-        let held = Bytes::copy_from_slice(read);
+        let held = read[..].into();
         Self {
             decoder: Decoder::new(message_bytes_max),
             held,
@@ -76,7 +76,7 @@ impl Incoming {
         if !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
             let unused = self.feed(&held, &mut handle);
-            self.held = held.slice(held.len() - unused..);
+            self.held = held[held.len() - unused..].into();
             return Poll::Ready(Ok(()));
         }
         let mut memory = BUFFER.take();
@@ -86,7 +86,7 @@ impl Incoming {
         if let Poll::Ready(Ok(())) = read {
             let filled = buffer.filled();
             let unused = self.feed(filled, &mut handle);
-            self.held = Bytes::copy_from_slice(&filled[filled.len() - unused..]);
+            self.held = filled[filled.len() - unused..].into();
         }
         let nothing = buffer.filled().is_empty();
         BUFFER.set(memory);

@@ -708,3 +708,11 @@ async fn a_write_error_does_not_hide_the_clients_close() {
     assert!(matches!(end, Poll::Ready(End::Lost(_))));
     assert!(connection.incoming.was_unloaded());
 }
+
+/// What an idle connection costs is mostly this; a field that it needs only now and then is out of
+/// line. tokio rounds a task up to 128 bytes.
+#[test]
+fn a_connection_stays_small() {
+    let task = size_of::<Connection<tokio::net::TcpStream>>();
+    assert!(task <= 640, "{task}: a connection's size has changed: see what for");
+}
