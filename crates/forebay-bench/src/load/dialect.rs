@@ -125,7 +125,10 @@ impl Target {
                 }
             }
             Dialect::Centrifugo => match message {
-                b"{}" => Meaning::Say("{}".to_owned()),
+                // A ping, by itself or among others; a server that hears no pong hangs up.
+                _ if has("{}") && message.split(|byte| *byte == b'\n').any(|line| line == b"{}") => {
+                    Meaning::Say("{}".to_owned())
+                }
                 _ if has(r#""error""#) => Meaning::Refused,
                 _ if has(r#""id":2"#) => Meaning::Subscribed,
                 _ => Meaning::Nothing,

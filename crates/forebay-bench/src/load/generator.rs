@@ -15,8 +15,11 @@ use super::source::Source;
 use super::work::{Order, Outcome};
 use crate::marker::{self, Marker, now};
 
-/// A server that does nothing for so long is given up.
+/// A server that gets nothing done for so long is given up; its pings count for nothing.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An order that is not done so long after it could be is given up, too.
+const ORDER_MAX: Duration = Duration::from_mins(2);
 
 /// Tokens in the epoll set that are no connection's index.
 const STDIN: u64 = u64::MAX;
@@ -70,6 +73,11 @@ struct Generator {
     events: Vec<epoll::Event>,
     heard: Heard,
     began: u64,
+    /// What was done when something was last, and when that was.
+    progress: [u64; 4],
+    progressed: u64,
+    /// When the order is given up.
+    deadline: u64,
     orders: bool,
     /// Connections that were cut, and are to return.
     cut: usize,
@@ -105,6 +113,9 @@ impl Generator {
             events: Vec::with_capacity(1024),
             heard: Heard::default(),
             began: now(),
+            progress: [0; 4],
+            progressed: now(),
+            deadline: u64::MAX,
             orders: false,
             cut: 0,
             slow: 0,
@@ -135,6 +146,12 @@ impl Generator {
         // What came since the last order is nobody's.
         self.take_outcome();
         self.began = now();
+        self.progressed = self.began;
+        let own = match *order {
+            Order::Rate { seconds, .. } | Order::PostRate { seconds, .. } => seconds,
+            _ => 0.0,
+        };
+        self.deadline = self.began + ((ORDER_MAX.as_secs_f64() + own) * 1e9) as u64;
         match *order {
             Order::Prepare { .. } => {}
             Order::Connect { from, count, at_once } => {
@@ -347,26 +364,37 @@ impl Generator {
     /// an interrupt of another core, and whether it is asleep depends on which of both happens to be
     /// faster. On a network this would be a card's work, and no server's.
     fn turn_or_give_up(&mut self) -> Result<()> {
-        let end = now() + PATIENCE.as_nanos() as u64;
-        while !self.turn(Some(Duration::ZERO))? {
-            if now() < end {
-                continue;
-            }
-            let of = |state| self.connections.iter().filter(|one| one.state == state).count();
-            bail!(
-                "nothing happened for {PATIENCE:?}: {} of {} connections are live, {} connecting, \
-                     {} opening; {} entries came",
-                self.live,
-                self.connections.len(),
-                of(State::Connecting),
-                of(State::Opening),
-                self.outcome.deliveries
-            );
-        }
+        self.turn(Some(Duration::ZERO))?;
         if self.outcome.faults.lost > 0 {
             bail!("the server ended a connection: {:?}", self.outcome.error);
         }
+        let unanswered: usize = self.publishers.iter().map(|one| one.unanswered).sum();
+        let Outcome { deliveries, done, .. } = self.outcome;
+        let progress = [self.live as u64, deliveries, done, unanswered as u64];
+        let time = now();
+        if progress != self.progress {
+            self.progress = progress;
+            self.progressed = time;
+        }
+        if Duration::from_nanos(time - self.progressed) >= PATIENCE {
+            bail!("nothing happened for {PATIENCE:?}: {}", self.how_far());
+        }
+        if time > self.deadline {
+            bail!("not done after {:.0} s: {}", seconds_since(self.began), self.how_far());
+        }
         Ok(())
+    }
+
+    fn how_far(&self) -> String {
+        let of = |state| self.connections.iter().filter(|one| one.state == state).count();
+        format!(
+            "{} of {} connections are live, {} connecting, {} opening; {} entries came",
+            self.live,
+            self.connections.len(),
+            of(State::Connecting),
+            of(State::Opening),
+            self.outcome.deliveries
+        )
     }
 
     fn until_time(&mut self, time: u64) -> Result<()> {
@@ -379,8 +407,8 @@ impl Generator {
         }
     }
 
-    /// Waits for events and handles them; false if none came.
-    fn turn(&mut self, timeout: Option<Duration>) -> Result<bool> {
+    /// Waits for events and handles them.
+    fn turn(&mut self, timeout: Option<Duration>) -> Result<()> {
         self.read_slowly();
         let slow = (self.slow > 0)
             .then(|| Duration::from_nanos(self.slow_at.saturating_sub(now()).max(1)));
@@ -406,9 +434,8 @@ impl Generator {
                 index => self.hear_connection(usize::try_from(index)?)?,
             }
         }
-        let any = !events.is_empty() || self.slow > 0;
         self.events = events;
-        Ok(any)
+        Ok(())
     }
 
     fn hear_publisher(&mut self, index: usize) -> Result<()> {
