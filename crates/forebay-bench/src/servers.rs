@@ -1,7 +1,12 @@
 //! Every server that gets the same work: Forebay, the floor, and the peers.
 
+mod action_cable;
+mod anycable;
+mod centrifugo;
 mod libraries;
+mod nchan;
 mod own;
+mod packages;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -24,6 +29,10 @@ pub(crate) const ALL: &[Server] = &[
     libraries::AXUM_TUNED,
     libraries::TOKIO_WEBSOCKETS,
     libraries::FASTWEBSOCKETS,
+    nchan::NCHAN,
+    anycable::ANYCABLE,
+    centrifugo::CENTRIFUGO,
+    action_cable::ACTION_CABLE,
 ];
 
 /// The key that signs stream names, and the password of whoever publishes.

@@ -1,0 +1,48 @@
+//! anycable-go: a `PATH` that has it, or Go's registry.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::packages::{go, go_folder, said};
+use super::{Place, Prepared, SECRET, Server};
+use crate::load::{Dialect, Post};
+
+const MODULE: &str = "github.com/anycable/anycable-go/cmd/anycable-go@v1.6.16";
+
+pub(crate) const ANYCABLE: Server = Server {
+    name: "anycable",
+    dialect: Dialect::ActionCable,
+    path: "/cable",
+    post: Post::Broadcast,
+    prepare,
+    command,
+};
+
+fn prepare(place: &Place) -> Result<Prepared> {
+    let version = || said(Command::new(binary(place)).arg("--version"));
+    let version = version().or_else(|_| {
+        go(place, &place.scratch, &["install", MODULE])
+            .context("no anycable-go in the PATH, and it could not be built")?;
+        version()
+    })?;
+    Ok(Prepared {
+        version: format!("anycable-go {version}"),
+        options: "stock protocol, signed streams without RPC; HTTP broadcasts; errors logged",
+    })
+}
+
+/// What was built here, or else whatever the `PATH` has.
+fn binary(place: &Place) -> PathBuf {
+    let built = go_folder(place).join("anycable-go");
+    if built.exists() { built } else { "anycable-go".into() }
+}
+
+/// With a secret, broadcasts are taken on the clients' port.
+fn command(place: &Place, port: u16) -> Result<Command> {
+    let mut command = Command::new(binary(place));
+    command.args(["--host=127.0.0.1", &format!("--port={port}"), &format!("--secret={SECRET}")]);
+    command.args(["--norpc", "--turbo_streams", "--broadcast_adapter=http", "--log_level=error"]);
+    Ok(command)
+}
