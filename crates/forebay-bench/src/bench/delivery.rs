@@ -77,7 +77,10 @@ pub(super) fn stretch(
     settle(fleet)?;
     let usage = process::usage(running.pid())?.since(before);
     let faults = outcome.faults;
-    ensure!(faults.missing + faults.doubled == 0, "entries were lost or came twice: {faults:?}");
+    ensure!(
+        faults.missing + faults.doubled == 0,
+        "entries were lost, came twice or in another order: {faults:?}"
+    );
     Ok(Stretch { usage, outcome })
 }
 

@@ -126,7 +126,9 @@ impl Target {
             }
             Dialect::Centrifugo => match message {
                 // A ping, by itself or among others; a server that hears no pong hangs up.
-                _ if has("{}") && message.split(|byte| *byte == b'\n').any(|line| line == b"{}") => {
+                _ if has("{}")
+                    && message.split(|byte| *byte == b'\n').any(|line| line == b"{}") =>
+                {
                     Meaning::Say("{}".to_owned())
                 }
                 _ if has(r#""error""#) => Meaning::Refused,
