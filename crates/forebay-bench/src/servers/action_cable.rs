@@ -14,7 +14,7 @@ pub(crate) const ACTION_CABLE: Server = Server {
     path: "/cable",
     post: Post::Broadcast,
     prepare,
-    command,
+    command: |place, port| Ok(command(place, port)),
 };
 
 const PACKAGE: &str = "ruby-actioncable";
@@ -30,11 +30,11 @@ fn prepare(_: &Place) -> Result<Prepared> {
     })
 }
 
-fn command(place: &Place, port: u16) -> Result<Command> {
+fn command(place: &Place, port: u16) -> Command {
     let mut command = Command::new("puma");
     command.args(["--no-config", "--environment", "production", "--silent", "--threads", "5:5"]);
     command.args(["--bind", &format!("tcp://127.0.0.1:{port}?backlog=4096"), "config.ru"]);
     command.current_dir(place.root.join("bench/peers/action_cable"));
     command.env("RUBYOPT", "--yjit").env("SECRET", SECRET);
-    Ok(command)
+    command
 }

@@ -17,7 +17,7 @@ pub(crate) const ANYCABLE: Server = Server {
     path: "/cable",
     post: Post::Broadcast,
     prepare,
-    command,
+    command: |place, port| Ok(command(place, port)),
 };
 
 fn prepare(place: &Place) -> Result<Prepared> {
@@ -40,9 +40,9 @@ fn binary(place: &Place) -> PathBuf {
 }
 
 /// With a secret, broadcasts are taken on the clients' port.
-fn command(place: &Place, port: u16) -> Result<Command> {
+fn command(place: &Place, port: u16) -> Command {
     let mut command = Command::new(binary(place));
     command.args(["--host=127.0.0.1", &format!("--port={port}"), &format!("--secret={SECRET}")]);
     command.args(["--norpc", "--turbo_streams", "--broadcast_adapter=http", "--log_level=error"]);
-    Ok(command)
+    command
 }
