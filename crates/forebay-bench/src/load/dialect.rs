@@ -169,3 +169,26 @@ impl Target {
         json!({"command": "subscribe", "identifier": self.identifier(stream)}).to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ping_of_centrifugo_is_answered_wherever_it_stands() {
+        let target = Target {
+            dialect: Dialect::Centrifugo,
+            port: 0,
+            path: String::new(),
+            secret: String::new(),
+            streams: 1,
+            cursor: None,
+        };
+        let pong = Meaning::Say("{}".to_owned());
+        let push = r#"{"push":{"channel":"bench_0","pub":{"data":{"html":"{}"}}}}"#;
+        assert_eq!(target.hear(b"{}", 0), pong);
+        assert_eq!(target.hear(format!("{push}\n{{}}").as_bytes(), 0), pong);
+        assert_eq!(target.hear(format!("{{}}\n{push}").as_bytes(), 0), pong);
+        assert_eq!(target.hear(push.as_bytes(), 0), Meaning::Nothing);
+    }
+}
