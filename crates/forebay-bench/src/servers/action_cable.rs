@@ -32,7 +32,15 @@ fn prepare(_: &Place) -> Result<Prepared> {
 
 fn command(place: &Place, port: u16) -> Command {
     let mut command = Command::new("puma");
-    command.args(["--no-config", "--environment", "production", "--silent", "--threads", "5:5"]);
+    command.args([
+        "--config",
+        "puma.rb",
+        "--environment",
+        "production",
+        "--silent",
+        "--threads",
+        "5:5",
+    ]);
     command.args(["--bind", &format!("tcp://127.0.0.1:{port}?backlog=4096"), "config.ru"]);
     command.current_dir(place.root.join("bench/peers/action_cable"));
     command.env("RUBYOPT", "--yjit").env("SECRET", SECRET);
