@@ -146,6 +146,8 @@ const BIG = 30;
 test("S43 a socket that takes nothing until history has moved past it is healed by one refresh, and costs nobody else", async (t) => {
   const room = await roomFor(t, browser, { env: { FOREBAY_E2E_ENTRIES_MAX: "5" } });
   const slow = await room.open();
+  // After six seconds of silence its client would open another socket, which may be in time: its clock stands still.
+  await slow.page.clock.setFixedTime(Date.now());
   const stalled = room.proxy.open(cable)[0];
   const hold = room.proxy.hold({ match: (head) => head === stalled.head, direction: "down", backpressure: true });
   const other = await room.open();
