@@ -9,7 +9,7 @@ use forebay_cable::Limits;
 use forebay_log::{
     Appended, Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, UnixMillis,
 };
-use forebay_store::{Fsync, Record, Recovered, Store, StoreError};
+use forebay_store::{Fsync, Record, Recovered, Revoked, Store, StoreError};
 use parking_lot::{Mutex, RwLock};
 
 use crate::client::{Client, Refused};
@@ -116,7 +116,8 @@ impl Hub {
     ) -> Result<Self, StoreError> {
         let clock = Clock::start();
         let (mut store, recovered) = Store::open(folder, fsync, new_epoch())?;
-        let Recovered { epoch, head, floor, forgotten, entries } = recovered;
+        let Recovered { epoch, head, floor, forgotten, entries, revoked, revoked_floor } =
+            recovered;
         let mut log = Log::new(epoch, options.retention);
         log.note_dropped();
         if entries.is_empty() && forgotten.is_empty() {
@@ -134,7 +135,9 @@ impl Hub {
         log.expire(clock.now());
         let (dropped, floor) = log.take_dropped();
         store.forget(&dropped, floor)?;
-        Ok(Self::with(log, Some(store), clock, options.limits))
+        let hub = Self::with(log, Some(store), clock, options.limits);
+        *hub.0.revocations.write() = Revocations::restored(revoked, revoked_floor);
+        Ok(hub)
     }
 
     /// A hub in a simulated world: its clock is moved by hand, and so are its ticks
@@ -247,7 +250,8 @@ impl Hub {
     ///
     /// # Errors
     /// [`PublishError`] where the log is kept on disk, and the disk does not take it. Access is
-    /// taken back all the same, but pages rendered from now on may be refused, too.
+    /// taken back all the same, but only until a restart, and pages rendered from now on may be
+    /// refused, too: revoke again.
     pub fn revoke(&self, revocation: Revocation) -> Result<Position, PublishError> {
         let inner = &*self.0;
         let place = Broadcast {
@@ -261,7 +265,7 @@ impl Hub {
         inner.stats.revocations.add(1);
         let (identity, stream) = (revocation.identity().cloned(), revocation.stream().cloned());
         // Remembered before anybody is woken, so that whoever looks finds it.
-        inner.revocations.write().add(position.offset, revocation);
+        let kept = inner.remember(position.offset, revocation, published.is_ok());
         if let Some(identity) = identity {
             // With everything taken back, a connection that reads nothing ends, too.
             let signal = if stream.is_some() { Signals::REVOKED } else { Signals::DISCONNECT };
@@ -271,12 +275,25 @@ impl Hub {
             inner.subscribers.signal(id, Signals::REVOKED);
             inner.log.write().close(id);
         }
-        published.map(|_| position)
+        published?;
+        kept?;
+        Ok(position)
     }
 
     /// Takes a revocation back. False if there was none.
+    ///
+    /// Where the log is kept on disk and the disk does not take it, that is logged, and the
+    /// revocation is back after a restart.
     pub fn readmit(&self, revocation: &Revocation) -> bool {
-        self.0.revocations.write().take_back(revocation)
+        let mut store = self.0.store.as_ref().map(Mutex::lock);
+        let gone = self.0.revocations.write().take_back(revocation);
+        if !gone.is_empty()
+            && let Some(store) = &mut store
+            && let Err(error) = store.readmit(&gone)
+        {
+            tracing::error!(%error, "a revocation that was taken back is still on disk");
+        }
+        !gone.is_empty()
     }
 
     /// Whether somebody may not read a stream with a page of this cursor.
@@ -374,6 +391,32 @@ impl Inner {
             .collect();
         self.head.store(log.head().offset.0, Ordering::Release);
         appended
+    }
+
+    /// Remembers a revocation, in memory and on disk. The store's lock keeps the two alike.
+    fn remember(
+        &self,
+        at: Offset,
+        revocation: Revocation,
+        is_placed: bool,
+    ) -> Result<(), StoreError> {
+        let mut store = self.store.as_ref().map(Mutex::lock);
+        let revoked = Revoked {
+            at,
+            identity: revocation.identity().cloned(),
+            stream: revocation.stream().cloned(),
+        };
+        let mut revocations = self.revocations.write();
+        let gone = revocations.add(at, revocation);
+        let floor = revocations.floor();
+        // Readers don't wait for the disk.
+        drop(revocations);
+        match &mut store {
+            Some(store) if is_placed => store.revoke(&revoked, &gone, floor).inspect_err(|error| {
+                tracing::error!(%error, "a revocation is not on disk");
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn write_down(

@@ -9,10 +9,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use forebay_log::Offset;
+use forebay_store::Revoked;
 
 /// Revocations that are remembered, of a few hundred bytes each. Past it the oldest goes, and from
-/// then on every page that is as old as it is refused, whoever's it is: too much rather than too
-/// little. A page that is rendered again is let in again.
+/// then on every page that is as old as it is refused, and everybody who does not say how old
+/// theirs is, whoever it is: too much rather than too little. A page that is rendered again with a
+/// cursor is let in again.
 const REVOCATIONS_MAX: usize = 10_000;
 
 /// Whose access to what. Without an identity everybody's, without a stream to everything.
@@ -60,27 +62,53 @@ impl Revocation {
 pub(crate) struct Revocations {
     /// Oldest first, each with its place in the order.
     all: VecDeque<(Offset, Revocation)>,
-    /// Pages older than this are refused.
+    /// Pages older than this are refused. 0 until something was forgotten.
     floor: Offset,
 }
 
 impl Revocations {
-    pub(crate) fn add(&mut self, at: Offset, revocation: Revocation) {
-        self.all.retain(|(_, other)| *other != revocation);
+    /// What an earlier life of the log left.
+    pub(crate) fn restored(revoked: Vec<Revoked>, floor: Offset) -> Self {
+        let all = revoked
+            .into_iter()
+            .map(|Revoked { at, identity, stream }| (at, Revocation { identity, stream }));
+        Self { all: all.collect(), floor }
+    }
+
+    pub(crate) const fn floor(&self) -> Offset {
+        self.floor
+    }
+
+    /// Gives the places of those that are no longer remembered.
+    pub(crate) fn add(&mut self, at: Offset, revocation: Revocation) -> Vec<Offset> {
+        let mut gone = self.take_back(&revocation);
         // Two that are made at once may come here the other way round.
         let place = self.all.partition_point(|(other, _)| *other <= at);
         self.all.insert(place, (at, revocation));
         if self.all.len() > REVOCATIONS_MAX
             && let Some((at, _)) = self.all.pop_front()
         {
+            if self.floor == Offset(0) {
+                tracing::warn!(
+                    "more than {REVOCATIONS_MAX} revocations: subscriptions without a cursor are \
+                     refused from now on"
+                );
+            }
             self.floor = at;
+            gone.push(at);
         }
+        gone
     }
 
-    pub(crate) fn take_back(&mut self, revocation: &Revocation) -> bool {
-        let before = self.all.len();
-        self.all.retain(|(_, other)| other != revocation);
-        self.all.len() < before
+    /// Gives the places that it had.
+    pub(crate) fn take_back(&mut self, revocation: &Revocation) -> Vec<Offset> {
+        let mut gone = Vec::new();
+        self.all.retain(|(at, other)| {
+            let stays = other != revocation;
+            gone.extend((!stays).then_some(*at));
+            stays
+        });
+        gone
     }
 
     /// Whether somebody may not read a stream whose page is as old as `seen`. `None` for a page
@@ -91,7 +119,7 @@ impl Revocations {
         stream: &str,
         seen: Option<Offset>,
     ) -> bool {
-        if seen.is_some_and(|seen| seen < self.floor) {
+        if seen.unwrap_or_default() < self.floor {
             return true;
         }
         // The newest first: most pages have seen them all.
@@ -136,7 +164,7 @@ mod tests {
         assert!(refused(&revocations, None, "room", Some(4)));
         assert!(!refused(&revocations, None, "room", Some(5)));
         assert!(refused(&revocations, None, "room", None), "it does not say how old it is");
-        assert!(revocations.take_back(&revocation));
+        assert_eq!(revocations.take_back(&revocation), [Offset(5)]);
         assert!(!refused(&revocations, None, "room", None));
     }
 
@@ -159,5 +187,6 @@ mod tests {
         assert_eq!(revocations.all.len(), REVOCATIONS_MAX);
         assert!(refused(&revocations, None, "room", Some(9)));
         assert!(!refused(&revocations, None, "room", Some(10)));
+        assert!(refused(&revocations, None, "room", None), "it may be as old as what is forgotten");
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use forebay_log::{Class, Effect, Entry, Message, Offset, StateKey, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::store::Record;
+use crate::store::{Record, Revoked};
 
 #[derive(Serialize, Deserialize)]
 struct Head<'a> {
@@ -30,6 +30,19 @@ const EFFECTS: [(Effect, &str); 4] = [
     (Effect::Absence, "absence"),
     (Effect::Refresh, "refresh"),
 ];
+
+/// Names are values, because keys are short.
+pub(crate) fn encode_revoked(revoked: &Revoked) -> Vec<u8> {
+    serde_json::json!([revoked.identity.as_deref(), revoked.stream.as_deref()])
+        .to_string()
+        .into_bytes()
+}
+
+pub(crate) fn decode_revoked(at: Offset, value: &[u8]) -> Option<Revoked> {
+    let (identity, stream): (Option<String>, Option<String>) =
+        serde_json::from_slice(value).ok()?;
+    Some(Revoked { at, identity: identity.map(Into::into), stream: stream.map(Into::into) })
+}
 
 pub(crate) fn encode(record: &Record<'_>) -> Vec<u8> {
     let class = match record.class {

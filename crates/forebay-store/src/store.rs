@@ -49,6 +49,17 @@ pub struct Record<'a> {
     pub class: &'a Class,
 }
 
+/// Access that was taken back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Revoked {
+    /// Its place in the order.
+    pub at: Offset,
+    /// Whose; everybody's without.
+    pub identity: Option<Arc<str>>,
+    /// To what; to everything without.
+    pub stream: Option<Arc<str>>,
+}
+
 /// What an earlier life of the log left.
 #[derive(Debug)]
 pub struct Recovered {
@@ -62,6 +73,10 @@ pub struct Recovered {
     pub forgotten: Vec<(Arc<str>, Offset, UnixMillis)>,
     /// The entries with their streams, in order.
     pub entries: Vec<(String, Entry)>,
+    /// Access that was taken back, in order. It outlives the epoch.
+    pub revoked: Vec<Revoked>,
+    /// The newest place of which a revocation is no longer remembered.
+    pub revoked_floor: Offset,
 }
 
 /// Why the store can't be opened or written.
@@ -118,6 +133,7 @@ struct Open {
     database: Database,
     entries: Keyspace,
     forgotten: Keyspace,
+    revoked: Keyspace,
     about: Keyspace,
     syncing: Option<Syncing>,
 }
@@ -134,13 +150,13 @@ impl Open {
     fn try_at(path: &Path, fsync: Fsync) -> Result<Self, fjall::Error> {
         let database = Database::builder(path).worker_threads(1).open()?;
         let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
-        let (entries, forgotten, about) =
-            (keyspace("entries")?, keyspace("forgotten")?, keyspace("about")?);
+        let (entries, forgotten) = (keyspace("entries")?, keyspace("forgotten")?);
+        let (revoked, about) = (keyspace("revoked")?, keyspace("about")?);
         let syncing = match fsync {
             Fsync::Every(pause) => Some(Syncing::start(database.clone(), pause)),
             Fsync::Os | Fsync::Always => None,
         };
-        Ok(Self { database, entries, forgotten, about, syncing })
+        Ok(Self { database, entries, forgotten, revoked, about, syncing })
     }
 
     fn number(&self, name: &str) -> Result<Option<u64>, fjall::Error> {
@@ -269,6 +285,40 @@ impl Store {
         })
     }
 
+    /// Keeps what was taken back, and no longer what it stands for. Whatever the [`Fsync`], the disk
+    /// has it when this returns: who has no access must not get it by a loss of power.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is not known at the next start.
+    pub fn revoke(
+        &mut self,
+        revoked: &Revoked,
+        gone: &[Offset],
+        floor: Offset,
+    ) -> Result<(), StoreError> {
+        self.write(|open, batch| {
+            for gone in gone {
+                batch.remove(&open.revoked, format::key(*gone));
+            }
+            batch.insert(&open.revoked, format::key(revoked.at), format::encode_revoked(revoked));
+            batch.insert(&open.about, "revoked_floor", floor.0.to_be_bytes());
+            PersistMode::SyncData
+        })
+    }
+
+    /// No longer keeps what was taken back at these places.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is known again at the next start.
+    pub fn readmit(&mut self, gone: &[Offset]) -> Result<(), StoreError> {
+        self.write(|open, batch| {
+            for gone in gone {
+                batch.remove(&open.revoked, format::key(*gone));
+            }
+            PersistMode::SyncData
+        })
+    }
+
     /// Ends well: all of it is on disk, and the next start may rely on that.
     ///
     /// # Errors
@@ -326,6 +376,7 @@ impl Store {
 fn recover(open: &Open, fresh: Epoch) -> Result<Recovered, fjall::Error> {
     let epoch = open.number("epoch")?.map_or(fresh, Epoch);
     let head = Offset(open.number("reserved")?.unwrap_or(0));
+    let (revoked, revoked_floor) = revocations(open)?;
     let is_clean = open.about.get("clean")?.is_none_or(|clean| clean.as_ref() == [1]);
     let same_boot = open.about.get("boot")?.is_none_or(|known| *known == *boot());
     if !is_clean && !same_boot {
@@ -340,7 +391,8 @@ fn recover(open: &Open, fresh: Epoch) -> Result<Recovered, fjall::Error> {
         batch.insert(&open.about, "epoch", fresh.0.to_be_bytes());
         batch.commit()?;
         let (forgotten, entries, floor) = (Vec::new(), Vec::new(), Floor::default());
-        return Ok(Recovered { epoch: fresh, head, floor, forgotten, entries });
+        let epoch = fresh;
+        return Ok(Recovered { epoch, head, floor, forgotten, entries, revoked, revoked_floor });
     }
     let floor = open.about.get("floor")?.and_then(|bytes| format::read_pair(&bytes));
     let floor = floor.map_or(Floor::default(), |(offset, at)| Floor { offset, at });
@@ -364,7 +416,22 @@ fn recover(open: &Open, fresh: Epoch) -> Result<Recovered, fjall::Error> {
             entries.push(entry);
         }
     }
-    Ok(Recovered { epoch, head, floor, forgotten, entries })
+    Ok(Recovered { epoch, head, floor, forgotten, entries, revoked, revoked_floor })
+}
+
+fn revocations(open: &Open) -> Result<(Vec<Revoked>, Offset), fjall::Error> {
+    let mut floor = Offset(open.number("revoked_floor")?.unwrap_or(0));
+    let mut revoked = Vec::new();
+    for item in open.revoked.iter() {
+        let (key, value) = item.into_inner()?;
+        let Some(at) = format::offset(&key) else { continue };
+        match format::decode_revoked(at, &value) {
+            Some(one) => revoked.push(one),
+            // Nobody knows whom it concerned, so it concerns everybody.
+            None => floor = floor.max(at),
+        }
+    }
+    Ok((revoked, floor))
 }
 
 /// Names this run of the machine; empty where the system does not say.

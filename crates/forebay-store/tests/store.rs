@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use forebay_log::{
     Class, Effect, Epoch, Log, Message, Offset, Position, Retention, StateKey, UnixMillis,
 };
-use forebay_store::{Fsync, Record, Recovered, Store, StoreError};
+use forebay_store::{Fsync, Record, Recovered, Revoked, Store, StoreError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -29,7 +29,7 @@ const RETENTION: Retention = Retention {
 
 fn open(folder: &Path, now: UnixMillis) -> Kept {
     let (mut store, recovered) = Store::open(folder, Fsync::Os, Epoch(now.0)).unwrap();
-    let Recovered { epoch, head, floor, forgotten, entries } = recovered;
+    let Recovered { epoch, head, floor, forgotten, entries, .. } = recovered;
     let mut log = Log::new(epoch, RETENTION);
     log.note_dropped();
     log.restore_floor(floor);
@@ -88,6 +88,36 @@ fn what_was_acknowledged_is_there_at_the_next_start() {
     let next = kept.publish("room", "three", Class::Log).unwrap();
     assert!(next > ephemeral, "no offset is given twice, though the last was not written");
     assert_eq!(kept.texts("room", ephemeral.0), ["\"three\""]);
+}
+
+fn revoked(at: u64, identity: Option<&str>, stream: Option<&str>) -> Revoked {
+    Revoked { at: Offset(at), identity: identity.map(Into::into), stream: stream.map(Into::into) }
+}
+
+#[test]
+fn what_was_taken_back_stays_so_until_it_is_given_again() {
+    let folder = TempDir::new().unwrap();
+    let open = || Store::open(folder.path(), Fsync::Os, Epoch(1)).unwrap();
+    // Longer than a key may be.
+    let long = "x".repeat(100_000);
+    let all = [
+        revoked(3, Some("user:1"), None),
+        revoked(5, None, Some(&long)),
+        revoked(300, Some("user:2"), Some("room")),
+    ];
+    let (mut store, recovered) = open();
+    assert_eq!((recovered.revoked, recovered.revoked_floor), (Vec::new(), Offset(0)));
+    store.revoke(&revoked(2, Some("user:1"), None), &[], Offset(0)).unwrap();
+    for one in &all {
+        store.revoke(one, &[Offset(2)], Offset(1)).unwrap();
+    }
+    drop(store);
+    let (mut store, recovered) = open();
+    assert_eq!((&recovered.revoked[..], recovered.revoked_floor), (&all[..], Offset(1)));
+    store.readmit(&[Offset(5)]).unwrap();
+    drop(store);
+    let (_, recovered) = open();
+    assert_eq!(recovered.revoked, [all[0].clone(), all[2].clone()]);
 }
 
 #[test]

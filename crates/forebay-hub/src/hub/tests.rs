@@ -269,3 +269,31 @@ async fn shutting_down_tells_everybody_and_lets_nobody_in() {
     drop(page);
     shutdown.await.unwrap();
 }
+
+#[test]
+fn revocations_outlive_the_process() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let open = || Hub::open(Options::default(), folder.path(), Fsync::Os).unwrap();
+    let (user, room) = (Revocation::of_identity("user:1"), Revocation::of_stream("room"));
+    let hub = open();
+    let old = Some(hub.position());
+    hub.revoke(user.clone()).unwrap();
+    hub.revoke(user.clone()).unwrap();
+    hub.revoke(room.clone()).unwrap();
+    let fresh = Some(hub.position());
+    // As after SIGKILL: nothing is closed well.
+    drop(hub);
+    let hub = open();
+    for seen in [old, None] {
+        assert!(hub.is_revoked(Some("user:1"), "hall", seen));
+        assert!(hub.is_revoked(None, "room", seen));
+        assert!(!hub.is_revoked(Some("user:2"), "hall", seen));
+    }
+    assert!(!hub.is_revoked(Some("user:1"), "room", fresh), "it was rendered afterwards");
+    assert!(hub.readmit(&user));
+    assert!(!hub.readmit(&user));
+    drop(hub);
+    let hub = open();
+    assert!(!hub.is_revoked(Some("user:1"), "hall", old), "not even the older of both is back");
+    assert!(hub.is_revoked(None, "room", old));
+}

@@ -108,6 +108,23 @@ fn a_deploy_costs_no_page_anything() {
 }
 
 #[test]
+fn access_that_was_taken_back_stays_so_over_kill_9() {
+    let folder = TempDir::new().unwrap();
+    let mut server = serve(folder.path(), &[]);
+    let stale = turbo("s", Some(&server.cursor()));
+    let revoke = r#"{"stream":"s"}"#;
+    let answer = server.publisher().request("POST", "/_revoke", &[&bearer()], revoke);
+    assert_eq!(answer.status, 204);
+    let fresh = turbo("s", Some(&server.cursor()));
+    server.program.kill();
+    let server = serve(folder.path(), &[]);
+    for identifier in [&stale, &turbo("s", None)] {
+        assert_eq!(server.page().try_subscribe(identifier), "reject_subscription");
+    }
+    assert_eq!(server.page().try_subscribe(&fresh), "confirm_subscription");
+}
+
+#[test]
 fn two_servers_do_not_share_a_folder() {
     let folder = TempDir::new().unwrap();
     let _server = serve(folder.path(), &[]);
