@@ -18,7 +18,7 @@ use forebay::{BroadcastError, Forebay, PublishError, Revocation, StoreError};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 
-use self::format::FormatError;
+use self::format::{FormatError, Posted};
 use super::access::{Access, Denied};
 use super::routes::answer;
 
@@ -97,7 +97,14 @@ pub(super) async fn take(
         return Err(Refused::Method(request.method().clone()));
     }
     let body = read(request.into_body(), broadcasts.body_bytes_max).await?;
-    let batch = format::read(&body)?;
+    let batch = match format::read(&body)? {
+        Posted::Broadcasts(batch) => batch,
+        Posted::Disconnect(identity) => {
+            let connections = broadcasts.forebay.disconnect(&identity);
+            tracing::debug!(connections, "disconnected");
+            return Ok(StatusCode::CREATED);
+        }
+    };
     let position = broadcasts.forebay.publish_all(&batch)?;
     tracing::debug!(broadcasts = batch.len(), %position, "published");
     Ok(StatusCode::CREATED)

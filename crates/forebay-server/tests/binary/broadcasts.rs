@@ -30,7 +30,7 @@ fn each_request_is_answered_with_anycables_status_or_a_better_one() {
     check("{\"stream\":\"s\"", 422, "neither a JSON object nor an array");
     check(r#"{"stream":"s"}"#, 422, "`data` is missing");
     check(r#"{"stream":"s","data":{"a":1}}"#, 422, "`data` must be a string");
-    check(r#"{"command":"disconnect","payload":{"identifier":"x"}}"#, 501, "not supported yet");
+    check(r#"{"command":"disconnect","payload":{"identifier":"x"}}"#, 422, "`payload.identifier`");
     check(&one("s", &"x".repeat(3 << 10)), 413, "more than the 2048 that are allowed");
     check(&one("s", &"x".repeat(5 << 10)), 413, "more than the 4096 bytes that are allowed");
     check("[]", 201, "");
@@ -64,6 +64,28 @@ fn access_is_taken_back_over_http() {
     }
     let stranger = server.publisher().request("POST", "/_revoke", &[], r#"{"stream":"s"}"#);
     assert_eq!(stranger.status, 401);
+}
+
+#[test]
+fn rails_disconnects_a_visitor_by_anycables_command() {
+    let server = Server::start(&["--identity-header", "x-visitor"]);
+    let open = |visitor| Page::open(&server.address, &[("x-visitor", visitor)]).unwrap();
+    let good = one("s", "1");
+    let (mut one, mut two) = (open("one"), open("two"));
+    one.subscribe(&turbo("s", None));
+    two.subscribe(&turbo("s", None));
+    let payload = json!({ "identifier": json!({ "user": "one" }).to_string(), "reconnect": true });
+    let command = json!({ "command": "disconnect", "payload": payload }).to_string();
+    assert_eq!(server.post(&command).status, 201);
+    let end = json!({ "type": "disconnect", "reason": "remote", "reconnect": true });
+    assert_eq!(one.next(), end);
+    server.broadcast("s", &["\"for two\""]);
+    assert_eq!(two.messages(1), ["for two"]);
+    let batch = server.post(&format!("[{good},{command}]"));
+    assert_eq!(batch.status, 501);
+    assert!(batch.body.contains("broadcast 2 of the batch: a command is posted alone"));
+    server.broadcast("s", &["\"end\""]);
+    assert_eq!(two.messages(1), ["end"], "nothing of the batch was published, and two stays");
 }
 
 #[test]

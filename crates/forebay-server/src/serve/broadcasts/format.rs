@@ -58,8 +58,19 @@ pub(in crate::serve) enum ElementError {
     MetaText(&'static str),
     #[error("`meta.transient` must be true or false")]
     MetaSwitch,
-    #[error("commands are not supported yet ({0})")]
+    #[error("the only command that is supported is `disconnect`, not {0}")]
     Command(String),
+    #[error("a command is posted alone, not in a batch")]
+    Batched,
+    #[error(
+        "`payload.identifier` must be a text: a JSON object with one key, whose value is the \
+         visitor's identity (identity_header)"
+    )]
+    Identifier,
+    #[error("`payload.reconnect` must be true or false")]
+    Reconnect,
+    #[error("`reconnect: false` is not supported: what keeps visitors out is /_revoke")]
+    KeepOut,
 }
 
 fn place(index: Option<usize>, what: &ElementError) -> String {
@@ -72,7 +83,10 @@ fn place(index: Option<usize>, what: &ElementError) -> String {
 impl FormatError {
     pub(super) const fn status(&self) -> StatusCode {
         match self {
-            Self::Element { what: ElementError::Command(_), .. } => StatusCode::NOT_IMPLEMENTED,
+            Self::Element {
+                what: ElementError::Command(_) | ElementError::Batched | ElementError::KeepOut,
+                ..
+            } => StatusCode::NOT_IMPLEMENTED,
             Self::Batch(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(_) | Self::Element { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         }
@@ -87,6 +101,14 @@ struct Element {
     data: Option<String>,
     meta: Option<Map<String, Value>>,
     command: Option<Value>,
+    payload: Option<Value>,
+}
+
+/// What a request asks for.
+pub(super) enum Posted {
+    Broadcasts(Vec<RawBroadcast>),
+    /// The connections of this identity are to end; they may come back.
+    Disconnect(String),
 }
 
 /// A text, and a word of advice to whoever sends JSON without quotes.
@@ -98,31 +120,68 @@ fn data<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Stri
 }
 
 /// Reads a request's body: all of its broadcasts, or what is wrong.
-pub(super) fn read(body: &[u8]) -> Result<Vec<RawBroadcast>, FormatError> {
+pub(super) fn read(body: &[u8]) -> Result<Posted, FormatError> {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'[') {
         let one: &RawValue = serde_json::from_slice(body).map_err(FormatError::Body)?;
-        let one = element(one).map_err(|what| FormatError::Element { index: None, what })?;
-        return Ok(vec![one]);
+        return single(one).map_err(|what| FormatError::Element { index: None, what });
     }
     let batch: Vec<&RawValue> = serde_json::from_slice(body).map_err(FormatError::Body)?;
     if batch.len() > BATCH_MAX {
         return Err(FormatError::Batch(batch.len()));
     }
     let numbered = |(at, raw): (usize, &&RawValue)| {
-        element(raw).map_err(|what| FormatError::Element { index: Some(at + 1), what })
+        batched(raw).map_err(|what| FormatError::Element { index: Some(at + 1), what })
     };
-    batch.iter().enumerate().map(numbered).collect()
+    batch.iter().enumerate().map(numbered).collect::<Result<_, _>>().map(Posted::Broadcasts)
 }
 
-fn element(raw: &RawValue) -> Result<RawBroadcast, ElementError> {
+fn single(raw: &RawValue) -> Result<Posted, ElementError> {
+    let element = element(raw)?;
+    match &element.command {
+        None => Ok(Posted::Broadcasts(vec![broadcast(element)?])),
+        Some(Value::String(command)) if command == "disconnect" => {
+            disconnect(&element.payload.unwrap_or_default()).map(Posted::Disconnect)
+        }
+        Some(command) => Err(ElementError::Command(command.to_string())),
+    }
+}
+
+fn batched(raw: &RawValue) -> Result<RawBroadcast, ElementError> {
+    let element = element(raw)?;
+    if element.command.is_some() {
+        return Err(ElementError::Batched);
+    }
+    broadcast(element)
+}
+
+/// Whose connections end. Rails' identifiers are JSON in a text; with several of them nobody
+/// could say which is the proxy's.
+fn disconnect(payload: &Value) -> Result<String, ElementError> {
+    let identifier = payload.get("identifier").and_then(Value::as_str);
+    let identifiers = identifier.and_then(|text| serde_json::from_str(text).ok());
+    let Some(Value::Object(identifiers)) = identifiers else {
+        return Err(ElementError::Identifier);
+    };
+    let mut values = identifiers.into_iter().map(|(_, value)| value);
+    let (Some(Value::String(identity)), None) = (values.next(), values.next()) else {
+        return Err(ElementError::Identifier);
+    };
+    match payload.get("reconnect") {
+        None | Some(Value::Bool(true)) => Ok(identity),
+        Some(Value::Bool(false)) => Err(ElementError::KeepOut),
+        Some(_) => Err(ElementError::Reconnect),
+    }
+}
+
+fn element(raw: &RawValue) -> Result<Element, ElementError> {
     if !raw.get().starts_with('{') {
         return Err(ElementError::NoObject);
     }
-    let element: Element = serde_json::from_str(raw.get()).map_err(ElementError::Json)?;
-    if let Some(command) = element.command {
-        return Err(ElementError::Command(command.to_string()));
-    }
+    serde_json::from_str(raw.get()).map_err(ElementError::Json)
+}
+
+fn broadcast(element: Element) -> Result<RawBroadcast, ElementError> {
     let stream = element.stream.ok_or(ElementError::NoStream)?;
     match stream.len() {
         0 => return Err(ElementError::EmptyStream),

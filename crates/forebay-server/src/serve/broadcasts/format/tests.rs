@@ -33,6 +33,13 @@ fn turbo_rails_html_stays_the_json_string_that_it_is() {
 
 /// Each body is refused, with this status and a message that names what is wrong.
 #[track_caller]
+fn read(body: &[u8]) -> Result<Vec<RawBroadcast>, FormatError> {
+    match super::read(body)? {
+        Posted::Broadcasts(batch) => Ok(batch),
+        Posted::Disconnect(identity) => panic!("{identity} is disconnected"),
+    }
+}
+
 fn refuse(body: &str, status: u16, expected: &str) {
     let error = read(body.as_bytes()).expect_err(body);
     assert_eq!(error.status().as_u16(), status, "{body}");
@@ -61,7 +68,34 @@ fn what_can_not_be_read_is_named() {
     refuse(&meta(&format!(r#"{{"broadcast_type":"{}"}}"#, "x".repeat(257))), 422, "256 bytes");
     let long = format!(r#"{{"stream":"{}","data":"1"}}"#, "x".repeat(4097));
     refuse(&long, 422, "more than 4096 bytes");
-    refuse(r#"{"command":"disconnect","payload":{}}"#, 501, "commands are not supported");
+}
+
+#[test]
+fn a_remote_disconnect_names_one_identity() {
+    let post = |payload: &str| format!(r#"{{"command":"disconnect","payload":{payload}}}"#);
+    for reconnect in ["", r#","reconnect":true"#] {
+        let body = post(&format!(r#"{{"identifier":"{{\"user\":\"u:7\"}}"{reconnect}}}"#));
+        let posted = super::read(body.as_bytes()).unwrap();
+        assert!(matches!(posted, Posted::Disconnect(identity) if identity == "u:7"), "{body}");
+    }
+    for payload in [
+        "{}",
+        "null",
+        "[]",
+        r#"{"identifier":7}"#,
+        r#"{"identifier":"u:7"}"#,
+        r#"{"identifier":"{}"}"#,
+        r#"{"identifier":"{\"user\":7}"}"#,
+        r#"{"identifier":"{\"user\":\"u:7\",\"account\":\"a\"}"}"#,
+    ] {
+        refuse(&post(payload), 422, "`payload.identifier` must be");
+    }
+    let identifier = r#""identifier":"{\"user\":\"u:7\"}""#;
+    refuse(&post(&format!(r#"{{{identifier},"reconnect":1}}"#)), 422, "`payload.reconnect`");
+    refuse(&post(&format!(r#"{{{identifier},"reconnect":false}}"#)), 501, "/_revoke");
+    refuse(r#"{"command":"disconnect"}"#, 422, "`payload.identifier` must be");
+    refuse(r#"{"command":"other","payload":{}}"#, 501, "not \"other\"");
+    refuse(r#"{"command":1}"#, 501, "not 1");
 }
 
 #[test]
