@@ -351,13 +351,26 @@ impl Log {
                 self.forget_oldest(id);
             }
         }
-        // Places whose entry left its stream early cost 16 bytes each until they are swept; a
-        // sweep at twice the live entries makes that a constant factor.
+        self.drop_stale_places();
+        // Places whose entry left its stream early, behind one that stays, cost 16 bytes each until they
+        // are swept; a sweep at twice the live entries makes that a constant factor.
         if self.order.len() > 2 * self.entries + 1024 {
             let streams = &self.streams;
             self.order.retain(|(offset, id)| {
                 streams[id.index()].as_ref().is_some_and(|stream| stream.holds(*offset))
             });
+        }
+    }
+
+    /// Drops the first places as far as their entries have left their streams, a few at a time, so that
+    /// there is rarely much to sweep while everybody waits.
+    fn drop_stale_places(&mut self) {
+        while let Some(&(offset, id)) = self.order.front() {
+            let oldest = self.streams[id.index()].as_ref().and_then(Stream::oldest);
+            if oldest.is_some_and(|entry| entry.offset <= offset) {
+                break;
+            }
+            self.order.pop_front();
         }
     }
 

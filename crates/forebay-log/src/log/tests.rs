@@ -172,6 +172,15 @@ fn ephemeral_bytes_of_a_stream_are_bounded() {
 }
 
 #[test]
+fn busy_streams_leave_no_places_to_sweep() {
+    let mut log = log(Retention { entries_max: 10, ..Retention::default() });
+    for n in 0..1000 {
+        say(&mut log, n, if n % 2 == 0 { "even" } else { "odd" }, "x");
+        assert!(log.order.len() <= 20, "{}", log.order.len());
+    }
+}
+
+#[test]
 fn a_loud_stream_does_not_grow_the_order_without_bound() {
     let mut log = log(Retention { entries_max: 10, ..Retention::default() });
     for _ in 0..100_000 {

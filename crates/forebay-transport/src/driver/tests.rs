@@ -714,5 +714,5 @@ async fn a_write_error_does_not_hide_the_clients_close() {
 #[test]
 fn a_connection_stays_small() {
     let task = size_of::<Connection<tokio::net::TcpStream>>();
-    assert!(task <= 640, "{task}: a connection's size has changed: see what for");
+    assert!(task <= 656, "{task}: a connection's size has changed: see what for");
 }
