@@ -336,8 +336,6 @@ impl Session {
         }
         // Most pages have one: a Vec would take room for four at once.
         self.subscriptions.reserve_exact(1);
-        // Most clients have one, and never another.
-        self.subscriptions.reserve_exact(1);
         self.subscriptions.push(subscription);
         if asks_history {
             self.dialect.owe_history(id);
@@ -562,11 +560,6 @@ impl Session {
         let asks_history = matches!(terms.claim, Claim::History(_));
         if asks_history && self.knows_better(&envelope, &identifier) {
             terms.claim = Claim::None;
-        }
-        if let Claim::History(history) = &mut terms.claim
-            && identifier.params.contains_key("cursor")
-        {
-            history.since = None;
         }
         let quiet = terms.quiet;
         let pending = Pending { id, envelope, quiet, asks_history, restored };

@@ -217,7 +217,6 @@ impl Application {
                 reject(reason, session, client);
             }
             Finished::Perform(id, handler, ops) => {
-                self.handlers.reserve_exact(1);
                 self.handlers.push((id, handler));
                 for op in ops {
                     self.carry_out(id, op, session, client);
@@ -260,7 +259,11 @@ impl Application {
             return;
         }
         client.hub().stats().subscriptions.add(1);
-        self.handlers.extend(subscribed.handler.map(|handler| (id, handler)));
+        if let Some(handler) = subscribed.handler {
+            // Most connections have one, if any: a Vec would take room for four at once.
+            self.handlers.reserve_exact(1);
+            self.handlers.push((id, handler));
+        }
         if let Some(stream) = subscribed.whispers {
             self.whispers.get_or_insert_default().streams.push((id, stream));
         }
