@@ -5,6 +5,7 @@
 
 mod axum_ws;
 mod fast;
+mod http;
 mod websockets;
 
 use std::sync::Arc;
@@ -71,7 +72,7 @@ async fn main() -> Result<()> {
         Library::Sink => axum_ws::sink(listener).await,
         Library::Axum => axum_ws::serve(listener, room, None).await,
         Library::AxumTuned => axum_ws::serve(listener, room, Some(4096)).await,
-        Library::TokioWebsockets => websockets::serve(listener, room).await,
-        Library::Fastwebsockets => fast::serve(listener, room).await,
+        Library::TokioWebsockets => http::serve(listener, room, websockets::upgrade).await,
+        Library::Fastwebsockets => http::serve(listener, room, fast::upgrade).await,
     }
 }

@@ -32,25 +32,25 @@ impl Figures {
     }
 
     fn figure(&self, name: &str) -> Option<Figure> {
-        let mut sorted = self.samples.get(name)?.clone();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        let median = match sorted.len() % 2 {
-            0 => f64::midpoint(sorted[middle - 1], sorted[middle]),
-            _ => sorted[middle],
-        };
-        Some(Figure {
-            median,
-            min: sorted[0],
-            max: sorted[sorted.len() - 1],
-            samples: sorted.len(),
-        })
+        let samples = self.samples.get(name)?;
+        let of = |choose: fn(f64, f64) -> f64| samples.iter().copied().reduce(choose);
+        let (min, max) = (of(f64::min)?, of(f64::max)?);
+        Some(Figure { median: median(samples.iter().copied())?, min, max, samples: samples.len() })
     }
 
     pub(crate) fn all(&self) -> BTreeMap<String, Figure> {
         let names = self.samples.keys();
         names.filter_map(|name| Some((name.clone(), self.figure(name)?))).collect()
     }
+}
+
+/// The value in the middle, or between the two that are there. `None` of nothing.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut sorted: Vec<_> = values.into_iter().collect();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let upper = *sorted.get(middle)?;
+    Some(if sorted.len() % 2 == 0 { f64::midpoint(sorted[middle - 1], upper) } else { upper })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
+use crate::load::frames;
 use crate::load::work::Floor;
 
 const LISTENER: u64 = u64::MAX;
@@ -139,14 +140,7 @@ fn body(request: &[u8], end: usize) -> Result<Option<&[u8]>> {
 fn frame(floor: &Floor, html: &[u8]) -> Vec<u8> {
     let message = serde_json::to_string(&String::from_utf8_lossy(html)).unwrap_or_default();
     let length = floor.before.len() + message.len() + floor.after.len();
-    let mut frame = vec![0x81];
-    if let Ok(length) = u16::try_from(length) {
-        frame.push(126);
-        frame.extend(length.to_be_bytes());
-    } else {
-        frame.push(127);
-        frame.extend((length as u64).to_be_bytes());
-    }
+    let mut frame = frames::head(1, 0, length);
     let _ = write!(frame, "{}{message}{}", floor.before, floor.after);
     frame
 }

@@ -3,7 +3,7 @@
 
 mod connection;
 mod dialect;
-mod frames;
+pub(crate) mod frames;
 mod generator;
 mod publisher;
 mod source;

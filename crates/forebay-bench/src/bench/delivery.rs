@@ -1,22 +1,20 @@
 //! Idle connections, single broadcasts and bursts.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use super::{Bench, name};
+use super::{AT_ONCE, Bench, name};
+use crate::figures::median;
 use crate::fleet::Fleet;
 use crate::load::work::{Order, Outcome};
 use crate::process::{self, Usage};
 use crate::servers::{FLOOR, Running, Server};
-
-/// Connections that are being opened at the same time.
-const AT_ONCE: usize = 200;
 
 /// Connections that are there before memory is first looked at, so that what a server makes once is
 /// not counted.
 const WARM_UP: usize = 100;
 
 /// The number of connections, as names of figures say it.
-pub(super) fn thousands(connections: usize) -> String {
+fn thousands(connections: usize) -> String {
     match connections % 1_000 {
         0 => format!("{}k", connections / 1_000),
         _ => connections.to_string(),
@@ -58,12 +56,12 @@ pub(super) fn measure(bench: &mut Bench, server: &Server, connections: usize) ->
 }
 
 /// A stretch of equal rounds, and what it cost the server.
-pub(super) struct Stretch {
+struct Stretch {
     usage: Usage,
     outcome: Outcome,
 }
 
-pub(super) fn stretch(
+fn stretch(
     running: &Running,
     fleet: &mut Fleet,
     rounds: usize,
@@ -76,11 +74,7 @@ pub(super) fn stretch(
     let outcome = fleet.rounds(rounds, burst, size)?;
     settle(fleet)?;
     let usage = process::usage(running.pid())?.since(before);
-    let faults = outcome.faults;
-    ensure!(
-        faults.missing + faults.doubled == 0,
-        "entries were lost, came twice or in another order: {faults:?}"
-    );
+    outcome.ensure_exact()?;
     Ok(Stretch { usage, outcome })
 }
 
@@ -93,14 +87,12 @@ fn settle(fleet: &mut Fleet) -> Result<()> {
 fn note(bench: &mut Bench, server: &Server, kind: &str, suffix: &str, stretch: &Stretch) {
     let Stretch { usage, outcome } = stretch;
     let deliveries = outcome.deliveries as f64;
-    let mut last: Vec<_> = outcome.last.clone();
-    last.sort_unstable();
     let ticks = (usage.user_ticks + usage.system_ticks).max(1) as f64;
     let figures = [
         ("cpu_ns_per_delivery", usage.cpu_ns as f64 / deliveries, "cpu_per_delivery"),
         (
             "last_client_us",
-            last.get(last.len() / 2).map_or(0.0, |ns| *ns as f64 / 1e3),
+            median(outcome.last.iter().map(|ns| *ns as f64 / 1e3)).unwrap_or_default(),
             "last_client",
         ),
     ];

@@ -7,10 +7,10 @@ use crate::servers::{FLOOR, FOREBAY, Server};
 /// What the command line says.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
-    /// About five minutes: fewer repeats, fewer steps
+    /// Fewer repeats of less: about a minute and a half for each server
     #[arg(long, conflicts_with = "full")]
     quick: bool,
-    /// Everything, curves included: over an hour
+    /// More payloads and more connections: over an hour
     #[arg(long)]
     full: bool,
     /// Only these servers, beside the floor and Forebay

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use forebay_hub::{Broadcast, Hub, Options};
 use forebay_log::{Class, Message};
 
 use super::{Bench, name};
+use crate::figures::median;
 use crate::load::work::Order;
 use crate::process;
 use crate::servers::{FOREBAY, SINK, Server};
@@ -37,8 +38,7 @@ fn in_process() -> Result<f64> {
         }
         batches.push(began.elapsed().as_nanos() as f64 / f64::from(count));
     }
-    batches.sort_by(f64::total_cmp);
-    Ok(batches[batches.len() / 2])
+    median(batches).context("batches were measured")
 }
 
 fn over_http(bench: &mut Bench, server: &Server) -> Result<f64> {

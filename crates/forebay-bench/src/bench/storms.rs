@@ -4,16 +4,12 @@ use anyhow::{Context as _, Result, ensure};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use super::{Bench, name};
+use super::{AT_ONCE, Bench, name};
 use crate::load::work::Order;
 use crate::process;
 use crate::servers::{FLOOR, FOREBAY, SECRET, Server};
 
 const CLIENTS: usize = 10_000;
-
-/// Handshakes on their way at the same time, of all clients that want to connect: more than that
-/// overflow Linux's own queues for the loopback, and lost packets would be measured.
-const AT_ONCE: usize = 200;
 
 /// What each client has missed.
 const MISSED: usize = 20;
@@ -60,8 +56,7 @@ fn storm(bench: &mut Bench, server: &Server) -> Result<f64> {
     fleet.each(|| Order::Cut)?;
     fleet.first(&Order::Fill { rounds: MISSED, size: 400 })?;
     let outcome = fleet.each(|| Order::Return { at_once: AT_ONCE, entries: MISSED as u64 })?;
-    let faults = outcome.faults;
-    ensure!(faults.missing + faults.doubled == 0, "a resume was not exact: {faults:?}");
+    outcome.ensure_exact()?;
     Ok(outcome.seconds)
 }
 

@@ -41,21 +41,28 @@ pub(super) fn event(bytes: &[u8]) -> Option<(Incoming<'_>, &[u8])> {
 /// A client's text frame or, with `opcode` 10, its Pong: masked, as RFC 6455 wants it, with a mask
 /// of zeros.
 pub(super) fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0x80 | opcode];
-    match u16::try_from(payload.len()) {
-        Ok(length) if length < 126 => frame.push(0x80 | payload.len().to_le_bytes()[0]),
-        Ok(length) => {
-            frame.push(0x80 | 0x7e);
-            frame.extend(length.to_be_bytes());
-        }
-        Err(_) => {
-            frame.push(0x80 | 0x7f);
-            frame.extend((payload.len() as u64).to_be_bytes());
-        }
-    }
+    let mut frame = head(opcode, 0x80, payload.len());
     frame.extend([0; 4]);
     frame.extend(payload);
     frame
+}
+
+/// What stands before the mask and the payload of a whole message; `mask` is the bit that says whether
+/// there is one.
+pub(crate) fn head(opcode: u8, mask: u8, length: usize) -> Vec<u8> {
+    let mut head = vec![0x80 | opcode];
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short @ 0..=125), _) => head.push(mask | short),
+        (_, Ok(medium)) => {
+            head.push(mask | 0x7e);
+            head.extend(medium.to_be_bytes());
+        }
+        _ => {
+            head.push(mask | 0x7f);
+            head.extend((length as u64).to_be_bytes());
+        }
+    }
+    head
 }
 
 #[cfg(test)]

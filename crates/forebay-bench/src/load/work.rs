@@ -1,5 +1,6 @@
 //! What the orchestrator tells a generator, and what it answers: one line of JSON each.
 
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::dialect::Target;
@@ -50,6 +51,18 @@ pub(crate) struct Outcome {
     pub(crate) bytes: u64,
     /// Why it could not be done.
     pub(crate) error: Option<String>,
+}
+
+impl Outcome {
+    pub(crate) fn ensure_exact(&self) -> Result<()> {
+        let Faults { missing, doubled, .. } = self.faults;
+        ensure!(
+            missing + doubled == 0,
+            "entries were lost, came twice or in another order: {:?}",
+            self.faults
+        );
+        Ok(())
+    }
 }
 
 /// What should not be: each entry has to arrive once and in order.
