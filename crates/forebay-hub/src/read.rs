@@ -9,7 +9,8 @@ use forebay_cable::{Around, ReaderId, Session};
 use forebay_log::{Class, Entries, Entry, Log, Message, Offset};
 use smallvec::SmallVec;
 
-/// Entries in one batch: what one `writev` can take (four slices each, `IOV_MAX` is 1024).
+/// Entries in one batch: well within what one `writev` can take (a large message is two slices, and
+/// `IOV_MAX` is 1024).
 const ENTRIES_MAX: usize = 128;
 
 /// Bytes after which a batch takes no further entry: as much as a socket buffer takes at once.

@@ -1,5 +1,5 @@
-//! From the session and the log to the socket: everything that is due, in as few `writev`s as it
-//! takes, with the broadcasts' bytes shared by all connections.
+//! From the session and the log to the socket: everything that is due, in as few writes as it
+//! takes, with the bytes of large broadcasts shared by all connections.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
