@@ -146,7 +146,9 @@ impl Log {
     pub fn restore_forgotten(&mut self, stream: &str, offset: Offset, at: UnixMillis) {
         let id = self.intern(stream);
         self.stream_mut(id).forget_through(offset, at);
-        self.settle_if_idle(id);
+        // Records that were not idle in the earlier life (somebody read the stream, or it had ephemeral
+        // entries) are all idle now: what could be served then is not dropped for that.
+        self.queue_if_idle(id);
     }
 
     /// Puts an entry back that an earlier life of the log had, in order of offsets.
@@ -388,16 +390,7 @@ impl Log {
 
     /// Drops the record of a stream that needs none, or queues it to be dropped when too many do.
     fn settle_if_idle(&mut self, id: StreamId) {
-        if !self.stream(id).is_idle() {
-            return;
-        }
-        if self.stream(id).forgotten() <= self.floor {
-            self.drop_record(id);
-            return;
-        }
-        if !std::mem::replace(&mut self.stream_mut(id).queued_as_idle, true) {
-            self.idle.push_back(id);
-        }
+        self.queue_if_idle(id);
         while self.idle.len() > self.retention.idle_streams_max {
             let Some(id) = self.idle.pop_front() else {
                 break;
@@ -409,6 +402,19 @@ impl Log {
             if stream.is_idle() {
                 self.drop_record(id);
             }
+        }
+    }
+
+    fn queue_if_idle(&mut self, id: StreamId) {
+        if !self.stream(id).is_idle() {
+            return;
+        }
+        if self.stream(id).forgotten() <= self.floor {
+            self.drop_record(id);
+            return;
+        }
+        if !std::mem::replace(&mut self.stream_mut(id).queued_as_idle, true) {
+            self.idle.push_back(id);
         }
     }
 
