@@ -318,6 +318,7 @@ impl World {
     }
 
     fn poll_connections(&mut self) {
+        while self.hub.round() {}
         for connection in &mut self.connections {
             let mut turns = 0;
             while connection.woken.0.swap(false, Ordering::Relaxed) && turns < 4 {

@@ -90,14 +90,7 @@ impl Peer {
         let client = hub.connect().unwrap();
         let session = Session::open(hub.now(), client.hello(protocol), Arc::clone(hub.limits()));
         let (near, far) = duplex(pipe_bytes);
-        let task = tokio::spawn(Connection::new(
-            far,
-            &Bytes::new(),
-            session,
-            client,
-            channels,
-            Identity::anonymous(),
-        ));
+        let task = tokio::spawn(drive(far, session, client, channels, Identity::anonymous()));
         Self { io: near, task, pings: Vec::new() }
     }
 
@@ -703,8 +696,7 @@ async fn a_write_error_does_not_hide_the_clients_close() {
         Arc::new(Rooms { cursor: None }),
         Identity::anonymous(),
     );
-    let waker = std::task::Waker::noop();
-    let end = connection.drive(&mut Context::from_waker(waker));
+    let end = connection.drive(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(end, Poll::Ready(End::Lost(_))));
     assert!(connection.incoming.was_unloaded());
 }
