@@ -386,7 +386,8 @@ impl Hub {
         if !self.0.is_driven.swap(true, Ordering::Relaxed) {
             for _ in 0..runtime.metrics().num_workers() {
                 self.0.rounds.add_taker();
-                runtime.spawn(take_rounds(Arc::downgrade(&self.0), Taking(Arc::downgrade(&self.0))));
+                runtime
+                    .spawn(take_rounds(Arc::downgrade(&self.0), Taking(Arc::downgrade(&self.0))));
             }
             runtime.spawn(tick(Arc::downgrade(&self.0)));
         }
@@ -519,7 +520,9 @@ impl Drop for Taking {
 }
 
 async fn take_rounds(hub: Weak<Inner>, _taking: Taking) {
-    let Some(planned) = hub.upgrade().map(|inner| Arc::clone(&inner.rounds.planned)) else { return };
+    let Some(planned) = hub.upgrade().map(|inner| Arc::clone(&inner.rounds.planned)) else {
+        return;
+    };
     let mut taker = Taker::default();
     loop {
         let mut waiting = pin!(planned.notified());

@@ -94,7 +94,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         channels: Arc<dyn Channels>,
         identity: Identity,
     ) -> Self {
-        let incoming = Incoming::new(read, client.hub().limits().message_bytes_max);
+        let incoming = Incoming::new(read);
         Self {
             io,
             session,
@@ -117,7 +117,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
 
     /// In a round: writes what is new. False where its task has to look after it.
     fn deliver(&mut self, round: &mut Round) -> bool {
-        if self.waits_to_write || !self.outgoing.is_at_rest() || self.session.has_something_to_say() {
+        let rests = !self.waits_to_write && self.outgoing.is_at_rest();
+        if !rests || self.session.has_something_to_say() {
             return false;
         }
         let Self { io, session, client, outgoing, .. } = self;
@@ -190,14 +191,17 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
     /// A socket that can't be written may still hold what the client said before: its close
     /// frame, which tells whether its page is gone, or the Pong to our last Ping.
     fn hear_last_words(&mut self, cx: &mut Context<'_>) {
-        let Self { io, session, incoming, .. } = self;
+        let Self { io, session, client, incoming, .. } = self;
+        let bytes_max = client.hub().limits().message_bytes_max;
         let mut heard = |event: Result<Event<'_>, _>| {
             if let Ok(Event::Pong(payload)) = event {
                 session.handle_pong(payload);
             }
             true
         };
-        while let Poll::Ready(Ok(())) = incoming.poll(cx, Pin::new(&mut *io), &mut heard) {}
+        while let Poll::Ready(Ok(())) = incoming.poll(cx, Pin::new(&mut *io), bytes_max, &mut heard)
+        {
+        }
     }
 
     /// Ready if anything was received, and handled.
@@ -208,7 +212,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             return Poll::Pending;
         }
         let Self { io, session, client, incoming, outgoing, .. } = self;
-        incoming.poll(cx, Pin::new(io), |event| match event {
+        let bytes_max = client.hub().limits().message_bytes_max;
+        incoming.poll(cx, Pin::new(io), bytes_max, |event| match event {
             Ok(Event::Text(text)) => {
                 session.handle_text(text);
                 let stats = client.hub().stats();
