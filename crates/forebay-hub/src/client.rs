@@ -24,6 +24,7 @@ pub struct Refused;
 pub struct Client {
     hub: Hub,
     wake: Arc<Wake>,
+    seat: Weak<dyn Seat>,
     place: usize,
     id: SessionId,
     identity: Option<Arc<str>>,
@@ -35,11 +36,12 @@ pub struct Client {
 impl Client {
     pub(crate) fn new(hub: Hub) -> Result<Self, Refused> {
         let wake = Arc::new(Wake::default());
+        let seat = Arc::downgrade(&wake);
         let place = hub.0.connections.add(&wake).ok_or(Refused)?;
         hub.0.stats.connections.add(1);
         let id = SessionId(getrandom::u64().unwrap_or(place as u64));
         let (registrations, pages) = (SmallVec::new(), SmallVec::new());
-        Ok(Self { hub, wake, place, id, identity: None, registrations, pages })
+        Ok(Self { hub, wake, seat, place, id, identity: None, registrations, pages })
     }
 
     /// The hub.
@@ -94,7 +96,7 @@ impl Client {
     pub fn attach(&mut self, stream: &str, cursor: Option<Position>) -> Attachment {
         let inner = &*self.hub.0;
         let id = inner.log.write().open(stream);
-        self.registrations.push(inner.subscribers.add(id, &self.wake));
+        self.registrations.push(inner.subscribers.add(id, Weak::clone(&self.seat)));
         let log = inner.log.read();
         let start = cursor.map_or(Start::Live, |cursor| start(&inner.stats, &log, stream, cursor));
         Attachment { stream: id, name: Arc::clone(log.name(id)), start, head: log.head().offset }
@@ -171,9 +173,14 @@ impl Client {
         self.hub.0.subscribers.share(stream, envelope)
     }
 
-    /// From now on rounds may write for this connection; see [`Seat`].
-    pub fn sit(&self, seat: Weak<dyn Seat>) {
-        self.wake.sit(seat);
+    /// Rounds may write for this connection, whatever it attaches from now on.
+    pub fn sit(&mut self, seat: Weak<dyn Seat>) {
+        self.seat = seat;
+    }
+
+    /// What signals its task.
+    pub fn wake(&self) -> Arc<Wake> {
+        Arc::clone(&self.wake)
     }
 
     /// Registers the task to wake, then takes the signals that have come.

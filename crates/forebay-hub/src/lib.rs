@@ -28,4 +28,4 @@ pub use read::{Batch, Delivery};
 pub use revocations::Revocation;
 pub use rounds::{BatchId, Round, Seat};
 pub use stats::{Stats, StatsSnapshot};
-pub use wake::Signals;
+pub use wake::{Signals, Wake};

@@ -30,6 +30,20 @@ pub trait Seat: Send + Sync {
     /// Writes what is new to the connection. False where its own task has to look after it: then it
     /// is signalled.
     fn deliver(&self, round: &mut Round) -> bool;
+
+    /// What signals its task.
+    fn wake(&self) -> &Wake;
+}
+
+/// Where nobody but its task can write for a connection, its mailbox is its seat.
+impl Seat for Wake {
+    fn deliver(&self, _: &mut Round) -> bool {
+        false
+    }
+
+    fn wake(&self) -> &Wake {
+        self
+    }
 }
 
 /// What a round has read, kept from one connection to the next: most of them stand at the same place.
@@ -110,10 +124,10 @@ pub(crate) struct Rounds {
 }
 
 /// Memory for one who takes rounds.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Taker {
     round: Round,
-    wakes: Vec<Arc<Wake>>,
+    seats: Vec<Arc<dyn Seat>>,
 }
 
 impl Rounds {
@@ -149,17 +163,16 @@ impl Rounds {
 
     /// Takes the next round. Gives the entries that were taken by sockets, or `None` if nothing is due.
     pub(crate) fn take(&self, taker: &mut Taker) -> Option<u64> {
-        let Taker { round, wakes } = taker;
+        let Taker { round, seats } = taker;
         let readers = self.next()?;
-        if readers.take(SEATS, wakes) {
+        if readers.take(SEATS, seats) {
             // Another thread may go on with it meanwhile.
             self.plan(readers);
         }
         round.begin();
-        for wake in wakes.drain(..) {
-            // Whose task has been signalled already, or waits for its socket, reads on by itself.
-            if !wake.has(Signals::ENTRIES) && !wake.deliver(round) {
-                wake.signal(Signals::ENTRIES);
+        for seat in seats.drain(..) {
+            if !seat.deliver(round) {
+                seat.wake().signal(Signals::ENTRIES);
             }
         }
         Some(round.end())

@@ -7,8 +7,8 @@ use parking_lot::{Mutex, RwLock};
 use slab::Slab;
 use smallvec::SmallVec;
 
-use crate::rounds::Rounds;
-use crate::wake::{Signals, Wake};
+use crate::rounds::{Rounds, Seat};
+use crate::wake::Signals;
 
 /// Envelopes of one stream that are kept for whoever has the same. Pages have theirs from one tag, of
 /// one template; a stream with more kinds of them than this keeps the others once for each page.
@@ -32,7 +32,7 @@ pub(crate) struct Readers(Mutex<List>);
 
 #[derive(Debug, Default)]
 struct List {
-    wakes: Slab<Arc<Wake>>,
+    readers: Slab<Weak<dyn Seat>>,
     /// Places up to which there may be readers.
     end: usize,
     /// Where the pass goes on.
@@ -45,8 +45,8 @@ struct List {
 }
 
 impl Subscribers {
-    pub(crate) fn add(&self, stream: StreamId, wake: &Arc<Wake>) -> Registration {
-        let key = self.readers_or_new(stream).0.lock().add(wake);
+    pub(crate) fn add(&self, stream: StreamId, reader: Weak<dyn Seat>) -> Registration {
+        let key = self.readers_or_new(stream).0.lock().add(reader);
         Registration { stream, key }
     }
 
@@ -99,14 +99,18 @@ impl Subscribers {
 }
 
 impl Readers {
-    /// Puts the next readers of the pass into `wakes`, up to `max`. True if there are more.
-    pub(crate) fn take(&self, max: usize, wakes: &mut Vec<Arc<Wake>>) -> bool {
+    /// Puts the next readers of the pass into `seats`, up to `max`. True if there are more.
+    pub(crate) fn take(&self, max: usize, seats: &mut Vec<Arc<dyn Seat>>) -> bool {
         let mut list = self.0.lock();
-        while list.left > 0 && wakes.len() < max {
+        // Only looked at, so that the memory of all of them is fetched at the same time.
+        let next = list.next..list.end.min(list.next + max);
+        let near = next.filter_map(|place| list.readers.get(place)).map(Weak::strong_count);
+        std::hint::black_box(near.sum::<usize>());
+        while list.left > 0 && seats.len() < max {
             if list.next >= list.end {
                 list.next = 0;
             }
-            wakes.extend(list.wakes.get(list.next).cloned());
+            seats.extend(list.readers.get(list.next).and_then(Weak::upgrade));
             list.next += 1;
             list.left -= 1;
         }
@@ -123,21 +127,21 @@ impl Readers {
 }
 
 impl List {
-    fn add(&mut self, wake: &Arc<Wake>) -> usize {
-        let key = self.wakes.insert(Arc::clone(wake));
+    fn add(&mut self, reader: Weak<dyn Seat>) -> usize {
+        let key = self.readers.insert(reader);
         self.end = self.end.max(key + 1);
         key
     }
 
     fn remove(&mut self, key: usize) {
-        self.wakes.try_remove(key);
-        if self.wakes.is_empty() {
-            self.wakes = Slab::new();
+        self.readers.try_remove(key);
+        if self.readers.is_empty() {
+            self.readers = Slab::new();
             self.envelopes = SmallVec::new();
             self.end = 0;
         }
         // A pass sees no places behind the last reader.
-        while self.end > 0 && !self.wakes.contains(self.end - 1) {
+        while self.end > 0 && !self.readers.contains(self.end - 1) {
             self.end -= 1;
         }
         self.left = self.left.min(self.end);
@@ -148,7 +152,7 @@ impl List {
         // A pass that is under way sees those again that it has seen before this entry.
         self.left = self.end;
         let is_new = self.left > 0 && !std::mem::replace(&mut self.is_due, true);
-        (self.wakes.len(), is_new)
+        (self.readers.len(), is_new)
     }
 
     fn share(&mut self, envelope: &[u8]) -> Arc<[u8]> {
@@ -165,9 +169,9 @@ impl List {
     }
 
     fn signal(&self, signals: Signals) -> usize {
-        for (_, wake) in &self.wakes {
-            wake.signal(signals);
+        for seat in self.readers.iter().filter_map(|(_, seat)| seat.upgrade()) {
+            seat.wake().signal(signals);
         }
-        self.wakes.len()
+        self.readers.len()
     }
 }

@@ -24,12 +24,14 @@ const WHISPERS_PER_SECOND_MAX: u16 = 50;
 /// One whisper's bytes: positions and names, not documents.
 const WHISPER_BYTES_MAX: usize = 8 << 10;
 
+type Handlers = Vec<(SubscriptionId, Box<dyn Handler>)>;
+
 /// The application's side of one connection.
 pub(crate) struct Application {
     channels: Arc<dyn Channels>,
     identity: Identity,
-    handlers: Vec<(SubscriptionId, Box<dyn Handler>)>,
-    /// Out of line, like the next: most connections have none.
+    /// Out of line, like the next two: most connections have none.
+    handlers: Option<Box<Handlers>>,
     whispers: Option<Box<Whispers>>,
     /// At most one: the session waits for its answer.
     running: Option<Box<Running>>,
@@ -87,7 +89,7 @@ impl fmt::Debug for Application {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Application")
             .field("identity", &self.identity)
-            .field("handlers", &self.handlers.len())
+            .field("handlers", &self.handlers.as_ref().map_or(0, |handlers| handlers.len()))
             .field("running", &self.running.is_some())
             .finish_non_exhaustive()
     }
@@ -95,7 +97,7 @@ impl fmt::Debug for Application {
 
 impl Application {
     pub(crate) fn new(channels: Arc<dyn Channels>, identity: Identity) -> Self {
-        Self { channels, identity, handlers: Vec::new(), whispers: None, running: None }
+        Self { channels, identity, handlers: None, whispers: None, running: None }
     }
 
     /// Moves on as far as answers are there. True if the session has moved.
@@ -144,7 +146,7 @@ impl Application {
             // Nobody is subscribed yet, so nobody has to hear of it.
             Some(Running::Subscribe(..)) | None => {}
         }
-        for (_, handler) in self.handlers.drain(..) {
+        for (_, handler) in self.handlers.take().into_iter().flat_map(|handlers| *handlers) {
             tokio::spawn(handler.unsubscribed());
         }
     }
@@ -217,7 +219,7 @@ impl Application {
                 reject(reason, session, client);
             }
             Finished::Perform(id, handler, ops) => {
-                self.handlers.push((id, handler));
+                self.keep_handler(id, handler);
                 for op in ops {
                     self.carry_out(id, op, session, client);
                 }
@@ -260,9 +262,7 @@ impl Application {
         }
         client.hub().stats().subscriptions.add(1);
         if let Some(handler) = subscribed.handler {
-            // Most connections have one, if any: a Vec would take room for four at once.
-            self.handlers.reserve_exact(1);
-            self.handlers.push((id, handler));
+            self.keep_handler(id, handler);
         }
         if let Some(stream) = subscribed.whispers {
             self.whispers.get_or_insert_default().streams.push((id, stream));
@@ -341,9 +341,17 @@ impl Application {
         }
     }
 
+    fn keep_handler(&mut self, id: SubscriptionId, handler: Box<dyn Handler>) {
+        let handlers = self.handlers.get_or_insert_default();
+        // Most connections have one, if any: a Vec would take room for four at once.
+        handlers.reserve_exact(1);
+        handlers.push((id, handler));
+    }
+
     fn take_handler(&mut self, id: SubscriptionId) -> Option<Box<dyn Handler>> {
-        let index = self.handlers.iter().position(|(other, _)| *other == id)?;
-        Some(self.handlers.swap_remove(index).1)
+        let handlers = self.handlers.as_mut()?;
+        let index = handlers.iter().position(|(other, _)| *other == id)?;
+        Some(handlers.swap_remove(index).1)
     }
 }
 

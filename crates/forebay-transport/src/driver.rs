@@ -8,6 +8,7 @@
 //! has arrived; and again, until nothing moves. While it is at rest, the hub's rounds write for it
 //! (`seat.rs`).
 
+mod at_once;
 mod incoming;
 mod outgoing;
 mod seat;
@@ -22,6 +23,7 @@ use forebay_cable::{CloseCode, DisconnectReason, Session};
 use forebay_hub::{Client, Round, Signals};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::at_once::AtOnce;
 use self::incoming::Incoming;
 use self::outgoing::Outgoing;
 pub(crate) use self::seat::Driver;
@@ -116,7 +118,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
     }
 
     /// In a round: writes what is new. False where its task has to look after it.
-    fn deliver(&mut self, round: &mut Round) -> bool {
+    fn deliver(&mut self, round: &mut Round) -> bool
+    where
+        Io: 'static,
+    {
         let rests = !self.waits_to_write && self.outgoing.is_at_rest();
         if !rests || self.session.has_something_to_say() {
             return false;
@@ -124,7 +129,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         let Self { io, session, client, outgoing, .. } = self;
         // A socket that takes nothing is left to the task, which then waits for it.
         let mut cx = Context::from_waker(Waker::noop());
-        let sent = outgoing.poll_round(&mut cx, Pin::new(io), session, client, round);
+        let sent = match AtOnce::of(io) {
+            Some(mut io) => outgoing.poll_round(&mut cx, Pin::new(&mut io), session, client, round),
+            None => outgoing.poll_round(&mut cx, Pin::new(io), session, client, round),
+        };
         matches!(sent, Poll::Ready(Ok(()))) && !session.has_something_to_say()
     }
 

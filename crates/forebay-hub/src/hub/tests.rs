@@ -298,31 +298,43 @@ fn revocations_outlive_the_process() {
     assert!(hub.is_revoked(None, "room", old));
 }
 
-/// A connection that takes everything at once.
-#[derive(Default)]
-struct Taking(AtomicUsize);
+/// A connection that takes everything at once, or nothing.
+struct Taking {
+    takes: bool,
+    rounds: AtomicUsize,
+    wake: Arc<crate::Wake>,
+}
 
 impl crate::Seat for Taking {
     fn deliver(&self, _: &mut crate::Round) -> bool {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        true
+        self.rounds.fetch_add(1, Ordering::SeqCst);
+        self.takes
+    }
+
+    fn wake(&self) -> &crate::Wake {
+        &self.wake
     }
 }
 
 impl Page {
     fn seated(hub: &Hub, stream: &str) -> (Self, Arc<Taking>) {
+        Self::seated_where(hub, stream, true)
+    }
+
+    fn seated_where(hub: &Hub, stream: &str, takes: bool) -> (Self, Arc<Taking>) {
         let mut page = Self::open(hub);
-        page.subscribe(stream, None);
-        let seat = Arc::new(Taking::default());
+        let wake = page.client.wake();
+        let seat = Arc::new(Taking { takes, rounds: AtomicUsize::new(0), wake });
         let weak = Arc::downgrade(&seat);
         page.client.sit(weak);
+        page.subscribe(stream, None);
         page.signals();
         (page, seat)
     }
 }
 
 fn taken(seats: &[(Page, Arc<Taking>)]) -> usize {
-    seats.iter().map(|(_, seat)| seat.0.load(Ordering::SeqCst)).sum()
+    seats.iter().map(|(_, seat)| seat.rounds.load(Ordering::SeqCst)).sum()
 }
 
 fn simulated() -> Hub {
@@ -353,7 +365,7 @@ fn a_pass_sees_again_whom_it_had_seen_before_an_entry() {
     say(&hub, "a", "2");
     while hub.round() {}
     assert_eq!(taken(&pages), 64 + 70);
-    let counts = pages.iter().map(|(_, seat)| seat.0.load(Ordering::SeqCst));
+    let counts = pages.iter().map(|(_, seat)| seat.rounds.load(Ordering::SeqCst));
     assert!(counts.into_iter().all(|count| count > 0));
 }
 
@@ -369,19 +381,21 @@ fn a_pass_over_readers_that_have_left_costs_no_rounds() {
 }
 
 #[test]
-fn who_is_signalled_already_or_has_no_seat_reads_in_its_own_task() {
+fn who_is_not_at_rest_or_has_no_seat_is_signalled() {
     let hub = simulated();
-    let (mut signalled, seat) = Page::seated(&hub, "a");
-    signalled.client.mute_entries();
+    let (mut busy, seat) = Page::seated_where(&hub, "a", false);
     let mut standing = Page::open(&hub);
     standing.subscribe("a", None);
     standing.signals();
     say(&hub, "a", "1");
     assert!(hub.round());
-    assert_eq!((seat.0.load(Ordering::SeqCst), signalled.wakes()), (0, 0));
-    assert_eq!(standing.wakes(), 1);
+    assert_eq!((seat.rounds.load(Ordering::SeqCst), busy.wakes(), standing.wakes()), (1, 1, 1));
     assert!(standing.signals().contains(Signals::ENTRIES));
-    assert!(signalled.signals().contains(Signals::ENTRIES));
+    assert!(busy.signals().contains(Signals::ENTRIES));
+    let (at_rest, _) = Page::seated(&hub, "a");
+    say(&hub, "a", "2");
+    assert!(hub.round());
+    assert_eq!((at_rest.wakes(), standing.wakes()), (0, 2));
 }
 
 /// The runtime that took rounds is gone, in the middle of a pass.

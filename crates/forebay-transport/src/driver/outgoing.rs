@@ -42,13 +42,14 @@ enum Source<'a> {
 }
 
 #[derive(Debug, Default)]
-#[expect(clippy::box_collection, reason = "8 bytes instead of 32 in each connection")]
+#[expect(clippy::box_collection, reason = "8 bytes instead of 24 or 32 in each connection")]
 pub(super) struct Outgoing {
     /// What is left of what the socket took half of. Goes out before anything else. A large message
     /// in it is shared, not copied: ten thousand stalled sockets hold it once. Out of line: an idle
     /// connection has none.
     unsent: Option<Box<VecDeque<Bytes>>>,
-    pongs: Vec<Box<[u8]>>,
+    /// Out of line, too.
+    pongs: Option<Box<Vec<Box<[u8]>>>>,
     /// The code of the client's close frame, to be answered.
     close_answer: Option<u16>,
     close_sent: bool,
@@ -68,16 +69,17 @@ impl Outgoing {
     /// There is nothing that would go out before the next entry, or instead of it.
     pub(super) fn is_at_rest(&self) -> bool {
         self.unsent.is_none()
-            && self.pongs.is_empty()
+            && self.pongs.is_none()
             && self.close_answer.is_none()
             && !self.close_sent
     }
 
     pub(super) fn pong(&mut self, payload: &[u8]) {
-        if self.pongs.len() == PONGS_MAX {
-            self.pongs.remove(0);
+        let pongs = self.pongs.get_or_insert_default();
+        if pongs.len() == PONGS_MAX {
+            pongs.remove(0);
         }
-        self.pongs.push(payload.into());
+        pongs.push(payload.into());
     }
 
     pub(super) fn answer_close(&mut self, code: Option<u16>) {
@@ -202,13 +204,13 @@ impl Outgoing {
             }
         }
         let entries_only =
-            mark.is_none() && self.pongs.is_empty() && !over && !session.has_something_to_say();
+            mark.is_none() && self.pongs.is_none() && !over && !session.has_something_to_say();
         let made = if entries_only { source.made(session) } else { None };
         if made.is_some() && made == turn.made {
             return;
         }
         turn.begin();
-        for payload in std::mem::take(&mut self.pongs) {
+        for payload in self.pongs.take().into_iter().flat_map(|pongs| *pongs) {
             turn.say(|bytes| ws::append_control(bytes, Opcode::Pong, &payload));
         }
         while let Some(text) = session.poll_transmit() {

@@ -7,31 +7,39 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use forebay_hub::Round;
+use forebay_hub::{Round, Wake};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Connection;
 
 /// A connection that has one user at a time.
-struct Seat<Io>(Mutex<Connection<Io>>);
+struct Seat<Io> {
+    wake: Arc<Wake>,
+    connection: Mutex<Connection<Io>>,
+}
 
 /// The task of a connection.
 pub(crate) struct Driver<Io>(Arc<Seat<Io>>);
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> Driver<Io> {
     pub(super) fn new(connection: Connection<Io>) -> Self {
-        let seat = Arc::new(Seat(Mutex::new(connection)));
+        let wake = connection.client.wake();
+        let seat = Arc::new(Seat { wake, connection: Mutex::new(connection) });
         let weak = Arc::downgrade(&seat);
-        seat.0.lock().client.sit(weak);
+        seat.connection.lock().client.sit(weak);
         Self(seat)
     }
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin + Send> forebay_hub::Seat for Seat<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> forebay_hub::Seat for Seat<Io> {
     fn deliver(&self, round: &mut Round) -> bool {
         // Where its task is at it this very moment, it may have looked at the log already.
-        self.0.try_lock().is_some_and(|mut connection| connection.deliver(round))
+        self.connection.try_lock().is_some_and(|mut connection| connection.deliver(round))
+    }
+
+    fn wake(&self) -> &Wake {
+        &self.wake
     }
 }
 
@@ -40,6 +48,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Future for Driver<Io> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // A round is over after one write to this socket.
-        self.0.0.lock().poll(cx)
+        self.0.connection.lock().poll(cx)
     }
 }
