@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { appends } from "../scenarios/scenario.js";
 import { useBrowser } from "../support/browser.js";
 import { onEnd } from "../support/cleanup.js";
-import { rows as rowsOf } from "../support/page.js";
+import { rows as rowsOf, waitForNone } from "../support/page.js";
 import { catchUp, openWith, PAGE_CLIENTS, renderWith, waitForAway } from "../support/page_clients.js";
 import { untilRejected } from "../support/rejections.js";
 import { LAST, roomFor } from "../support/room.js";
@@ -36,7 +36,7 @@ for (const kind of ["websocket", "events", "poll"]) {
     await viewer.shows(LAST);
     const { rows, visits, loads } = await viewer.state();
     assert.deepEqual({ rows, visits, loads }, { rows: ["meanwhile", "later", LAST], visits: 1, loads: 1 });
-    assert.equal(await viewer.page.locator("[stale], [rejected]").count(), 0);
+    await waitForNone(viewer.page, "[stale], [rejected]");
   });
 }
 
