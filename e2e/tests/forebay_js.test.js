@@ -5,8 +5,10 @@ import { test } from "node:test";
 import { appends } from "../scenarios/scenario.js";
 import { useBrowser } from "../support/browser.js";
 import { cable } from "../support/cable.js";
+import { eventually } from "../support/deadline.js";
 import { httpProxyFor } from "../support/http_proxy.js";
 import { rows as rowsOf, waitForConnected, waitForNone, waitForTransport } from "../support/page.js";
+import { publisherFor } from "../support/publisher.js";
 import { LAST, roomFor } from "../support/room.js";
 import { serverFor } from "../support/server.js";
 
@@ -123,6 +125,51 @@ for (const transport of TRANSPORTS) {
     await room.assertShown(viewer, { rows: bodies, applied: appends(bodies) });
   });
 }
+
+/** Nobody listens on the discard port. */
+const NOBODY = "http://127.0.0.1:9";
+
+test("S73 polls go to three addresses in turn, each on a connection of its own; one is away for a while: nothing is missing or doubled", async (t) => {
+  const room = await roomFor(t, browser, { query, env: { FOREBAY_E2E_LISTENERS: "2", FOREBAY_E2E_ENTRIES_MAX: "100000" } });
+  const listeners = [...room.server.log.matchAll(/^listening (\S+)$/gm)].map(([, url]) => url).concat(room.url);
+  assert.equal(listeners.length, 3);
+  const asked = [0, 0, 0];
+  let turn = 0;
+  let away = -1;
+  const next = () => {
+    turn = (turn + 1) % listeners.length;
+    asked[turn] += 1;
+    return turn === away ? NOBODY : listeners[turn];
+  };
+  const balancer = await httpProxyFor(t, next, { websockets: false, events: false });
+  const viewers = [];
+  for (let n = 0; n < 2; n += 1) {
+    viewers.push(await room.open({}, { allow, prepare: beginWith("poll"), baseURL: balancer.url }));
+  }
+  const publisher = publisherFor(t, room);
+  const untilAll = async () => {
+    const last = publisher.bodies.at(-1);
+    for (const viewer of viewers) await viewer.shows(last);
+  };
+  await publisher.more(20);
+  await untilAll();
+  away = 1;
+  balancer.cut();
+  const before = asked[away];
+  await publisher.more(20);
+  await untilAll();
+  await eventually("the one that is away to be asked", async () => {
+    await publisher.more(1);
+    return asked[away] > before;
+  });
+  away = -1;
+  await publisher.more(20);
+  await untilAll();
+  assert.ok(asked.every((count) => count > 5), `${asked}`);
+  const rows = await publisher.stop();
+  await room.assertShown(viewers, { rows, applied: appends(rows) });
+  for (const { page } of viewers) await waitForTransport(page, "poll");
+});
 
 test("S74 WebSocket, then polls, then WebSocket again at twenty messages a second: each is applied once", async (t) => {
   const { room, proxy, open } = await officeFor(t, {});
