@@ -147,6 +147,10 @@ impl App {
         self.forebay.broadcast().json_to(stream, &text).await.unwrap();
     }
 
+    fn epoch(&self) -> String {
+        self.at().split_once('.').unwrap().0.to_owned()
+    }
+
     fn at(&self) -> String {
         self.forebay.position().to_string()
     }
@@ -630,6 +634,50 @@ async fn a_viewers_tag_opens_nothing_to_others() {
         let refused = outcome(&app, visitor, &page.inbox).await;
         assert_eq!(refused, UNAUTHORIZED, "{visitor:?}");
     }
+}
+
+/// What a quiet tenant gets over an event stream and a poll, and when, while another one is `busy`.
+async fn noticed_by_a_tenant(busy: usize) -> (Vec<(Duration, bool)>, usize, Duration) {
+    let app = App::new();
+    let tenant = |name: &str| {
+        let stream = app.forebay.stream_name((name, "room")).unwrap();
+        let signed = app.forebay.sign(&stream);
+        json!({"channel": "Turbo::StreamsChannel", "signed_stream_name": signed}).to_string()
+    };
+    let (active, quiet) = (tenant("active"), tenant("quiet"));
+    let begun = tokio::time::Instant::now();
+    let mut events = Events::of(app.post("/forebay/events", json!([subscribe(&quiet)])).await);
+    events.json().await; // the welcome
+    events.json().await; // and the confirmation
+    let watch = async {
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            let event = events.next().await.unwrap();
+            seen.push((begun.elapsed(), event.contains(r#""type":"ping""#)));
+        }
+        seen
+    };
+    let work = async {
+        for n in 0..busy {
+            app.forebay.broadcast().json_to(("active", "room"), &n).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(70)).await;
+        }
+    };
+    let poll = json!([again(&quiet, &app.at())]);
+    let answered = async { (app.poll(poll).await.len(), begun.elapsed()) };
+    let (seen, (length, answered), ()) = tokio::join!(watch, answered, work);
+    let there = app.poll(json!([again(&active, &format!("{}.0", app.epoch()))]));
+    assert!(busy == 0 || there.await.len() == busy, "the other was there to be seen");
+    (seen, length, answered)
+}
+
+/// S63: nothing of it comes, and nothing comes earlier or later for it.
+#[tokio::test(start_paused = true)]
+async fn s63_what_one_tenant_does_is_not_noticed_by_another() {
+    let alone = noticed_by_a_tenant(0).await;
+    assert!(alone.0.iter().all(|(_, is_ping)| *is_ping), "{alone:?}");
+    assert_eq!(alone.1, 0);
+    assert_eq!(noticed_by_a_tenant(100).await, alone);
 }
 
 /// S66: pages of before a rotation work until the old key is taken away, and are refused then;
