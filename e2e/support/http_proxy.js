@@ -12,6 +12,7 @@ const WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /**
  * @typedef {object} Habits all can be changed at any time
  * @property {boolean} websockets whether it lets WebSockets through
+ * @property {boolean} events whether it lets event streams through
  * @property {boolean} collects whether it passes an answer on only when it is complete
  * @property {number} cutsAfterMs how long anything may take; 0 is no limit
  * @property {number} status what it answers to whoever wants to be live, instead of asking the server; 0 asks. 101 speaks another protocol
@@ -41,7 +42,7 @@ export class HttpProxy {
   constructor(target, habits = {}) {
     this.#target = target;
     /** @type {Habits} */
-    this.habits = { websockets: true, collects: false, cutsAfterMs: 0, status: 0, ...habits };
+    this.habits = { websockets: true, events: true, collects: false, cutsAfterMs: 0, status: 0, ...habits };
     this.#server.on("upgrade", (incoming, socket, head) => this.#upgrade(incoming, socket, head));
     this.#server.on("connection", (socket) => this.#keep(socket));
   }
@@ -86,6 +87,7 @@ export class HttpProxy {
       outgoing.writeHead(this.habits.status === 101 ? 200 : this.habits.status).end("<p>Not what you wanted</p>");
       return;
     }
+    if (!this.habits.events && pathname === "/forebay/events") return outgoing.writeHead(403).end();
     const { hostname, port } = new URL(this.#target());
     const { method, url: path, headers } = incoming;
     const onward = request({ hostname, port, method, path, headers, agent: new Agent() });

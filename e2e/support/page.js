@@ -60,8 +60,24 @@ export async function waitForConnected(page) {
 }
 
 /** Waits until no stream source on the page is subscribed any more. @param {Page} page */
-export async function waitForDisconnected(page) {
-  await page.waitForFunction(() => document.querySelector("turbo-cable-stream-source[connected]") === null);
+export const waitForDisconnected = (page) => waitForNone(page, "turbo-cable-stream-source[connected]");
+
+/** Waits until the page has no such element. @param {Page} page @param {string} selector */
+export async function waitForNone(page, selector) {
+  await page.waitForFunction((selector) => document.querySelector(selector) === null, selector);
+}
+
+/** Waits until no visit of Turbo's is under way. @param {Page} page */
+export async function waitForRest(page) {
+  await page.waitForFunction(() => {
+    const { ariaBusy, dataset } = document.documentElement;
+    return !ariaBusy && dataset.turboPreview === undefined;
+  });
+}
+
+/** Waits until our own client uses this transport. @param {Page} page @param {string} transport */
+export async function waitForTransport(page, transport) {
+  await page.waitForFunction((transport) => window.forebay.transport === transport, transport);
 }
 
 /**

@@ -62,14 +62,15 @@ export class Room {
    * Asks for the page and doesn't wait for it.
    *
    * @param {Query} [query]
-   * @param {{allow?: RegExp[], baseURL?: string, prepare?: (page: import("playwright-core").Page) => Promise<unknown>}} [options]
+   * @param {{allow?: RegExp[], baseURL?: string, prepare?: (page: import("playwright-core").Page) => Promise<unknown>, id?: number}} [options]
+   *   `id`: of another room
    */
-  async begin(query = {}, { allow, baseURL = this.proxy.url, prepare } = {}) {
+  async begin(query = {}, { allow, baseURL = this.proxy.url, prepare, id = ID } = {}) {
     const page = await this.#browser.page(this.#t, { baseURL, allow, prepare: recordActions });
     const loads = await countLoads(page);
     await prepare?.(page);
     const search = new URLSearchParams(/** @type {any} */ ({ ...query, ...this.#query }));
-    return new Viewer(page, loads, page.goto(`/rooms/${ID}?${search}`));
+    return new Viewer(page, loads, page.goto(`/rooms/${id}?${search}`));
   }
 
   /** A viewer whose page is rendered and need not be subscribed yet. @param {Parameters<Room["begin"]>} how */

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { appends } from "../scenarios/scenario.js";
 import { useBrowser } from "../support/browser.js";
+import { isCablePing } from "../support/cable.js";
 import { eventually } from "../support/deadline.js";
 import { proxyFor } from "../support/fault_proxy.js";
 import { texts } from "../support/page.js";
@@ -162,6 +163,58 @@ for (const client of CLIENTS) {
     await room.create("in room 1");
     await viewer.shows("in room 1");
     assert.deepEqual(await texts(page), ["in room 1"]);
+    assert.equal(seen(), false);
+  });
+}
+
+for (const client of CLIENTS) {
+  test(`S63 ${client.name}: two tenants: what happens in one's room neither reaches the other's page nor wakes its connection`, async (t) => {
+    const room = await roomFor(t, browser);
+    const active = await visitWith(t, room, client, "ann");
+    const quiet = await visitWith(t, room, client, "bob", { id: 2 });
+    await room.fixture.createMessage(2, "for bob");
+    await quiet.viewer.shows("for bob");
+    const seen = quiet.proxy.watchFor("for ann");
+    const from = quiet.proxy.messages.mark();
+    const bodies = Array.from({ length: 20 }, (_, n) => `for ann ${n}`);
+    await room.create(...bodies);
+    const html = '<turbo-stream action="append" target="messages"><template><li>for ann, woken</li></template></turbo-stream>';
+    // None, where a poll of hers has just been answered.
+    assert.ok((await room.broadcast(html)) <= 1, "no more than one subscription is woken");
+    await active.viewer.shows("for ann, woken");
+    const sent = quiet.proxy.messages.all.slice(from).filter((m) => m.direction === "down" && m.kind === "text" && !isCablePing(m));
+    assert.deepEqual(sent.map(String), []);
+    await room.fixture.createMessage(2, "for bob again");
+    await quiet.viewer.shows("for bob again");
+    assert.deepEqual((await quiet.viewer.state()).applied, appends(["for bob", "for bob again"]));
+    assert.equal(seen(), false);
+  });
+}
+
+for (const client of CLIENTS.filter(({ name }) => name !== "EventSource")) {
+  test(`S63 ${client.name}: a tag that was made for a visitor of one tenant opens nothing to another tenant's`, async (t) => {
+    const room = await roomFor(t, browser);
+    const query = { good_for: "visitor" };
+    const active = await visitWith(t, room, client, "ann", { query });
+    const other = await visitWith(t, room, client, "bob", { query, id: 2 });
+    const attributes = await active.page.evaluate(() => {
+      const { dataset, attributes } = document.querySelector("turbo-cable-stream-source");
+      return { name: attributes["signed-stream-name"].value, cursor: dataset.cursor };
+    });
+    const seen = other.proxy.watchFor("for ann");
+    await other.page.evaluate(({ name, cursor }) => {
+      const stolen = document.createElement("turbo-cable-stream-source");
+      stolen.setAttribute("channel", "Turbo::StreamsChannel");
+      stolen.setAttribute("signed-stream-name", name);
+      stolen.dataset.cursor = cursor;
+      document.body.append(stolen);
+    }, attributes);
+    await untilRejected(room, [other.page], 1);
+    await room.create("for ann");
+    await active.viewer.shows("for ann");
+    await room.fixture.createMessage(2, "for bob");
+    await other.viewer.shows("for bob");
+    assert.deepEqual(await texts(other.page), ["for bob"]);
     assert.equal(seen(), false);
   });
 }

@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { appends } from "../scenarios/scenario.js";
+import { appends, messages } from "../scenarios/scenario.js";
 import { useBrowser } from "../support/browser.js";
-import { cable, forwarded, isConfirm, isSubscribe } from "../support/cable.js";
-import { comeBack, rows as rowsOf } from "../support/page.js";
+import { cable, delivers, forwarded, isConfirm, isSubscribe } from "../support/cable.js";
+import { eventually, within } from "../support/deadline.js";
+import { comeBack, rows as rowsOf, waitForRest } from "../support/page.js";
 import { LAST, roomFor } from "../support/room.js";
 import { serverFor } from "../support/server.js";
 
@@ -16,6 +17,8 @@ const allow = [/net::ERR_|WebSocket connection to|Failed to load resource/];
 const isRestored = (m) => m.direction === "down" && m.json?.type === "welcome" && m.json.restored === true;
 const isHistory = (m) => m.direction === "up" && m.json?.command === "history";
 const isConfirmedHistory = (m) => m.direction === "down" && m.json?.type === "confirm_history";
+const isRejectedHistory = (m) => m.direction === "down" && m.json?.type === "reject_history";
+const isRefresh = delivers('action="refresh"');
 
 /** A viewer that is subscribed. */
 async function subscribed(room) {
@@ -85,3 +88,80 @@ test("a stream that was quiet is served at any position, and nothing comes twice
   await room.assertShown(viewer, { rows: ["one"], applied: appends(["one"]) });
   assert.equal(room.proxy.messages.count(isSubscribe), 1, "a restored session is not subscribed again");
 });
+
+test("S44 history does not reach back to where a lost page was: it renders itself again, once, and is live", async (t) => {
+  const room = await roomFor(t, browser, { query, env: { FOREBAY_E2E_ENTRIES_MAX: "5" } });
+  const viewer = await subscribed(room);
+  await room.create("one");
+  await viewer.shows("one");
+  const outage = room.proxy.outage({ match: cable });
+  const missed = messages(10);
+  await room.create(...missed);
+  const from = room.proxy.messages.mark();
+  outage.end();
+  await comeBack(viewer.page);
+  await viewer.shows("message 10");
+  await room.proxy.messages.waitFor(isRejectedHistory, { from });
+  await waitForRest(viewer.page);
+  await room.assertShown(viewer, { rows: ["one", ...missed], applied: ["append one", "refresh"], visits: 1 });
+  assert.equal(room.proxy.messages.count(isRefresh), 1);
+});
+
+test("S44 the request for history is late: the page is live without it after five seconds, and is given nothing twice when it comes", async (t) => {
+  const room = await roomFor(t, browser, { query });
+  const viewer = await subscribed(room);
+  await room.create("one");
+  await viewer.shows("one");
+  const hold = room.proxy.holdMessages({ match: cable, direction: "up", from: isHistory });
+  const from = room.proxy.messages.mark();
+  room.proxy.cut({ match: cable });
+  await room.create("two");
+  await comeBack(viewer.page);
+  await within("the request for history", hold.reached);
+  await room.create("three");
+  await viewer.shows("three");
+  assert.deepEqual(room.proxy.messages.all.slice(from).filter(isConfirmedHistory), []);
+  hold.release();
+  await room.proxy.messages.waitFor(isConfirmedHistory, { from });
+  await room.create("four");
+  const rows = ["one", "two", "three", "four"];
+  await room.assertShown(viewer, { rows, applied: appends(rows) });
+});
+
+test("S44 history is answered twice, and the answers come twice: each message is applied once, and the page is live", async (t) => {
+  const room = await roomFor(t, browser, { query });
+  const viewer = await subscribed(room);
+  await room.create("one");
+  await viewer.shows("one");
+  room.proxy.cut({ match: cable });
+  await room.create("two");
+  const from = room.proxy.messages.mark();
+  await comeBack(viewer.page);
+  await room.proxy.messages.waitFor(forwarded(isConfirmedHistory), { from });
+  assert.equal(room.proxy.repeat(isConfirmedHistory), 1);
+  const [asked] = room.proxy.messages.filter(isHistory);
+  await viewer.page.evaluate((command) => window.cable.send(command), asked.json);
+  await room.proxy.messages.waitFor(forwarded(isConfirmedHistory), { from, count: 2 });
+  await room.create("three");
+  const rows = ["one", "two", "three"];
+  await room.assertShown(viewer, { rows, applied: appends(rows) });
+});
+
+for (const [name, position] of [["an older life of the log", { epoch: "1", offset: 1 }], ["the future", { offset: 1_000_000 }]]) {
+  test(`S44 a live page asks for history from ${name}: it is told that there is none, and is given nothing again`, async (t) => {
+    const room = await roomFor(t, browser, { query });
+    const viewer = await subscribed(room);
+    await room.create("one", "two");
+    await viewer.shows("two");
+    const [{ json }] = room.proxy.messages.filter(delivers("two"));
+    const { identifier, stream_id: stream, epoch } = json;
+    const history = { streams: { [stream]: { epoch, ...position } } };
+    await viewer.page.evaluate((command) => window.cable.send(command), { command: "history", identifier, history });
+    await room.proxy.messages.waitFor(isRejectedHistory);
+    // Where the refresh has been shown.
+    await eventually("the refresh", async () => (await viewer.state()).visits === 1);
+    await waitForRest(viewer.page);
+    const rows = ["one", "two"];
+    await room.assertShown(viewer, { rows, applied: [...appends(rows), "refresh"], visits: 1 });
+  });
+}

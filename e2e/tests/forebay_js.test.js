@@ -5,8 +5,10 @@ import { test } from "node:test";
 import { appends } from "../scenarios/scenario.js";
 import { useBrowser } from "../support/browser.js";
 import { cable } from "../support/cable.js";
+import { eventually } from "../support/deadline.js";
 import { httpProxyFor } from "../support/http_proxy.js";
-import { rows as rowsOf, waitForConnected } from "../support/page.js";
+import { rows as rowsOf, waitForConnected, waitForNone, waitForTransport } from "../support/page.js";
+import { publisherFor } from "../support/publisher.js";
 import { LAST, roomFor } from "../support/room.js";
 import { serverFor } from "../support/server.js";
 
@@ -22,8 +24,6 @@ const beginWith = (name) => (page) =>
   page.addInitScript((name) => localStorage.setItem("forebay.transport", `${name} ${Date.now()}`), name);
 
 const forced = (name) => [{}, { allow, prepare: beginWith(name) }];
-
-const transportOf = (viewer) => viewer.page.evaluate(() => window.forebay.transport);
 
 /** What the page shows equals what somebody sees who opens it now. */
 async function assertConverged(room, viewer) {
@@ -47,7 +47,7 @@ for (const transport of TRANSPORTS) {
     await gate.open();
     await viewer.loaded;
     await viewer.connected();
-    assert.equal(await transportOf(viewer), transport);
+    await waitForTransport(viewer.page, transport);
     await room.assertShown(viewer, { rows: ["one", "two", "three"], applied: appends(["two", "three"]) });
   });
 
@@ -65,7 +65,7 @@ for (const transport of TRANSPORTS) {
       expected.push(...live);
     }
     await room.assertShown(viewer, { rows: expected, applied: appends(expected) });
-    assert.equal(await transportOf(viewer), transport);
+    await waitForTransport(viewer.page, transport);
   });
 
   test(`S43 ${transport}: after a restart without history the page renders itself again, once, and is live`, async (t) => {
@@ -81,7 +81,7 @@ for (const transport of TRANSPORTS) {
     const { visits, loads } = await viewer.state();
     assert.deepEqual({ visits, loads }, { visits: 1, loads: 1 });
     await assertConverged(room, viewer);
-    assert.equal(await viewer.page.locator("[stale]").count(), 0);
+    await waitForNone(viewer.page, "[stale]");
   });
 }
 
@@ -101,7 +101,7 @@ async function officeFor(t, habits) {
 test("S70 Upgrade is refused: the page is live by another way, remembers it, and shows everything once", async (t) => {
   const { room, open } = await officeFor(t, { websockets: false });
   const viewer = await open();
-  assert.equal(await transportOf(viewer), "events");
+  await waitForTransport(viewer.page, "events");
   await room.create("one", "two");
   await room.assertShown(viewer, { rows: ["one", "two"], applied: appends(["one", "two"]) });
   const remembered = await viewer.page.evaluate(() => localStorage.getItem("forebay.transport"));
@@ -111,7 +111,7 @@ test("S70 Upgrade is refused: the page is live by another way, remembers it, and
 test("S71 a proxy that collects answers: the page finds out and polls", async (t) => {
   const { room, open } = await officeFor(t, { websockets: false, collects: true });
   const viewer = await open();
-  assert.equal(await transportOf(viewer), "poll");
+  await waitForTransport(viewer.page, "poll");
   await room.create("one", "two");
   await room.assertShown(viewer, { rows: ["one", "two"], applied: appends(["one", "two"]) });
 });
@@ -126,6 +126,51 @@ for (const transport of TRANSPORTS) {
   });
 }
 
+/** Nobody listens on the discard port. */
+const NOBODY = "http://127.0.0.1:9";
+
+test("S73 polls go to three addresses in turn, each on a connection of its own; one is away for a while: nothing is missing or doubled", async (t) => {
+  const room = await roomFor(t, browser, { query, env: { FOREBAY_E2E_LISTENERS: "2", FOREBAY_E2E_ENTRIES_MAX: "100000" } });
+  const listeners = [...room.server.log.matchAll(/^listening (\S+)$/gm)].map(([, url]) => url).concat(room.url);
+  assert.equal(listeners.length, 3);
+  const asked = [0, 0, 0];
+  let turn = 0;
+  let away = -1;
+  const next = () => {
+    turn = (turn + 1) % listeners.length;
+    asked[turn] += 1;
+    return turn === away ? NOBODY : listeners[turn];
+  };
+  const balancer = await httpProxyFor(t, next, { websockets: false, events: false });
+  const viewers = [];
+  for (let n = 0; n < 2; n += 1) {
+    viewers.push(await room.open({}, { allow, prepare: beginWith("poll"), baseURL: balancer.url }));
+  }
+  const publisher = publisherFor(t, room);
+  const untilAll = async () => {
+    const last = publisher.bodies.at(-1);
+    for (const viewer of viewers) await viewer.shows(last);
+  };
+  await publisher.more(20);
+  await untilAll();
+  away = 1;
+  balancer.cut();
+  const before = asked[away];
+  await publisher.more(20);
+  await untilAll();
+  await eventually("the one that is away to be asked", async () => {
+    await publisher.more(1);
+    return asked[away] > before;
+  });
+  away = -1;
+  await publisher.more(20);
+  await untilAll();
+  assert.ok(asked.every((count) => count > 5), `${asked}`);
+  const rows = await publisher.stop();
+  await room.assertShown(viewers, { rows, applied: appends(rows) });
+  for (const { page } of viewers) await waitForTransport(page, "poll");
+});
+
 test("S74 WebSocket, then polls, then WebSocket again at twenty messages a second: each is applied once", async (t) => {
   const { room, proxy, open } = await officeFor(t, {});
   const viewer = await open();
@@ -134,7 +179,7 @@ test("S74 WebSocket, then polls, then WebSocket again at twenty messages a secon
   await viewer.shows("message 10");
   Object.assign(proxy.habits, { websockets: false, collects: true });
   proxy.cut();
-  await viewer.page.waitForFunction(() => window.forebay.transport === "poll");
+  await waitForTransport(viewer.page, "poll");
   await fed;
   await room.create("while it polls");
   await viewer.shows("while it polls");
@@ -143,7 +188,7 @@ test("S74 WebSocket, then polls, then WebSocket again at twenty messages a secon
   await viewer.shows("message 10 again");
   Object.assign(proxy.habits, { websockets: true, collects: false });
   await viewer.page.evaluate(() => window.forebay.upgrade());
-  await viewer.page.waitForFunction(() => window.forebay.transport === "websocket");
+  await waitForTransport(viewer.page, "websocket");
   await fedAgain;
   const rows = [...bodies, "while it polls", ...more];
   await room.assertShown(viewer, { rows, applied: appends(rows) });

@@ -6,7 +6,7 @@ import { appends } from "../scenarios/scenario.js";
 import { useBrowser } from "../support/browser.js";
 import { cable } from "../support/cable.js";
 import { eventually } from "../support/deadline.js";
-import { rows as rowsOf } from "../support/page.js";
+import { rows as rowsOf, waitForRest } from "../support/page.js";
 import { LAST, roomFor } from "../support/room.js";
 
 const browser = useBrowser();
@@ -33,7 +33,7 @@ test("S33 a page that is left and restored from Turbo's cache goes on from its o
   await room.broadcast(append("three"));
   await viewer.page.goBack();
   await viewer.shows("three");
-  await viewer.page.waitForFunction(() => !document.documentElement.hasAttribute("data-turbo-preview"));
+  await waitForRest(viewer.page);
   const { rows } = await viewer.state();
   assert.deepEqual(rows, ["one", "two", "three"]);
 });
@@ -72,6 +72,8 @@ test("S28 a refresh that arrives during a visit waits for its end, and cancels n
   await gate.open();
   await viewer.page.waitForFunction(() => location.search.includes("n=2") && !document.documentElement.ariaBusy);
   await eventually("the visit and then the refresh", async () => (await viewer.state()).visits === 2);
+  // What comes before it is rendered would be shown in the older page, and then again in this one.
+  await waitForRest(viewer.page);
   await room.create(LAST);
   await viewer.shows(LAST);
   const fresh = await room.render({}, { allow });
@@ -87,7 +89,7 @@ test("a morphing refresh changes the tag in place: the page goes on from the new
   await viewer.shows("two");
   await room.broadcast('<turbo-stream action="refresh"></turbo-stream>');
   await eventually("the refresh", async () => (await viewer.state()).visits === 1);
-  await viewer.page.waitForFunction(() => !document.documentElement.ariaBusy);
+  await waitForRest(viewer.page);
   await room.create("three");
   await viewer.shows("three");
   const { rows, applied } = await viewer.state();

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { useBrowser } from "../support/browser.js";
 import { forwarded, isSubscribe, provesOffset } from "../support/cable.js";
 import { eventually, within } from "../support/deadline.js";
-import { rows } from "../support/page.js";
+import { rows, waitForRest } from "../support/page.js";
 import { openWith, PAGE_CLIENTS } from "../support/page_clients.js";
 import { publisherFor } from "../support/publisher.js";
 import { LAST, roomFor } from "../support/room.js";
@@ -75,15 +75,19 @@ for (const [kind, lastOfSeven] of Object.entries(LAST_OF_SEVEN)) {
           const pages = [location.href, location.href.replace("n=0", "n=1")];
           const timer = setInterval(() => {
             // Never back to where the browser was before all this.
-            if (times % 7 === lastOfSeven && history.state?.turbo?.restorationIndex > 0) history.back();
-            else window.Turbo.visit(pages[times % 2]);
-            if ((times -= 1) === 0) resolve(clearInterval(timer));
+            const isBack = times % 7 === lastOfSeven && history.state?.turbo?.restorationIndex > 0;
+            times -= 1;
+            if (times === 0) clearInterval(timer);
+            // Back is under way when the browser says so; Turbo has listened before us.
+            if (times === 0) isBack ? addEventListener("popstate", () => setTimeout(resolve), { once: true }) : setTimeout(resolve);
+            if (isBack) history.back();
+            else window.Turbo.visit(pages[(times + 1) % 2]);
           }, everyMs);
         }),
       [TIMES, EVERY_MS, lastOfSeven],
     );
     await within(`${TIMES} visits`, visited);
-    await viewer.page.waitForFunction(() => !document.documentElement.ariaBusy && !document.documentElement.hasAttribute("data-turbo-preview"));
+    await waitForRest(viewer.page);
     await publisher.more(5);
     await publisher.stop();
     await room.create(LAST);

@@ -7,7 +7,7 @@ import { useBrowser } from "../support/browser.js";
 import { cable } from "../support/cable.js";
 import { eventually } from "../support/deadline.js";
 import { httpProxyFor } from "../support/http_proxy.js";
-import { countLoads, recordActions, rows as rowsOf, texts, waitForConnected } from "../support/page.js";
+import { countLoads, recordActions, rows as rowsOf, texts, waitForConnected, waitForTransport } from "../support/page.js";
 import { LAST, roomFor, Viewer } from "../support/room.js";
 import { serverFor } from "../support/server.js";
 
@@ -62,7 +62,7 @@ test("three tabs have one connection, and each applies each entry once", async (
   const { open } = tabsOf(t, room);
   const tabs = [await open(), await open(), await open()];
   for (const tab of tabs) assert.ok(await isShared(tab));
-  assert.equal(await transportOf(tabs[2]), "websocket");
+  await waitForTransport(tabs[2].page, "websocket");
   assert.equal(await connections(room), 1);
   await room.create("one", "two");
   await room.assertShown(tabs, { rows: ["one", "two"], applied: appends(["one", "two"]) });
@@ -92,7 +92,7 @@ for (const transport of ["websocket", "events", "poll"]) {
     const prepare = (page) =>
       page.addInitScript((name) => localStorage.setItem("forebay.transport", `${name} ${Date.now()}`), transport);
     const tabs = [await open({ prepare }), await open()];
-    assert.deepEqual(await Promise.all(tabs.map(transportOf)), [transport, transport]);
+    for (const { page } of tabs) await waitForTransport(page, transport);
     const expected = [];
     for (let n = 1; n <= 4; n += 1) {
       const bodies = [`${n} live`, `${n} away`];
@@ -222,7 +222,7 @@ test("a tab that takes nothing is left behind, others are not, and it is exact w
   await session.send("Debugger.resume");
   await session.send("Debugger.disable");
   await assertConverged(room, [busy, other]);
-  assert.equal(await subscribers(room), 2);
+  await eventually("both to be subscribed", async () => (await subscribers(room)) === 2);
   assert.equal(await connections(room), 1);
 });
 

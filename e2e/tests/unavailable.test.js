@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { useBrowser } from "../support/browser.js";
 import { httpProxyFor } from "../support/http_proxy.js";
-import { texts } from "../support/page.js";
+import { texts, waitForNone } from "../support/page.js";
 import { assertConverged, catchUp, comeBackUntil, openWith, PAGE_CLIENTS, renderWith, waitForAway } from "../support/page_clients.js";
 import { roomFor } from "../support/room.js";
 import { attempts, movableTime, now, pass, passUntilAttempt, recordAttempts } from "../support/time.js";
@@ -41,7 +41,7 @@ for (const [kind, most] of Object.entries(ASKS_MAX)) {
       await room.create(bodies.at(-1));
       proxy.habits.status = 0;
       await catchUp(viewer, bodies.at(-1));
-      assert.equal(await page.locator("turbo-cable-stream-source[stale]").count(), 0);
+      await waitForNone(page, "turbo-cable-stream-source[stale]");
     }
     await assertConverged(room, client, viewer, { bodies });
   });

@@ -8,6 +8,10 @@ use anyhow::{Result, bail, ensure};
 
 use crate::run::{cargo, exists, install, repository, step, succeed};
 
+/// For what hangs without being awaited. Every wait of the tests has a deadline of its own; Node 20 takes
+/// this for the time of a whole file, of which the longest need more than a minute on two idle cores.
+const FILE_TIMEOUT: &str = "--test-timeout=1200000";
+
 const CHROMIUMS: [&str; 4] =
     ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
@@ -36,7 +40,7 @@ pub(crate) fn test(files: &[String]) -> Result<()> {
     }
     let mut node = Command::new("node");
     // One file at a time: each starts a browser, and there are two cores.
-    node.args(["--test", "--test-concurrency=1", "--test-timeout=180000"]).args(tests);
+    node.args(["--test", "--test-concurrency=1", FILE_TIMEOUT]).args(tests);
     succeed(node.current_dir(repository()))
 }
 

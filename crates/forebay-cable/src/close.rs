@@ -61,9 +61,10 @@ impl fmt::Display for DisconnectReason {
 /// Why a subscription is rejected. Action Cable's clients are not told.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum RejectReason {
-    /// No such channel, a wrong signature, or the application says no.
+    /// No such channel, a tag that was not made for this, or the application says no.
     Unauthorized,
-    /// The signature was good, until it expired: a page that is rendered again gets a new one.
+    /// The signature's time is over, or no key here has made it: a page that is rendered again
+    /// gets a new one.
     Expired,
     /// Somebody took the access back after the page was rendered.
     Revoked,

@@ -54,6 +54,22 @@ impl Channel for Slow {
     }
 }
 
+/// Reads the stream of its tag; rejects in one way or the other.
+struct Checked {
+    rejects: bool,
+}
+
+impl Channel for Checked {
+    async fn subscribed(&mut self, cx: &mut Context) -> Result<(), Rejection> {
+        match cx.verified_stream() {
+            Some(name) => cx.follow(&name),
+            None if self.rejects => cx.reject(),
+            None => return Err(Rejection),
+        }
+        Ok(())
+    }
+}
+
 /// The visitor is whoever the header says.
 fn visitor(parts: &Parts) -> Ready<Result<Identity, Unauthorized>> {
     ready(match parts.headers.get("x-visitor").map(|name| name.to_str().unwrap()) {
@@ -77,8 +93,14 @@ impl App {
     }
 
     fn with(builder: forebay::Builder) -> Self {
-        let builder = builder.secret("a secret for tests").connect(visitor);
-        let builder = builder.channel("Echo", |_: &Params| Echo);
+        Self::alone(builder.secret("a secret for tests"))
+    }
+
+    /// With the builder's keys only.
+    fn alone(builder: forebay::Builder) -> Self {
+        let builder = builder.connect(visitor).channel("Echo", |_: &Params| Echo);
+        let checked = |params: &Params| Checked { rejects: params.contains_key("rejects") };
+        let builder = builder.channel("Checked", checked);
         let forebay = builder.channel("Slow", |_: &Params| Slow).build().unwrap();
         let router = Router::new()
             .route("/page", axum::routing::get(page))
@@ -123,6 +145,10 @@ impl App {
 
     async fn say(&self, stream: &str, text: &str) {
         self.forebay.broadcast().json_to(stream, &text).await.unwrap();
+    }
+
+    fn epoch(&self) -> String {
+        self.at().split_once('.').unwrap().0.to_owned()
     }
 
     fn at(&self) -> String {
@@ -484,6 +510,8 @@ async fn outcome(app: &App, visitor: Option<&str>, identifier: &str) -> String {
 }
 
 const CONFIRMED: &str = "confirm_subscription";
+const UNAUTHORIZED: &str = "reject_subscription unauthorized";
+const EXPIRED: &str = "reject_subscription expired";
 
 /// S60, S61: over polls, events and `EventSource`, while connected and with a saved tag.
 #[tokio::test(start_paused = true)]
@@ -604,29 +632,106 @@ async fn a_viewers_tag_opens_nothing_to_others() {
     assert_eq!(outcome(&app, Some("user:1"), &page.inbox).await, CONFIRMED);
     for visitor in [Some("user:2"), None] {
         let refused = outcome(&app, visitor, &page.inbox).await;
-        assert_eq!(refused, "reject_subscription unauthorized", "{visitor:?}");
+        assert_eq!(refused, UNAUTHORIZED, "{visitor:?}");
     }
 }
 
-/// S66: pages of before a rotation work until the old key is taken away, and are refused then.
+/// What a quiet tenant gets over an event stream and a poll, and when, while another one is `busy`.
+async fn noticed_by_a_tenant(busy: usize) -> (Vec<(Duration, bool)>, usize, Duration) {
+    let app = App::new();
+    let tenant = |name: &str| {
+        let stream = app.forebay.stream_name((name, "room")).unwrap();
+        let signed = app.forebay.sign(&stream);
+        json!({"channel": "Turbo::StreamsChannel", "signed_stream_name": signed}).to_string()
+    };
+    let (active, quiet) = (tenant("active"), tenant("quiet"));
+    let begun = tokio::time::Instant::now();
+    let mut events = Events::of(app.post("/forebay/events", json!([subscribe(&quiet)])).await);
+    events.json().await; // the welcome
+    events.json().await; // and the confirmation
+    let watch = async {
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            let event = events.next().await.unwrap();
+            seen.push((begun.elapsed(), event.contains(r#""type":"ping""#)));
+        }
+        seen
+    };
+    let work = async {
+        for n in 0..busy {
+            app.forebay.broadcast().json_to(("active", "room"), &n).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(70)).await;
+        }
+    };
+    let poll = json!([again(&quiet, &app.at())]);
+    let answered = async { (app.poll(poll).await.len(), begun.elapsed()) };
+    let (seen, (length, answered), ()) = tokio::join!(watch, answered, work);
+    let there = app.poll(json!([again(&active, &format!("{}.0", app.epoch()))]));
+    assert!(busy == 0 || there.await.len() == busy, "the other was there to be seen");
+    (seen, length, answered)
+}
+
+/// S63: nothing of it comes, and nothing comes earlier or later for it.
 #[tokio::test(start_paused = true)]
-async fn keys_are_rotated() {
+async fn s63_what_one_tenant_does_is_not_noticed_by_another() {
+    let alone = noticed_by_a_tenant(0).await;
+    assert!(alone.0.iter().all(|(_, is_ping)| *is_ping), "{alone:?}");
+    assert_eq!(alone.1, 0);
+    assert_eq!(noticed_by_a_tenant(100).await, alone);
+}
+
+/// S66: pages of before a rotation work until the old key is taken away, and are refused then;
+/// `forebay.js` then renders the page again (`e2e/tests/tokens.test.js`).
+#[tokio::test(start_paused = true)]
+async fn keys_are_rotated_and_tags_of_a_key_that_is_gone_are_expired() {
     let rotated = Forebay::builder().secret("a newer secret for tests");
     let page = App::new().page().await;
     assert_eq!(outcome(&App::with(rotated), None, &page.room).await, CONFIRMED);
-    let alone = Forebay::builder().secret("a newer secret for tests").build().unwrap();
-    let router = Router::new().merge(alone.routes()).layer(alone.layer());
-    let app = App { forebay: alone, router };
-    assert_eq!(outcome(&app, None, &page.room).await, "reject_subscription unauthorized");
+    let app = App::alone(Forebay::builder().secret("a newer secret for tests"));
+    assert_eq!(outcome(&app, None, &page.room).await, EXPIRED);
+    assert_eq!(outcome(&app, Some("user:1"), &page.inbox).await, EXPIRED);
+    assert_eq!(outcome(&app, None, &app.page().await.room).await, CONFIRMED);
+}
+
+/// A tag's identifier, with other parameters.
+fn changed(identifier: &str, changes: &Value) -> String {
+    let mut params: Map<String, Value> = serde_json::from_str(identifier).unwrap();
+    params.extend(changes.as_object().unwrap().clone());
+    Value::Object(params).to_string()
+}
+
+/// S65, S66: the application's channels say it as Turbo's does.
+#[tokio::test]
+async fn a_channel_says_expired_where_a_plain_tag_is_expired() {
+    let old = Forebay::builder().stream_lifetime(Duration::ZERO);
+    let apps = [
+        (App::with(old), App::new()),
+        (App::new(), App::alone(Forebay::builder().secret("a newer secret for tests"))),
+    ];
+    for (older, app) in apps {
+        let (page, fresh) = (older.page().await, app.page().await);
+        for rejects in [json!({}), json!({"rejects": true})] {
+            let ask = async |tag: &str, changes: Value| {
+                let checked = changed(&changed(tag, &rejects), &json!({"channel": "Checked"}));
+                outcome(&app, None, &changed(&checked, &changes)).await
+            };
+            assert_eq!(ask(&page.room, json!({})).await, EXPIRED);
+            assert_eq!(ask(&fresh.room, json!({})).await, CONFIRMED);
+            for bad in [json!("no signature"), json!(7)] {
+                let refused = ask(&fresh.room, json!({"signed_stream_name": bad})).await;
+                assert_eq!(refused, UNAUTHORIZED);
+            }
+        }
+    }
 }
 
 /// S65: what is refused; `forebay.js` then renders the page again (`e2e/tests/access.test.js`).
 #[tokio::test]
-async fn a_tag_expires() {
+async fn a_tag_is_expired_when_its_time_is_over() {
     let app = App::with(Forebay::builder().stream_lifetime(Duration::ZERO));
     let page = app.page().await;
-    assert_eq!(outcome(&app, None, &page.room).await, "reject_subscription expired");
-    assert_eq!(outcome(&app, Some("user:1"), &page.inbox).await, "reject_subscription expired");
+    assert_eq!(outcome(&app, None, &page.room).await, EXPIRED);
+    assert_eq!(outcome(&app, Some("user:1"), &page.inbox).await, EXPIRED);
     let source = app.ask(Request::get(&page.source).body(Body::empty()).unwrap()).await;
     assert_eq!(source.status(), StatusCode::FORBIDDEN);
     let app = App::with(Forebay::builder().stream_lifetime(Duration::from_hours(1)));

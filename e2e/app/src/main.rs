@@ -3,7 +3,8 @@
 //!
 //! Prints `ready URL` when it serves. Reads `FOREBAY_E2E_ASSETS` (a folder of bundles),
 //! `FOREBAY_E2E_ENTRIES_MAX` (history per stream), `FOREBAY_E2E_DATABASE` (a file; else memory),
-//! `FOREBAY_E2E_LOG` (the log's folder; else memory) and `FOREBAY_E2E_SECRETS` (with commas between).
+//! `FOREBAY_E2E_LOG` (the log's folder; else memory), `FOREBAY_E2E_SECRETS` (with commas between) and
+//! `FOREBAY_E2E_LISTENERS` (how many more addresses serve the same; each prints `listening URL`).
 
 mod access;
 mod controls;
@@ -12,6 +13,7 @@ mod messages;
 mod pages;
 mod sabotage;
 
+use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -81,7 +83,13 @@ async fn main() -> anyhow::Result<()> {
         .layer(forebay.layer())
         .with_state(app);
 
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let more = std::env::var("FOREBAY_E2E_LISTENERS").map_or(Ok(0), |text| text.parse());
+    for _ in 0..more.context("FOREBAY_E2E_LISTENERS")? {
+        let listener = listen().await?;
+        announce(&format!("listening http://{}", listener.local_addr()?));
+        tokio::spawn(axum::serve(listener, router.clone()).into_future());
+    }
+    let listener = listen().await?;
     announce(&format!("ready http://{}", listener.local_addr()?));
     let serve = axum::serve(listener, router).with_graceful_shutdown(async move {
         terminated().await;
@@ -89,6 +97,10 @@ async fn main() -> anyhow::Result<()> {
     });
     serve.await?;
     Ok(())
+}
+
+async fn listen() -> std::io::Result<tokio::net::TcpListener> {
+    tokio::net::TcpListener::bind("127.0.0.1:0").await
 }
 
 #[expect(clippy::print_stdout, reason = "what the test harness waits for")]

@@ -22,6 +22,10 @@ const BURST = 200;
 /** How long entries are held for a subscription that is not answered. */
 const HOLD_MS = 3_000;
 
+/** How long the server has after that before it is asked again: at first, and at the most. */
+const PATIENCE_MIN_MS = 10_000;
+const PATIENCE_MAX_MS = 60_000;
+
 /** Everything that one page is subscribed to. */
 export class Client {
   /** @type {Set<Subscription>} */
@@ -30,6 +34,7 @@ export class Client {
   #isShowing = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #holding;
+  #patience = PATIENCE_MIN_MS;
 
   /**
    * @param {(owner: import("./connection.js").Owner, current?: Way) => Way} connect gives the connection that is right now
@@ -54,11 +59,13 @@ export class Client {
   }
 
   /**
+   * Two may be subscribed to the same; to the server these are two. Blanks change nothing in JSON.
    * @param {string} identifier
    * @param {import("./position.js").Position | null} position
    * @param {Receiver} receiver
    */
   add(identifier, position, receiver) {
+    while ([...this.#subscriptions].some((other) => other.identifier === identifier)) identifier += " ";
     const subscription = new Subscription(identifier, position, receiver);
     this.#subscriptions.add(subscription);
     this.#waitForAnswers();
@@ -131,10 +138,11 @@ export class Client {
   /** @param {Subscription} subscription @param {import("./position.js").Position | null} at @param {boolean} isLost */
   #confirmed(subscription, at, isLost) {
     const { received, state } = subscription;
-    // Usually it goes on behind what has been received, of which some may still wait to be shown.
-    if (isLost || at?.epoch !== received?.epoch || at?.offset !== received?.offset) subscription.rewind(at);
+    const isFirst = state !== "confirmed";
+    // Usually it goes on behind what has been received, of which some may still wait to be shown. Said again, it is late.
+    if (isLost || (isFirst && (at?.epoch !== received?.epoch || at?.offset !== received?.offset))) subscription.rewind(at);
     subscription.state = "confirmed";
-    if (state !== "confirmed") this.#tell(subscription, "connected");
+    if (isFirst) this.#tell(subscription, "connected");
     if (isLost) this.#lost(subscription);
   }
 
@@ -223,11 +231,18 @@ export class Client {
     if (!this.connection?.isOpen || !this.#isWaiting()) return;
     this.#queue.hold();
     clearTimeout(this.#holding);
-    this.#holding = setTimeout(() => this.#release(), HOLD_MS);
+    this.#holding = setTimeout(() => {
+      this.#release();
+      // A server that lives and does not answer is asked again, less and less often.
+      this.#holding = setTimeout(() => this.connection.isOpen && this.connection.reset(), this.#patience);
+      this.#patience = Math.min(2 * this.#patience, PATIENCE_MAX_MS);
+    }, HOLD_MS);
   }
 
   #answered() {
-    if (!this.#isWaiting()) this.#release();
+    if (this.#isWaiting()) return;
+    this.#patience = PATIENCE_MIN_MS;
+    this.#release();
   }
 
   #isWaiting() {

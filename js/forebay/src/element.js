@@ -144,7 +144,6 @@ export class Sources {
         clearTimeout(source.timer);
         this.#setStale(source, false);
         this.#write(source);
-        this.#mark(source);
         dispatch(source, "connected");
       },
       disconnected: () => {
@@ -158,7 +157,6 @@ export class Sources {
       rejected: (reason) => {
         for (const tag of source.tags) tag.setAttribute("rejected", reason);
         this.#setStale(source, true);
-        this.#mark(source);
         dispatch(source, "rejected", { reason });
         if (source.subscription) this.rejected(reason, source.subscription);
       },

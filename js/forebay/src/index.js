@@ -16,6 +16,9 @@ import { SharedConnection } from "./shared.js";
  * @property {boolean} [debug] says in the console what could not be shown; default on this machine only
  */
 
+/** Tags that are refused again are not renewed by rendering the page again and again. */
+const RENEW_MS = 60_000;
+
 /** @type {ReturnType<typeof create> | undefined} */
 let started;
 
@@ -80,8 +83,14 @@ function create(options) {
     if (!page.heal()) trouble("error", subscription, "healed too often; reload the page");
   };
   const client = new Client(connect, shows, heal, trouble, warn);
+  let renewed = -RENEW_MS;
   // An expired tag is replaced by rendering the page again.
-  const sources = new Sources(client, (reason, subscription) => reason === "expired" && heal(subscription));
+  const sources = new Sources(client, (reason, subscription) => {
+    const now = performance.now();
+    if (reason !== "expired" || now - renewed < RENEW_MS) return;
+    renewed = now;
+    heal(subscription);
+  });
   document.addEventListener("turbo:render", () => sources.healed());
   const nudge = () => client.connection.nudge();
   addEventListener("online", nudge);

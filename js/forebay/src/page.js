@@ -55,17 +55,18 @@ export class Page {
    * @param {() => boolean} isCurrent whether the page still lacks it when its turn has come
    */
   async show(item, isCurrent) {
-    const { message, subscription } = item;
+    const { message, subscription, offset } = item;
+    const fail = (/** @type {unknown} */ why) => this.trouble("error", subscription, String(why), offset ?? undefined);
     const { received } = subscription.receiver;
     if (received) {
       try {
         received(message);
       } catch (error) {
-        this.trouble("error", subscription, String(error), item.offset ?? undefined);
+        fail(error);
       }
       return;
     }
-    if (typeof message !== "string") return this.trouble("error", subscription, "not a string", item.offset ?? undefined);
+    if (typeof message !== "string") return fail("not a string");
     const html = this.#withoutReflected(message);
     const root = document.documentElement;
     const last = root.lastElementChild;
@@ -77,7 +78,7 @@ export class Page {
         root.append(document.createRange().createContextualFragment(html));
       }
     } catch (error) {
-      this.trouble("error", subscription, String(error), item.offset ?? undefined);
+      fail(error);
     } finally {
       this.#current = null;
     }
@@ -88,7 +89,7 @@ export class Page {
       if (stream.renderPromise) renders.push(stream.renderPromise);
     }
     for (const { reason } of /** @type {any[]} */ (await Promise.allSettled(renders))) {
-      if (reason) this.trouble("error", item.subscription, String(reason), item.offset ?? undefined);
+      if (reason) fail(reason);
     }
   }
 

@@ -16,7 +16,6 @@ export class Queue {
   /** @type {Item[]} */
   #items = [];
   #held = false;
-  dropped = 0;
 
   /** While held, entries are collected, so that what several subscriptions are replayed comes in one order. */
   hold() {
@@ -40,10 +39,7 @@ export class Queue {
   take(subscription, { o, p, m }) {
     const { received } = subscription;
     if (!received) return "gap";
-    if (o <= received.offset) {
-      this.dropped += 1;
-      return "dropped";
-    }
+    if (o <= received.offset) return "dropped";
     if (p > received.offset) return "gap";
     subscription.received = { epoch: received.epoch, offset: o };
     if (this.#items.length >= ITEMS_MAX) return "overflow";

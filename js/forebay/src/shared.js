@@ -42,9 +42,7 @@ export class SharedConnection {
   #port = null;
   /** @type {string | null} */
   #transport = null;
-  /** Subscriptions have numbers here, never used twice: what was meant for an earlier one is told from it. */
-  #numbers = new Map();
-  /** @type {Map<number, Subscription>} */
+  /** Subscriptions have numbers here, never used twice: what was meant for an earlier one is told from it. @type {Map<number, Subscription>} */
   #numbered = new Map();
   #last = 0;
   #got = 0;
@@ -75,23 +73,18 @@ export class SharedConnection {
     const wanted = new Set(this.owner.subscriptions());
     if (!this.#stay && wanted.size > 0) this.#start();
     if (!this.#port) return;
-    for (const [subscription, number] of this.#numbers) {
-      if (wanted.has(subscription)) continue;
-      this.#numbers.delete(subscription);
-      this.#numbered.delete(number);
+    for (const [number, subscription] of this.#numbered) {
+      if (!wanted.delete(subscription)) this.#numbered.delete(number);
     }
-    for (const subscription of wanted) {
-      if (this.#numbers.has(subscription)) continue;
-      this.#numbers.set(subscription, (this.#last += 1));
-      this.#numbered.set(this.#last, subscription);
-    }
+    for (const subscription of wanted) this.#numbered.set((this.#last += 1), subscription);
     const list = [...this.#numbered].map(([number, { identifier, received }]) => [number, identifier, received]);
     this.#port.postMessage(["want", list]);
   }
 
   /** @param {object[]} commands @param {Subscription} [subscription] */
   send(commands, subscription) {
-    if (this.isOpen) this.#port?.postMessage(["send", commands, this.#numbers.get(subscription)]);
+    const [number] = [...this.#numbered].find(([, other]) => other === subscription) ?? [];
+    if (this.isOpen) this.#port?.postMessage(["send", commands, number]);
     return this.isOpen;
   }
 
@@ -107,7 +100,6 @@ export class SharedConnection {
   /** Begins again from the page's positions, for this page alone. */
   reset() {
     const wasOpen = this.isOpen;
-    this.#numbers.clear();
     this.#numbered.clear();
     if (wasOpen) this.owner.closed();
     this.changed();
@@ -118,7 +110,6 @@ export class SharedConnection {
   stop() {
     this.#stay?.abort();
     this.#stay = this.#port = null;
-    this.#numbers.clear();
     this.#numbered.clear();
     this.#got = 0;
     this.#closed();

@@ -78,11 +78,10 @@ async function place() {
 
 /** @implements {Transport} */
 export class WebSocketTransport {
-  /** @type {Map<string, Subscription>} */
-  #sent = new Map();
-  /** By the number of their `subscribe` in this session. @type {Map<number, Subscription>} */
-  #numbered = new Map();
-  #count = 0;
+  /** @type {Set<Subscription>} */
+  #sent = new Set();
+  /** By the number of their `subscribe` in this session. @type {Subscription[]} */
+  #asked = [];
   #welcomed = false;
 
   /** @param {Peer} peer @param {Addresses} addresses */
@@ -103,23 +102,22 @@ export class WebSocketTransport {
       this.peer.opened();
       this.changed();
     }
-    this.peer.receive(message, this.#numbered.get(message.s) ?? this.#sent.get(message.identifier));
+    this.peer.receive(message, meant(message, this.#asked));
   }
 
   changed() {
     if (!this.#welcomed) return;
-    const wanted = new Map(this.peer.subscriptions().map((s) => [s.identifier, s]));
+    const wanted = new Set(this.peer.subscriptions());
     const commands = [];
-    for (const [identifier, subscription] of this.#sent) {
-      if (wanted.get(identifier) === subscription) continue;
-      commands.push({ command: "unsubscribe", identifier });
-      this.#sent.delete(identifier);
+    for (const subscription of this.#sent) {
+      if (wanted.delete(subscription)) continue;
+      commands.push({ command: "unsubscribe", identifier: subscription.identifier });
+      this.#sent.delete(subscription);
     }
-    for (const [identifier, subscription] of wanted) {
-      if (this.#sent.has(identifier)) continue;
+    for (const subscription of wanted) {
       commands.push(subscription.subscribeCommand());
-      this.#sent.set(identifier, subscription);
-      this.#numbered.set((this.#count += 1), subscription);
+      this.#sent.add(subscription);
+      this.#asked.push(subscription);
     }
     this.send(commands);
   }
@@ -157,11 +155,11 @@ export class WebSocketTransport {
 }
 
 /**
- * Whom a message is for, among those that its request named.
+ * Whom a message is for, among those that were asked for: the latest of those with its identifier, where it has no number.
  * @param {Message} message @param {Subscription[]} subscriptions
  */
 const meant = (message, subscriptions) =>
-  subscriptions[message.s - 1] ?? subscriptions.find(({ identifier }) => identifier === message.identifier);
+  subscriptions[message.s - 1] ?? subscriptions.findLast(({ identifier }) => identifier === message.identifier);
 
 /**
  * What the two transports over HTTP have in common: a request names all subscriptions.

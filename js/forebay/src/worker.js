@@ -39,7 +39,10 @@ function serve(scope) {
   const owner = {
     subscriptions: () => [...whose.keys()],
     opened: () => tellAll("open", connection.transport),
-    closed: () => tellAll("closed"),
+    closed() {
+      for (const subscription of whose.keys()) subscription.state = "waiting";
+      tellAll("closed");
+    },
     warn: (/** @type {string} */ kind, /** @type {string} */ detail) => tellAll("warn", kind, detail),
     receive(/** @type {Message} */ message, /** @type {Subscription} */ subscription) {
       const to = whose.get(subscription);
@@ -47,13 +50,20 @@ function serve(scope) {
       const { tab, number } = to;
       if ("o" in message) subscription.received = subscription.received && { ...subscription.received, offset: message.o };
       else if (message.type === "reject_subscription") remove(tab, number);
-      else if (message.type) subscription.received = parse(message.at);
+      else if (message.type) place(subscription, message);
       tab.behind += weight(message);
       if (tab.behind <= BEHIND_MAX) return tab.port.postMessage(["message", number, message]);
       forget(tab);
       tab.port.postMessage(["again"]);
     },
   };
+
+  /** Said again, a confirmation is late. @param {Subscription} subscription @param {Message} message */
+  function place(subscription, { type, at, resync }) {
+    const confirms = type === "confirm_subscription";
+    if (!confirms || resync || subscription.state === "waiting") subscription.received = parse(at);
+    if (confirms) subscription.state = "confirmed";
+  }
 
   /** @param {Tab} tab @param {number} number */
   function remove(tab, number) {

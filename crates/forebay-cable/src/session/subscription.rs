@@ -112,6 +112,8 @@ struct Cursor {
     stream: StreamId,
     position: Offset,
     attached: Offset,
+    /// Everything from here to the position was sent on this connection, or is not for this client.
+    began: Offset,
 }
 
 #[derive(Debug)]
@@ -166,7 +168,8 @@ impl Subscription {
             }
             _ => None,
         };
-        self.cursors.push(Cursor { stream: new.stream, position, attached: new.head });
+        let (stream, attached) = (new.stream, new.head);
+        self.cursors.push(Cursor { stream, position, attached, began: position });
         lost
     }
 
@@ -194,8 +197,8 @@ impl Subscription {
         })
     }
 
-    /// Stands elsewhere on these streams, as its client says; never before its cursor. True if it
-    /// must be resynced.
+    /// Stands elsewhere on these streams, as its client says; never before its cursor. Nothing that
+    /// this connection has carried is given again. True if it must be resynced.
     pub(super) fn place(&mut self, starts: &[(StreamId, Start)]) -> bool {
         self.held = false;
         let lost = std::mem::take(&mut self.lost);
@@ -203,13 +206,16 @@ impl Subscription {
         for cursor in &mut self.cursors {
             let placed = starts.iter().find(|(stream, _)| *stream == cursor.stream);
             match placed.map(|(_, start)| *start) {
-                Some(Start::After(offset)) if self.goes_on => {
+                Some(Start::After(offset)) if self.goes_on || offset >= cursor.began => {
                     cursor.position = offset.max(cursor.position);
                 }
-                Some(Start::After(offset)) => cursor.position = offset,
+                Some(Start::After(offset)) => {
+                    cursor.position = offset;
+                    cursor.began = offset;
+                }
                 None if !lost => {}
                 start => {
-                    cursor.position = cursor.attached;
+                    cursor.position = cursor.attached.max(cursor.position);
                     is_lost |= start != Some(Start::Live);
                 }
             }

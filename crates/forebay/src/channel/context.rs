@@ -1,14 +1,15 @@
 //! What a channel's methods can see and do.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use forebay_cable::SessionId;
-use forebay_transport::{Begin, Identity, Op, Stream};
+use forebay_transport::{Begin, Identity, Op, Rejected, Stream};
 use forebay_turbo::{StreamName, StreamNameError, Streamable};
 use serde::Serialize;
 
 use super::Params;
+use super::standard::{REJECTED, refusal};
 use crate::app::Core;
 use crate::broadcast::Broadcaster;
 use crate::clock::unix_millis;
@@ -22,6 +23,8 @@ pub struct Context {
     pub(super) session: SessionId,
     /// Where the page's cursor says to begin.
     pub(super) begin: Begin,
+    /// What was wrong with its tag, once the channel has looked at it.
+    pub(super) refused: OnceLock<Rejected>,
     pub(super) ops: Vec<Op>,
 }
 
@@ -60,13 +63,22 @@ impl Context {
     /// The stream of the tag that names this channel, if its signature is right: one of
     /// [`Turbo::stream_from_channel`](crate::Turbo::stream_from_channel), which is good for this
     /// channel only, or a plain one.
+    ///
+    /// Where it gives `None` because the tag's time is over, or its key is gone, a rejection says
+    /// `expired`: `forebay.js` then renders the page again.
     pub fn verified_stream(&self) -> Option<StreamName> {
         let signed = self.params.get("signed_stream_name")?.as_str()?;
         let (verifier, now) = (&self.core.keys.streams, unix_millis());
         let name = verifier
             .verify_for(signed, &self.channel, now)
             .or_else(|_| verifier.verify(signed, now));
-        name.ok().map(StreamName::raw)
+        let refused = |error| *self.refused.get_or_init(|| refusal(error));
+        name.map_err(refused).ok().map(StreamName::raw)
+    }
+
+    /// How the client is told that its subscription is refused.
+    pub(super) fn rejected(&self) -> Rejected {
+        self.refused.get().copied().unwrap_or(REJECTED)
     }
 
     /// Stops reading a stream.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use forebay_transport::{Answer, Begin, Handler, Later, Op, Rejected, Subscribed};
 use serde_json::{Map, Value};
 
-use super::standard::{REJECTED, resync_for};
+use super::standard::resync_for;
 use super::{Channel, Context, Params};
 
 /// Makes one subscription's object and asks it.
@@ -20,7 +20,7 @@ where
     Arc::new(move |mut cx| {
         let mut channel = new(&cx.params);
         Answer::Later(Box::pin(async move {
-            channel.subscribed(&mut cx).await.map_err(|super::Rejection| REJECTED)?;
+            channel.subscribed(&mut cx).await.map_err(|super::Rejection| cx.rejected())?;
             subscribed(channel, cx)
         }))
     })
@@ -38,7 +38,7 @@ fn subscribed<C: Channel>(channel: C, mut cx: Context) -> Result<Subscribed, Rej
             Op::Unfollow(name) => streams.retain(|stream| stream.name != name),
             Op::UnfollowAll => streams.clear(),
             Op::Transmit(json) => transmissions.push(json),
-            Op::Reject => return Err(REJECTED),
+            Op::Reject => return Err(cx.rejected()),
         }
     }
     Ok(Subscribed {

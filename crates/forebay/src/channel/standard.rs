@@ -1,7 +1,7 @@
 //! Who may subscribe to what: Turbo's channel, `$pubsub`, and the application's own.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use forebay_cable::{Identifier, RejectReason, Resync};
 use forebay_log::{Epoch, Offset, Position};
@@ -22,6 +22,15 @@ const PUBSUB: &str = "$pubsub";
 
 /// The application says no.
 pub(super) const REJECTED: Rejected = Rejected(RejectReason::Unauthorized);
+
+/// A page that is rendered again has a tag that is good, where this one's time is over or its key
+/// is gone. A forged signature can't be told from one of an older key; it is refused all the same.
+pub(super) fn refusal(error: VerifyError) -> Rejected {
+    match error {
+        VerifyError::Expired | VerifyError::BadSignature => Rejected(RejectReason::Expired),
+        _ => REJECTED,
+    }
+}
 
 /// Names of streams, or their beginnings.
 #[derive(Clone, Debug)]
@@ -133,6 +142,7 @@ impl Channels for StandardChannels {
                     params: identifier.params,
                     identity,
                     session,
+                    refused: OnceLock::new(),
                     ops: Vec::new(),
                 })
             }
@@ -156,10 +166,7 @@ fn signed(
     };
     name.map(Arc::from).map_err(|error| {
         tracing::warn!(channel = identifier.channel, %error, "subscription rejected");
-        match error {
-            VerifyError::Expired => Rejected(RejectReason::Expired),
-            _ => REJECTED,
-        }
+        refusal(error)
     })
 }
 

@@ -328,6 +328,118 @@ fn extended_answers_everything() {
     assert_eq!(pair.gist(), ["confirm_subscription", "reject_whisper"]);
 }
 
+// --- S44: a history request that fails, is late, or is answered twice -------------------------------
+
+fn ask_history(identifier: &str, offset: u64) -> Value {
+    let history = json!({"streams": {"room": {"epoch": "1", "offset": offset}}});
+    json!({"command": "history", "identifier": identifier, "history": history})
+}
+
+/// A subscription that began live behind one entry, and was sent two since.
+fn live(identifier: &str, goes_on: bool) -> Pair {
+    let mut pair = speaking(Protocol::ActionCableV1ExtJson);
+    pair.broadcast("room", "1");
+    pair.say(&json!({"command": "subscribe", "identifier": identifier}));
+    pair.confirm_from(after(1), goes_on);
+    for text in ["2", "3"] {
+        pair.broadcast("room", text);
+    }
+    assert_eq!(pair.gist(), ["confirm_subscription", "2", "3"]);
+    pair
+}
+
+/// What the page has got since it subscribed does not come again: the refresh has it, or it is there.
+#[test]
+fn s44_history_that_cannot_be_served_gives_nothing_again() {
+    for (identifier, goes_on) in [(ROOM, false), (TAG, true)] {
+        for (start, expected) in [
+            (Start::Lost, &["reject_history", "<refresh>"][..]),
+            (Start::Live, &["confirm_history"][..]),
+        ] {
+            let mut pair = live(identifier, goes_on);
+            pair.say(&ask_history(identifier, 7));
+            pair.place(start);
+            assert_eq!(pair.gist(), expected, "{identifier} {start:?}");
+            pair.broadcast("room", "4");
+            assert_eq!(pair.gist(), ["4"], "{identifier} {start:?}");
+        }
+    }
+}
+
+#[test]
+fn s44_history_that_is_asked_for_twice_is_served_once() {
+    let mut pair = live(ROOM, false);
+    for expected in [&["1", "2", "3", "confirm_history"][..], &["confirm_history"]] {
+        pair.say(&ask_history(ROOM, 0));
+        pair.place(after(0));
+        assert_eq!(pair.gist(), expected);
+    }
+    pair.broadcast("room", "4");
+    assert_eq!(pair.gist(), ["4"]);
+}
+
+#[test]
+fn s44_history_that_reaches_into_what_was_sent_is_sent_already() {
+    for (identifier, goes_on) in [(ROOM, false), (TAG, true)] {
+        let mut pair = live(identifier, goes_on);
+        pair.say(&ask_history(identifier, 2));
+        pair.place(after(2));
+        assert_eq!(pair.gist(), ["confirm_history"], "{identifier}");
+    }
+}
+
+/// The client did not say for five seconds where it goes on, and says it then.
+#[test]
+fn s44_history_that_is_asked_for_late_gives_what_was_not_sent() {
+    let (pair, kept) = lost_session();
+    let mut pair = restored(pair, kept);
+    pair.confirm_from(after(0), true);
+    pair.confirm_from(Start::Live, false);
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 5_000));
+    pair.drain();
+    for _ in 0..2 {
+        pair.place(after(1));
+        assert_eq!(pair.gist(), ["2"]);
+    }
+    pair.broadcast("room", "3");
+    assert_eq!(pair.gist(), ["3", "3"]);
+    for (identifier, offset) in [(TAG, 1), (ROOM, 1), (ROOM, 3)] {
+        pair.say(&ask_history(identifier, offset));
+        pair.place(after(offset));
+        assert_eq!(pair.gist(), ["confirm_history"], "{identifier} {offset}");
+    }
+}
+
+#[test]
+fn s44_history_that_is_refused_twice_leaves_the_subscription_live() {
+    let mut pair = live(ROOM, false);
+    for text in ["4", "5"] {
+        pair.say(&ask_history(ROOM, 0));
+        pair.broadcast("room", text);
+        pair.place(Start::Lost);
+        assert_eq!(pair.gist(), ["reject_history", "<refresh>", text]);
+        pair.say(&ask_history("unknown", 0));
+        assert_eq!(pair.gist(), ["reject_history"]);
+    }
+}
+
+/// Ours asks by subscribing: asked twice it is told where it is, and given nothing again.
+#[test]
+fn s44_ours_that_subscribes_twice_is_told_where_it_is() {
+    let mut pair = speaking(Protocol::ForebayV1Json);
+    for text in ["1", "2"] {
+        pair.broadcast("room", text);
+    }
+    let ask = json!({"command": "subscribe", "identifier": ROOM, "after": "1.0"});
+    pair.say(&ask);
+    pair.confirm_from(after(0), false);
+    assert_eq!(pair.gist(), ["confirm_subscription", "1", "2"]);
+    pair.say(&ask);
+    assert_eq!(pair.json()[0]["at"], "1.2");
+    pair.broadcast("room", "3");
+    assert_eq!(pair.gist(), ["3"]);
+}
+
 /// A session that had both tags and got two entries, and what is kept of it.
 fn lost_session() -> (Pair, Kept) {
     let mut pair = speaking(Protocol::ActionCableV1ExtJson);
