@@ -32,8 +32,8 @@ pub(super) fn measure(bench: &mut Bench, server: &Server) -> Result<()> {
     let limit = saturation(bench.plan.rate_refinements, |rate| {
         let Some(step) = loaded.try_twice(bench, server, rate)? else { return Ok(false) };
         if is_common(rate) {
-            let stem = format!("rate_{}", thousands(rate as usize));
-            note(bench, server, &stem, &step);
+            let names = format!("rate_{}", thousands(rate as usize));
+            note(bench, server, &names, &step);
         }
         busy = busy.max(step.busy);
         Ok(true)
@@ -55,7 +55,7 @@ fn is_common(rate: f64) -> bool {
     rate >= FIRST && (rate / FIRST).log2().fract() == 0.0
 }
 
-fn note(bench: &mut Bench, server: &Server, stem: &str, step: &Step) {
+fn note(bench: &mut Bench, server: &Server, names: &str, step: &Step) {
     let Step { outcome, busy, .. } = step;
     let cpu = busy * 1e9 * step.seconds / outcome.deliveries as f64;
     let figures = [
@@ -64,7 +64,7 @@ fn note(bench: &mut Bench, server: &Server, stem: &str, step: &Step) {
         ("cpu_ns_per_delivery", cpu),
     ];
     for (figure, value) in figures {
-        bench.figures.add(name(server, &format!("{stem}_{figure}")), value);
+        bench.figures.add(name(server, &format!("{names}_{figure}")), value);
     }
 }
 
@@ -86,12 +86,7 @@ impl Loaded {
         for _ in 0..2 {
             let mut site = match self.site.take() {
                 Some(site) => site,
-                None => {
-                    let mut site = bench.site(server, CLIENTS)?;
-                    site.connect(CLIENTS)?;
-                    site.fleet.rounds(10, 1, 400)?.ensure_exact()?;
-                    site
-                }
+                None => loaded(bench, server)?,
             };
             let seconds = bench.plan.rate_seconds;
             let per_second = rate / CLIENTS as f64;
@@ -110,6 +105,13 @@ impl Loaded {
         }
         Ok(None)
     }
+}
+
+fn loaded(bench: &Bench, server: &Server) -> Result<Site> {
+    let mut site = bench.site(server, CLIENTS)?;
+    site.connect(CLIENTS)?;
+    site.fleet.rounds(10, 1, 400)?.ensure_exact()?;
+    Ok(site)
 }
 
 /// The most that is sustained: doubles until something is not, then closes in on it by halves.

@@ -27,6 +27,9 @@ const BURST_SIZE: usize = 4_000;
 pub(super) fn measure(bench: &mut Bench, server: &Server) -> Result<()> {
     let count = bench.plan.slow_receivers;
     let mut site = bench.site(server, OTHERS)?;
+    site.connect(OTHERS)?;
+    // History is full from here on, and no growth.
+    site.fleet.rounds(BURSTS, BURST, BURST_SIZE)?.ensure_exact()?;
     site.warm_up()?;
     let seconds = bench.plan.slow_seconds;
     let rate = Order::Rate { per_second: PER_SECOND, seconds, late_max: 5.0, size: 400 };

@@ -171,15 +171,14 @@ impl Connection {
         match meaning {
             Meaning::Nothing => {}
             Meaning::Say(text) => self.say(&frames::masked(1, text.as_bytes()))?,
-            Meaning::Subscribed => match self.others.next() {
-                Some(other) => {
+            Meaning::Subscribed => {
+                if let Some(other) = self.others.next() {
                     self.say(&frames::masked(1, target.subscribe(other, self.page).as_bytes()))?;
-                }
-                None => {
+                } else {
                     heard.became_live |= self.state != State::Live;
                     self.state = State::Live;
                 }
-            },
+            }
             Meaning::Refused => return Err(io::Error::other("the server refuses to subscribe")),
         }
         Ok(())

@@ -190,6 +190,9 @@ impl Generator {
         burst: usize,
         size: usize,
     ) -> Result<()> {
+        if self.publishers[publisher].is_stale() {
+            self.publishers[publisher] = self.new_publisher(publisher)?;
+        }
         let first = self.published[stream];
         self.published[stream] += burst as u64;
         let payloads: Vec<_> = (first..self.published[stream])
@@ -199,12 +202,17 @@ impl Generator {
     }
 
     fn add_publisher(&mut self) -> Result<()> {
+        let publisher = self.new_publisher(self.publishers.len())?;
+        self.publishers.push(publisher);
+        Ok(())
+    }
+
+    fn new_publisher(&self, index: usize) -> Result<Publisher> {
         let socket = Source::connect(0, self.target.port, Width::Usual)?;
-        let token = EventData::new_u64(PUBLISHERS + self.publishers.len() as u64);
+        let token = EventData::new_u64(PUBLISHERS + index as u64);
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
         epoll::add(&self.epoll, &socket, token, flags)?;
-        self.publishers.push(Publisher::new(socket, self.post, &self.target));
-        Ok(())
+        Ok(Publisher::new(socket, self.post, &self.target))
     }
 
     fn until(&mut self, is_done: impl Fn(&Self) -> bool) -> Result<()> {
