@@ -61,6 +61,10 @@ impl Fleet {
 
     /// Has the first generator publish so many bursts, and all receive them.
     pub(crate) fn rounds(&mut self, rounds: usize, burst: usize, size: usize) -> Result<Outcome> {
+        for follower in &mut self.generators[1..] {
+            follower.send(&Order::Expect { burst })?;
+            follower.outcome()?;
+        }
         self.all(|index| match index {
             0 => Order::Rounds { rounds, burst, size },
             _ => Order::Follow { rounds, burst },
@@ -78,14 +82,16 @@ impl Fleet {
         self.all(|_| order())
     }
 
-    /// The same order for all, and something else while they carry it out.
-    pub(crate) fn also(
+    /// Receives what another fleet publishes in so many rounds.
+    pub(crate) fn follow(
         &mut self,
-        order: &Order,
-        work: impl FnOnce() -> Result<()>,
+        other: &mut Self,
+        rounds: usize,
+        burst: usize,
     ) -> Result<Outcome> {
-        self.send(|_| order.clone())?;
-        work()?;
+        self.all(|_| Order::Expect { burst })?;
+        self.send(|_| Order::Follow { rounds, burst })?;
+        other.rounds(rounds, burst, 400)?.ensure_exact()?;
         self.outcomes()
     }
 

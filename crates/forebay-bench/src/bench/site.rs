@@ -15,8 +15,9 @@ use crate::servers::{FLOOR, Running, Server};
 const WARM_UP: usize = 100;
 
 pub(super) struct Site {
-    pub(super) running: Running,
+    // Ends first: to clients of a server that has ended, its end is a fault.
     pub(super) fleet: Fleet,
+    pub(super) running: Running,
     pub(super) target: Target,
     pub(super) connections: usize,
     /// What there was with the first connections, and how many these were.
@@ -72,7 +73,7 @@ impl Bench {
 
 impl Site {
     pub(super) fn new(running: Running, fleet: Fleet, target: Target) -> Self {
-        Self { running, fleet, target, connections: 0, warm: None }
+        Self { fleet, running, target, connections: 0, warm: None }
     }
 
     /// Connects clients until there are so many, all to the streams that entries are published to.

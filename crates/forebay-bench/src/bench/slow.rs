@@ -49,10 +49,7 @@ pub(super) fn measure(bench: &mut Bench, server: &Server) -> Result<()> {
 
     let healed = slow.each(|| Order::Heal)?;
     healed.ensure_exact()?;
-    let followers = slow.also(&Order::Follow { rounds: 3, burst: 1 }, || {
-        site.fleet.rounds(3, 1, 400)?.ensure_exact()
-    })?;
-    followers.ensure_exact()?;
+    slow.follow(&mut site.fleet, 3, 1)?.ensure_exact()?;
 
     let (p99, p99_without) = (beside.percentile(0.99) / 1e3, without.percentile(0.99) / 1e3);
     let figures = [

@@ -251,11 +251,13 @@ impl Generator {
     fn how_far(&self) -> String {
         let of = |state| self.connections.iter().filter(|one| one.state == state).count();
         format!(
-            "{} of {} connections are live, {} connecting, {} opening; {} entries came",
+            "{} of {} connections are live, {} connecting, {} opening; {} were told to refresh; {} \
+             entries came",
             self.live,
             self.connections.len(),
             of(State::Connecting),
             of(State::Opening),
+            self.connections.iter().filter(|one| one.refreshes > 0).count(),
             self.outcome.deliveries
         )
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::dialect::Target;
 use super::publisher::Post;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
     /// Whom to connect to, and how to publish there; and how the clients are.
     Prepare { target: Target, post: Post, manner: Manner },
@@ -16,7 +16,9 @@ pub(crate) enum Order {
     Connect { from: usize, count: usize, at_once: usize, onto: Onto },
     /// Publishes bursts, one round after the other: a round ends when all have everything.
     Rounds { rounds: usize, burst: usize, size: usize },
-    /// Receives what another generator publishes in that many rounds.
+    /// Counts from now on what another generator publishes, in bursts of that size.
+    Expect { burst: usize },
+    /// Receives the rest of so many rounds of it.
     Follow { rounds: usize, burst: usize },
     /// Publishes at a rate, whether or not the clients keep up. Who lacks something `late_max` seconds
     /// after the last publish was due is waited for no longer.

@@ -10,8 +10,10 @@ use crate::load::work::Order;
 
 impl Generator {
     pub(super) fn carry_out(&mut self, order: &Order) -> Result<()> {
-        // What came since the last order is nobody's.
-        self.take_outcome();
+        // What came since the last order is nobody's, unless it was expected.
+        if !matches!(order, Order::Follow { .. }) {
+            self.take_outcome();
+        }
         self.began = now();
         self.progressed = self.began;
         let own = match *order {
@@ -28,6 +30,10 @@ impl Generator {
                 self.connect(streams, at_once, from)?;
             }
             Order::Rounds { rounds, burst, size } => self.rounds(rounds, burst, size)?,
+            Order::Expect { burst } => {
+                // All of these generators' connections read one stream.
+                self.rounds = Some(Rounds::of((burst * self.connections.len()) as u64));
+            }
             Order::Follow { rounds, burst } => self.follow(rounds, burst)?,
             Order::Rate { per_second, seconds, late_max, size } => {
                 self.rate(per_second, seconds, late_max, size)?;
@@ -107,11 +113,9 @@ impl Generator {
         readers
     }
 
-    /// All of these generators' connections read one stream.
     fn follow(&mut self, rounds: usize, burst: usize) -> Result<()> {
-        let per_round = (burst * self.connections.len()) as u64;
-        self.rounds = Some(Rounds::of(per_round));
-        self.until(|generator| generator.has_arrived(per_round * rounds as u64))?;
+        let entries = (rounds * burst * self.connections.len()) as u64;
+        self.until(|generator| generator.has_arrived(entries))?;
         self.published[0] += (rounds * burst) as u64;
         self.end_rounds();
         Ok(())
