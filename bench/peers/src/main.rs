@@ -8,11 +8,13 @@ mod fast;
 mod http;
 mod websockets;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use anyhow::Result;
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
+use tokio::net::TcpSocket;
 use tokio::sync::broadcast;
 
 #[derive(Parser)]
@@ -66,7 +68,11 @@ impl Room {
 #[tokio::main]
 async fn main() -> Result<()> {
     let Arguments { library, port, before, after } = Arguments::parse();
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    // `TcpListener::bind` has a backlog of 128; all other servers listen with 4096.
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    let listener = socket.listen(4096)?;
     let room = Arc::new(Room { sender: broadcast::channel(1024).0, before, after });
     match library {
         Library::Sink => axum_ws::sink(listener).await,

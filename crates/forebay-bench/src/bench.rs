@@ -3,26 +3,31 @@
 //! Every figure is taken several times, and in each repeat the floor is measured beside the servers, so
 //! that a ratio compares what ran within the same minute.
 
+mod churn;
+mod cores;
+mod curves;
 mod delivery;
+mod memory;
 mod plan;
 mod publishing;
+mod rates;
+mod scenario;
+mod site;
+mod slow;
 mod storms;
+mod syscalls;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 pub(crate) use self::plan::Options;
 use self::plan::Plan;
 use crate::figures::Figures;
-use crate::fleet::Fleet;
 use crate::load::Target;
 use crate::report;
 use crate::servers::{self, FLOOR, FOREBAY, Place, Prepared, Running, Server};
-
-/// Handshakes on their way at the same time, of all clients that want to connect: more than that
-/// overflow Linux's own queues for the loopback, and lost packets would be measured.
-const AT_ONCE: usize = 200;
 
 /// What a whole run works with.
 pub(crate) struct Bench {
@@ -36,8 +41,9 @@ pub(crate) struct Bench {
 
 /// Measures, and writes the report.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let mut bench = Bench::new(options)?;
+    let scenarios = options.scenarios();
     for repeat in 1..=bench.plan.repeats {
         println!(
             "repeat {repeat} of {}, {} s so far",
@@ -45,13 +51,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             began.elapsed().as_secs()
         );
         for server in bench.all() {
-            for connections in bench.plan.connections.clone() {
-                bench.attempt(&server, |bench| delivery::measure(bench, &server, connections));
+            for scenario in &scenarios {
+                if scenario.is_due(&server, &bench.plan, repeat) {
+                    let began = Instant::now();
+                    bench.attempt(&server, scenario.measure);
+                    let seconds = began.elapsed().as_secs_f64();
+                    println!("  {} of {}: {seconds:.1} s", scenario.name, server.name);
+                }
             }
-            bench.attempt(&server, |bench| storms::connect(bench, &server));
         }
-        bench.attempt(&FOREBAY, storms::resume);
-        bench.attempt(&FOREBAY, publishing::measure);
     }
     let folder = options.report.clone().unwrap_or_else(|| bench.place.root.join("bench/report"));
     report::write(&bench, &folder)?;
@@ -68,6 +76,8 @@ impl Bench {
             scratch: scratch.path().to_owned(),
             envelope: envelope(&FOREBAY.target(0, 1)),
             replay: 0,
+            cores: 1,
+            options: &[],
         };
         let plan = Plan::new(options);
         let mut bench = Self {
@@ -97,30 +107,50 @@ impl Bench {
     }
 
     /// What one server can't do keeps nobody from measuring the others; it is in the report.
-    fn attempt(&mut self, server: &Server, measure: impl FnOnce(&mut Self) -> Result<()>) {
-        if let Err(error) = measure(self) {
+    fn attempt(&mut self, server: &Server, measure: fn(&mut Self, &Server) -> Result<()>) {
+        if let Err(error) = measure(self, server) {
             self.skip(server, &error);
         }
     }
 
     fn skip(&mut self, server: &Server, error: &anyhow::Error) {
         println!("skipped {}: {error:#}", server.name);
-        self.figures.skipped.insert(server.name.to_owned(), format!("{error:#}"));
+        let why = self.figures.skipped.entry(server.name.to_owned()).or_default();
+        let error = format!("{error:#}");
+        if !why.contains(&error) {
+            why.push_str(if why.is_empty() { "" } else { "; " });
+            why.push_str(&error);
+        }
     }
 
     fn start(&self, server: &Server) -> Result<Running> {
-        server.start(&self.place, self.plan.server_cores)
+        self.start_on(server, self.plan.server_cores)
     }
 
-    fn fleet(&self, server: &Server, target: &Target, connections: usize) -> Result<Fleet> {
-        Fleet::start(target, server.post, connections, self.plan.load_cores)
-            .with_context(|| format!("a load on {}", server.name))
+    fn start_on(&self, server: &Server, cores: &str) -> Result<Running> {
+        server.start(&self.place, cores)
+    }
+
+    /// Does something while Forebay is started with more options.
+    fn with_options<T>(
+        &mut self,
+        options: &'static [&'static str],
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        self.place.options = options;
+        let result = work(self);
+        self.place.options = &[];
+        result
+    }
+
+    fn scratch(&self) -> &Path {
+        &self.place.scratch
     }
 }
 
 /// What Forebay puts around a message for this target's first stream.
 fn envelope(target: &Target) -> (String, String) {
-    let identifier = serde_json::Value::from(target.identifier(0));
+    let identifier = serde_json::Value::from(target.identifier(0, 0));
     (format!(r#"{{"identifier":{identifier},"message":"#), "}".to_owned())
 }
 

@@ -5,15 +5,29 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::load::work::{Order, Outcome};
+use crate::load::work::{Manner, Onto, Order, Outcome};
 use crate::load::{Post, Target};
 
 /// Connections that one process takes: a process may hold 20 000 descriptors on small machines.
 const PER_PROCESS: usize = 19_500;
 
+/// Handshakes on their way at the same time, of all clients that want to connect: more than that
+/// overflow Linux's own queues for the loopback, and lost packets would be measured.
+pub(crate) const AT_ONCE: usize = 200;
+
 /// As many generators as the connections need, all on the same cores. The first one publishes.
 pub(crate) struct Fleet {
     generators: Vec<Generator>,
+}
+
+/// What a fleet is made for.
+pub(crate) struct Clients<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) post: Post,
+    pub(crate) manner: Manner,
+    /// At most.
+    pub(crate) connections: usize,
+    pub(crate) cores: &'a str,
 }
 
 struct Generator {
@@ -23,34 +37,34 @@ struct Generator {
 }
 
 impl Fleet {
-    pub(crate) fn start(
-        target: &Target,
-        post: Post,
-        connections: usize,
-        cores: &str,
-    ) -> Result<Self> {
+    pub(crate) fn start(clients: &Clients<'_>) -> Result<Self> {
+        let Clients { target, post, manner, connections, cores } = *clients;
         let generators = (0..connections.div_ceil(PER_PROCESS).max(1))
             .map(|_| Generator::start(cores))
             .collect::<Result<_>>()?;
         let mut fleet = Self { generators };
-        fleet.all(|_| Order::Prepare { target: target.clone(), post })?;
+        fleet.all(|_| Order::Prepare { target: target.clone(), post, manner })?;
         Ok(fleet)
     }
 
     /// Connects so many more, shared out over the generators.
-    pub(crate) fn connect(&mut self, from: usize, count: usize, at_once: usize) -> Result<Outcome> {
+    pub(crate) fn connect(&mut self, from: usize, count: usize, onto: Onto) -> Result<Outcome> {
         let processes = self.generators.len();
         let share = count.div_ceil(processes);
-        let at_once = at_once.div_ceil(processes);
+        let at_once = AT_ONCE.div_ceil(processes);
         self.all(|index| {
             let begin = (index * share).min(count);
             let end = (begin + share).min(count);
-            Order::Connect { from: from + begin, count: end - begin, at_once }
+            Order::Connect { from: from + begin, count: end - begin, at_once, onto }
         })
     }
 
     /// Has the first generator publish so many bursts, and all receive them.
     pub(crate) fn rounds(&mut self, rounds: usize, burst: usize, size: usize) -> Result<Outcome> {
+        for follower in &mut self.generators[1..] {
+            follower.send(&Order::Expect { burst })?;
+            follower.outcome()?;
+        }
         self.all(|index| match index {
             0 => Order::Rounds { rounds, burst, size },
             _ => Order::Follow { rounds, burst },
@@ -68,10 +82,32 @@ impl Fleet {
         self.all(|_| order())
     }
 
+    /// Receives what another fleet publishes in so many rounds.
+    pub(crate) fn follow(
+        &mut self,
+        other: &mut Self,
+        rounds: usize,
+        burst: usize,
+    ) -> Result<Outcome> {
+        self.all(|_| Order::Expect { burst })?;
+        self.send(|_| Order::Follow { rounds, burst })?;
+        other.rounds(rounds, burst, 400)?.ensure_exact()?;
+        self.outcomes()
+    }
+
     fn all(&mut self, order: impl Fn(usize) -> Order) -> Result<Outcome> {
+        self.send(order)?;
+        self.outcomes()
+    }
+
+    fn send(&mut self, order: impl Fn(usize) -> Order) -> Result<()> {
         for (index, generator) in self.generators.iter_mut().enumerate() {
             generator.send(&order(index))?;
         }
+        Ok(())
+    }
+
+    fn outcomes(&mut self) -> Result<Outcome> {
         let mut total = Outcome::default();
         for generator in &mut self.generators {
             total.add(generator.outcome()?);
@@ -130,7 +166,8 @@ impl Outcome {
         self.faults.missing += other.faults.missing;
         self.faults.doubled += other.faults.doubled;
         self.faults.lost += other.faults.lost;
-        self.refreshes += other.refreshes;
+        self.lacking += other.lacking;
+        self.refreshed_once += other.refreshed_once;
         self.bytes += other.bytes;
         self.last.resize(self.last.len().max(other.last.len()), 0);
         for (last, other) in self.last.iter_mut().zip(other.last) {

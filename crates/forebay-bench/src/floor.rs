@@ -69,24 +69,33 @@ pub(crate) fn serve(floor: &Floor) -> Result<()> {
                 continue;
             }
             socket.received.extend_from_slice(&buffer[..read]);
-            let Some(end) = memmem::find(&socket.received, b"\r\n\r\n") else { continue };
             if !socket.received.starts_with(b"POST") {
-                socket.upgraded = true;
-                socket.received = Vec::new();
-                let replayed = &history[history.len().saturating_sub(floor.replay)..];
-                let mut slices = vec![IoSlice::new(UPGRADED)];
-                slices.extend(replayed.iter().map(|frame| IoSlice::new(frame)));
-                rustix::io::writev(&socket.fd, &slices)?;
+                if memmem::find(&socket.received, b"\r\n\r\n").is_some() {
+                    socket.upgraded = true;
+                    socket.received = Vec::new();
+                    let replayed = &history[history.len().saturating_sub(floor.replay)..];
+                    let mut slices = vec![IoSlice::new(UPGRADED)];
+                    slices.extend(replayed.iter().map(|frame| IoSlice::new(frame)));
+                    rustix::io::writev(&socket.fd, &slices)?;
+                }
                 continue;
             }
-            let Some(body) = body(&socket.received, end)? else { continue };
-            let first = history.len();
-            history.extend(body.split(|byte| *byte == b'\n').map(|line| frame(floor, line)));
-            socket.received.clear();
-            rustix::io::write(&socket.fd, TAKEN)?;
-            deliver(&history[first..], &sockets)?;
-            let kept = history.len().saturating_sub(floor.replay);
-            history.drain(..kept);
+            // Whoever publishes may not have waited for the last answer.
+            let mut bodies = Vec::new();
+            while let Some((body, length)) = body(&socket.received)? {
+                bodies.push(body);
+                socket.received.drain(..length);
+            }
+            for body in bodies {
+                let first = history.len();
+                history.extend(body.split(|byte| *byte == b'\n').map(|line| frame(floor, line)));
+                if let Some(publisher) = &sockets[index] {
+                    rustix::io::write(&publisher.fd, TAKEN)?;
+                }
+                deliver(&history[first..], &sockets)?;
+                let kept = history.len().saturating_sub(floor.replay);
+                history.drain(..kept);
+            }
         }
     }
 }
@@ -128,12 +137,14 @@ fn deliver(frames: &[Vec<u8>], sockets: &[Option<Socket>]) -> Result<()> {
     Ok(())
 }
 
-/// The body of a request whose head ends at `end`, if all of it is there.
-fn body(request: &[u8], end: usize) -> Result<Option<&[u8]>> {
-    let head = std::str::from_utf8(&request[..end])?;
+/// The body of the first request, if all of it is there, and how long the request is.
+fn body(requests: &[u8]) -> Result<Option<(Vec<u8>, usize)>> {
+    let Some(end) = memmem::find(requests, b"\r\n\r\n") else { return Ok(None) };
+    let head = std::str::from_utf8(&requests[..end])?;
     let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
     let length: usize = length.context("a broadcast has a length")?.parse()?;
-    Ok(request.get(end + 4..end + 4 + length))
+    let (begin, end) = (end + 4, end + 4 + length);
+    Ok(requests.get(begin..end).map(|body| (body.to_vec(), end)))
 }
 
 /// The text frame that Forebay would send.
@@ -143,4 +154,18 @@ fn frame(floor: &Floor, html: &[u8]) -> Vec<u8> {
     let mut frame = frames::head(1, 0, length);
     let _ = write!(frame, "{}{message}{}", floor.before, floor.after);
     frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_cut_where_they_end() {
+        let two = b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nokPOST / HTTP/1.1\r\n";
+        let (first, length) = body(two).unwrap().expect("it is whole");
+        assert_eq!((first.as_slice(), &two[length..]), (&b"ok"[..], &b"POST / HTTP/1.1\r\n"[..]));
+        assert_eq!(body(&two[length..]).unwrap(), None);
+        assert_eq!(body(&two[..length - 1]).unwrap(), None);
+    }
 }

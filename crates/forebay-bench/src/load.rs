@@ -9,6 +9,6 @@ mod publisher;
 mod source;
 pub(crate) mod work;
 
-pub(crate) use self::dialect::{Dialect, Target};
+pub(crate) use self::dialect::{Dialect, Rendered, Target, stream_name};
 pub(crate) use self::generator::work;
 pub(crate) use self::publisher::Post;

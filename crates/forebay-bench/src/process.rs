@@ -69,7 +69,8 @@ pub(crate) fn kernel_memory() -> Result<u64> {
     Ok((kib("SUnreclaim:") + kib("KernelStack:") + kib("PageTables:")) * 1024)
 }
 
-fn tree(root: u32) -> Result<Vec<u32>> {
+/// A process and all its descendants.
+pub(crate) fn tree(root: u32) -> Result<Vec<u32>> {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();

@@ -8,23 +8,25 @@ mod nchan;
 mod own;
 mod packages;
 
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 pub(crate) use self::libraries::SINK;
-pub(crate) use self::own::{FLOOR, FOREBAY};
-use crate::load::{Dialect, Post, Target};
+pub(crate) use self::own::{FLOOR, FOREBAY, is_ours};
+use crate::load::{Dialect, Post, Rendered, Target};
 
 /// In the order in which they are measured: the floor first, since ratios are made with the latest.
 pub(crate) const ALL: &[Server] = &[
     FLOOR,
     FOREBAY,
     own::FOREBAY_EXTENDED,
+    own::FOREBAY_EVENTS,
     libraries::AXUM,
     libraries::AXUM_TUNED,
     libraries::TOKIO_WEBSOCKETS,
@@ -52,6 +54,9 @@ pub(crate) struct Server {
     pub(crate) post: Post,
     /// Makes it ready to start; says what it is, or why it cannot be had.
     pub(crate) prepare: fn(&Place) -> Result<Prepared>,
+    /// For servers whose clients can come back for what they missed: where the first stream stands, for
+    /// a page that is rendered now.
+    pub(crate) rendered: Option<fn(u16) -> Result<Rendered>>,
     /// How to start it on a port.
     pub(crate) command: fn(&Place, u16) -> Result<Command>,
 }
@@ -73,8 +78,12 @@ pub(crate) struct Place {
     pub(crate) scratch: PathBuf,
     /// Where the floor's frames come from: what Forebay puts around a message.
     pub(crate) envelope: (String, String),
-    /// Entries that the floor gives to whoever connects.
+    /// Entries that whoever connects has missed: the floor gives them to everybody.
     pub(crate) replay: usize,
+    /// Cores of the server, for those that need to be told.
+    pub(crate) cores: usize,
+    /// Options that Forebay is started with, beside those that it always has.
+    pub(crate) options: &'static [&'static str],
 }
 
 /// A server's process, ended when it is dropped.
@@ -119,7 +128,8 @@ impl Server {
             path: self.path.to_owned(),
             secret: SECRET.to_owned(),
             streams,
-            cursor: None,
+            heard: streams,
+            rendered: None,
         }
     }
 }
@@ -158,6 +168,22 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a server answers to one request, which has to succeed.
+fn ask(port: u16, request: &str, headers: &str, body: &str) -> Result<String> {
+    let mut socket = TcpStream::connect(("127.0.0.1", port))?;
+    let length = body.len();
+    write!(
+        socket,
+        "{request} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}Content-Length: {length}\r\n\
+         Connection: close\r\n\r\n{body}"
+    )?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("an answer has a head")?;
+    ensure!(head.starts_with("HTTP/1.1 200"), "{request} was answered: {answer}");
+    Ok(body.to_owned())
 }
 
 fn free_port() -> Result<u16> {

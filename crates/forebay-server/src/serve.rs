@@ -10,16 +10,22 @@ mod http;
 mod life;
 mod routes;
 
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use forebay::Forebay;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use self::config::{Config, Place};
 use self::life::Life;
 use crate::options::{self, Id, Settings};
 use crate::{logs, output};
+
+/// Connections that may wait to be accepted: all that Linux lets wait by default. Where more come at
+/// once, as after a restart, their first packets are lost and they wait a second. `TcpListener::bind`
+/// has 128.
+const BACKLOG: u32 = 4_096;
 
 /// Serves until a signal ends it.
 pub(crate) fn run(settings: &Settings, warnings: &[String]) -> anyhow::Result<()> {
@@ -82,5 +88,22 @@ async fn bind(place: &Place) -> anyhow::Result<TcpListener> {
     let mut addresses: Vec<_> =
         tokio::net::lookup_host((host, *port)).await.with_context(context)?.collect();
     addresses.sort_by_key(SocketAddr::is_ipv6);
-    TcpListener::bind(&addresses[..]).await.with_context(context)
+    let mut result = Err(io::Error::new(ErrorKind::InvalidInput, "the name has no address"));
+    for address in addresses {
+        result = listen(address);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result.with_context(context)
+}
+
+/// As `TcpListener::bind` does, but for the backlog.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    // On Windows this would let another process listen at the same port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

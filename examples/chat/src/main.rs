@@ -14,6 +14,7 @@ mod tunnel;
 mod viewer;
 
 use std::io::{ErrorKind, IsTerminal as _};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser;
 use forebay::Forebay;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What `npm run build` makes of `assets/`.
@@ -61,7 +62,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         Path::new(PUBLIC).join("app.js").exists(),
         "{PUBLIC}/app.js is missing: `cargo xtask demo` builds it, and then serves the demo"
     );
-    let listener = listen(arguments.port).await?;
+    let listener = listen(arguments.port)?;
     let pool = database::open(arguments.database.as_deref()).await?;
     let forebay = Forebay::builder().app("chat").secret(secret()?).build()?;
     let tunnel = tunnel::Tunnel::open(forebay.clone(), listener.local_addr()?).await?;
@@ -78,8 +79,15 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn listen(port: u16) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| match error.kind() {
+fn listen(port: u16) -> anyhow::Result<TcpListener> {
+    let listen = || {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+        // All pages that were cut come back at once; `TcpListener::bind` lets only 128 wait.
+        socket.listen(4096)
+    };
+    listen().map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => anyhow::anyhow!("port {port} is taken: choose another with --port"),
         _ => anyhow::Error::new(error).context(format!("cannot listen on port {port}")),
     })

@@ -2,43 +2,74 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
+
+use super::scenario::{SCENARIOS, Scenario};
 use crate::servers::{FLOOR, FOREBAY, Server};
 
 /// What the command line says.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
-    /// Fewer repeats of less: about a minute and a half for each server
+    /// Fewer repeats of less, and peers once: some six minutes
     #[arg(long, conflicts_with = "full")]
     quick: bool,
-    /// More payloads and more connections: over an hour
+    /// More payloads and points of the curves, 10 000 slow receivers and an hour of churn: several hours
     #[arg(long)]
     full: bool,
-    /// Only these servers, beside the floor and Forebay
-    #[arg(long, value_delimiter = ',')]
+    /// Only these scenarios
+    #[arg(long, value_delimiter = ',', value_name = "SCENARIO", value_parser = scenarios())]
+    only: Option<Vec<String>>,
+    /// Only these servers, beside the floor and Forebay: nchan,centrifugo,…, or none
+    #[arg(long, value_delimiter = ',', value_name = "SERVER")]
     servers: Option<Vec<String>>,
-    /// Only these numbers of connections
+    /// Only these numbers of connections, where single broadcasts and bursts are measured
     #[arg(long, value_delimiter = ',')]
     connections: Option<Vec<usize>>,
-    /// How often everything is measured
+    /// How often everything is measured, of peers and in long scenarios, too; but churn is measured once
     #[arg(long)]
     repeats: Option<usize>,
+    /// Clients that read 1 000 bytes a second, beside 100 others
+    #[arg(long, value_name = "CLIENTS")]
+    slow_receivers: Option<usize>,
+    /// How long connections come and go, 500 a second
+    #[arg(long, value_name = "MINUTES")]
+    churn: Option<f64>,
     /// Where the report goes; bench/report if not given
     #[arg(long)]
     pub(super) report: Option<PathBuf>,
+}
+
+fn scenarios() -> PossibleValuesParser {
+    SCENARIOS.map(|scenario| scenario.name).into()
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) name: &'static str,
     pub(crate) repeats: usize,
+    pub(crate) peer_repeats: usize,
+    /// Of scenarios that take long.
+    pub(crate) seldom_repeats: usize,
     pub(crate) connections: Vec<usize>,
     /// Bytes of HTML in a payload.
     pub(crate) sizes: Vec<usize>,
     /// Entries in a burst.
     pub(crate) bursts: Vec<usize>,
+    /// Rounds of bursts, at least.
+    pub(crate) burst_rounds_min: usize,
     /// Deliveries in a stretch of single broadcasts, at least.
     pub(crate) deliveries: usize,
     pub(crate) post_seconds: f64,
+    /// How long a rate has to be sustained.
+    pub(crate) rate_seconds: f64,
+    /// How often the interval in which saturation lies is halved.
+    pub(crate) rate_refinements: usize,
+    pub(crate) curve_idle: Vec<usize>,
+    pub(crate) curve_streams: Vec<usize>,
+    pub(crate) curve_history: Vec<usize>,
+    pub(crate) slow_receivers: usize,
+    pub(crate) slow_seconds: f64,
+    pub(crate) churn_minutes: f64,
     pub(crate) server_cores: &'static str,
     pub(crate) load_cores: &'static str,
 }
@@ -49,6 +80,14 @@ impl Options {
         let always = server.name == FLOOR.name || server.name == FOREBAY.name;
         always || self.servers.as_ref().is_none_or(named)
     }
+
+    pub(super) fn scenarios(&self) -> Vec<Scenario> {
+        let wanted = |scenario: &Scenario| {
+            let named = |names: &Vec<String>| names.iter().any(|name| name == scenario.name);
+            self.only.as_ref().is_none_or(named)
+        };
+        SCENARIOS.into_iter().filter(wanted).collect()
+    }
 }
 
 impl Plan {
@@ -56,21 +95,55 @@ impl Plan {
         let base = Self {
             name: "default",
             repeats: 5,
+            peer_repeats: 3,
+            seldom_repeats: 3,
             connections: vec![1_000, 10_000],
             sizes: vec![400],
             bursts: vec![8, 32],
+            burst_rounds_min: 5,
             deliveries: 300_000,
             post_seconds: 2.0,
+            rate_seconds: 2.0,
+            rate_refinements: 3,
+            curve_idle: vec![0, 1_000, 5_000, 18_000],
+            curve_streams: vec![10, 100, 1_000, 10_000, 100_000],
+            curve_history: vec![0, 100, 1_000, 10_000, 100_000],
+            slow_receivers: 2_000,
+            slow_seconds: 5.0,
+            churn_minutes: 1.0,
             server_cores: "0",
             load_cores: "1",
         };
         let mut plan = if options.quick {
-            Self { name: "quick", repeats: 3, deliveries: 100_000, post_seconds: 1.0, ..base }
+            Self {
+                name: "quick",
+                repeats: 3,
+                peer_repeats: 1,
+                seldom_repeats: 1,
+                burst_rounds_min: 2,
+                deliveries: 100_000,
+                post_seconds: 1.0,
+                rate_seconds: 1.0,
+                rate_refinements: 2,
+                curve_idle: vec![0, 1_000, 18_000],
+                curve_streams: vec![10, 1_000, 100_000],
+                curve_history: vec![0, 1_000, 100_000],
+                slow_receivers: 1_000,
+                slow_seconds: 2.0,
+                churn_minutes: 0.2,
+                ..base
+            }
         } else if options.full {
             Self {
                 name: "full",
-                connections: vec![1_000, 10_000, 19_000],
+                peer_repeats: 5,
+                seldom_repeats: 5,
                 sizes: vec![200, 400, 2_000, 20_000],
+                rate_seconds: 5.0,
+                rate_refinements: 4,
+                curve_idle: vec![0, 100, 1_000, 2_000, 5_000, 10_000, 18_000],
+                slow_receivers: 10_000,
+                churn_minutes: 60.0,
                 ..base
             }
         } else {
@@ -79,7 +152,50 @@ impl Plan {
         if let Some(connections) = &options.connections {
             plan.connections.clone_from(connections);
         }
-        plan.repeats = options.repeats.unwrap_or(plan.repeats);
+        if let Some(repeats) = options.repeats {
+            (plan.repeats, plan.peer_repeats, plan.seldom_repeats) = (repeats, repeats, repeats);
+        }
+        plan.slow_receivers = options.slow_receivers.unwrap_or(plan.slow_receivers);
+        plan.churn_minutes = options.churn.unwrap_or(plan.churn_minutes);
         plan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn parsed(line: &str) -> Options {
+        Command::try_parse_from(line.split(' ')).expect("it is understood").options
+    }
+
+    #[test]
+    fn one_scenario_can_be_run_alone() {
+        let names = |line| parsed(line).scenarios().iter().map(|one| one.name).collect::<Vec<_>>();
+        assert_eq!(names("bench --only rates,delivery"), ["delivery", "rates"]);
+        assert_eq!(names("bench").len(), SCENARIOS.len());
+        assert!(Command::try_parse_from(["bench", "--only", "nothing"]).is_err());
+    }
+
+    #[test]
+    fn without_peers_the_floor_and_forebay_stay() {
+        let options = parsed("bench --servers none");
+        let servers = crate::servers::ALL.iter().filter(|server| options.wants(server));
+        assert_eq!(servers.map(|server| server.name).collect::<Vec<_>>(), ["floor", "forebay"]);
+    }
+
+    #[test]
+    fn flags_are_stronger_than_the_plan() {
+        let plan = Plan::new(&parsed("bench --quick --repeats 2 --churn 60 --slow-receivers 7"));
+        assert_eq!((plan.repeats, plan.peer_repeats, plan.seldom_repeats), (2, 2, 2));
+        assert_eq!((plan.churn_minutes, plan.slow_receivers, plan.name), (60.0, 7, "quick"));
     }
 }

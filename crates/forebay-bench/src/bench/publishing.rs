@@ -9,13 +9,12 @@ use forebay_log::{Class, Message};
 use super::{Bench, name};
 use crate::figures::median;
 use crate::load::work::Order;
-use crate::process;
 use crate::servers::{FOREBAY, SINK, Server};
 
 /// Keep-alive connections that publish at the same time.
 const CONNECTIONS: usize = 16;
 
-pub(super) fn measure(bench: &mut Bench) -> Result<()> {
+pub(super) fn measure(bench: &mut Bench, _: &Server) -> Result<()> {
     (SINK.prepare)(&bench.place)?;
     bench.figures.add("publish_ns", in_process()?);
     let sink = over_http(bench, &SINK)?;
@@ -42,14 +41,15 @@ fn in_process() -> Result<f64> {
 }
 
 fn over_http(bench: &mut Bench, server: &Server) -> Result<f64> {
-    let running = bench.start(server)?;
-    let target = server.target(running.port, CONNECTIONS);
-    let mut fleet = bench.fleet(server, &target, 1)?;
+    let mut site = bench.site_of(server, 1, |target, _| {
+        (target.streams, target.heard) = (CONNECTIONS, CONNECTIONS);
+        Ok(())
+    })?;
     let order = |seconds| Order::PostRate { connections: CONNECTIONS, seconds, size: 400 };
-    fleet.first(&order(0.3))?;
-    let before = process::usage(running.pid())?;
-    let outcome = fleet.first(&order(bench.plan.post_seconds))?;
-    let usage = process::usage(running.pid())?.since(before);
+    site.fleet.first(&order(0.3))?;
+    let before = site.usage()?;
+    let outcome = site.fleet.first(&order(bench.plan.post_seconds))?;
+    let usage = site.usage()?.since(before);
     ensure!(outcome.done > 0, "no broadcast was answered");
     let rate = outcome.done as f64 / outcome.seconds;
     bench.figures.add(name(server, "http_publishes_per_second"), rate);

@@ -1,6 +1,7 @@
 //! One client: from its request to its last entry.
 
 use std::io;
+use std::ops::Range;
 
 use memchr::memmem;
 
@@ -8,7 +9,7 @@ use super::dialect::{Dialect, Meaning, Target};
 use super::frames::{self, Incoming};
 use super::source::Source;
 use super::work::Faults;
-use crate::marker;
+use crate::marker::{self, now};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
@@ -24,11 +25,17 @@ pub(super) enum State {
 pub(super) struct Connection {
     pub(super) socket: Source,
     pub(super) state: State,
+    /// Where it gets entries from, and what else it has yet to subscribe to.
     pub(super) stream: usize,
+    others: Range<usize>,
+    /// Which of all pages it belongs to.
+    page: usize,
     /// When it began to connect.
     pub(super) began: u64,
-    /// The number of the entry that it must get next.
-    pub(super) next: u64,
+    /// The number of the entry that it must get next; any, if it begins in the middle of a stream or
+    /// was told to load its page again.
+    next: Option<u64>,
+    pub(super) refreshes: u64,
     /// It reads no faster than this, in bytes a second.
     pub(super) slow: Option<usize>,
     /// What has been received of a message that is not whole.
@@ -42,14 +49,29 @@ pub(super) struct Heard {
     pub(super) entries: Vec<u64>,
     pub(super) bytes: u64,
     pub(super) faults: Faults,
-    pub(super) refreshes: u64,
     pub(super) became_live: bool,
 }
 
 impl Connection {
-    pub(super) fn new(socket: Source, stream: usize, next: u64, began: u64) -> Self {
-        let state = State::Connecting;
-        Self { socket, state, stream, began, next, slow: None, partial: Vec::new() }
+    /// Of the `page`th page, which begins now.
+    pub(super) fn new(
+        socket: Source,
+        page: usize,
+        streams: Range<usize>,
+        next: Option<u64>,
+    ) -> Self {
+        Self {
+            socket,
+            state: State::Connecting,
+            stream: streams.start,
+            others: streams.start + 1..streams.end,
+            page,
+            began: now(),
+            next,
+            refreshes: 0,
+            slow: None,
+            partial: Vec::new(),
+        }
     }
 
     pub(super) fn open(&mut self, target: &Target) -> io::Result<()> {
@@ -101,7 +123,7 @@ impl Connection {
             }
             rest = &bytes[end + 4..];
             self.state = State::Subscribing;
-            self.act(target.opening(self.stream), heard)?;
+            self.act(target, target.opening(self.stream), heard)?;
         }
         let next = match target.dialect {
             Dialect::Events => frames::event,
@@ -112,7 +134,7 @@ impl Connection {
             match incoming {
                 Incoming::Message(message) => self.hear_message(target, message, heard)?,
                 Incoming::Ping(payload) => self.say(&frames::masked(10, payload))?,
-                Incoming::Close => return Err(io::ErrorKind::ConnectionAborted.into()),
+                Incoming::Close(payload) => return Err(io::Error::other(frames::reason(payload))),
             }
         }
         Ok(bytes.len() - rest.len())
@@ -126,29 +148,36 @@ impl Connection {
     ) -> io::Result<()> {
         let mut entries = 0;
         while let Some((found, rest)) = marker::find(message) {
-            heard.faults.missing += found.number.saturating_sub(self.next);
-            heard.faults.doubled += u64::from(found.number < self.next);
-            self.next = self.next.max(found.number + 1);
+            let next = self.next.unwrap_or(found.number);
+            heard.faults.missing += found.number.saturating_sub(next);
+            heard.faults.doubled += u64::from(found.number < next);
+            self.next = Some(next.max(found.number + 1));
             heard.entries.push(found.at);
             message = rest;
             entries += 1;
         }
         // Centrifugo joins messages, so that a ping may be among entries.
         if entries == 0 || target.dialect == Dialect::Centrifugo {
-            let refresh = self.slow.is_some() && memmem::find(message, b"refresh").is_some();
-            heard.refreshes += u64::from(refresh);
-            self.act(target.hear(message, self.stream), heard)?;
+            if memmem::find(message, b"refresh").is_some() {
+                self.refreshes += 1;
+                self.next = None;
+            }
+            self.act(target, target.hear(message, self.stream, self.page), heard)?;
         }
         Ok(())
     }
 
-    fn act(&mut self, meaning: Meaning, heard: &mut Heard) -> io::Result<()> {
+    fn act(&mut self, target: &Target, meaning: Meaning, heard: &mut Heard) -> io::Result<()> {
         match meaning {
             Meaning::Nothing => {}
             Meaning::Say(text) => self.say(&frames::masked(1, text.as_bytes()))?,
             Meaning::Subscribed => {
-                heard.became_live |= self.state != State::Live;
-                self.state = State::Live;
+                if let Some(other) = self.others.next() {
+                    self.say(&frames::masked(1, target.subscribe(other, self.page).as_bytes()))?;
+                } else {
+                    heard.became_live |= self.state != State::Live;
+                    self.state = State::Live;
+                }
             }
             Meaning::Refused => return Err(io::Error::other("the server refuses to subscribe")),
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use forebay_signing::{Key, Verifier};
+use forebay_signing::{Cursor, CursorSigner, Key, Verifier};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -44,15 +44,30 @@ pub(crate) struct Target {
     pub(crate) path: String,
     /// The key that stream names are signed with.
     pub(crate) secret: String,
-    /// Streams in all; connection `i` has the `i`th, modulo their number.
+    /// Streams in all, of which entries are published to the first so many.
     pub(crate) streams: usize,
-    /// A signed cursor for each subscription, as `turbo_stream_from` would give it.
-    pub(crate) cursor: Option<String>,
+    pub(crate) heard: usize,
+    /// Where the pages were rendered, if subscriptions are to say it. With Forebay this is a cursor, and
+    /// each page has an id of its own, so no two identifiers are the same.
+    pub(crate) rendered: Option<Rendered>,
+}
+
+/// A place in the log, or in the stream.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Rendered {
+    /// As its server writes it; Forebay's is hexadecimal.
+    pub(crate) epoch: String,
+    pub(crate) offset: u64,
 }
 
 /// The name of a stream by its number.
 pub(crate) fn stream_name(stream: usize) -> String {
     format!("bench_{stream}")
+}
+
+/// What base64 and a query have in common, but mean otherwise.
+fn escaped(signed: &str) -> String {
+    signed.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
 }
 
 impl Target {
@@ -64,7 +79,7 @@ impl Target {
     pub(super) fn request(&self, stream: usize) -> Vec<u8> {
         let path = self.path.replace("{stream}", &stream_name(stream));
         let path = if path.contains("{signed}") {
-            path.replace("{signed}", &self.signed(stream))
+            path.replace("{signed}", &escaped(&self.signed(stream)))
         } else {
             path
         };
@@ -98,22 +113,30 @@ impl Target {
     pub(super) fn opening(&self, stream: usize) -> Meaning {
         match self.dialect {
             Dialect::Plain | Dialect::Events => Meaning::Subscribed,
-            Dialect::Centrifugo => Meaning::Say(format!(
-                "{}\n{}",
-                json!({"id": 1, "connect": {}}),
-                json!({"id": 2, "subscribe": {"channel": stream_name(stream)}})
-            )),
+            Dialect::Centrifugo => {
+                let mut subscribe = json!({"channel": stream_name(stream)});
+                if let Some(Rendered { epoch, offset }) = &self.rendered {
+                    subscribe["recover"] = true.into();
+                    subscribe["epoch"] = epoch.as_str().into();
+                    subscribe["offset"] = (*offset).into();
+                }
+                Meaning::Say(format!(
+                    "{}\n{}",
+                    json!({"id": 1, "connect": {}}),
+                    json!({"id": 2, "subscribe": subscribe})
+                ))
+            }
             _ => Meaning::Nothing,
         }
     }
 
     /// What a message without a marker means.
-    pub(super) fn hear(&self, message: &[u8], stream: usize) -> Meaning {
+    pub(super) fn hear(&self, message: &[u8], stream: usize, page: usize) -> Meaning {
         let has = |needle: &str| memmem::find(message, needle.as_bytes()).is_some();
         match self.dialect {
             Dialect::ActionCable | Dialect::ActionCableExtended => {
                 if has(r#""type":"welcome""#) {
-                    Meaning::Say(self.subscribe(stream))
+                    Meaning::Say(self.subscribe(stream, page))
                 } else if has(r#""type":"confirm_subscription""#) {
                     Meaning::Subscribed
                 } else if has(r#""type":"reject_subscription""#) || has(r#""type":"disconnect""#) {
@@ -154,19 +177,23 @@ impl Target {
     }
 
     /// Action Cable's subscription, in the shape of `turbo_stream_from`'s element.
-    pub(crate) fn identifier(&self, stream: usize) -> String {
+    pub(crate) fn identifier(&self, stream: usize, page: usize) -> String {
         let mut identifier = json!({
             "channel": "Turbo::StreamsChannel",
             "signed_stream_name": self.signed(stream),
         });
-        if let Some(cursor) = &self.cursor {
-            identifier["cursor"] = json!(cursor);
+        if let Some(Rendered { epoch, offset }) = &self.rendered {
+            let signer = CursorSigner::new(Key::raw(&self.secret));
+            let epoch = u64::from_str_radix(epoch, 16).unwrap_or_default();
+            let cursor = Cursor { epoch, offset: *offset, page: page as u64 };
+            identifier["cursor"] = signer.sign(cursor).into();
         }
         identifier.to_string()
     }
 
-    fn subscribe(&self, stream: usize) -> String {
-        json!({"command": "subscribe", "identifier": self.identifier(stream)}).to_string()
+    /// Action Cable's command.
+    pub(super) fn subscribe(&self, stream: usize, page: usize) -> String {
+        json!({"command": "subscribe", "identifier": self.identifier(stream, page)}).to_string()
     }
 }
 
@@ -182,13 +209,14 @@ mod tests {
             path: String::new(),
             secret: String::new(),
             streams: 1,
-            cursor: None,
+            heard: 1,
+            rendered: None,
         };
         let pong = Meaning::Say("{}".to_owned());
         let push = r#"{"push":{"channel":"bench_0","pub":{"data":{"html":"{}"}}}}"#;
-        assert_eq!(target.hear(b"{}", 0), pong);
-        assert_eq!(target.hear(format!("{push}\n{{}}").as_bytes(), 0), pong);
-        assert_eq!(target.hear(format!("{{}}\n{push}").as_bytes(), 0), pong);
-        assert_eq!(target.hear(push.as_bytes(), 0), Meaning::Nothing);
+        assert_eq!(target.hear(b"{}", 0, 0), pong);
+        assert_eq!(target.hear(format!("{push}\n{{}}").as_bytes(), 0, 0), pong);
+        assert_eq!(target.hear(format!("{{}}\n{push}").as_bytes(), 0, 0), pong);
+        assert_eq!(target.hear(push.as_bytes(), 0, 0), Meaning::Nothing);
     }
 }

@@ -6,7 +6,8 @@
 pub(super) enum Incoming<'a> {
     Message(&'a [u8]),
     Ping(&'a [u8]),
-    Close,
+    /// With its code and reason.
+    Close(&'a [u8]),
 }
 
 /// The first frame in `bytes` with what is behind it; `None` if it is not whole.
@@ -25,11 +26,21 @@ pub(super) fn websocket(bytes: &[u8]) -> Option<(Incoming<'_>, &[u8])> {
     };
     let (payload, rest) = rest.split_at_checked(length)?;
     let incoming = match first & 0x0f {
-        0x8 => Incoming::Close,
+        0x8 => Incoming::Close(payload),
         0x9 => Incoming::Ping(payload),
         _ => Incoming::Message(payload),
     };
     Some((incoming, rest))
+}
+
+/// What a Close says.
+pub(super) fn reason(payload: &[u8]) -> String {
+    match payload.split_first_chunk() {
+        Some((code, text)) => {
+            format!("closed with {} {}", u16::from_be_bytes(*code), String::from_utf8_lossy(text))
+        }
+        None => "closed without a code".to_owned(),
+    }
 }
 
 /// The first event (or chunk head) in `bytes`, up to its empty line.
@@ -77,6 +88,12 @@ mod tests {
         let (second, rest) = websocket(rest).expect("a frame");
         assert_eq!(second, Incoming::Ping(b"p"));
         assert_eq!(websocket(rest), None);
+    }
+
+    #[test]
+    fn a_close_says_why() {
+        assert_eq!(reason(b"\x0b\xc4slow"), "closed with 3012 slow");
+        assert_eq!(reason(b""), "closed without a code");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::dialect::{Target, stream_name};
 use super::source::Source;
+use crate::marker::now;
 
 /// How a server takes broadcasts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -84,6 +85,9 @@ impl Post {
     }
 }
 
+/// Nanoseconds.
+const IDLE_MAX: u64 = 30_000_000_000;
+
 /// One keep-alive connection that publishes.
 #[derive(Debug)]
 pub(super) struct Publisher {
@@ -96,6 +100,9 @@ pub(super) struct Publisher {
     received: Vec<u8>,
     /// Requests without an answer.
     pub(super) unanswered: usize,
+    /// When it last asked for something.
+    used: u64,
+    closed: bool,
 }
 
 impl Publisher {
@@ -106,10 +113,20 @@ impl Publisher {
              Authorization: Bearer {token}\r\nX-API-Key: {}\r\n",
             target.port, target.secret
         );
-        Self { socket, post, head, unsent: Vec::new(), received: Vec::new(), unanswered: 0 }
+        Self {
+            socket,
+            post,
+            head,
+            unsent: Vec::new(),
+            received: Vec::new(),
+            unanswered: 0,
+            used: now(),
+            closed: false,
+        }
     }
 
     pub(super) fn publish(&mut self, stream: usize, payloads: &[String]) -> io::Result<()> {
+        self.used = now();
         self.unsent.extend(self.post.requests(&self.head, stream, payloads));
         self.unanswered += self.post.answers(payloads.len());
         self.flush()
@@ -121,10 +138,30 @@ impl Publisher {
         Ok(())
     }
 
+    /// Whether another connection has to take its place: the server has closed it, or may at any moment.
+    /// None keeps a connection for ever that is not used; nginx and `forebay serve` do for 75 s.
+    pub(super) fn is_stale(&self) -> bool {
+        self.closed || (self.is_idle() && now() - self.used > IDLE_MAX)
+    }
+
+    /// Whether the server owes it nothing.
+    fn is_idle(&self) -> bool {
+        self.unanswered == 0 && self.unsent.is_empty()
+    }
+
     /// Reads what is there; the number of answers that are whole now.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(read) = self.socket.read(buffer)? else { return Ok(0) };
+        let read = match self.socket.read(buffer) {
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(0),
+            Err(_) if self.is_idle() => 0,
+            Err(error) => return Err(error),
+        };
         if read == 0 {
+            self.closed = true;
+            if self.is_idle() {
+                return Ok(0);
+            }
             return Err(io::Error::other("the server has closed the publisher's connection"));
         }
         self.received.extend_from_slice(&buffer[..read]);

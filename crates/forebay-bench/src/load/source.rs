@@ -7,9 +7,24 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use socket2::SockRef;
 
 /// Connections from one address: Linux gives 28 000 ports for each.
 const PER_ADDRESS: usize = 20_000;
+
+/// What a slow client's socket takes of what it has not read.
+const THIN_BUFFER: usize = 8 << 10;
+
+/// Bytes in a segment on the internet. The loopback's are 45 times as large, and by them Linux reckons
+/// how much a server's socket may hold: megabytes for each client.
+const ETHERNET_SEGMENT: u32 = 1_448;
+
+/// How much a socket holds of what nobody reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Width {
+    Usual,
+    Thin,
+}
 
 /// A nonblocking TCP socket.
 #[derive(Debug)]
@@ -17,10 +32,14 @@ pub(super) struct Source(OwnedFd);
 
 impl Source {
     /// Begins to connect to a port of this machine, from the `index`th place.
-    pub(super) fn connect(index: usize, port: u16) -> io::Result<Self> {
+    pub(super) fn connect(index: usize, port: u16, width: Width) -> io::Result<Self> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let fd = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
         sockopt::set_tcp_nodelay(&fd, true)?;
+        if width == Width::Thin {
+            sockopt::set_socket_recv_buffer_size(&fd, THIN_BUFFER)?;
+            SockRef::from(&fd).set_tcp_mss(ETHERNET_SEGMENT)?;
+        }
         // A close is a reset, which leaves no port waiting.
         sockopt::set_socket_linger(&fd, Some(Duration::ZERO))?;
         let last = u8::try_from(2 + index / PER_ADDRESS).map_err(io::Error::other)?;

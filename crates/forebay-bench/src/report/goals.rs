@@ -1,5 +1,7 @@
 //! What Forebay set out to reach, and whether it does.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::number;
@@ -28,9 +30,11 @@ const fn goal(figure: &'static str, what: &'static str, bound: Bound, unit: &'st
     Goal { figure, what, bound, unit }
 }
 
-const GOALS: [Goal; 12] = [
+const GOALS: [Goal; 18] = [
     goal("idle_rss_bytes_per_conn_10k", "memory per idle connection, 10k", AtMost(1_500.0), " B"),
     goal("idle_rss_bytes_per_conn_19k", "memory per idle connection, 19k", AtMost(1_500.0), " B"),
+    goal("cursor_rss_bytes_per_conn_10k", "the same with cursors, 10k", AtMost(1_500.0), " B"),
+    goal("churn_rss_bytes_per_conn_10k", "the same after churn, 10k", AtMost(1_500.0), " B"),
     goal("cpu_per_delivery_vs_floor_1k", "CPU per delivery, 1k", AtMost(1.15), " × floor"),
     goal("cpu_per_delivery_vs_floor_10k", "CPU per delivery, 10k", AtMost(1.15), " × floor"),
     goal("burst8_cpu_per_delivery_vs_floor_1k", "bursts of 8, 1k", AtMost(1.5), " × floor"),
@@ -41,6 +45,10 @@ const GOALS: [Goal; 12] = [
     goal("publish_ns", "a publish that nobody reads", AtMost(1_000.0), " ns"),
     goal("http_publish_vs_axum", "publishes over HTTP", AtLeast(0.7), " × axum"),
     goal("resume_storm_vs_floor", "10k clients come back", AtMost(1.5), " × floor"),
+    goal("curve_idle_most_vs_least", "flat in idle connections", AtMost(1.15), " × the least"),
+    goal("curve_streams_most_vs_least", "flat in streams", AtMost(1.15), " × the least"),
+    goal("curve_history_most_vs_least", "flat in history", AtMost(1.15), " × the least"),
+    goal("slow_resynced_once_share", "slow clients healed exactly once", AtLeast(1.0), ""),
 ];
 
 /// A goal as the report has it.
@@ -59,18 +67,41 @@ pub(super) fn rows(summary: &Summary) -> Vec<Row> {
         let figure = summary.figure(FOREBAY.name, goal.figure);
         row(goal.what, goal.figure, goal.bound, goal.unit, figure)
     });
-    fixed.chain(summary.connections().values().filter_map(|k| peers(summary, k))).collect()
+    let peers = summary.connections().into_values().map(|k| {
+        let what = format!("CPU per delivery below every peer's, {k}");
+        below_peers(summary, &what, &format!("cpu_ns_per_delivery_{k}"), " ns")
+    });
+    let what = "p99 at half of its own saturation below every peer's";
+    let half = below_peers(summary, what, "load_50_p99_us", " µs");
+    let common = common_rate(summary).and_then(|rate| {
+        let what = format!("p99 at {rate} deliveries/s below every peer's");
+        below_peers(summary, &what, &format!("rate_{rate}_p99_us"), " µs")
+    });
+    fixed.chain(peers.flatten()).chain(half).chain(common).collect()
 }
 
-/// Less CPU than any peer; without a peer there is no such goal.
-fn peers(summary: &Summary, k: &str) -> Option<Row> {
-    let name = format!("cpu_ns_per_delivery_{k}");
+/// Less than of any peer; without a peer there is no such goal.
+fn below_peers(summary: &Summary, what: &str, name: &str, unit: &str) -> Option<Row> {
     let peers = summary.names().into_iter().filter(|server| is_peer(server));
     let (best, server) = peers
-        .filter_map(|server| Some((summary.median(&server, &name)?, server)))
+        .filter_map(|server| Some((summary.median(&server, name)?, server)))
         .min_by(|a, b| a.0.total_cmp(&b.0))?;
-    let what = format!("CPU per delivery below every peer's, {k}; the best is {server}");
-    Some(row(&what, &name, Bound::Below(best), " ns", summary.figure(FOREBAY.name, &name)))
+    let what = format!("{what}; the best is {server}");
+    Some(row(&what, name, Bound::Below(best), unit, summary.figure(FOREBAY.name, name)))
+}
+
+/// The highest rate that all servers sustain, as figures' names say it.
+pub(super) fn common_rate(summary: &Summary) -> Option<String> {
+    let names = summary.names();
+    let rates = |server: &String| summary.series(server, "rate_", "_p99_us").into_keys();
+    let measured: Vec<BTreeSet<u64>> = names
+        .iter()
+        .filter(|server| summary.figure(server, "saturation_deliveries_per_second").is_some())
+        .map(|server| rates(server).collect())
+        .collect();
+    let (first, others) = measured.split_first()?;
+    let common = |rate: &&u64| others.iter().all(|rates| rates.contains(rate));
+    first.iter().rev().find(common).map(|rate| number::name(*rate))
 }
 
 fn row(what: &str, name: &str, bound: Bound, unit: &str, figure: Option<&Figure>) -> Row {
@@ -166,6 +197,30 @@ mod tests {
         };
         assert_eq!(check(9.0), "met");
         assert_eq!(check(10.0), "not met");
+    }
+
+    #[test]
+    fn latencies_are_compared_where_all_keep_up() {
+        let summary = summary(&[
+            ("saturation_deliveries_per_second", 90_000.0),
+            ("rate_10k_p99_us", 1.0),
+            ("rate_20k_p99_us", 2.0),
+            ("rate_40k_p99_us", 3.0),
+            ("a.saturation_deliveries_per_second", 30_000.0),
+            ("a.rate_10k_p99_us", 5.0),
+            ("a.rate_20k_p99_us", 1.5),
+            ("b.saturation_deliveries_per_second", 40_000.0),
+            ("b.rate_10k_p99_us", 5.0),
+            ("b.rate_20k_p99_us", 9.0),
+            ("b.rate_40k_p99_us", 9.0),
+        ]);
+        assert_eq!(common_rate(&summary).as_deref(), Some("20k"));
+        let rows = rows(&summary);
+        let row = rows.into_iter().find(|row| row.figure == "rate_20k_p99_us");
+        let row = row.expect("it is a goal");
+        assert_eq!(row.verdict, "not met");
+        assert!(row.what.ends_with("the best is a"), "{}", row.what);
+        assert_eq!(common_rate(&Summary::default()), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::figures::Figure;
 /// What a figure's name contains, and how it is measured. Names go on with the number of connections
 /// (`_10k`) and, if it is not 400, the payload's bytes (`_200b_10k`); `burst8_` in front means that so
 /// many entries are published at once.
-const MEASURES: [(&str, &str); 27] = [
+const MEASURES: &[(&str, &str)] = &[
     (
         "idle_rss_bytes_per_conn",
         "growth of the server's resident memory (VmRSS of its whole process tree) from 100 \
@@ -78,7 +78,7 @@ const MEASURES: [(&str, &str); 27] = [
     (
         "resume_storm_seconds",
         "seconds from when 10 000 clients, which were cut and have missed 20 entries, begin \
-         to come back until each has all of them, once and in order",
+         to come back until each has all of them, once and in order; each with a cursor of its own",
     ),
     (
         "resume_storm_vs_floor",
@@ -98,16 +98,70 @@ const MEASURES: [(&str, &str); 27] = [
     ),
     (
         "rate_",
-        "microseconds to an arrival at so many deliveries per second, published whether or \
-         not the clients keep up, not exceeded by half (p50) or 99 % (p99) of all arrivals",
+        "with 1 000 clients and so many deliveries per second in all, published at even times whether or \
+         not the clients keep up: microseconds from when an entry was due to an arrival, not exceeded by \
+         half (p50) or 99 % (p99) of all arrivals; and nanoseconds of the server for each",
+    ),
+    (
+        "load_",
+        "the same as rate_, at so many per cent of what this server sustains \
+         (saturation_deliveries_per_second)",
     ),
     (
         "saturation_deliveries_per_second",
-        "the most deliveries per second that the server kept up with",
+        "the most deliveries per second, to 1 000 clients, of which all had arrived when a tenth of the \
+         time for which was published had passed again; found by doubling and then halving",
     ),
-    ("curve_idle", "cpu_ns_per_delivery beside so many idle connections"),
-    ("curve_streams", "cpu_ns_per_delivery with so many streams"),
-    ("curve_history", "cpu_ns_per_delivery with so many entries of history"),
+    (
+        "saturation_busy_share",
+        "share of its core that the server was on at the busiest rate that it sustained; if it is well \
+         below 1, the load generator was at its limit before the server",
+    ),
+    (
+        "curve_idle",
+        "cpu_ns_per_delivery to 1 000 clients beside so many connections that only are there (and are \
+         pinged); most_vs_least is the largest median divided by the smallest",
+    ),
+    (
+        "curve_streams",
+        "cpu_ns_per_delivery to 1 000 clients on ten streams, among so many streams, each with an entry \
+         and a subscription",
+    ),
+    (
+        "curve_history",
+        "cpu_ns_per_delivery to 1 000 clients with so many entries in their stream's history",
+    ),
+    (
+        "cursor_rss_bytes_per_conn",
+        "idle_rss_bytes_per_conn where each tag carries a cursor and so no two identifiers are the same",
+    ),
+    (
+        "churn_",
+        "10 000 connections, of which the 500 oldest are cut and replaced each second: \
+         idle_rss_bytes_per_conn at the end (rss_bytes_per_conn), divided by what it was before \
+         (vs_before), and divided by what it was after half of the time (second_half_growth)",
+    ),
+    (
+        "slow_",
+        "beside so many clients that read 1 000 bytes a second from Ethernet's segments, and have \
+         fallen out of history: latency of 100 others at 100 entries a second, also divided by theirs \
+         before the slow ones came; memory per slow client; the share of them that, once they \
+         read again, were told exactly once to load their page, and then got every entry",
+    ),
+    (
+        "one_core_",
+        "1 000 clients, server and load each on a core of their own; the load sleeps when it has nothing \
+         to do. Deliveries per second when the next round begins as all have the last, and \
+         nanoseconds of the server",
+    ),
+    (
+        "both_cores_",
+        "the same where server and load share both cores; divided by the figure with one core each",
+    ),
+    (
+        "syscalls_per_delivery",
+        "system calls of the server per entry that arrived, counted by perf in rounds of their own",
+    ),
 ];
 
 /// Those that are about any of these figures.

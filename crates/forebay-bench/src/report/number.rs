@@ -44,6 +44,15 @@ pub(super) fn short(value: f64) -> String {
     format!("{}{unit}", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
+/// As a figure's name has it: what [`parse`] reads.
+pub(super) fn name(value: u64) -> String {
+    if value > 0 && value.is_multiple_of(1_000) {
+        format!("{}k", value / 1_000)
+    } else {
+        value.to_string()
+    }
+}
+
 /// The number at the end of a figure's name, as `1k` or `19000`.
 pub(super) fn parse(text: &str) -> Option<u64> {
     let plain = |text: &str| -> Option<u64> {
@@ -92,6 +101,9 @@ mod tests {
         assert_eq!(parse("10k"), Some(10_000));
         assert_eq!(parse("250"), Some(250));
         assert_eq!(parse("1m"), Some(1_000_000));
+        for value in [0, 7, 1_000, 19_500, 1_280_000] {
+            assert_eq!(parse(&name(value)), Some(value));
+        }
         for text in ["", "k", "400b_10k", "+1", "99999999999999999999k"] {
             assert_eq!(parse(text), None, "{text}");
         }

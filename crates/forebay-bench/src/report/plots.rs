@@ -1,8 +1,8 @@
 //! Which plots there are, and what is in them.
 
 use super::plot::{Bar, Bars, Lines, Point, Scene, Series};
-use super::summary::{Summary, is_ours};
-use crate::servers::{FLOOR, FOREBAY};
+use super::summary::Summary;
+use crate::servers::{FLOOR, FOREBAY, is_ours};
 
 /// How many colours there are for peers (`plot.css`); with more peers, the others' lines are dashed.
 const COLOURS: usize = 8;
@@ -29,6 +29,17 @@ pub(super) fn all(summary: &Summary) -> Vec<(&'static str, Option<Scene>)> {
         ("memory", memory(summary)),
         ("latency_p50", by_rate("Latency, median", "_p50_us")),
         ("latency_p99", by_rate("Latency, 99th percentile", "_p99_us")),
+        (
+            "latency_by_load",
+            lines(
+                summary,
+                "Latency, 99th percentile, at shares of its own saturation",
+                "microseconds until an entry arrives",
+                "per cent of what the server sustains",
+                "load_",
+                "_p99_us",
+            ),
+        ),
         (
             "saturation",
             bars(
@@ -59,6 +70,17 @@ pub(super) fn all(summary: &Summary) -> Vec<(&'static str, Option<Scene>)> {
         (
             "curve_history",
             curve("CPU per delivery and history", "entries of history", "curve_history_"),
+        ),
+        (
+            "churn",
+            lines(
+                summary,
+                "Memory while connections come and go",
+                "bytes of resident memory per connection",
+                "seconds",
+                "churn_rss_after_seconds_",
+                "",
+            ),
         ),
     ]
 }
@@ -160,7 +182,9 @@ mod tests {
         check(&[("nchan.cpu_ns_per_delivery_1k", 1.0)], &["cpu_per_delivery"]);
         check(&[("nchan.cpu_ns_per_delivery_200b_1k", 1.0)], &[]);
         check(&[("idle_rss_bytes_per_conn_1k", 1.0)], &["memory"]);
-        check(&[("rate_10000_p99_us", 1.0)], &["latency_p99"]);
+        check(&[("rate_10k_p99_us", 1.0)], &["latency_p99"]);
+        check(&[("load_50_p99_us", 1.0)], &["latency_by_load"]);
+        check(&[("churn_rss_after_seconds_5", 1.0)], &["churn"]);
         check(&[("curve_history_0", 1.0), ("curve_history_1k", 1.0)], &["curve_history"]);
         check(&[("floor.resume_storm_seconds", 1.0)], &["resume_storm"]);
     }

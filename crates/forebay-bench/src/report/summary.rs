@@ -8,7 +8,7 @@ use super::machine::Machine;
 use super::{measures, number};
 use crate::bench::Bench;
 use crate::figures::Figure;
-use crate::servers::{FLOOR, FOREBAY};
+use crate::servers::{FLOOR, FOREBAY, is_ours};
 
 /// Names that say no number of connections: they are the figures at 10 000.
 const ALIASES: [(&str, &str); 3] = [
@@ -16,6 +16,9 @@ const ALIASES: [(&str, &str); 3] = [
     ("burst8_vs_writev_floor", "burst8_cpu_per_delivery_vs_floor_10k"),
     ("burst32_vs_writev_floor", "burst32_cpu_per_delivery_vs_floor_10k"),
 ];
+
+/// What should be the same wherever it is measured; their names go on with where that was.
+const CURVES: [&str; 3] = ["curve_idle_", "curve_streams_", "curve_history_"];
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Summary {
@@ -37,6 +40,10 @@ pub(super) struct Summary {
 pub(super) struct Settings {
     pub(super) name: String,
     pub(super) repeats: usize,
+    #[serde(default)]
+    pub(super) peer_repeats: usize,
+    #[serde(default)]
+    pub(super) seldom_repeats: usize,
     pub(super) connections: Vec<usize>,
     /// Bytes of HTML in a payload.
     pub(super) sizes: Vec<usize>,
@@ -66,6 +73,8 @@ impl Summary {
             plan: Settings {
                 name: plan.name.to_owned(),
                 repeats: plan.repeats,
+                peer_repeats: plan.peer_repeats,
+                seldom_repeats: plan.seldom_repeats,
                 connections: plan.connections.clone(),
                 sizes: plan.sizes.clone(),
                 bursts: plan.bursts.clone(),
@@ -95,8 +104,25 @@ impl Summary {
                 }
             }
         }
+        for server in self.names() {
+            for curve in CURVES {
+                if let Some(figure) = self.flatness(&server, curve) {
+                    self.figures.insert(key(&server, &format!("{curve}most_vs_least")), figure);
+                }
+            }
+        }
         self.measures = measures::of(&self.figures);
         self
+    }
+
+    /// The most of a curve's medians divided by the least.
+    fn flatness(&self, server: &str, curve: &str) -> Option<Figure> {
+        let series = self.series(server, curve, "");
+        let medians = || series.values().map(|figure| figure.median);
+        let ratio = medians().reduce(f64::max)? / medians().reduce(f64::min)?;
+        let samples = series.values().map(|figure| figure.samples).min()?;
+        let is_curve = series.len() > 1 && ratio.is_finite();
+        is_curve.then_some(Figure { median: ratio, min: ratio, max: ratio, samples })
     }
 
     /// Forebay, its other dialects, the floor, then all others by name.
@@ -143,11 +169,6 @@ impl Summary {
         let suffixes = self.figures.keys().filter_map(|name| Some(name.split_once(BEFORE)?.1));
         suffixes.filter_map(|text| Some((number::parse(text)?, text.to_owned()))).collect()
     }
-}
-
-/// One of Forebay's dialects, not a peer.
-pub(super) fn is_ours(server: &str) -> bool {
-    server == FOREBAY.name || server.starts_with("forebay_")
 }
 
 /// Neither Forebay nor the floor.
@@ -217,6 +238,18 @@ pub(super) mod tests {
             ("forebay_ext.x", 1.0),
         ]);
         assert_eq!(summary.names(), ["forebay", "forebay_ext", "floor", "a", "b"]);
+    }
+
+    #[test]
+    fn a_curve_is_as_flat_as_its_medians() {
+        let summary = summary(&[
+            ("curve_idle_0", 8.0),
+            ("curve_idle_1k", 10.0),
+            ("curve_idle_18k", 9.0),
+            ("curve_history_0", 1.0),
+        ]);
+        assert_eq!(summary.median("forebay", "curve_idle_most_vs_least"), Some(1.25));
+        assert_eq!(summary.median("forebay", "curve_history_most_vs_least"), None);
     }
 
     #[test]

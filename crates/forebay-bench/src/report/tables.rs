@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::goals::common_rate;
 use super::number;
 use super::summary::Summary;
 use crate::servers::FLOOR;
@@ -57,7 +58,13 @@ pub(super) fn all(summary: &Summary) -> Vec<Table> {
         ));
     }
     tables.push(table(summary, "Storms of 10 000 clients".to_owned(), storms(summary)));
-    tables.push(table(summary, "Rates".to_owned(), rates(summary)));
+    let more = [
+        ("Sustained rates, 1 000 clients", rates(summary)),
+        ("Server and load on both cores, 1 000 clients", cores(summary)),
+        ("What should not matter: most × least, and memory", flat(summary)),
+        ("Slow clients", slow(summary)),
+    ];
+    tables.extend(more.map(|(title, columns)| table(summary, title.to_owned(), columns)));
     tables.push(table(summary, "Publishing over HTTP".to_owned(), publishing(summary)));
     tables.retain(|table| !table.rows.is_empty());
     tables
@@ -98,6 +105,8 @@ fn time(summary: &Summary, k: &str) -> Vec<Column> {
         at("last of 32 µs", "burst32_last_client_us"),
         at("× floor", "burst32_last_client_vs_floor"),
         at("switches/delivery", "switches_per_delivery"),
+        at("system calls/delivery", "syscalls_per_delivery"),
+        at("in bursts of 32", "burst32_syscalls_per_delivery"),
         at("B/delivery", "bytes_per_delivery"),
     ]
 }
@@ -131,8 +140,60 @@ fn storms(summary: &Summary) -> Vec<Column> {
 }
 
 fn rates(summary: &Summary) -> Vec<Column> {
-    let figure = "saturation_deliveries_per_second";
-    vec![column(summary, "deliveries/s at most", Most, figure)]
+    let at = |heading: &str, best, figure: &str| column(summary, heading, best, figure);
+    let mut columns = vec![
+        at("deliveries/s at most", Most, "saturation_deliveries_per_second"),
+        at("of its core", Neither, "saturation_busy_share"),
+        at("at half: p50 µs", Least, "load_50_p50_us"),
+        at("p99 µs", Least, "load_50_p99_us"),
+        at("at 90 %: p50 µs", Least, "load_90_p50_us"),
+        at("p99 µs", Least, "load_90_p99_us"),
+    ];
+    if let Some(rate) = common_rate(summary) {
+        let p50 = format!("at {rate}/s: p50 µs");
+        columns.push(at(&p50, Least, &format!("rate_{rate}_p50_us")));
+        columns.push(at("p99 µs", Least, &format!("rate_{rate}_p99_us")));
+    }
+    columns
+}
+
+fn cores(summary: &Summary) -> Vec<Column> {
+    let at = |heading, best, figure: &str| column(summary, heading, best, figure);
+    vec![
+        at("one core each: deliveries/s", Most, "one_core_deliveries_per_second"),
+        at("CPU ns/delivery", Least, "one_core_cpu_ns_per_delivery"),
+        at("both shared: deliveries/s", Most, "both_cores_deliveries_per_second"),
+        at("CPU ns/delivery", Least, "both_cores_cpu_ns_per_delivery"),
+        at("× one", Most, "both_cores_throughput_vs_one"),
+        at("bursts of 32: × one", Most, "both_cores_burst32_throughput_vs_one"),
+    ]
+}
+
+fn flat(summary: &Summary) -> Vec<Column> {
+    let at = |heading, best, figure: &str| column(summary, heading, best, figure);
+    vec![
+        at("idle connections", Neither, "curve_idle_most_vs_least"),
+        at("streams", Neither, "curve_streams_most_vs_least"),
+        at("history", Neither, "curve_history_most_vs_least"),
+        at("RSS B/conn. with cursors", Neither, "cursor_rss_bytes_per_conn_10k"),
+        at("minutes of churn", Neither, "churn_minutes"),
+        at("RSS B/conn. after", Neither, "churn_rss_bytes_per_conn_10k"),
+        at("× before", Neither, "churn_rss_vs_before_10k"),
+        at("× half-way", Neither, "churn_rss_second_half_growth_10k"),
+    ]
+}
+
+fn slow(summary: &Summary) -> Vec<Column> {
+    let at = |heading, best, figure: &str| column(summary, heading, best, figure);
+    vec![
+        at("slow clients", Neither, "slow_receivers"),
+        at("others' p99 µs", Neither, "slow_others_p99_us"),
+        at("without them", Neither, "slow_others_p99_us_without"),
+        at("× without", Neither, "slow_others_p99_vs_without"),
+        at("RSS B/slow client", Neither, "slow_rss_bytes_per_receiver"),
+        at("kernel B/slow client", Neither, "slow_kernel_bytes_per_receiver"),
+        at("healed once", Neither, "slow_resynced_once_share"),
+    ]
 }
 
 fn publishing(summary: &Summary) -> Vec<Column> {

@@ -14,6 +14,7 @@ pub(crate) const ACTION_CABLE: Server = Server {
     path: "/cable",
     post: Post::Broadcast,
     prepare,
+    rendered: None,
     command: |place, port| Ok(command(place, port)),
 };
 

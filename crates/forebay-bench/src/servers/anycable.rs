@@ -17,6 +17,7 @@ pub(crate) const ANYCABLE: Server = Server {
     path: "/cable",
     post: Post::Broadcast,
     prepare,
+    rendered: None,
     command: |place, port| Ok(command(place, port)),
 };
 

@@ -50,6 +50,7 @@ const LIBRARY: Server = Server {
     path: "/",
     post: Post::Lines,
     prepare: |place| prepare(place, "axum", ""),
+    rendered: None,
     command: |place, port| Ok(command(place, port, "sink")),
 };
 

@@ -14,6 +14,7 @@ pub(crate) const NCHAN: Server = Server {
     path: "/sub/{stream}",
     post: Post::Nchan,
     prepare,
+    rendered: None,
     command,
 };
 
@@ -25,7 +26,7 @@ fn prepare(_: &Place) -> Result<Prepared> {
     let nginx = nginx.rsplit('/').next().context("nginx says its version")?;
     Ok(Prepared {
         version: format!("nginx {nginx}, nchan {}", version(MODULE)?),
-        options: "one worker for the one core; 512 messages in a channel's buffer, for 5 minutes; \
+        options: "one worker for each core; 512 messages in a channel's buffer, for 5 minutes; \
                   512 MB of shared memory; no logs",
     })
 }
@@ -40,13 +41,14 @@ fn command(place: &Place, port: u16) -> Result<Command> {
 
 fn configuration(place: &Place, port: u16) -> String {
     let folder = place.scratch.display();
+    let workers = place.cores;
     // A server that is not root keeps its user, and says that it ignores the line.
     format!(
         "load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
 daemon off;
 user root;
 pid {folder}/nchan.pid;
-worker_processes 1;
+worker_processes {workers};
 worker_rlimit_nofile 60000;
 error_log stderr error;
 events {{

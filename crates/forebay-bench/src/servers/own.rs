@@ -3,9 +3,10 @@
 use std::process::Command;
 
 use anyhow::{Result, ensure};
+use forebay_signing::{BEARER_BROADCAST, CursorSigner, Key, derived_bearer};
 
-use super::{Place, Prepared, SECRET, Server};
-use crate::load::{Dialect, Post};
+use super::{Place, Prepared, SECRET, Server, ask};
+use crate::load::{Dialect, Post, Rendered};
 
 pub(crate) const FLOOR: Server = Server {
     name: "floor",
@@ -16,6 +17,7 @@ pub(crate) const FLOOR: Server = Server {
         let version = format!("epoll, write, writev; Linux {}", kernel());
         Ok(Prepared { version, options: "one thread" })
     },
+    rendered: None,
     command: floor,
 };
 
@@ -25,11 +27,30 @@ pub(crate) const FOREBAY: Server = Server {
     path: "/cable",
     post: Post::Broadcast,
     prepare: prepare_forebay,
+    rendered: Some(rendered),
     command: forebay,
 };
 
-pub(crate) const FOREBAY_EXTENDED: Server =
-    Server { name: "forebay_ext", dialect: Dialect::ActionCableExtended, ..FOREBAY };
+pub(crate) const FOREBAY_EXTENDED: Server = Server {
+    name: "forebay_ext",
+    dialect: Dialect::ActionCableExtended,
+    rendered: None,
+    ..FOREBAY
+};
+
+/// Turbo's own element over server-sent events, without a script of ours.
+pub(crate) const FOREBAY_EVENTS: Server = Server {
+    name: "forebay_sse",
+    dialect: Dialect::Events,
+    rendered: None,
+    path: "/forebay/events?stream={signed}",
+    ..FOREBAY
+};
+
+/// One of Forebay's dialects, not a peer.
+pub(crate) fn is_ours(server: &str) -> bool {
+    server == FOREBAY.name || server.starts_with("forebay_")
+}
 
 fn prepare_forebay(place: &Place) -> Result<Prepared> {
     let built = Command::new("cargo")
@@ -42,11 +63,21 @@ fn prepare_forebay(place: &Place) -> Result<Prepared> {
 }
 
 /// It is built beside this program.
-fn forebay(_: &Place, port: u16) -> Result<Command> {
+fn forebay(place: &Place, port: u16) -> Result<Command> {
     let mut command = Command::new(std::env::current_exe()?.with_file_name("forebay"));
     command.args(["serve", "--host", "127.0.0.1", "--port", &port.to_string()]);
-    command.args(["--secret", SECRET]);
+    command.args(["--secret", SECRET]).args(place.options);
     Ok(command)
+}
+
+/// Asks for a cursor as Rails does.
+fn rendered(port: u16) -> Result<Rendered> {
+    let bearer = derived_bearer(SECRET, BEARER_BROADCAST);
+    let headers = format!("Authorization: Bearer {bearer}\r\n");
+    let cursor = ask(port, "GET /_cursor", &headers, "")?;
+    let signer = CursorSigner::new(Key::raw(SECRET));
+    let cursor = signer.verify(cursor.trim().trim_matches('"'))?;
+    Ok(Rendered { epoch: format!("{:x}", cursor.epoch), offset: cursor.offset })
 }
 
 fn floor(place: &Place, port: u16) -> Result<Command> {
