@@ -67,7 +67,7 @@ impl World {
         // A disk is lost now and then.
         let goes_on = self.disk.is_some() && !(amount >> 8).is_multiple_of(6);
         let is_well = amount & 4 == 0;
-        let before = goes_on.then(|| self.histories());
+        let before = goes_on.then(|| (self.hub.position(), self.histories()));
         for connection in &mut self.connections {
             connection.task = None;
             connection.line().cut();
@@ -88,9 +88,9 @@ impl World {
         }
         self.starts += 1;
         self.tell(|| format!("the server restarts; it has its log: {goes_on}"));
-        if let Some(before) = before {
+        if let Some((at, histories)) = before {
             self.tally.disk_restarts += 1;
-            return self.check_histories(&before);
+            return self.check_goes_on(at, &histories);
         }
         self.published = Published::new(STREAMS);
         self.log += 1;
@@ -130,7 +130,11 @@ impl World {
         (0..=STREAMS + UNREAD).map(history).collect()
     }
 
-    fn check_histories(&self, before: &[History]) -> Result<(), Broken> {
+    fn check_goes_on(&self, at: Position, before: &[History]) -> Result<(), Broken> {
+        let found = self.hub.position();
+        if found.epoch != at.epoch || found.offset < at.offset {
+            return Err((Violation::NotAsBefore, format!("it is at {found}, and was at {at}")));
+        }
         if self.variant == Variant::LostTail {
             // What comes of it is for the pages to find out.
             return Ok(());
