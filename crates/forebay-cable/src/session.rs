@@ -10,15 +10,16 @@ mod dialect;
 mod extended;
 mod left;
 mod proof;
+mod queue;
 mod subscription;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_log::{Epoch, Offset, StreamId, UnixMillis};
 use serde_json::{Map, Value};
+use smallvec::SmallVec;
 
 pub use self::delivery::Around;
 use self::dialect::Dialect;
@@ -27,6 +28,7 @@ use self::extended::KeptSubscription;
 use self::left::{Left, Progress};
 pub use self::proof::Mark;
 use self::proof::Proof;
+use self::queue::Queue;
 use self::subscription::Subscription;
 pub use self::subscription::{Attachment, Reader, ReaderId, Resync, Start, SubscriptionId};
 use crate::close::{Close, CloseCode, DisconnectReason, RejectReason};
@@ -152,14 +154,15 @@ pub struct Session {
     id: SessionId,
     dialect: Dialect,
     limits: Arc<Limits>,
-    subscriptions: Vec<Subscription>,
+    /// Most pages have one.
+    subscriptions: SmallVec<[Subscription; 1]>,
     last_subscription: SubscriptionId,
     last_confirmed: SubscriptionId,
     waiting: Waiting,
-    steps: VecDeque<Step>,
+    steps: Queue<Step>,
     /// Out of line: a session has none nearly all of its life.
     effect: Option<Box<Effect>>,
-    transmits: VecDeque<Bytes>,
+    transmits: Queue<Bytes>,
     transmit_bytes: usize,
     left: Left,
     proof: Proof,
@@ -200,13 +203,13 @@ impl Session {
             id: hello.id,
             dialect: Dialect::new(hello),
             limits,
-            subscriptions: Vec::new(),
+            subscriptions: SmallVec::new(),
             last_subscription: SubscriptionId::default(),
             last_confirmed: SubscriptionId::default(),
             waiting: Waiting::Nothing,
-            steps: VecDeque::new(),
+            steps: Queue::default(),
             effect: None,
-            transmits: VecDeque::new(),
+            transmits: Queue::default(),
             transmit_bytes: 0,
             left: Left::default(),
             proof: Proof::default(),
@@ -334,8 +337,6 @@ impl Session {
         } else if !quiet {
             self.say_confirm(&subscription, false);
         }
-        // Most pages have one: a Vec would take room for four at once.
-        self.subscriptions.reserve_exact(1);
         self.subscriptions.push(subscription);
         if asks_history {
             self.dialect.owe_history(id);
@@ -434,9 +435,6 @@ impl Session {
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
         let text = self.transmits.pop_front()?;
         self.transmit_bytes -= text.len();
-        if self.transmits.is_empty() {
-            self.transmits = VecDeque::new();
-        }
         Some(text)
     }
 
@@ -490,10 +488,7 @@ impl Session {
             if !matches!(self.steps.front(), Some(Step::Restore(_))) {
                 self.end_restoring();
             }
-            let Some(step) = self.steps.pop_front() else {
-                self.steps = VecDeque::new();
-                break;
-            };
+            let Some(step) = self.steps.pop_front() else { break };
             match step {
                 Step::Command(command) => self.carry_out(command),
                 Step::Restore(kept) => {

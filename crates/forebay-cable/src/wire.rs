@@ -5,6 +5,7 @@ pub(crate) mod forebay;
 
 use std::fmt;
 use std::io::Write;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_log::{Offset, Position, UnixMillis};
@@ -111,7 +112,7 @@ const MESSAGE_KEY: &[u8] = b",\"message\":";
 /// It is kept instead of the identifier: it names the subscription as well, since equal
 /// identifiers, and only those, have equal envelopes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Envelope(Box<[u8]>);
+pub(crate) struct Envelope(Arc<[u8]>);
 
 impl Envelope {
     pub(crate) fn new(identifier: &str) -> Self {
@@ -119,7 +120,18 @@ impl Envelope {
         bytes.extend_from_slice(IDENTIFIER_KEY);
         serde_json::to_writer(&mut bytes, identifier).expect("a string encodes into a Vec");
         bytes.extend_from_slice(MESSAGE_KEY);
-        Self(bytes.into_boxed_slice())
+        Self(bytes.into())
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<[u8]> {
+        &self.0
+    }
+
+    /// Takes memory that has the same bytes for its own.
+    pub(crate) fn share(&mut self, same: Arc<[u8]>) {
+        if *same == *self.0 {
+            self.0 = same;
+        }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

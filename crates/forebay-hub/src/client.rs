@@ -1,6 +1,6 @@
 //! One connection's place in the hub: what it is registered for, and how it is woken.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use forebay_cable::{Attachment, Hello, Kept, Protocol, Session, SessionId, Start, SubscriptionId};
@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use crate::hub::Hub;
 use crate::read::{self, Batch};
 use crate::resumes::PageKey;
+use crate::rounds::{Round, Seat};
 use crate::stats::Stats;
 use crate::subscribers::Registration;
 use crate::wake::{Signals, Wake};
@@ -157,6 +158,22 @@ impl Client {
     /// one [`Batch`] takes.
     pub fn read(&self, session: &Session, batch: &mut Batch) {
         read::read(&self.hub.0.log.read(), session, batch);
+    }
+
+    /// The same in a round, which may have read it for another session already.
+    pub fn read_in(&self, round: &mut Round, session: &Session) {
+        round.read(&self.hub.0.log, session);
+    }
+
+    /// What goes around messages for one subscription, kept once for all who have the same of a
+    /// stream.
+    pub fn share_envelope(&self, stream: StreamId, envelope: &[u8]) -> Option<Arc<[u8]>> {
+        self.hub.0.subscribers.share(stream, envelope)
+    }
+
+    /// From now on rounds may write for this connection; see [`Seat`].
+    pub fn sit(&self, seat: Weak<dyn Seat>) {
+        self.wake.sit(seat);
     }
 
     /// Registers the task to wake, then takes the signals that have come.

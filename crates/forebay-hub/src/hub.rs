@@ -1,6 +1,7 @@
 //! The sequencer: publishing, the head, and the tick.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::resumes::Resumes;
 use crate::revocations::{Revocation, Revocations};
+use crate::rounds::{Rounds, Taker};
 use crate::sessions::Sessions;
 use crate::stats::Stats;
 use crate::subscribers::Subscribers;
@@ -80,13 +82,15 @@ pub(crate) struct Inner {
     /// The log's head, readable without its lock: this is what rendering a page costs.
     head: AtomicU64,
     pub(crate) subscribers: Subscribers,
+    rounds: Rounds,
     pub(crate) connections: Connections,
     pub(crate) resumes: Mutex<Resumes>,
     pub(crate) sessions: Mutex<Sessions>,
     pub(crate) revocations: RwLock<Revocations>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stats: Stats,
-    ticking: AtomicBool,
+    /// Somebody ticks, and takes rounds.
+    is_driven: AtomicBool,
     clock: Clock,
 }
 
@@ -137,12 +141,21 @@ impl Hub {
     }
 
     /// A hub in a simulated world: its clock is moved by hand, and so are its ticks
-    /// ([`tick`](Self::tick)), as long as no tokio runtime is there to do it.
+    /// ([`tick`](Self::tick)) and rounds ([`round`](Self::round)).
     pub fn simulated(options: Options, epoch: Epoch, now: Arc<AtomicU64>) -> Self {
         let clock = Clock::Simulated(now);
         let mut log = Log::new(epoch, options.retention);
         log.begins_at(clock.now());
-        Self::with(log, None, clock, options.limits)
+        let hub = Self::with(log, None, clock, options.limits);
+        hub.0.is_driven.store(true, Ordering::Relaxed);
+        hub.0.rounds.add_taker();
+        hub
+    }
+
+    /// The next round of deliveries, if one is due; simulations call it, all others have tasks that
+    /// do. False if none was.
+    pub fn round(&self) -> bool {
+        self.0.round(&mut Taker::default())
     }
 
     /// As [`simulated`](Self::simulated), with its log in this folder. `fresh` is the epoch of a log
@@ -173,13 +186,14 @@ impl Hub {
             epoch: position.epoch,
             head: AtomicU64::new(position.offset.0),
             subscribers: Subscribers::default(),
+            rounds: Rounds::default(),
             connections: Connections::default(),
             resumes: Mutex::default(),
             sessions: Mutex::default(),
             revocations: RwLock::default(),
             limits: Arc::new(limits),
             stats: Stats::default(),
-            ticking: AtomicBool::new(false),
+            is_driven: AtomicBool::new(false),
             clock,
         }))
     }
@@ -208,7 +222,7 @@ impl Hub {
         &self,
         broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
     ) -> Result<Vec<Published>, PublishError> {
-        self.ensure_ticking();
+        self.ensure_driven();
         let inner = &*self.0;
         let now = inner.clock.now();
         let appended = match &inner.store {
@@ -224,7 +238,7 @@ impl Hub {
         inner.stats.broadcasts.add(appended.len() as u64);
         let published = appended.into_iter().map(|appended| Published {
             position: Position { epoch: inner.epoch, offset: appended.offset },
-            subscribers: inner.subscribers.wake(appended.stream),
+            subscribers: inner.subscribers.wake(appended.stream, &inner.rounds),
         });
         Ok(published.collect())
     }
@@ -242,7 +256,7 @@ impl Hub {
     /// # Errors
     /// [`Refused`] while the hub is shutting down.
     pub fn connect(&self) -> Result<Client, Refused> {
-        self.ensure_ticking();
+        self.ensure_driven();
         Client::new(self.clone())
     }
 
@@ -370,15 +384,21 @@ impl Hub {
         }
     }
 
-    /// Starts the tick in the runtime that uses the hub; it ends with the hub, or with the runtime.
-    fn ensure_ticking(&self) {
-        if self.0.ticking.load(Ordering::Relaxed) {
+    /// Starts the tick, and tasks that take rounds, in the runtime that uses the hub; they end with
+    /// the hub, or with the runtime.
+    fn ensure_driven(&self) {
+        if self.0.is_driven.load(Ordering::Relaxed) {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        if !self.0.ticking.swap(true, Ordering::Relaxed) {
+        if !self.0.is_driven.swap(true, Ordering::Relaxed) {
+            for _ in 0..runtime.metrics().num_workers() {
+                self.0.rounds.add_taker();
+                runtime
+                    .spawn(take_rounds(Arc::downgrade(&self.0), Taking(Arc::downgrade(&self.0))));
+            }
             runtime.spawn(tick(Arc::downgrade(&self.0)));
         }
     }
@@ -457,6 +477,12 @@ impl Inner {
         })
     }
 
+    fn round(&self, taker: &mut Taker) -> bool {
+        let deliveries = self.rounds.take(taker);
+        self.stats.deliveries.add(deliveries.unwrap_or_default());
+        deliveries.is_some()
+    }
+
     fn tick(&self, part: usize) {
         self.connections.signal_part(part, TICK_PARTS, Signals::TICK);
         if part == 0 {
@@ -480,14 +506,52 @@ impl Inner {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Who takes rounds looks whether there is a hub.
+        self.rounds.planned.notify_waiters();
+    }
+}
+
 /// Lets another runtime take over the tick when this one ends.
 struct Ticking(Weak<Inner>);
 
 impl Drop for Ticking {
     fn drop(&mut self) {
         if let Some(inner) = self.0.upgrade() {
-            inner.ticking.store(false, Ordering::Relaxed);
+            inner.is_driven.store(false, Ordering::Relaxed);
         }
+    }
+}
+
+/// Has readers signalled as long as nobody takes rounds.
+struct Taking(Weak<Inner>);
+
+impl Drop for Taking {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.rounds.remove_taker();
+        }
+    }
+}
+
+async fn take_rounds(hub: Weak<Inner>, _taking: Taking) {
+    let Some(planned) = hub.upgrade().map(|inner| Arc::clone(&inner.rounds.planned)) else {
+        return;
+    };
+    let mut taker = Taker::default();
+    loop {
+        let mut waiting = pin!(planned.notified());
+        waiting.as_mut().enable();
+        loop {
+            let Some(inner) = hub.upgrade() else { return };
+            if !inner.round(&mut taker) {
+                break;
+            }
+            drop(inner);
+            tokio::task::yield_now().await;
+        }
+        waiting.await;
     }
 }
 

@@ -1,9 +1,9 @@
 //! Order and fan-out: a broadcast gets its offset here, and whoever reads its stream is woken.
 //!
 //! Publishing copies nothing into queues. It appends to the log in one short critical section
-//! and then marks the stream's subscribers; each of them reads on from its own position when it
-//! runs ([`Client::read`]). So a slow subscriber owns nothing but its position, and all
-//! subscribers see one order over all their streams.
+//! and then plans a pass over the stream's subscribers, in rounds ([`Seat`]); each of them reads on
+//! from its own position ([`Client::read`]). So a slow subscriber owns nothing but its position, and
+//! all subscribers see one order over all their streams.
 //!
 //! Not here: sockets and protocols' bytes (forebay-transport), signatures and who may subscribe
 //! to what (the application).
@@ -15,6 +15,7 @@ mod hub;
 mod read;
 mod resumes;
 mod revocations;
+mod rounds;
 mod sessions;
 mod stats;
 mod subscribers;
@@ -25,5 +26,6 @@ pub use forebay_store::{Fsync, StoreError};
 pub use hub::{Broadcast, Hub, Options, PublishError, Published};
 pub use read::{Batch, Delivery};
 pub use revocations::Revocation;
+pub use rounds::{BatchId, Round, Seat};
 pub use stats::{Stats, StatsSnapshot};
 pub use wake::Signals;

@@ -42,14 +42,29 @@ pub struct Batch {
     pub head: Offset,
     /// Nothing up to the head was left out.
     pub complete: bool,
+    /// Some session is excepted from one of these entries.
+    excepts: bool,
+}
+
+impl Batch {
+    /// Every session at the same place gets the same.
+    pub(crate) fn is_for_all(&self) -> bool {
+        self.lost.is_empty() && !self.excepts
+    }
+
+    /// Forgets the messages and keeps the memory.
+    pub fn clear(&mut self) {
+        self.deliveries.clear();
+        self.lost.clear();
+    }
 }
 
 /// Fills `batch` with what comes first in the log, over all readers, past their positions.
 pub(crate) fn read(log: &Log, session: &Session, batch: &mut Batch) {
-    batch.deliveries.clear();
-    batch.lost.clear();
+    batch.clear();
     batch.head = log.head().offset;
     batch.complete = true;
+    batch.excepts = false;
     let mut sources: SmallVec<[Source<'_>; 1]> = SmallVec::new();
     for reader in session.readers() {
         if log.last(reader.stream) <= reader.position {
@@ -72,7 +87,7 @@ pub(crate) fn read(log: &Log, session: &Session, batch: &mut Batch) {
                     batch.complete = false;
                     break;
                 }
-                batch.deliveries.push(source.deliver(entry, session));
+                batch.push(source, entry, session);
             }
         }
         several => merge(several, session, room, batch),
@@ -100,7 +115,7 @@ fn merge(sources: &mut [Source<'_>], session: &Session, mut room: Room, batch: &
             batch.complete = false;
             return;
         }
-        batch.deliveries.push(source.deliver(entry, session));
+        batch.push(source, entry, session);
         next.extend(source.entries.peek().map(|entry| Reverse((entry.offset, index))));
     }
 }
@@ -120,16 +135,18 @@ impl Room {
     }
 }
 
-impl Source<'_> {
-    fn deliver(&mut self, entry: &Entry, session: &Session) -> Delivery {
-        let excepted = entry.message.excepted().is_some_and(|sid| session.id().is(sid));
-        Delivery {
-            reader: self.reader,
+impl Batch {
+    fn push(&mut self, source: &mut Source<'_>, entry: &Entry, session: &Session) {
+        let excepted = entry.message.excepted();
+        self.excepts |= excepted.is_some();
+        let excepted = excepted.is_some_and(|sid| session.id().is(sid));
+        self.deliveries.push(Delivery {
+            reader: source.reader,
             offset: entry.offset,
-            previous: std::mem::replace(&mut self.previous, entry.offset),
+            previous: std::mem::replace(&mut source.previous, entry.offset),
             ephemeral: entry.class == Class::Ephemeral,
             message: (!excepted).then(|| Arc::clone(&entry.message)),
-        }
+        });
     }
 }
 

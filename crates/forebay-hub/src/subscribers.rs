@@ -1,17 +1,21 @@
-//! Who is to be woken for which stream.
+//! Who reads which stream.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use forebay_log::StreamId;
 use parking_lot::{Mutex, RwLock};
 use slab::Slab;
+use smallvec::SmallVec;
 
+use crate::rounds::Rounds;
 use crate::wake::{Signals, Wake};
 
-type Readers = Mutex<Slab<Arc<Wake>>>;
+/// Envelopes of one stream that are kept for whoever has the same. Pages have theirs from one tag, of
+/// one template; a stream with more kinds of them than this keeps the others once for each page.
+const ENVELOPES_MAX: usize = 4;
 
 /// One list per open stream, at the stream's index. Lists are never removed, only emptied: a
-/// stream's id is reused, and an empty list is 40 bytes.
+/// stream's index is reused, and an empty list is 100 bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Subscribers(RwLock<Vec<Arc<Readers>>>);
 
@@ -22,37 +26,60 @@ pub(crate) struct Registration {
     key: usize,
 }
 
+/// The readers of one stream, and how far a pass over them has come.
+#[derive(Debug, Default)]
+pub(crate) struct Readers(Mutex<List>);
+
+#[derive(Debug, Default)]
+struct List {
+    wakes: Slab<Arc<Wake>>,
+    /// Places up to which there may be readers.
+    end: usize,
+    /// Where the pass goes on.
+    next: usize,
+    /// Places that it has still to see.
+    left: usize,
+    /// It is among those that are due.
+    is_due: bool,
+    envelopes: SmallVec<[Weak<[u8]>; 1]>,
+}
+
 impl Subscribers {
     pub(crate) fn add(&self, stream: StreamId, wake: &Arc<Wake>) -> Registration {
-        let key = self.readers_or_new(stream).lock().insert(Arc::clone(wake));
+        let key = self.readers_or_new(stream).0.lock().add(wake);
         Registration { stream, key }
     }
 
     pub(crate) fn remove(&self, registration: Registration) {
-        let Some(readers) = self.readers(registration.stream) else {
-            return;
-        };
-        let mut readers = readers.lock();
-        readers.try_remove(registration.key);
-        if readers.is_empty() {
-            *readers = Slab::new();
+        if let Some(readers) = self.readers(registration.stream) {
+            readers.0.lock().remove(registration.key);
         }
     }
 
-    /// Marks everybody who reads the stream; gives their number.
-    pub(crate) fn wake(&self, stream: StreamId) -> usize {
-        self.signal(stream, Signals::ENTRIES)
+    /// An envelope like this one that a reader of the stream has already, or else this one.
+    pub(crate) fn share(&self, stream: StreamId, envelope: &[u8]) -> Option<Arc<[u8]>> {
+        Some(self.readers(stream)?.0.lock().share(envelope))
+    }
+
+    /// Plans a pass over everybody who reads the stream, or signals them, if nobody takes rounds.
+    /// Gives their number.
+    pub(crate) fn wake(&self, stream: StreamId, rounds: &Rounds) -> usize {
+        if !rounds.are_taken() {
+            return self.signal(stream, Signals::ENTRIES);
+        }
+        let lists = self.0.read();
+        let Some(readers) = lists.get(stream.index()) else {
+            return 0;
+        };
+        let (count, is_new) = readers.0.lock().plan();
+        if is_new {
+            rounds.plan(Arc::clone(readers));
+        }
+        count
     }
 
     pub(crate) fn signal(&self, stream: StreamId, signals: Signals) -> usize {
-        let Some(readers) = self.readers(stream) else {
-            return 0;
-        };
-        let readers = readers.lock();
-        for (_, wake) in readers.iter() {
-            wake.signal(signals);
-        }
-        readers.len()
+        self.readers(stream).map_or(0, |readers| readers.0.lock().signal(signals))
     }
 
     fn readers(&self, stream: StreamId) -> Option<Arc<Readers>> {
@@ -68,5 +95,79 @@ impl Subscribers {
             lists.resize_with(stream.index() + 1, Arc::default);
         }
         Arc::clone(&lists[stream.index()])
+    }
+}
+
+impl Readers {
+    /// Puts the next readers of the pass into `wakes`, up to `max`. True if there are more.
+    pub(crate) fn take(&self, max: usize, wakes: &mut Vec<Arc<Wake>>) -> bool {
+        let mut list = self.0.lock();
+        while list.left > 0 && wakes.len() < max {
+            if list.next >= list.end {
+                list.next = 0;
+            }
+            wakes.extend(list.wakes.get(list.next).cloned());
+            list.next += 1;
+            list.left -= 1;
+        }
+        list.is_due = list.left > 0;
+        list.is_due
+    }
+
+    /// The pass ends here: whoever it has not seen is signalled, with all others.
+    pub(crate) fn abandon(&self) {
+        let mut list = self.0.lock();
+        (list.left, list.is_due) = (0, false);
+        list.signal(Signals::ENTRIES);
+    }
+}
+
+impl List {
+    fn add(&mut self, wake: &Arc<Wake>) -> usize {
+        let key = self.wakes.insert(Arc::clone(wake));
+        self.end = self.end.max(key + 1);
+        key
+    }
+
+    fn remove(&mut self, key: usize) {
+        self.wakes.try_remove(key);
+        if self.wakes.is_empty() {
+            self.wakes = Slab::new();
+            self.envelopes = SmallVec::new();
+            self.end = 0;
+        }
+        // A pass sees no places behind the last reader.
+        while self.end > 0 && !self.wakes.contains(self.end - 1) {
+            self.end -= 1;
+        }
+        self.left = self.left.min(self.end);
+    }
+
+    /// The number of readers, and whether a pass begins with this.
+    fn plan(&mut self) -> (usize, bool) {
+        // A pass that is under way sees those again that it has seen before this entry.
+        self.left = self.end;
+        let is_new = self.left > 0 && !std::mem::replace(&mut self.is_due, true);
+        (self.wakes.len(), is_new)
+    }
+
+    fn share(&mut self, envelope: &[u8]) -> Arc<[u8]> {
+        self.envelopes.retain(|kept| kept.strong_count() > 0);
+        let mut kept = self.envelopes.iter().filter_map(Weak::upgrade);
+        if let Some(kept) = kept.find(|kept| **kept == *envelope) {
+            return kept;
+        }
+        let new: Arc<[u8]> = envelope.into();
+        if self.envelopes.len() < ENVELOPES_MAX {
+            self.envelopes.push(Arc::downgrade(&new));
+        }
+        new
+    }
+
+    fn signal(&self, signals: Signals) -> usize {
+        for (_, wake) in &self.wakes {
+            wake.signal(signals);
+        }
+        self.wakes.len()
     }
 }

@@ -1,9 +1,13 @@
 //! How the hub tells one connection's task that there is something to do, without a queue.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{OnceLock, Weak};
 use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
+
+use crate::rounds::{Round, Seat};
 
 /// What a connection's task is woken for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,11 +31,18 @@ impl Signals {
     }
 }
 
-/// One connection's mailbox: signals that accumulate, and its task's waker.
-#[derive(Debug, Default)]
+/// One connection's mailbox: signals that accumulate, its task's waker, and where rounds find it.
+#[derive(Default)]
 pub(crate) struct Wake {
     signals: AtomicU8,
     waker: AtomicWaker,
+    seat: OnceLock<Weak<dyn Seat>>,
+}
+
+impl fmt::Debug for Wake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wake").field("signals", &self.signals).finish_non_exhaustive()
+    }
 }
 
 impl Wake {
@@ -42,6 +53,22 @@ impl Wake {
         if before & signals.0 != signals.0 {
             self.waker.wake();
         }
+    }
+
+    /// Whether all of `signals` wait to be taken.
+    pub(crate) fn has(&self, signals: Signals) -> bool {
+        Signals(self.signals.load(Ordering::Relaxed)).contains(signals)
+    }
+
+    /// Says where the connection is found. The first word counts.
+    pub(crate) fn sit(&self, seat: Weak<dyn Seat>) {
+        let _ = self.seat.set(seat);
+    }
+
+    /// Has the round write for the connection, if it has a seat. False if it was not written for.
+    pub(crate) fn deliver(&self, round: &mut Round) -> bool {
+        let seat = self.seat.get().and_then(Weak::upgrade);
+        seat.is_some_and(|seat| seat.deliver(round))
     }
 
     /// Registers the task that the next signal wakes. Call it before [`take`](Self::take): a

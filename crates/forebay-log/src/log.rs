@@ -16,14 +16,19 @@ pub use restoration::Restoration;
 /// How long an ephemeral entry waits for its stream's present subscribers.
 const EPHEMERAL_AGE_MAX: Duration = Duration::from_secs(5);
 
-/// A stream that is open: a short name for its name, until the last [`Log::close`].
+/// A stream that is open: a short name for its name, until the last [`Log::close`]. Never the same
+/// for two names.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct StreamId(u32);
+pub struct StreamId {
+    index: u32,
+    /// How many streams had the index before.
+    generation: u32,
+}
 
 impl StreamId {
     /// Small and dense: good as an index beside the log's own table.
     pub const fn index(self) -> usize {
-        self.0 as usize
+        self.index as usize
     }
 }
 
@@ -52,7 +57,8 @@ pub struct Log {
     head: Offset,
     retention: Retention,
     streams: Vec<Option<Stream>>,
-    free: Vec<u32>,
+    /// The next ids of indices that nobody has.
+    free: Vec<StreamId>,
     names: HashMap<Arc<str>, StreamId>,
     /// Every kept entry's place, oldest first, and some that have left their stream already.
     order: VecDeque<(Offset, StreamId)>,
@@ -281,13 +287,15 @@ impl Log {
 
     fn add(&mut self, stream: Stream) -> StreamId {
         let name = Arc::clone(&stream.name);
-        let index = self.free.pop().unwrap_or_else(|| {
+        let id = self.free.pop().unwrap_or_else(|| {
             self.streams.push(None);
-            u32::try_from(self.streams.len() - 1).expect("fewer than 2^32 streams fit in memory")
+            let index = u32::try_from(self.streams.len() - 1);
+            let index = index.expect("fewer than 2^32 streams fit in memory");
+            StreamId { index, generation: 0 }
         });
-        self.streams[index as usize] = Some(stream);
-        self.names.insert(name, StreamId(index));
-        StreamId(index)
+        self.streams[id.index()] = Some(stream);
+        self.names.insert(name, id);
+        id
     }
 
     fn stream(&self, id: StreamId) -> &Stream {
@@ -387,7 +395,7 @@ impl Log {
         };
         self.floor = self.floor.max(stream.forgotten());
         self.names.remove(&stream.name);
-        self.free.push(id.0);
+        self.free.push(StreamId { generation: id.generation.wrapping_add(1), ..id });
     }
 }
 

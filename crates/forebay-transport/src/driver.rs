@@ -5,23 +5,26 @@
 //! rest of what the socket took half of, and its positions in the log.
 //!
 //! One poll, from top to bottom: signals, the application's answers, what is to be sent, what
-//! has arrived; and again, until nothing moves.
+//! has arrived; and again, until nothing moves. While it is at rest, the hub's rounds write for it
+//! (`seat.rs`).
 
 mod incoming;
 mod outgoing;
+mod seat;
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use forebay_cable::{CloseCode, DisconnectReason, Session};
-use forebay_hub::{Client, Signals};
+use forebay_hub::{Client, Round, Signals};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::incoming::Incoming;
 use self::outgoing::Outgoing;
+pub(crate) use self::seat::Driver;
 use crate::application::{self, Application};
 use crate::channels::{Channels, Identity};
 use crate::ws::Event;
@@ -30,9 +33,9 @@ use crate::ws::Event;
 /// seconds each, between four and a half and six seconds. Then the socket is closed as it is.
 const CLOSE_TICKS_MAX: u8 = 3;
 
-/// A connection's task.
+/// A connection.
 #[derive(Debug)]
-pub(crate) struct Connection<Io> {
+struct Connection<Io> {
     io: Io,
     session: Session,
     client: Client,
@@ -43,18 +46,32 @@ pub(crate) struct Connection<Io> {
     close_ticks: u8,
     /// Its access was taken back: nothing of it is remembered.
     revoked: bool,
+    /// Its task waits for the socket to take something, and is the only one to be woken for that.
+    waits_to_write: bool,
 }
 
 /// Drives one session over a byte stream that is a WebSocket already, until it is over. For
 /// byte streams that don't come from an HTTP server: simulations, tests.
-pub fn drive<Io: AsyncRead + AsyncWrite + Unpin>(
+pub fn drive<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: Io,
     session: Session,
     client: Client,
     channels: Arc<dyn Channels>,
     identity: Identity,
 ) -> impl Future<Output = ()> {
-    Connection::new(io, &Bytes::new(), session, client, channels, identity)
+    task(io, &Bytes::new(), session, client, channels, identity)
+}
+
+/// The same, where `read` is what the HTTP server has already taken off the socket.
+pub(crate) fn task<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    io: Io,
+    read: &Bytes,
+    session: Session,
+    client: Client,
+    channels: Arc<dyn Channels>,
+    identity: Identity,
+) -> Driver<Io> {
+    Driver::new(Connection::new(io, read, session, client, channels, identity))
 }
 
 /// Why a connection is over.
@@ -69,8 +86,7 @@ enum End {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
-    /// `read` is what the HTTP server has already taken off the socket.
-    pub(crate) fn new(
+    fn new(
         io: Io,
         read: &Bytes,
         session: Session,
@@ -78,7 +94,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         channels: Arc<dyn Channels>,
         identity: Identity,
     ) -> Self {
-        let incoming = Incoming::new(read, client.hub().limits().message_bytes_max);
+        let incoming = Incoming::new(read);
         Self {
             io,
             session,
@@ -88,7 +104,28 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             outgoing: Outgoing::default(),
             close_ticks: 0,
             revoked: false,
+            waits_to_write: false,
         }
+    }
+
+    /// In its task: all there is to do. Ready when it is over.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let end = ready!(self.drive(cx));
+        self.end(&end);
+        Poll::Ready(())
+    }
+
+    /// In a round: writes what is new. False where its task has to look after it.
+    fn deliver(&mut self, round: &mut Round) -> bool {
+        let rests = !self.waits_to_write && self.outgoing.is_at_rest();
+        if !rests || self.session.has_something_to_say() {
+            return false;
+        }
+        let Self { io, session, client, outgoing, .. } = self;
+        // A socket that takes nothing is left to the task, which then waits for it.
+        let mut cx = Context::from_waker(Waker::noop());
+        let sent = outgoing.poll_round(&mut cx, Pin::new(io), session, client, round);
+        matches!(sent, Poll::Ready(Ok(()))) && !session.has_something_to_say()
     }
 
     fn is_disconnected(&mut self, signals: Signals) -> bool {
@@ -100,6 +137,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
 
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let signals = self.client.poll_signals(cx.waker());
+        self.waits_to_write = false;
         if signals.contains(Signals::SHUTDOWN) {
             self.session.disconnect(DisconnectReason::ServerRestart, true);
         }
@@ -132,6 +170,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             }
             if !moved {
                 if sent.is_pending() {
+                    self.waits_to_write = true;
                     self.client.mute_entries();
                 }
                 return Poll::Pending;
@@ -152,14 +191,17 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
     /// A socket that can't be written may still hold what the client said before: its close
     /// frame, which tells whether its page is gone, or the Pong to our last Ping.
     fn hear_last_words(&mut self, cx: &mut Context<'_>) {
-        let Self { io, session, incoming, .. } = self;
+        let Self { io, session, client, incoming, .. } = self;
+        let bytes_max = client.hub().limits().message_bytes_max;
         let mut heard = |event: Result<Event<'_>, _>| {
             if let Ok(Event::Pong(payload)) = event {
                 session.handle_pong(payload);
             }
             true
         };
-        while let Poll::Ready(Ok(())) = incoming.poll(cx, Pin::new(&mut *io), &mut heard) {}
+        while let Poll::Ready(Ok(())) = incoming.poll(cx, Pin::new(&mut *io), bytes_max, &mut heard)
+        {
+        }
     }
 
     /// Ready if anything was received, and handled.
@@ -170,7 +212,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             return Poll::Pending;
         }
         let Self { io, session, client, incoming, outgoing, .. } = self;
-        incoming.poll(cx, Pin::new(io), |event| match event {
+        let bytes_max = client.hub().limits().message_bytes_max;
+        incoming.poll(cx, Pin::new(io), bytes_max, |event| match event {
             Ok(Event::Text(text)) => {
                 session.handle_text(text);
                 let stats = client.hub().stats();
@@ -214,21 +257,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         }
         for (id, acknowledged) in self.session.acknowledged() {
             self.client.leave_page(id, acknowledged);
-        }
-    }
-}
-
-impl<Io: AsyncRead + AsyncWrite + Unpin> Future for Connection<Io> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        match this.drive(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(end) => {
-                this.end(&end);
-                Poll::Ready(())
-            }
         }
     }
 }

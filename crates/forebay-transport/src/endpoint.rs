@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 
 pub use self::answers::ExchangeError;
 use crate::channels::{Channels, Identity};
-use crate::driver::Connection;
+use crate::driver;
 use crate::handshake::{self, HandshakeError};
 use crate::origins::Origins;
 
@@ -102,16 +102,12 @@ impl Endpoint {
             match raw_socket(upgraded) {
                 // A task of its own, so that this one's memory does not stay.
                 Ok((stream, read)) => {
-                    drop(tokio::spawn(Connection::new(
-                        stream, &read, session, client, channels, identity,
-                    )));
+                    let task = driver::task(stream, &read, session, client, channels, identity);
+                    drop(tokio::spawn(task));
                 }
                 Err(upgraded) => {
                     let io = TokioIo::new(upgraded);
-                    let no_bytes = Bytes::new();
-                    drop(tokio::spawn(Connection::new(
-                        io, &no_bytes, session, client, channels, identity,
-                    )));
+                    drop(tokio::spawn(driver::drive(io, session, client, channels, identity)));
                 }
             }
         });

@@ -1,6 +1,8 @@
 //! Delivering entries: where the session stands on each stream, what goes around a message, and
 //! what has been proven to arrive.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use forebay_log::{Message, Offset, StreamId};
 
@@ -28,6 +30,21 @@ impl Session {
     pub fn readers(&self) -> impl Iterator<Item = Reader> {
         let subscriptions = self.subscriptions.iter().enumerate();
         subscriptions.filter(|(_, s)| !s.held).flat_map(|(index, s)| s.readers(index))
+    }
+
+    /// The only one of [`readers`](Self::readers), if there is one only.
+    pub fn sole_reader(&self) -> Option<Reader> {
+        let mut readers = self.readers();
+        readers.next().filter(|_| readers.next().is_none())
+    }
+
+    /// What goes in front of every message for the only subscription, if nothing else that goes
+    /// around them is its own: who has the same memory here is sent the same bytes.
+    pub fn shared_envelope(&self) -> Option<&Arc<[u8]>> {
+        match (&self.dialect, &self.subscriptions[..]) {
+            (Dialect::ActionCable, [sole]) if !sole.has_cursor() => Some(sole.envelope.shared()),
+            _ => None,
+        }
     }
 
     /// Every stream that this session has open, and the head when it joined; held ones, too.
@@ -140,6 +157,14 @@ impl Session {
         match &self.waiting {
             Waiting::Subscription(pending) => Some(pending.envelope.as_bytes()),
             _ => None,
+        }
+    }
+
+    /// Takes memory that others have, too, for the envelope of the subscription that waits for an
+    /// answer.
+    pub fn share_envelope(&mut self, same: Arc<[u8]>) {
+        if let Waiting::Subscription(pending) = &mut self.waiting {
+            pending.envelope.share(same);
         }
     }
 

@@ -297,3 +297,121 @@ fn revocations_outlive_the_process() {
     assert!(!hub.is_revoked(Some("user:1"), "hall", old), "not even the older of both is back");
     assert!(hub.is_revoked(None, "room", old));
 }
+
+/// A connection that takes everything at once.
+#[derive(Default)]
+struct Taking(AtomicUsize);
+
+impl crate::Seat for Taking {
+    fn deliver(&self, _: &mut crate::Round) -> bool {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        true
+    }
+}
+
+impl Page {
+    fn seated(hub: &Hub, stream: &str) -> (Self, Arc<Taking>) {
+        let mut page = Self::open(hub);
+        page.subscribe(stream, None);
+        let seat = Arc::new(Taking::default());
+        let weak = Arc::downgrade(&seat);
+        page.client.sit(weak);
+        page.signals();
+        (page, seat)
+    }
+}
+
+fn taken(seats: &[(Page, Arc<Taking>)]) -> usize {
+    seats.iter().map(|(_, seat)| seat.0.load(Ordering::SeqCst)).sum()
+}
+
+fn simulated() -> Hub {
+    Hub::simulated(Options::default(), Epoch(1), Arc::default())
+}
+
+#[test]
+fn other_streams_are_served_between_the_rounds_of_a_broadcast() {
+    let hub = simulated();
+    let many: Vec<_> = (0..100).map(|_| Page::seated(&hub, "many")).collect();
+    let few = [Page::seated(&hub, "few")];
+    say(&hub, "many", "1");
+    say(&hub, "few", "1");
+    assert!(hub.round());
+    assert_eq!((taken(&many), taken(&few)), (32, 0));
+    assert!(hub.round());
+    assert_eq!((taken(&many), taken(&few)), (32, 1));
+    while hub.round() {}
+    assert_eq!((taken(&many), taken(&few)), (100, 1));
+}
+
+#[test]
+fn a_pass_sees_again_whom_it_had_seen_before_an_entry() {
+    let hub = simulated();
+    let pages: Vec<_> = (0..70).map(|_| Page::seated(&hub, "a")).collect();
+    say(&hub, "a", "1");
+    assert!(hub.round() && hub.round());
+    say(&hub, "a", "2");
+    while hub.round() {}
+    assert_eq!(taken(&pages), 64 + 70);
+    let counts = pages.iter().map(|(_, seat)| seat.0.load(Ordering::SeqCst));
+    assert!(counts.into_iter().all(|count| count > 0));
+}
+
+#[test]
+fn a_pass_over_readers_that_have_left_costs_no_rounds() {
+    let hub = simulated();
+    let mut pages: Vec<_> = (0..70).map(|_| Page::seated(&hub, "a")).collect();
+    pages.truncate(2);
+    say(&hub, "a", "1");
+    assert!(hub.round());
+    assert!(!hub.round());
+    assert_eq!(taken(&pages), 2);
+}
+
+#[test]
+fn who_is_signalled_already_or_has_no_seat_reads_in_its_own_task() {
+    let hub = simulated();
+    let (mut signalled, seat) = Page::seated(&hub, "a");
+    signalled.client.mute_entries();
+    let mut standing = Page::open(&hub);
+    standing.subscribe("a", None);
+    standing.signals();
+    say(&hub, "a", "1");
+    assert!(hub.round());
+    assert_eq!((seat.0.load(Ordering::SeqCst), signalled.wakes()), (0, 0));
+    assert_eq!(standing.wakes(), 1);
+    assert!(standing.signals().contains(Signals::ENTRIES));
+    assert!(signalled.signals().contains(Signals::ENTRIES));
+}
+
+/// The runtime that took rounds is gone, in the middle of a pass.
+#[test]
+fn rounds_that_nobody_takes_are_signals() {
+    let hub = Hub::new(Options::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let mut page = runtime.block_on(async { Page::open(&hub) });
+    page.subscribe("a", None);
+    page.signals();
+    say(&hub, "a", "1");
+    assert_eq!(page.wakes(), 0);
+    drop(runtime);
+    assert_eq!(page.wakes(), 1);
+    page.signals();
+    say(&hub, "a", "2");
+    assert_eq!(page.wakes(), 2);
+}
+
+/// A hub that goes takes those along who wait for its rounds.
+#[tokio::test]
+async fn who_takes_rounds_ends_with_the_hub() {
+    let hub = Hub::new(Options::default());
+    say(&hub, "a", "1");
+    tokio::task::yield_now().await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert_eq!(tasks(), 2);
+    let inner = Arc::downgrade(&hub.0);
+    drop(hub);
+    tokio::task::yield_now().await;
+    assert!(inner.upgrade().is_none());
+    assert_eq!(tasks(), 1);
+}

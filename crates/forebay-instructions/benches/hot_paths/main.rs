@@ -71,6 +71,11 @@ mod counted {
     }
 
     #[inline(never)]
+    pub(crate) fn round(hub: &Hub) -> bool {
+        hub.round()
+    }
+
+    #[inline(never)]
     pub(crate) fn decode(session: &mut Session, command: &str) -> Option<Effect> {
         session.handle_text(command);
         session.poll_effect()
@@ -205,14 +210,58 @@ fn deliver_from(cursor: bool) {
         hub.publish(broadcast()).unwrap();
     }
     assert!(connection.as_mut().poll(&mut cx).is_pending());
-    let before = received.get();
+    let (pings, bytes) = (received.pings(), received.bytes());
     for _ in 0..OPERATIONS {
         hub.publish(broadcast()).unwrap();
         assert!(counted::turn(connection.as_mut(), &mut cx).is_pending());
     }
-    let (pings, bytes) = (received.get().pings - before.pings, received.get().bytes - before.bytes);
-    assert_eq!(pings, if cursor { OPERATIONS } else { 0 });
-    assert!(bytes > OPERATIONS * HTML_BYTES as u64);
+    assert_eq!(received.pings() - pings, if cursor { OPERATIONS } else { 0 });
+    assert!(received.bytes() - bytes > OPERATIONS * HTML_BYTES as u64);
+}
+
+// The same for connections that are at rest: a round reads the entry and hands it to all of their
+// sockets. Counted for each delivery.
+#[library_benchmark]
+fn deliver_in_rounds() {
+    deliver_in_rounds_from(false);
+}
+
+#[library_benchmark]
+fn deliver_in_rounds_and_prove() {
+    deliver_in_rounds_from(true);
+}
+
+fn deliver_in_rounds_from(cursor: bool) {
+    const CONNECTIONS: usize = 25;
+    let hub = Hub::simulated(Options::default(), Epoch(1), Arc::default());
+    for _ in 0..3_000 {
+        hub.publish(broadcast()).unwrap();
+    }
+    let mut cx = Context::from_waker(Waker::noop());
+    let connections = (0..CONNECTIONS).map(|_| {
+        let (client, session) = connect(&hub);
+        let (socket, received) = Socket::new(&subscribe_command());
+        let channels = Arc::new(Anybody(cursor.then(|| hub.position())));
+        let identity = Identity::anonymous();
+        let task = forebay_transport::drive(socket, session, client, channels, identity);
+        (Box::pin(task), received)
+    });
+    let mut connections: Vec<_> = connections.collect();
+    for turn in 0..OPERATIONS / CONNECTIONS as u64 + WARM_UPS {
+        // What a Pong says is read in the connection's own turn, which is not counted.
+        for (task, _) in &mut connections {
+            assert!(task.as_mut().poll(&mut cx).is_pending());
+        }
+        hub.publish(broadcast()).unwrap();
+        let round = if turn < WARM_UPS { Hub::round } else { counted::round };
+        assert!(round(&hub));
+        assert!(!hub.round());
+    }
+    for (_, received) in &connections {
+        let deliveries = OPERATIONS / CONNECTIONS as u64 + WARM_UPS;
+        assert_eq!(received.pings(), if cursor { deliveries } else { 0 });
+        assert!(received.bytes() > deliveries * HTML_BYTES as u64);
+    }
 }
 
 // --- subscribing -----------------------------------------------------------------------------
@@ -292,6 +341,8 @@ library_benchmark_group!(
         publish_to_one,
         deliver,
         deliver_and_prove,
+        deliver_in_rounds,
+        deliver_in_rounds_and_prove,
         decode_subscribe,
         verify_stream_name,
         mint_cursor,

@@ -1,9 +1,9 @@
 //! A client that takes everything at once and answers each Ping, without a kernel in between.
 
-use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -21,24 +21,34 @@ const MASKED: u8 = 0x80;
 const TWO_BYTES_OF_LENGTH: u8 = 0x7e;
 
 /// What has arrived at the client.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 pub(crate) struct Received {
-    pub(crate) bytes: u64,
-    pub(crate) pings: u64,
+    bytes: AtomicU64,
+    pings: AtomicU64,
+}
+
+impl Received {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn pings(&self) -> u64 {
+        self.pings.load(Ordering::Relaxed)
+    }
 }
 
 pub(crate) struct Socket {
     /// What the client sends next.
     sends: Vec<u8>,
-    received: Rc<Cell<Received>>,
+    received: Arc<Received>,
 }
 
 impl Socket {
     /// A client that begins with this text.
-    pub(crate) fn new(text: &str) -> (Self, Rc<Cell<Received>>) {
-        let received = Rc::default();
+    pub(crate) fn new(text: &str) -> (Self, Arc<Received>) {
+        let received = Arc::default();
         let mut socket =
-            Self { sends: Vec::with_capacity(1 << 10), received: Rc::clone(&received) };
+            Self { sends: Vec::with_capacity(1 << 10), received: Arc::clone(&received) };
         socket.send(TEXT, text.as_bytes());
         (socket, received)
     }
@@ -89,16 +99,14 @@ impl AsyncWrite for Socket {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written: usize = slices.iter().map(|slice| slice.len()).sum();
-        let mut received = self.received.get();
-        received.bytes += written as u64;
+        self.received.bytes.fetch_add(written as u64, Ordering::Relaxed);
         // The server's Ping goes out last.
         let end = slices.last().and_then(|slice| slice.last_chunk::<{ 2 + MARK_BYTES }>());
         if let Some([PING, len, payload @ ..]) = end {
             assert_eq!(usize::from(*len), MARK_BYTES);
             self.send(PONG, payload);
-            received.pings += 1;
+            self.received.pings.fetch_add(1, Ordering::Relaxed);
         }
-        self.received.set(received);
         Poll::Ready(Ok(written))
     }
 

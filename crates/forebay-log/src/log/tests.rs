@@ -382,3 +382,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn two_streams_never_have_the_same_id() {
+    let mut log = Log::new(Epoch(1), Retention::default());
+    let first = log.open("a");
+    log.close(first);
+    let second = log.open("b");
+    assert_eq!(first.index(), second.index());
+    assert_ne!(first, second);
+}

@@ -19,7 +19,8 @@ thread_local! {
 
 #[derive(Debug)]
 pub(super) struct Incoming {
-    decoder: Decoder,
+    /// There is one while a message is unfinished.
+    decoder: Option<Box<Decoder>>,
     /// Read, but not yet wanted: what the HTTP server took, and what came behind a command that
     /// filled the session up. At most [`READ_BYTES`].
     held: Box<[u8]>,
@@ -44,15 +45,10 @@ enum Hears {
 }
 
 impl Incoming {
-    pub(super) fn new(read: &Bytes, message_bytes_max: usize) -> Self {
+    pub(super) fn new(read: &Bytes) -> Self {
         // A copy, because hyper's buffer is 8 KiB however little of it this is.
         let held = read[..].into();
-        Self {
-            decoder: Decoder::new(message_bytes_max),
-            held,
-            hears: Hears::Everything,
-            unloaded: false,
-        }
+        Self { decoder: None, held, hears: Hears::Everything, unloaded: false }
     }
 
     /// The client has said all it will say.
@@ -66,16 +62,17 @@ impl Incoming {
     }
 
     /// Takes one piece off the socket and hands on what is complete in it, for as long as
-    /// `handle` wants more. Ready if there was anything.
+    /// `handle` wants more. Ready if there was anything. A message may have `bytes_max`.
     pub(super) fn poll<Io: AsyncRead>(
         &mut self,
         cx: &mut Context<'_>,
         io: Pin<&mut Io>,
+        bytes_max: usize,
         mut handle: impl FnMut(Result<Event<'_>, Violation>) -> bool,
     ) -> Poll<io::Result<()>> {
         if !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
-            let unused = self.feed(&held, &mut handle);
+            let unused = self.feed(&held, bytes_max, &mut handle);
             self.held = held[held.len() - unused..].into();
             return Poll::Ready(Ok(()));
         }
@@ -85,7 +82,7 @@ impl Incoming {
         let read = io.poll_read(cx, &mut buffer);
         if let Poll::Ready(Ok(())) = read {
             let filled = buffer.filled();
-            let unused = self.feed(filled, &mut handle);
+            let unused = self.feed(filled, bytes_max, &mut handle);
             self.held = filled[filled.len() - unused..].into();
         }
         let nothing = buffer.filled().is_empty();
@@ -101,12 +98,17 @@ impl Incoming {
     fn feed(
         &mut self,
         bytes: &[u8],
+        bytes_max: usize,
         handle: &mut impl FnMut(Result<Event<'_>, Violation>) -> bool,
     ) -> usize {
+        if self.hears != Hears::Everything {
+            return 0;
+        }
+        let mut decoder = self.decoder.take().map_or_else(|| Decoder::new(bytes_max), |kept| *kept);
         let mut rest = bytes;
-        while self.hears == Hears::Everything {
-            match self.decoder.decode(&mut rest) {
-                Ok(None) => return 0,
+        loop {
+            match decoder.decode(&mut rest) {
+                Ok(None) => break,
                 Ok(Some(Event::Close(code))) => {
                     handle(Ok(Event::Close(code)));
                     self.hears = Hears::Closed;
@@ -115,7 +117,7 @@ impl Incoming {
                 }
                 Ok(Some(event)) => {
                     if !handle(Ok(event)) {
-                        return rest.len();
+                        break;
                     }
                 }
                 Err(violation) => {
@@ -125,6 +127,9 @@ impl Incoming {
                 }
             }
         }
-        0
+        if !decoder.is_idle() {
+            self.decoder = Some(Box::new(decoder));
+        }
+        rest.len()
     }
 }

@@ -90,14 +90,7 @@ impl Peer {
         let client = hub.connect().unwrap();
         let session = Session::open(hub.now(), client.hello(protocol), Arc::clone(hub.limits()));
         let (near, far) = duplex(pipe_bytes);
-        let task = tokio::spawn(Connection::new(
-            far,
-            &Bytes::new(),
-            session,
-            client,
-            channels,
-            Identity::anonymous(),
-        ));
+        let task = tokio::spawn(drive(far, session, client, channels, Identity::anonymous()));
         Self { io: near, task, pings: Vec::new() }
     }
 
@@ -185,6 +178,12 @@ impl Peer {
     async fn message(&mut self) -> String {
         let text: serde_json::Value = serde_json::from_str(&self.text().await).unwrap();
         text["message"].as_str().unwrap_or_else(|| panic!("{text}")).to_owned()
+    }
+
+    /// What is sent for something that is said now.
+    async fn text_after(&mut self, said: &str, hub: &Hub) -> String {
+        say(hub, said);
+        self.text().await
     }
 
     async fn close_code(&mut self) -> u16 {
@@ -703,16 +702,135 @@ async fn a_write_error_does_not_hide_the_clients_close() {
         Arc::new(Rooms { cursor: None }),
         Identity::anonymous(),
     );
-    let waker = std::task::Waker::noop();
-    let end = connection.drive(&mut Context::from_waker(waker));
+    let end = connection.drive(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(end, Poll::Ready(End::Lost(_))));
     assert!(connection.incoming.was_unloaded());
 }
 
 /// What an idle connection costs is mostly this; a field that it needs only now and then is out of
-/// line. tokio rounds a task up to 128 bytes.
+/// line.
 #[test]
 fn a_connection_stays_small() {
     let task = size_of::<Connection<tokio::net::TcpStream>>();
-    assert!(task <= 656, "{task}: a connection's size has changed: see what for");
+    assert!(task <= 592, "{task}: a connection's size has changed: see what for");
+}
+
+/// All in one round, and no two alike but the first three.
+#[tokio::test(start_paused = true)]
+async fn a_round_gives_each_connection_its_own() {
+    let hub = Hub::new(Options::default());
+    let cursor = hub.position();
+    let mut alike = Vec::new();
+    for _ in 0..3 {
+        let mut peer = Peer::open(&hub, None).await;
+        peer.subscribe("room").await;
+        alike.push(peer);
+    }
+    let mut excepted = Peer::connect(&hub, None, 64 << 10);
+    let welcome: serde_json::Value = serde_json::from_str(&excepted.text().await).unwrap();
+    excepted.subscribe("room").await;
+    let mut other = Peer::open(&hub, None).await;
+    other
+        .send(0x81, br#"{"command":"subscribe","identifier":"{\"channel\":\"room\",\"n\":1}"}"#)
+        .await;
+    assert!(other.text().await.contains("confirm_subscription"));
+    let mut from_cursor = comes_back(&hub, cursor, &[]).await;
+    let mut narrow = Peer::connect(&hub, None, 200);
+    assert!(narrow.text().await.contains("welcome"));
+    narrow.subscribe("room").await;
+
+    let large = "x".repeat(5_000);
+    for text in ["1", large.as_str(), "3"] {
+        say(&hub, text);
+        let message = Message::json("\"for others\"").except(welcome["sid"].as_str().unwrap());
+        hub.publish(Broadcast { stream: "room", message, class: Class::Log }).unwrap();
+        for peer in alike.iter_mut().chain([&mut other, &mut from_cursor, &mut narrow]) {
+            assert_eq!(peer.message().await, text);
+            assert_eq!(peer.message().await, "for others");
+        }
+        assert_eq!(excepted.message().await, text);
+    }
+    assert!(
+        other
+            .text_after("last", &hub)
+            .await
+            .starts_with(r#"{"identifier":"{\"channel\":\"room\",\"n\":1}""#)
+    );
+    assert!(from_cursor.text().await.ends_with(",\"offset\":7}"));
+    assert_eq!(excepted.message().await, "last");
+}
+
+/// A socket that takes some writes and then no more, and remembers who waits for it.
+struct Full {
+    said: Vec<u8>,
+    takes: usize,
+    waits: Option<Waker>,
+}
+
+impl AsyncRead for Full {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.said.is_empty() {
+            return Poll::Pending;
+        }
+        buffer.put_slice(&std::mem::take(&mut self.said));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Full {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.takes == 0 {
+            self.waits = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        self.takes -= 1;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A socket wakes the last who asked. If that were a round, nobody would go on.
+#[tokio::test(start_paused = true)]
+async fn a_round_does_not_take_the_place_of_a_task_that_waits_for_its_socket() {
+    struct Task;
+    impl std::task::Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+    let hub = Hub::new(Options::default());
+    let client = hub.connect().unwrap();
+    let hello = client.hello(Protocol::ActionCableV1Json);
+    let session = Session::open(hub.now(), hello, Arc::clone(hub.limits()));
+    let channels = Arc::new(Rooms { cursor: None });
+    let mut said = vec![0x81, 0x80 | 61, 0, 0, 0, 0];
+    said.extend(br#"{"command":"subscribe","identifier":"{\"channel\":\"room\"}"}"#);
+    assert_eq!(said.len(), 6 + 61);
+    // The welcome and the confirmation.
+    let io = Full { said, takes: 2, waits: None };
+    let identity = Identity::anonymous();
+    let mut connection = Connection::new(io, &Bytes::new(), session, client, channels, identity);
+    let task = Waker::from(Arc::new(Task));
+    let mut cx = Context::from_waker(&task);
+    for _ in 0..2 {
+        assert!(connection.drive(&mut cx).is_pending());
+    }
+    assert!(connection.io.takes == 0 && connection.outgoing.is_at_rest());
+    say(&hub, "1");
+    assert!(connection.drive(&mut cx).is_pending());
+    assert!(!connection.deliver(&mut Round::default()));
+    assert!(connection.io.waits.as_ref().unwrap().will_wake(&task));
 }

@@ -131,6 +131,13 @@ impl Decoder {
         }
     }
 
+    /// It is as it was when it was new: nothing has begun, and nothing is lent out that is of use to
+    /// anybody.
+    pub fn is_idle(&self) -> bool {
+        let has_message = self.message.is_some() && !matches!(self.lent, Lent::Message);
+        self.head_len == 0 && self.frame.is_none() && !has_message
+    }
+
     /// Takes bytes off `input` until something is complete. `None` means that `input` is used up.
     ///
     /// # Errors

@@ -1,0 +1,171 @@
+//! Writing for many connections from one task, instead of waking a task for each.
+//!
+//! A publish plans a *pass* over the readers of its stream. A pass goes in *rounds* of up to
+//! [`SEATS`] connections; between two rounds of one stream every other stream that is due has one, so
+//! a broadcast to a hundred thousand keeps nobody else waiting. In a round each connection that is at
+//! rest is written for at its [`Seat`]. Any other, and whoever has no seat, is signalled and reads on in
+//! its own task.
+//!
+//! Rounds are taken by tasks, as many as the runtime has threads. Where there is no runtime, and so
+//! nobody to take them, publishing signals all readers itself.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use forebay_cable::Session;
+use forebay_log::{Log, Offset, StreamId};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+
+use crate::read::{self, Batch};
+use crate::subscribers::Readers;
+use crate::wake::{Signals, Wake};
+
+/// Connections of one round. At some 4 µs for each `send`, other tasks wait an eighth of a millisecond.
+const SEATS: usize = 32;
+
+/// A connection that a round may write for.
+pub trait Seat: Send + Sync {
+    /// Writes what is new to the connection. False where its own task has to look after it: then it
+    /// is signalled.
+    fn deliver(&self, round: &mut Round) -> bool;
+}
+
+/// What a round has read, kept from one connection to the next: most of them stand at the same place.
+#[derive(Debug, Default)]
+pub struct Round {
+    batch: Batch,
+    /// Who else can have the batch: sole readers of this stream at this position.
+    serves: Option<(StreamId, Offset)>,
+    id: BatchId,
+    deliveries: u64,
+}
+
+/// Names one batch of one round. Never the same for two.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BatchId {
+    round: u64,
+    batch: u64,
+}
+
+impl Round {
+    /// What is new for the session: read now, or what was read for an earlier one.
+    pub(crate) fn read(&mut self, log: &RwLock<Log>, session: &Session) {
+        let sole = session.sole_reader();
+        // Past the head at which it joined, a reader gets what any other gets.
+        let place = sole
+            .filter(|reader| reader.attached <= reader.position)
+            .map(|reader| (reader.stream, reader.position));
+        if place.is_some() && place == self.serves {
+            return;
+        }
+        self.id.batch += 1;
+        read::read(&log.read(), session, &mut self.batch);
+        self.serves = place.filter(|_| self.batch.is_for_all());
+    }
+
+    /// What was read for the session.
+    pub fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// Names the batch, if it is for others as well.
+    pub fn shared(&self) -> Option<BatchId> {
+        self.serves.map(|_| self.id)
+    }
+
+    /// Forgets what was read.
+    pub fn clear(&mut self) {
+        self.batch.clear();
+        self.serves = None;
+    }
+
+    /// Counts entries that a socket has taken.
+    pub fn count(&mut self, deliveries: usize) {
+        self.deliveries += deliveries as u64;
+    }
+
+    fn begin(&mut self) {
+        /// Of the whole process, because what a thread makes of a batch may outlive a hub.
+        static ROUNDS: AtomicU64 = AtomicU64::new(1);
+        self.id = BatchId { round: ROUNDS.fetch_add(1, Ordering::Relaxed), batch: 0 };
+    }
+
+    /// Gives the number of entries that sockets have taken. The capacity is kept, the messages are not.
+    fn end(&mut self) -> u64 {
+        self.clear();
+        std::mem::take(&mut self.deliveries)
+    }
+}
+
+/// Which streams are due.
+#[derive(Debug, Default)]
+pub(crate) struct Rounds {
+    /// Those with a pass under way, each once.
+    due: Mutex<VecDeque<Arc<Readers>>>,
+    /// How many take rounds.
+    takers: AtomicUsize,
+    pub(crate) planned: Arc<Notify>,
+}
+
+/// Memory for one who takes rounds.
+#[derive(Debug, Default)]
+pub(crate) struct Taker {
+    round: Round,
+    wakes: Vec<Arc<Wake>>,
+}
+
+impl Rounds {
+    pub(crate) fn are_taken(&self) -> bool {
+        self.takers.load(Ordering::Acquire) > 0
+    }
+
+    pub(crate) fn add_taker(&self) {
+        self.takers.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn remove_taker(&self) {
+        self.takers.fetch_sub(1, Ordering::AcqRel);
+        self.abandon_if_not_taken();
+    }
+
+    /// A stream is due that was not.
+    pub(crate) fn plan(&self, readers: Arc<Readers>) {
+        self.due.lock().push_back(readers);
+        self.planned.notify_one();
+        // The last who took rounds may have gone since somebody looked.
+        self.abandon_if_not_taken();
+    }
+
+    /// What is planned and nobody takes any more is signalled.
+    fn abandon_if_not_taken(&self) {
+        while !self.are_taken()
+            && let Some(readers) = self.next()
+        {
+            readers.abandon();
+        }
+    }
+
+    /// Takes the next round. Gives the entries that were taken by sockets, or `None` if nothing is due.
+    pub(crate) fn take(&self, taker: &mut Taker) -> Option<u64> {
+        let Taker { round, wakes } = taker;
+        let readers = self.next()?;
+        if readers.take(SEATS, wakes) {
+            // Another thread may go on with it meanwhile.
+            self.plan(readers);
+        }
+        round.begin();
+        for wake in wakes.drain(..) {
+            // Whose task has been signalled already, or waits for its socket, reads on by itself.
+            if !wake.has(Signals::ENTRIES) && !wake.deliver(round) {
+                wake.signal(Signals::ENTRIES);
+            }
+        }
+        Some(round.end())
+    }
+
+    fn next(&self) -> Option<Arc<Readers>> {
+        self.due.lock().pop_front()
+    }
+}
