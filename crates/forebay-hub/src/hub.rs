@@ -118,27 +118,23 @@ impl Hub {
         folder: impl Into<PathBuf>,
         fsync: Fsync,
     ) -> Result<Self, StoreError> {
-        let clock = Clock::start();
-        let (mut store, recovered) = Store::open(folder, fsync, new_epoch())?;
-        let Recovered { epoch, head, floor, forgotten, entries, revoked, revoked_floor } =
-            recovered;
-        let mut log = Log::new(epoch, options.retention);
-        log.note_dropped();
-        if entries.is_empty() && forgotten.is_empty() {
-            log.begins_at(clock.now());
-        }
-        log.restore_floor(floor);
-        for (stream, entry) in entries {
-            log.restore(entry, &stream);
-        }
-        for (stream, offset, at) in forgotten {
-            log.restore_forgotten(&stream, offset, at);
-        }
-        log.resume_at(head);
+        Self::open_with(options, folder.into(), fsync, new_epoch(), Clock::start())
+    }
+
+    fn open_with(
+        options: Options,
+        folder: PathBuf,
+        fsync: Fsync,
+        fresh: Epoch,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let (mut store, mut recovered) = Store::open(folder, fsync, fresh)?;
+        let mut log = recovered.log(options.retention, clock.now());
         // History may have become shorter.
         log.expire(clock.now());
         let (dropped, floor) = log.take_dropped();
         store.forget(&dropped, floor)?;
+        let Recovered { revoked, revoked_floor, .. } = recovered;
         let hub = Self::with(log, Some(store), clock, options.limits);
         *hub.0.revocations.write() = Revocations::restored(revoked, revoked_floor);
         Ok(hub)
@@ -160,6 +156,20 @@ impl Hub {
     /// do. False if none was.
     pub fn round(&self) -> bool {
         self.0.round(&mut Taker::default())
+    }
+
+    /// As [`simulated`](Self::simulated), with its log in this folder. `fresh` is the epoch of a log
+    /// that begins there.
+    ///
+    /// # Errors
+    /// [`StoreError`] says what is wrong with the folder.
+    pub fn simulated_in(
+        options: Options,
+        folder: impl Into<PathBuf>,
+        fresh: Epoch,
+        now: Arc<AtomicU64>,
+    ) -> Result<Self, StoreError> {
+        Self::open_with(options, folder.into(), Fsync::Os, fresh, Clock::Simulated(now))
     }
 
     /// One of the ticks of a ping interval's half; simulations call it, all others have a task that
@@ -446,14 +456,20 @@ impl Inner {
         broadcasts: &[Broadcast<'_>],
     ) -> Result<(), PublishError> {
         let head = self.head.load(Ordering::Acquire);
-        let records = broadcasts.iter().zip(head + 1..).map(|(broadcast, offset)| Record {
+        let through = Offset(head + broadcasts.len() as u64);
+        let log = self.log.read();
+        let forgotten: Vec<_> = broadcasts.iter().map(|b| log.forgotten(b.stream)).collect();
+        // Who wants the log does not wait for the disk.
+        drop(log);
+        let broadcasts = broadcasts.iter().zip(forgotten);
+        let records = broadcasts.zip(head + 1..).map(|((broadcast, forgotten), offset)| Record {
             offset: Offset(offset),
             at,
             stream: broadcast.stream,
             message: &broadcast.message,
             class: &broadcast.class,
+            forgotten,
         });
-        let through = Offset(head + broadcasts.len() as u64);
         store.append(records, Offset(head + 1), through).map_err(|error| {
             self.stats.publish_errors.add(1);
             tracing::error!(%error, "a broadcast was not taken");

@@ -4,6 +4,11 @@
 //! the page's cursor says so. A page rendered after it was made by an application that knew of it.
 //! A subscription without a cursor can't say when its page was rendered, and is refused until the
 //! revocation is taken back.
+//!
+//! None ends by itself, not even when all tags of this application that are older have expired: its
+//! key may be shared with one whose names do not (turbo-rails), or have signed such names earlier, and
+//! public streams and channels of the application's have no signature at all. What has no cursor
+//! could then be let in that was rendered before.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

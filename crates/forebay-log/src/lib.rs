@@ -26,8 +26,8 @@ mod position;
 mod retention;
 mod stream;
 
-pub use log::{Appended, Dropped, Floor, Log, StreamId};
+pub use log::{Appended, Dropped, Log, Restoration, StreamId};
 pub use message::{Class, Effect, Message, StateKey};
 pub use position::{Epoch, Offset, Position, UnixMillis};
 pub use retention::Retention;
-pub use stream::{Entries, Entry, Gap};
+pub use stream::{Entries, Entry, Forgotten, Gap};

@@ -1,5 +1,7 @@
 //! The log: one order over all streams, and the budgets that hold over all of them.
 
+mod restoration;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +9,9 @@ use std::time::Duration;
 use crate::message::{Class, Message};
 use crate::position::{Epoch, Offset, Position, UnixMillis};
 use crate::retention::Retention;
-use crate::stream::{Entries, Entry, Gap, Stream};
+use crate::stream::{Entries, Entry, Forgotten, Gap, Stream};
+
+pub use restoration::Restoration;
 
 /// How long an ephemeral entry waits for its stream's present subscribers.
 const EPHEMERAL_AGE_MAX: Duration = Duration::from_secs(5);
@@ -42,17 +46,8 @@ pub struct Appended {
 pub struct Dropped {
     /// The entry's offset.
     pub offset: Offset,
-    /// Its stream and its date, if replays lack it; `None` if a later entry has superseded it.
-    pub forgotten: Option<(Arc<str>, UnixMillis)>,
-}
-
-/// What has been forgotten of all streams that have no record of their own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Floor {
-    /// The largest such offset.
-    pub offset: Offset,
-    /// The date of that, or of a later one.
-    pub at: UnixMillis,
+    /// Its stream, and what that has forgotten with it; `None` if a later entry has superseded it.
+    pub forgotten: Option<(Arc<str>, Forgotten)>,
 }
 
 /// The ordered log of one hub, in memory.
@@ -73,10 +68,9 @@ pub struct Log {
     ephemeral: Vec<StreamId>,
     entries: usize,
     bytes: usize,
-    /// The largest offset forgotten of any stream whose record is gone.
-    floor: Offset,
-    /// When the last of those was appended, or when the log began.
-    floor_at: UnixMillis,
+    /// What is forgotten of all streams whose record is gone. Its date is at least the log's own
+    /// beginning.
+    floor: Forgotten,
     /// What has left since it was last asked, if anybody asks.
     dropped: Option<Vec<Dropped>>,
 }
@@ -96,8 +90,7 @@ impl Log {
             ephemeral: Vec::new(),
             entries: 0,
             bytes: 0,
-            floor: Offset::ZERO,
-            floor_at: UnixMillis(0),
+            floor: Forgotten::default(),
             dropped: None,
         }
     }
@@ -105,7 +98,7 @@ impl Log {
     /// Says when the log began: it knows nothing of what was broadcast before `now`, so a client
     /// that asks by a time before it is not served.
     pub fn begins_at(&mut self, now: UnixMillis) {
-        self.floor_at = self.floor_at.max(now);
+        self.floor.at = self.floor.at.max(now);
     }
 
     /// The position of the newest entry.
@@ -128,46 +121,11 @@ impl Log {
         self.names.len()
     }
 
-    /// From now on what leaves the log is noted, and has to be taken again and again.
-    pub fn note_dropped(&mut self) {
-        self.dropped.get_or_insert_default();
-    }
-
-    /// What has left the log since the last call, and the floor.
-    pub fn take_dropped(&mut self) -> (Vec<Dropped>, Floor) {
+    /// What has left the log since the last call, and the floor. Only a log that was put back notes
+    /// it ([`Restoration`]).
+    pub fn take_dropped(&mut self) -> (Vec<Dropped>, Forgotten) {
         let dropped = self.dropped.as_mut().map(std::mem::take).unwrap_or_default();
-        (dropped, Floor { offset: self.floor, at: self.floor_at })
-    }
-
-    /// Begins where a log of the same epoch ended: what it had forgotten of streams without a record.
-    /// Entries follow ([`restore`](Self::restore)), then what is forgotten of the other streams
-    /// ([`restore_forgotten`](Self::restore_forgotten)), which keeps their records, and the head
-    /// ([`resume_at`](Self::resume_at)).
-    pub fn restore_floor(&mut self, floor: Floor) {
-        self.floor = self.floor.max(floor.offset);
-        self.floor_at = self.floor_at.max(floor.at);
-    }
-
-    /// Says again up to where a stream was forgotten, and when.
-    pub fn restore_forgotten(&mut self, stream: &str, offset: Offset, at: UnixMillis) {
-        let id = self.intern(stream);
-        self.stream_mut(id).forget_through(offset, at);
-        // Records that were not idle in the earlier life (somebody read the stream, or it had ephemeral
-        // entries) are all idle now: what could be served then is not dropped for that.
-        self.queue_if_idle(id);
-    }
-
-    /// Puts an entry back that an earlier life of the log had, in order of offsets.
-    pub fn restore(&mut self, entry: Entry, stream: &str) {
-        let id = self.intern(stream);
-        self.head = self.head.max(entry.offset);
-        self.keep(id, entry);
-    }
-
-    /// The next entry comes after `head`, even if the last that was restored is older: those in
-    /// between were given to somebody.
-    pub fn resume_at(&mut self, head: Offset) {
-        self.head = self.head.max(head);
+        (dropped, self.floor)
     }
 
     /// Appends a broadcast: the only way that anything gets an offset.
@@ -256,11 +214,13 @@ impl Log {
         if cursor.offset > self.head {
             return Err(Gap::Future(self.head));
         }
-        let forgotten = match self.names.get(stream) {
-            Some(id) => self.stream(*id).forgotten(),
-            None => self.floor,
-        };
+        let forgotten = self.forgotten(stream).offset;
         if cursor.offset < forgotten { Err(Gap::Forgotten(forgotten)) } else { Ok(()) }
+    }
+
+    /// What a replay of this stream can no longer give; the floor, if it has no record.
+    pub fn forgotten(&self, stream: &str) -> Forgotten {
+        self.names.get(stream).map_or(self.floor, |id| self.stream(*id).forgotten())
     }
 
     /// The position before everything of this stream that was appended at `at` or later: for
@@ -271,8 +231,8 @@ impl Log {
     pub fn since(&self, stream: &str, at: UnixMillis) -> Result<Position, Gap> {
         let before = match self.names.get(stream) {
             Some(id) => self.stream(*id).before(at),
-            None if at <= self.floor_at => Err(Gap::Forgotten(self.floor)),
-            None => Ok(self.floor),
+            None if at <= self.floor.at => Err(Gap::Forgotten(self.floor.offset)),
+            None => Ok(self.floor.offset),
         };
         before.map(|offset| Position { epoch: self.epoch, offset })
     }
@@ -322,8 +282,11 @@ impl Log {
         if let Some(id) = self.names.get(name) {
             return *id;
         }
-        let name: Arc<str> = name.into();
-        let stream = Stream::new(Arc::clone(&name), self.floor, self.floor_at);
+        self.add(Stream::new(name.into(), self.floor))
+    }
+
+    fn add(&mut self, stream: Stream) -> StreamId {
+        let name = Arc::clone(&stream.name);
         let id = self.free.pop().unwrap_or_else(|| {
             self.streams.push(None);
             let index = u32::try_from(self.streams.len() - 1);
@@ -386,12 +349,12 @@ impl Log {
 
     fn forget_oldest(&mut self, id: StreamId) {
         let stream = self.streams[id.index()].as_mut().expect("it has an oldest entry");
-        let oldest = stream.oldest().map(|entry| (entry.offset, entry.appended_at));
-        if let (Some(dropped), Some((offset, at))) = (&mut self.dropped, oldest) {
-            let forgotten = Some((Arc::clone(&stream.name), at));
-            dropped.push(Dropped { offset, forgotten });
-        }
         self.bytes -= stream.forget_oldest();
+        if let Some(dropped) = &mut self.dropped {
+            let forgotten = stream.forgotten();
+            let (offset, name) = (forgotten.offset, Arc::clone(&stream.name));
+            dropped.push(Dropped { offset, forgotten: Some((name, forgotten)) });
+        }
         self.entries -= 1;
         self.settle_if_idle(id);
     }
@@ -417,7 +380,7 @@ impl Log {
         if !self.stream(id).is_idle() {
             return;
         }
-        if self.stream(id).forgotten() <= self.floor {
+        if self.stream(id).forgotten().offset <= self.floor.offset {
             self.drop_record(id);
             return;
         }
@@ -431,7 +394,6 @@ impl Log {
             return;
         };
         self.floor = self.floor.max(stream.forgotten());
-        self.floor_at = self.floor_at.max(stream.forgotten_at());
         self.names.remove(&stream.name);
         self.free.push(StreamId { generation: id.generation.wrapping_add(1), ..id });
     }

@@ -44,6 +44,23 @@ pub enum Gap {
     Future(Offset),
 }
 
+/// What a replay can no longer give: of one stream, or of all that have no record of their own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Forgotten {
+    /// The largest such offset.
+    pub offset: Offset,
+    /// The date of that, or of a later one.
+    pub at: UnixMillis,
+}
+
+impl Forgotten {
+    /// All that either says.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self { offset: self.offset.max(other.offset), at: self.at.max(other.at) }
+    }
+}
+
 /// What one stream remembers.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -53,14 +70,11 @@ pub(crate) struct Stream {
     kept: VecDeque<Entry>,
     ephemeral: VecDeque<Entry>,
     bytes: usize,
-    /// The largest offset of this stream that a replay can no longer give.
-    forgotten: Offset,
-    /// When that entry, or a later one, was appended.
-    forgotten_at: UnixMillis,
+    forgotten: Forgotten,
 }
 
 impl Stream {
-    pub(crate) fn new(name: Arc<str>, forgotten: Offset, forgotten_at: UnixMillis) -> Self {
+    pub(crate) fn new(name: Arc<str>, forgotten: Forgotten) -> Self {
         Self {
             name,
             pins: 0,
@@ -69,7 +83,6 @@ impl Stream {
             ephemeral: VecDeque::new(),
             bytes: 0,
             forgotten,
-            forgotten_at,
         }
     }
 
@@ -109,8 +122,7 @@ impl Stream {
         let Some(entry) = self.kept.pop_front() else {
             return 0;
         };
-        self.forgotten = entry.offset;
-        self.forgotten_at = self.forgotten_at.max(entry.appended_at);
+        self.forget(Forgotten { offset: entry.offset, at: entry.appended_at });
         let freed = entry.cost_bytes();
         self.bytes -= freed;
         if self.kept.is_empty() {
@@ -149,28 +161,22 @@ impl Stream {
         self.bytes
     }
 
-    pub(crate) fn forgotten(&self) -> Offset {
+    pub(crate) fn forgotten(&self) -> Forgotten {
         self.forgotten
     }
 
-    /// A replay can no longer give what was appended up to here.
-    pub(crate) fn forget_through(&mut self, offset: Offset, at: UnixMillis) {
-        self.forgotten = self.forgotten.max(offset);
-        self.forgotten_at = self.forgotten_at.max(at);
-    }
-
-    pub(crate) fn forgotten_at(&self) -> UnixMillis {
-        self.forgotten_at
+    pub(crate) fn forget(&mut self, more: Forgotten) {
+        self.forgotten = self.forgotten.max(more);
     }
 
     /// The last entry that was appended before `at`, if nothing since then is forgotten.
     pub(crate) fn before(&self, at: UnixMillis) -> Result<Offset, Gap> {
-        if at <= self.forgotten_at {
-            return Err(Gap::Forgotten(self.forgotten));
+        if at <= self.forgotten.at {
+            return Err(Gap::Forgotten(self.forgotten.offset));
         }
         let newer = self.kept.iter().position(|entry| entry.appended_at >= at);
         let older = newer.unwrap_or(self.kept.len()).checked_sub(1);
-        Ok(older.map_or(self.forgotten, |index| self.kept[index].offset))
+        Ok(older.map_or(self.forgotten.offset, |index| self.kept[index].offset))
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -183,12 +189,12 @@ impl Stream {
 
     pub(crate) fn last(&self) -> Offset {
         let newest = |ring: &VecDeque<Entry>| ring.back().map_or(Offset::ZERO, |e| e.offset);
-        newest(&self.kept).max(newest(&self.ephemeral)).max(self.forgotten)
+        newest(&self.kept).max(newest(&self.ephemeral)).max(self.forgotten.offset)
     }
 
     pub(crate) fn read(&self, after: Offset, attached: Offset) -> Result<Entries<'_>, Gap> {
-        if after < self.forgotten {
-            return Err(Gap::Forgotten(self.forgotten));
+        if after < self.forgotten.offset {
+            return Err(Gap::Forgotten(self.forgotten.offset));
         }
         Ok(Entries {
             kept: tail(&self.kept, after).peekable(),

@@ -44,8 +44,8 @@ pub(crate) enum Transport {
 pub(crate) enum Came {
     /// An entry: of which life of the log, of which stream, and which one of it.
     Entry(u64, usize, usize),
-    /// The page lacks something and was told so.
-    Resync,
+    /// The page lacks something and was told so: what it reads, and where it stood then.
+    Resync(Vec<(usize, Position)>),
     /// The page may not read this any more.
     Rejected,
     /// The server ends the connection.
@@ -54,6 +54,8 @@ pub(crate) enum Came {
     Answered,
     /// Something was missing, and the client noticed.
     Gap,
+    /// Something came that the client has, or that begins before what it has; it noticed.
+    Again,
     /// A subscription stands.
     Confirmed,
     /// Subscriptions of its session before stand again.
@@ -278,11 +280,14 @@ impl Client {
     fn hear_message(&mut self, text: &str, ears: &mut Ears<'_>, came: &mut Vec<Came>) {
         let variant = ears.variant;
         if let Some(rest) = text.strip_prefix(r#"{"s":"#) {
-            // A broker between server and client that loses one now and then.
+            // Between server and client one is lost now and then, or comes twice.
             if variant.loses_entries() && ears.rng.u32(..200) == 0 {
                 return;
             }
             came.extend(take_entry(rest, ears.tags, variant));
+            if variant == Variant::Repeated && ears.rng.u32(..200) == 0 {
+                came.extend(take_entry(rest, ears.tags, variant));
+            }
             return;
         }
         let at = || field(text, r#""at":""#, '"').and_then(|at| at.parse().ok());
@@ -298,6 +303,7 @@ impl Client {
         }
         match kind {
             "confirm_subscription" => {
+                let stands = self.stands(text, ears);
                 let number = field(text, r#""s":"#, ',').and_then(|s| s.parse().ok());
                 if let Some(tag) = named(text, ears.tags) {
                     tag.number = number.unwrap_or_default();
@@ -306,17 +312,17 @@ impl Client {
                 }
                 came.push(Came::Confirmed);
                 if text.contains(r#""resync":true"#) {
-                    came.push(Came::Resync);
+                    came.push(Came::Resync(stands));
                 }
             }
             "reject_subscription" => came.push(Came::Rejected),
             "resync" => {
+                came.push(Came::Resync(self.stands(text, ears)));
                 if let Some(tag) = named(text, ears.tags) {
                     tag.received = at().or(tag.received);
                 }
-                came.push(Came::Resync);
             }
-            "reject_history" => came.push(Came::Resync),
+            "reject_history" => came.push(Came::Resync(self.stands(text, ears))),
             "confirm_history" | "pong" => {}
             "disconnect" => {
                 ears.memory.sid = None;
@@ -324,7 +330,7 @@ impl Client {
             }
             "ping" => ears.memory.since = ears.seconds,
             _ => match field(text, r#""message":""#, '"') {
-                Some("refresh") => came.push(Came::Resync),
+                Some("refresh") => came.push(Came::Resync(self.stands(text, ears))),
                 Some(message) => {
                     if self.protocol == Protocol::AnyCable {
                         note_position(text, ears.tags);
@@ -334,6 +340,18 @@ impl Client {
                 None => {}
             },
         }
+    }
+
+    /// Where the tag that a message names stands. A server need not believe more than its cursor of a
+    /// client that isn't ours.
+    fn stands(&self, text: &str, ears: &mut Ears<'_>) -> Vec<(usize, Position)> {
+        let Some(tag) = named(text, ears.tags) else { return Vec::new() };
+        let at = match self.protocol {
+            Protocol::Forebay => tag.received,
+            _ if tag.has_cursor() => Some(tag.cursor),
+            _ => tag.received,
+        };
+        at.map(|at| (tag.stream, at)).into_iter().collect()
     }
 
     fn welcome(&mut self, text: &str, ears: &mut Ears<'_>) -> Option<Came> {
@@ -400,7 +418,11 @@ fn hear_event(event: &str, ears: &mut Ears<'_>, came: &mut Vec<Came>) {
     }
     match name {
         "reject" => came.push(Came::Rejected),
-        "" if data == "refresh" => came.push(Came::Resync),
+        "" if data == "refresh" => {
+            let last = ears.memory.last_event_id.as_ref().and_then(|id| id.parse().ok());
+            let stands = ears.tags.iter().map(|tag| (tag.stream, last.unwrap_or(tag.cursor)));
+            came.push(Came::Resync(stands.collect()));
+        }
         "" => came.extend(entry(&data)),
         _ => {}
     }
@@ -413,8 +435,8 @@ fn take_entry(rest: &str, tags: &mut [Tag], variant: Variant) -> Option<Came> {
     let previous: u64 = field(rest, r#""p":"#, ',')?.trim_end_matches('}').parse().ok()?;
     let tag = tags.iter_mut().find(|tag| tag.number == number)?;
     let received = tag.received.as_mut()?;
-    if offset <= received.offset.0 {
-        return None;
+    if offset <= received.offset.0 || previous < received.offset.0 {
+        return Some(Came::Again);
     }
     if previous > received.offset.0 && variant != Variant::LaxContiguity {
         return Some(Came::Gap);

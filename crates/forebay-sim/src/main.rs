@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use forebay_sim::{Numbers, Plan, Tally, Variant, run, shrink};
+use forebay_sim::{Numbers, Plan, Tally, Variant, Violation, run, shrink};
 
 #[derive(Parser)]
 #[command(about = "Simulates until a promise is broken, or enough entries were shown")]
@@ -70,7 +70,7 @@ fn main() -> Result<()> {
                         total.3 = outcome.story;
                     }
                     if let Some((violation, said)) = outcome.violation {
-                        total.1.push((plan, format!("{violation:?}: {said}")));
+                        total.1.push((plan, violation, said));
                     }
                     let enough = total.0.entries >= entries || seed.is_some();
                     if enough || !total.1.is_empty() {
@@ -92,14 +92,15 @@ fn main() -> Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = tally.entries as f64 / seconds;
     writeln!(out, "{worlds} worlds, {seconds:.1} s, {rate:.0} entries a second")?;
-    if violations.is_empty() {
-        writeln!(out, "0 lost, 0 doubled, 0 out of order, 0 silent gaps")?;
-        return Ok(());
-    }
+    let counts = Violation::ALL.map(|(kind, name)| {
+        let count = violations.iter().filter(|(_, violation, _)| *violation == kind).count();
+        format!("{count} {name}")
+    });
+    writeln!(out, "{}", counts.join(", "))?;
     drop(out);
     // Threads finish in any order; the first seed is always the same.
-    let (plan, said) =
-        violations.into_iter().min_by_key(|(plan, _)| plan.seed).expect("one is there");
+    let first = violations.into_iter().min_by_key(|(plan, ..)| plan.seed);
+    let Some((plan, violation, said)) = first else { return Ok(()) };
     let shrunk = shrink(&plan).map(|small| {
         let (pages, events) = (small.pages, small.events);
         format!(
@@ -107,5 +108,5 @@ fn main() -> Result<()> {
             small.violation, small.said, small.plan
         )
     });
-    bail!("{said}\nrun it again: {plan}{}", shrunk.unwrap_or_default())
+    bail!("{violation:?}: {said}\nrun it again: {plan}{}", shrunk.unwrap_or_default())
 }

@@ -18,6 +18,27 @@ pub enum Violation {
     NotHealed,
     /// An entry of a stream that the page does not show, or after access was taken back.
     NotForIt,
+    /// Our client got what it had, or not what came next, and mended that itself: nobody would have
+    /// seen it.
+    Mended,
+    /// The page was told to heal itself though history had all that it lacked.
+    Needless,
+    /// A log that was put back from disk is not as it was.
+    NotAsBefore,
+}
+
+impl Violation {
+    /// All of them, and what a summary calls them.
+    pub const ALL: [(Self, &str); 8] = [
+        (Self::Lost, "lost"),
+        (Self::Doubled, "doubled"),
+        (Self::Misordered, "out of order"),
+        (Self::NotHealed, "silent gaps"),
+        (Self::NotForIt, "not for it"),
+        (Self::Mended, "mended"),
+        (Self::Needless, "needless resyncs"),
+        (Self::NotAsBefore, "logs not as before"),
+    ];
 }
 
 /// One life of a page: from its rendering until it is rendered again or left.

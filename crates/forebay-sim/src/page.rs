@@ -53,6 +53,8 @@ pub(crate) struct Page {
     /// The life of the log that it was rendered in.
     pub(crate) log: u64,
     pub(crate) client: Option<Client>,
+    /// The start of the server that its client is connected to.
+    pub(crate) server: u64,
     pub(crate) connects_at: u64,
     /// When it last did, if it has.
     pub(crate) connected_at: Option<u64>,
@@ -89,6 +91,11 @@ impl Tag {
     pub(crate) fn without_cursor(stream: usize, cursor: Position, page: u64) -> Self {
         let identifier = format!(r#"{{"channel":"T","stream":{stream},"page":{page}}}"#);
         Self { stream, identifier, cursor, received: None, number: 0 }
+    }
+
+    /// Whether it says when its page was rendered.
+    pub(crate) fn has_cursor(&self) -> bool {
+        field(&self.identifier, r#""cursor":""#, '"').is_some()
     }
 
     /// Whether it is a tag of this page.

@@ -28,7 +28,15 @@ pub struct Plan {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Numbers(Option<BTreeSet<u64>>);
 
+/// One world in so many has its log on disk.
+const DISK: u64 = 8;
+
 impl Plan {
+    /// Whether the server has its log on disk.
+    pub fn is_on_disk(&self) -> bool {
+        self.seed.is_multiple_of(DISK) || self.variant == Variant::LostTail
+    }
+
     /// A whole world.
     pub fn new(seed: u64, entries: u64, variant: Variant) -> Self {
         let (pages, events) = (Numbers::default(), Numbers::default());

@@ -29,6 +29,11 @@ impl Channels for Rooms {
         let cursor: Option<Position> =
             request.identifier.text("cursor").and_then(|c| c.parse().ok());
         let begin = match cursor {
+            Some(Position { offset, .. })
+                if self.variant == Variant::Forgetful && offset.0.is_multiple_of(4) =>
+            {
+                Begin::Lost
+            }
             Some(cursor) if self.variant != Variant::PlainCable => Begin::After(cursor),
             _ => Begin::Now,
         };

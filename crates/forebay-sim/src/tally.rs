@@ -41,6 +41,8 @@ tally! {
     second_lives,
     /// Servers that began anew.
     restarts,
+    /// Of these, such as went on with the log that they had on disk.
+    disk_restarts,
     /// Accesses that were taken back.
     revocations,
     /// Answers to polls.

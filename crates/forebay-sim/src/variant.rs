@@ -26,11 +26,19 @@ pub enum Variant {
     /// An `EventSource` that has its position in `Last-Event-ID` alone, and loses it with its
     /// connection.
     LostEventId,
+    /// A server that leaves out an entry now and then: our client asks again, and nobody sees it.
+    Holed,
+    /// A server that sends an entry twice now and then: our client drops it, and nobody sees it.
+    Repeated,
+    /// A server that tells pages to render themselves again though it could serve them.
+    Forgetful,
+    /// A log on disk that goes back to what it was some time before, and keeps its epoch.
+    LostTail,
 }
 
 impl Variant {
     /// Those that must be caught.
-    pub const BAD: [Self; 7] = [
+    pub const BAD: [Self; 11] = [
         Self::PlainCable,
         Self::LateCursor,
         Self::Interleaved,
@@ -38,6 +46,10 @@ impl Variant {
         Self::LaxContiguity,
         Self::LostPosition,
         Self::LostEventId,
+        Self::Holed,
+        Self::Repeated,
+        Self::Forgetful,
+        Self::LostTail,
     ];
 
     /// As on the command line.
@@ -46,6 +58,11 @@ impl Variant {
     }
 
     pub(crate) fn loses_entries(self) -> bool {
+        matches!(self, Self::Lossy | Self::LaxContiguity | Self::Holed)
+    }
+
+    /// Whether our client has something to notice in this world that is not the server's fault.
+    pub(crate) fn is_lossy(self) -> bool {
         matches!(self, Self::Lossy | Self::LaxContiguity)
     }
 }

@@ -4,6 +4,7 @@
 
 mod faults;
 mod pages;
+mod server;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,6 +16,7 @@ use forebay_cable::Limits;
 use forebay_hub::{Broadcast, Hub, Options};
 use forebay_log::{Class, Effect, Epoch, Message, Retention, StateKey};
 
+use self::server::Disk;
 use crate::model::Violation;
 use crate::page::Page;
 use crate::plan::Plan;
@@ -26,6 +28,12 @@ use crate::variant::Variant;
 
 const STREAMS: usize = 6;
 const PAGES: usize = 10;
+/// Where the log is on disk, streams from here on are quiet,
+const LOUD: usize = 2;
+/// by so much: an entry every ten seconds, about as long as one is kept.
+const QUIET: u32 = 400;
+/// And there are so many that no page reads. They are forgotten as a whole, which raises the floor.
+const UNREAD: usize = 8;
 /// Milliseconds on the clock when a world begins.
 const BEGIN: u64 = 1_000_000_000;
 /// Milliseconds of one step.
@@ -69,6 +77,10 @@ struct World {
     variant: Variant,
     clock: Arc<AtomicU64>,
     hub: Hub,
+    /// Where the log is, if not in memory only.
+    disk: Option<Disk>,
+    /// How often the server has begun.
+    starts: u64,
     channels: Arc<Rooms>,
     published: Published,
     /// Which life of the log this is.
@@ -107,12 +119,13 @@ impl Wake for Woken {
     }
 }
 
-fn options() -> Options {
+/// On disk what is forgotten matters more, so more is: quiet streams as a whole.
+fn options(on_disk: bool) -> Options {
     let retention = Retention {
         entries_max: 200,
         total_bytes_max: 1 << 20,
-        age_max: Duration::from_secs(40),
-        idle_streams_max: 3,
+        age_max: Duration::from_secs(if on_disk { 10 } else { 40 }),
+        idle_streams_max: if on_disk { 1 } else { 3 },
         ..Retention::default()
     };
     Options { retention, limits: Limits::default() }
@@ -125,7 +138,12 @@ impl World {
         let Plan { seed, variant, .. } = plan;
         let mut schedule = fastrand::Rng::with_seed(seed);
         let clock = Arc::new(AtomicU64::new(BEGIN));
-        let hub = Hub::simulated(options(), Epoch(schedule.u64(1..)), Arc::clone(&clock));
+        let disk = plan.is_on_disk().then(Disk::new);
+        let epoch = Epoch(schedule.u64(1..));
+        let hub = match &disk {
+            Some(disk) => disk.start(epoch, &clock),
+            None => Hub::simulated(options(false), epoch, Arc::clone(&clock)),
+        };
         let channels =
             Arc::new(Rooms { variant, clock: Arc::clone(&clock), hub: Mutex::new(hub.clone()) });
         let rngs = (0..PAGES).map(|_| fastrand::Rng::with_seed(schedule.u64(..))).collect();
@@ -136,6 +154,8 @@ impl World {
             variant,
             clock,
             hub,
+            disk,
+            starts: 0,
             channels,
             published: Published::new(STREAMS),
             log: 0,
@@ -165,7 +185,8 @@ impl World {
         while self.tally.entries < self.plan.entries && self.steps < self.plan.steps {
             self.steps += 1;
             self.publish();
-            self.go_wrong();
+            self.go_wrong()?;
+            self.copy_disk();
             self.step()?;
         }
         Ok(())
@@ -270,9 +291,21 @@ impl World {
             };
             let large = self.schedule.u32(..50) == 0;
             let size = if large { 9_000 } else { self.schedule.usize(..300) };
-            if self.happens() {
+            let is_quiet = self.disk.is_some() && stream >= LOUD && self.schedule.u32(..QUIET) > 0;
+            if is_quiet {
+                self.publish_unread();
+            } else if self.happens() {
                 self.publish_to(stream, kind, size);
             }
+        }
+    }
+
+    fn publish_unread(&mut self) {
+        let unread = self.schedule.usize(..QUIET as usize * UNREAD);
+        if unread < UNREAD && self.happens() {
+            let (name, message) = (name_of(STREAMS + unread), Message::json("0"));
+            let published = Broadcast { stream: &name, message, class: Class::Log };
+            self.hub.publish(published).expect("the disk takes it");
         }
     }
 
@@ -286,7 +319,7 @@ impl World {
         let text = format!("\"{}:{stream}:{serial}\"{}", self.log, " ".repeat(size));
         let (name, message) = (name_of(stream), Message::json(text));
         let published = self.hub.publish(Broadcast { stream: &name, message, class });
-        let offset = published.expect("memory takes it").position.offset.0;
+        let offset = published.expect("memory takes it, and the disk").position.offset.0;
         self.published.add(stream, offset, kind);
         self.tell(|| format!("entry {serial} of stream {stream}: {kind:?}, offset {offset}"));
     }

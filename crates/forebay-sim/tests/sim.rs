@@ -1,5 +1,5 @@
 //! A short run of the simulation, and every known-bad design in it.
-use forebay_sim::{Numbers, Plan, Tally, Variant, run, shrink};
+use forebay_sim::{Numbers, Plan, Tally, Variant, Violation, run, shrink};
 
 /// Fixed worlds: each run of this test is the same.
 fn worlds(seeds: std::ops::Range<u64>, entries: u64, variant: Variant) -> Tally {
@@ -37,7 +37,30 @@ fn a_seed_is_a_run() {
         outcome.tally.iter().collect::<Vec<_>>()
     };
     assert_eq!(gist(7), gist(7));
+    assert_eq!(gist(8), gist(8));
     assert_ne!(gist(7), gist(8));
+}
+
+/// A server that has its log on disk goes on with it, and so do its pages: the model takes a resync
+/// that history could have spared for a broken promise, as it does a lost entry.
+#[test]
+fn a_restart_with_a_log_on_disk_is_a_lost_connection_and_no_more() {
+    let tally = worlds(16..17, 15_000, Variant::None);
+    assert!(tally.disk_restarts > 2, "{tally:?}");
+}
+
+/// What pages show is right in all of these but the last, and nobody would have seen it.
+#[test]
+fn what_clients_mend_and_what_they_are_told_in_vain_is_seen() {
+    for (variant, expected) in [
+        (Variant::Holed, Violation::Mended),
+        (Variant::Repeated, Violation::Mended),
+        (Variant::Forgetful, Violation::Needless),
+        (Variant::LostTail, Violation::Lost),
+    ] {
+        let caught = (1..20).find_map(|seed| run(&Plan::new(seed, 5_000, variant)).violation);
+        assert_eq!(caught.map(|(violation, _)| violation), Some(expected), "{variant:?}");
+    }
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use forebay_log::{Class, Effect, Entry, Message, Offset, StateKey, UnixMillis};
+use forebay_log::{Class, Effect, Entry, Forgotten, Message, Offset, StateKey, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Record, Revoked};
+use crate::store::{Record, Revoked, Written};
 
 #[derive(Serialize, Deserialize)]
 struct Head<'a> {
@@ -22,6 +22,9 @@ struct Head<'a> {
     /// A state's target, and what is done to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     c: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    /// What the stream lacked before: an offset and its date. An older format doesn't say.
+    #[serde(default)]
+    f: Option<(u64, u64)>,
 }
 
 const EFFECTS: [(Effect, &str); 4] = [
@@ -58,6 +61,7 @@ pub(crate) fn encode(record: &Record<'_>) -> Vec<u8> {
         x: record.message.excepted().map(Cow::from),
         k: record.message.kind_name().map(Cow::from),
         c: class,
+        f: Some((record.forgotten.offset.0, record.forgotten.at.0)),
     };
     let mut bytes = serde_json::to_vec(&head).unwrap_or_default();
     bytes.push(b'\n');
@@ -65,8 +69,9 @@ pub(crate) fn encode(record: &Record<'_>) -> Vec<u8> {
     bytes
 }
 
-/// `None` for what was not written by [`encode`].
-pub(crate) fn decode(offset: Offset, bytes: &[u8]) -> Option<(String, Entry)> {
+/// `None` for what was not written by [`encode`]. A stream whose entry does not say what it lacked
+/// lacks at most what the `floor` covers.
+pub(crate) fn decode(offset: Offset, bytes: &[u8], floor: Forgotten) -> Option<Written> {
     // JSON escapes line ends.
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let head: Head<'_> = serde_json::from_slice(&bytes[..end]).ok()?;
@@ -86,7 +91,10 @@ pub(crate) fn decode(offset: Offset, bytes: &[u8]) -> Option<(String, Entry)> {
     };
     let at = UnixMillis(head.t);
     let entry = Entry { offset, appended_at: at, message: message.into(), class };
-    Some((head.s.into_owned(), entry))
+    let forgotten = head
+        .f
+        .map_or(floor, |(offset, at)| Forgotten { offset: Offset(offset), at: UnixMillis(at) });
+    Some(Written { stream: head.s.into_owned(), entry, forgotten })
 }
 
 /// Big-endian, so that keys are in the order of the log.
@@ -99,11 +107,12 @@ pub(crate) fn offset(key: &[u8]) -> Option<Offset> {
 }
 
 /// An offset and a date.
-pub(crate) fn pair(offset: Offset, at: UnixMillis) -> Vec<u8> {
-    [key(offset), at.0.to_be_bytes()].concat()
+pub(crate) fn pair(forgotten: Forgotten) -> Vec<u8> {
+    [key(forgotten.offset), forgotten.at.0.to_be_bytes()].concat()
 }
 
-pub(crate) fn read_pair(bytes: &[u8]) -> Option<(Offset, UnixMillis)> {
+pub(crate) fn read_pair(bytes: &[u8]) -> Option<Forgotten> {
     let (offset, at) = bytes.split_at_checked(8)?;
-    Some((self::offset(offset)?, UnixMillis(u64::from_be_bytes(at.try_into().ok()?))))
+    let at = UnixMillis(u64::from_be_bytes(at.try_into().ok()?));
+    Some(Forgotten { offset: self::offset(offset)?, at })
 }

@@ -12,4 +12,4 @@
 mod format;
 mod store;
 
-pub use store::{Fsync, Record, Recovered, Revoked, Store, StoreError};
+pub use store::{Fsync, Record, Recovered, Revoked, Store, StoreError, Written};

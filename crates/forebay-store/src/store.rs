@@ -1,6 +1,6 @@
 //! Opening, appending, forgetting, closing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,20 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
-use forebay_log::{Class, Dropped, Entry, Epoch, Floor, Message, Offset, UnixMillis};
+use forebay_log::{
+    Class, Dropped, Entry, Epoch, Forgotten, Log, Message, Offset, Restoration, Retention,
+    UnixMillis,
+};
 
 use crate::format;
 
 /// The layout of what is on disk. Another one is refused, and left alone.
-const FORMAT: &[u8] = b"forebay log 1";
+const FORMAT: &[u8] = b"forebay log 2";
+
+/// Its entries don't say what their streams lacked before them. It is read, and becomes the newer one,
+/// which whoever knows only this one must refuse: it would remove what streams with entries have
+/// forgotten where the floor covers that.
+const FORMAT_WITHOUT_FORGOTTEN: &[u8] = b"forebay log 1";
 
 /// Offsets are reserved in blocks before they are used, so that none is given twice: those of
 /// ephemeral broadcasts are written nowhere else, and a lost tail may have been delivered.
@@ -47,6 +55,19 @@ pub struct Record<'a> {
     pub message: &'a Message,
     /// How long it is worth keeping. Ephemeral ones are not written.
     pub class: &'a Class,
+    /// What its stream lacks before it is appended ([`Log::forgotten`]).
+    pub forgotten: Forgotten,
+}
+
+/// What was written of one broadcast.
+#[derive(Debug)]
+pub struct Written {
+    /// Its stream.
+    pub stream: String,
+    /// The entry.
+    pub entry: Entry,
+    /// What its stream lacked before it was appended.
+    pub forgotten: Forgotten,
 }
 
 /// Access that was taken back.
@@ -68,15 +89,32 @@ pub struct Recovered {
     /// Offsets up to here may have been given to somebody.
     pub head: Offset,
     /// What is forgotten of streams without a record.
-    pub floor: Floor,
+    pub floor: Forgotten,
     /// What is forgotten of the others.
-    pub forgotten: Vec<(Arc<str>, Offset, UnixMillis)>,
+    pub forgotten: Vec<(Arc<str>, Forgotten)>,
     /// The entries with their streams, in order.
-    pub entries: Vec<(String, Entry)>,
+    pub entries: Vec<Written>,
     /// Access that was taken back, in order. It outlives the epoch.
     pub revoked: Vec<Revoked>,
     /// The newest place of which a revocation is no longer remembered.
     pub revoked_floor: Offset,
+}
+
+impl Recovered {
+    /// The log as it was. One that has never noted what it lacks begins `now`.
+    pub fn log(&mut self, retention: Retention, now: UnixMillis) -> Log {
+        if self.floor.at == UnixMillis(0) {
+            self.floor.at = now;
+        }
+        let mut log = Restoration::new(self.epoch, retention, self.floor);
+        for Written { stream, entry, forgotten } in self.entries.drain(..) {
+            log.keep(&stream, entry, forgotten);
+        }
+        for (stream, forgotten) in self.forgotten.drain(..) {
+            log.forget(&stream, forgotten);
+        }
+        log.finish(self.head)
+    }
 }
 
 /// Why the store can't be opened or written.
@@ -121,6 +159,8 @@ pub struct Store {
     open: Option<Open>,
     /// Offsets up to here may be used.
     reserved: Offset,
+    /// The floor that is on disk.
+    floor: Forgotten,
 }
 
 impl fmt::Debug for Store {
@@ -212,7 +252,7 @@ impl Store {
         let failed = |error| StoreError::of(&path, error);
         let open = Open::at(&path, fsync)?;
         match open.about.get("format").map_err(failed)? {
-            Some(format) if format.as_ref() == FORMAT => {}
+            Some(format) if [FORMAT, FORMAT_WITHOUT_FORGOTTEN].contains(&format.as_ref()) => {}
             Some(_) => return Err(StoreError::Foreign(path)),
             None => {
                 let mut batch = open.database.batch();
@@ -223,11 +263,12 @@ impl Store {
         }
         let recovered = recover(&open, fresh).map_err(failed)?;
         let mut batch = open.database.batch().durability(Some(PersistMode::SyncAll));
+        batch.insert(&open.about, "format", FORMAT);
         batch.insert(&open.about, "boot", boot());
         batch.insert(&open.about, "clean", [u8::from(fsync == Fsync::Always)]);
         batch.commit().map_err(failed)?;
-        let reserved = recovered.head;
-        Ok((Self { path, fsync, open: Some(open), reserved }, recovered))
+        let (reserved, floor) = (recovered.head, recovered.floor);
+        Ok((Self { path, fsync, open: Some(open), reserved, floor }, recovered))
     }
 
     /// Writes broadcasts, all of them or none. They use the offsets from `first` to `through`.
@@ -262,27 +303,28 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]: it is all still there, and is forgotten again at the next start.
-    pub fn forget(&mut self, dropped: &[Dropped], floor: Floor) -> Result<(), StoreError> {
-        if self.open.is_none() || dropped.is_empty() {
+    pub fn forget(&mut self, dropped: &[Dropped], floor: Forgotten) -> Result<(), StoreError> {
+        if self.open.is_none() || dropped.is_empty() && floor == self.floor {
             return Ok(());
         }
-        let mut streams: BTreeMap<&str, (Offset, UnixMillis)> = BTreeMap::new();
-        for dropped in dropped {
-            if let Some((stream, at)) = &dropped.forgotten {
-                let newest = streams.entry(stream).or_default();
-                *newest = (newest.0.max(dropped.offset), newest.1.max(*at));
-            }
-        }
+        // The last of a stream says all that the stream lacks.
+        let streams: BTreeMap<&str, Forgotten> = dropped
+            .iter()
+            .filter_map(|dropped| dropped.forgotten.as_ref())
+            .map(|(stream, forgotten)| (&**stream, *forgotten))
+            .collect();
         self.write(|open, batch| {
             for dropped in dropped {
                 batch.remove(&open.entries, format::key(dropped.offset));
             }
-            for (stream, (offset, at)) in streams {
-                batch.insert(&open.forgotten, stream, format::pair(offset, at));
+            for (stream, forgotten) in streams {
+                batch.insert(&open.forgotten, stream, format::pair(forgotten));
             }
-            batch.insert(&open.about, "floor", format::pair(floor.offset, floor.at));
+            batch.insert(&open.about, "floor", format::pair(floor));
             PersistMode::Buffer
-        })
+        })?;
+        self.floor = floor;
+        Ok(())
     }
 
     /// Keeps what was taken back, and no longer what it stands for. Whatever the [`Fsync`], the disk
@@ -390,33 +432,44 @@ fn recover(open: &Open, fresh: Epoch) -> Result<Recovered, fjall::Error> {
         }
         batch.insert(&open.about, "epoch", fresh.0.to_be_bytes());
         batch.commit()?;
-        let (forgotten, entries, floor) = (Vec::new(), Vec::new(), Floor::default());
+        let (forgotten, entries, floor) = (Vec::new(), Vec::new(), Forgotten::default());
         let epoch = fresh;
         return Ok(Recovered { epoch, head, floor, forgotten, entries, revoked, revoked_floor });
     }
     let floor = open.about.get("floor")?.and_then(|bytes| format::read_pair(&bytes));
-    let floor = floor.map_or(Floor::default(), |(offset, at)| Floor { offset, at });
-    let mut forgotten = Vec::new();
-    let mut covered = open.database.batch();
-    for item in open.forgotten.iter() {
-        let (name, value) = item.into_inner()?;
-        if format::read_pair(&value).is_none_or(|(offset, _)| offset <= floor.offset) {
-            covered.remove(&open.forgotten, name);
-            continue;
-        }
-        if let (Ok(name), Some((offset, at))) = (str::from_utf8(&name), format::read_pair(&value)) {
-            forgotten.push((name.into(), offset, at));
-        }
-    }
-    covered.commit()?;
+    let floor = floor.unwrap_or_default();
     let mut entries = Vec::new();
     for item in open.entries.iter() {
         let (key, value) = item.into_inner()?;
-        if let Some(entry) = format::offset(&key).and_then(|o| format::decode(o, &value)) {
+        if let Some(entry) = format::offset(&key).and_then(|o| format::decode(o, &value, floor)) {
             entries.push(entry);
         }
     }
+    let forgotten = forgotten(open, floor, &entries)?;
     Ok(Recovered { epoch, head, floor, forgotten, entries, revoked, revoked_floor })
+}
+
+/// What is forgotten by stream. Of streams without an entry the floor says enough, where it covers
+/// them; those with one may have begun before it.
+fn forgotten(
+    open: &Open,
+    floor: Forgotten,
+    entries: &[Written],
+) -> Result<Vec<(Arc<str>, Forgotten)>, fjall::Error> {
+    let with_entries: HashSet<&str> = entries.iter().map(|entry| &*entry.stream).collect();
+    let mut forgotten = Vec::new();
+    let mut covered = open.database.batch();
+    for item in open.forgotten.iter() {
+        let (key, value) = item.into_inner()?;
+        match (str::from_utf8(&key), format::read_pair(&value)) {
+            (Ok(name), Some(pair)) if pair.offset > floor.offset || with_entries.contains(name) => {
+                forgotten.push((name.into(), pair));
+            }
+            _ => covered.remove(&open.forgotten, key),
+        }
+    }
+    covered.commit()?;
+    Ok(forgotten)
 }
 
 fn revocations(open: &Open) -> Result<(Vec<Revoked>, Offset), fjall::Error> {

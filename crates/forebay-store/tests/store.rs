@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use forebay_log::{
-    Class, Effect, Epoch, Log, Message, Offset, Position, Retention, StateKey, UnixMillis,
+    Class, Effect, Epoch, Forgotten, Log, Message, Offset, Position, Retention, StateKey,
+    UnixMillis,
 };
-use forebay_store::{Fsync, Record, Recovered, Revoked, Store, StoreError};
+use forebay_store::{Fsync, Record, Revoked, Store, StoreError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -28,18 +29,8 @@ const RETENTION: Retention = Retention {
 };
 
 fn open(folder: &Path, now: UnixMillis) -> Kept {
-    let (mut store, recovered) = Store::open(folder, Fsync::Os, Epoch(now.0)).unwrap();
-    let Recovered { epoch, head, floor, forgotten, entries, .. } = recovered;
-    let mut log = Log::new(epoch, RETENTION);
-    log.note_dropped();
-    log.restore_floor(floor);
-    for (stream, entry) in entries {
-        log.restore(entry, &stream);
-    }
-    for (stream, offset, at) in forgotten {
-        log.restore_forgotten(&stream, offset, at);
-    }
-    log.resume_at(head);
+    let (mut store, mut recovered) = Store::open(folder, Fsync::Os, Epoch(now.0)).unwrap();
+    let mut log = recovered.log(RETENTION, now);
     let (dropped, floor) = log.take_dropped();
     store.forget(&dropped, floor).unwrap();
     Kept { store, log, now }
@@ -49,7 +40,8 @@ impl Kept {
     fn publish(&mut self, stream: &str, text: &str, class: Class) -> Result<Offset, StoreError> {
         let message = Message::json(format!("{text:?}"));
         let offset = self.log.head().offset.next();
-        let record = Record { offset, at: self.now, stream, message: &message, class: &class };
+        let (at, forgotten) = (self.now, self.log.forgotten(stream));
+        let record = Record { offset, at, stream, message: &message, class: &class, forgotten };
         self.store.append([record].into_iter(), offset, offset)?;
         let appended = self.log.append(self.now, stream, message, class);
         assert_eq!(appended.offset, offset);
@@ -141,6 +133,73 @@ fn another_format_is_refused_and_left_alone() {
     assert_eq!(fs::read(&version).unwrap(), b"XXXX");
     fs::write(&version, before).unwrap();
     open(folder.path(), NOW);
+    raw(folder.path(), "about", "format", Some(b"forebay log 3"));
+    let newer = Store::open(folder.path(), Fsync::Os, Epoch(1));
+    assert!(matches!(newer, Err(StoreError::Foreign(_))), "{newer:?}");
+    assert_eq!(raw(folder.path(), "about", "format", None).unwrap(), b"forebay log 3");
+}
+
+/// What is on disk, and was before it is changed.
+fn raw(folder: &Path, keyspace: &str, key: &str, value: Option<&[u8]>) -> Option<Vec<u8>> {
+    let database = fjall::Database::builder(folder).open().unwrap();
+    let options = fjall::KeyspaceCreateOptions::default;
+    let keyspace = database.keyspace(keyspace, options).unwrap();
+    let before = keyspace.get(key).unwrap().map(|bytes| bytes.to_vec());
+    if let Some(value) = value {
+        keyspace.insert(key, value).unwrap();
+    }
+    before
+}
+
+/// The first format did not say what a stream lacked before an entry: the floor covers it.
+#[test]
+fn the_format_before_is_read_and_becomes_this_one() {
+    let folder = TempDir::new().unwrap();
+    drop(open(folder.path(), NOW));
+    let (floor, key) = (Forgotten { offset: Offset(7), at: NOW }, "\0\0\0\0\0\0\0\x09");
+    let pair = [7_u64.to_be_bytes(), NOW.0.to_be_bytes()].concat();
+    raw(folder.path(), "entries", key, Some(b"{\"s\":\"room\",\"t\":1000000}\n\"old\""));
+    raw(folder.path(), "about", "floor", Some(&pair));
+    raw(folder.path(), "about", "reserved", Some(&9_u64.to_be_bytes()));
+    raw(folder.path(), "about", "format", Some(b"forebay log 1"));
+    let kept = open(folder.path(), NOW);
+    assert_eq!(kept.log.forgotten("room"), floor);
+    assert_eq!(kept.texts("room", 7), ["\"old\""]);
+    drop(kept);
+    assert_eq!(raw(folder.path(), "about", "format", None).unwrap(), b"forebay log 2");
+}
+
+/// A page that lacks nothing is not told to heal itself because of what other streams have forgotten.
+#[test]
+fn a_stream_that_began_before_the_floor_lacks_no_more_for_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let mut kept = open(folder.path(), NOW);
+    for stream in ["a", "b", "c", "d", "e"] {
+        kept.publish(stream, "old", Class::Log).unwrap();
+    }
+    kept.now.0 += 50_000;
+    kept.publish("a", "new", Class::Log).unwrap();
+    kept.now.0 += 20_000;
+    kept.forget();
+    let known = |log: &Log| ["a", "b", "c", "d", "e"].map(|s| log.forgotten(s).offset.0);
+    assert_eq!(known(&kept.log), [1, 3, 3, 4, 5], "two idle records are kept");
+    let now = kept.now;
+    for _ in 0..2 {
+        drop(kept);
+        kept = open(folder.path(), now);
+        assert_eq!(known(&kept.log), [1, 3, 3, 4, 5]);
+        assert_eq!(kept.texts("a", 1), ["\"new\""]);
+    }
+}
+
+/// Nobody is served from before the log began, also after a restart.
+#[test]
+fn a_log_knows_when_it_began() {
+    let folder = TempDir::new().unwrap();
+    drop(open(folder.path(), NOW));
+    let kept = open(folder.path(), UnixMillis(NOW.0 + 60_000));
+    assert!(kept.log.since("room", NOW).is_err());
+    assert!(kept.log.since("room", UnixMillis(NOW.0 + 1)).is_ok());
 }
 
 fn journal(folder: &Path) -> PathBuf {
@@ -196,7 +255,7 @@ fn a_torn_end_costs_what_was_torn_and_nothing_before_it() {
                 Err(StoreError::Broken(_)) if garbage => continue,
                 Err(error) => panic!("cut {cut}, garbage {garbage}: {error}"),
             };
-            let offsets: Vec<_> = recovered.entries.iter().map(|(_, e)| e.offset.0).collect();
+            let offsets: Vec<_> = recovered.entries.iter().map(|e| e.entry.offset.0).collect();
             let expected: Vec<_> = (1..=offsets.len() as u64).collect();
             assert_eq!(offsets, expected, "cut {cut}, garbage {garbage}");
             if !offsets.is_empty() {
@@ -233,7 +292,7 @@ fn a_failed_write_uses_no_offset_and_the_next_good_one_is_kept() {
 #[derive(Clone, Debug)]
 enum Step {
     Publish { stream: u8, class: u8 },
-    Age(u16),
+    Age(u32),
     Forget,
     Restart { forgets: bool },
 }
@@ -241,7 +300,9 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (0..4_u8, 0..4_u8).prop_map(|(stream, class)| Step::Publish { stream, class }),
-        1 => (0..40_000_u16).prop_map(Step::Age),
+        1 => (0..40_000_u32).prop_map(Step::Age),
+        // All that is there becomes too old.
+        1 => Just(Step::Age(60_001)),
         2 => Just(Step::Forget),
         1 => any::<bool>().prop_map(|forgets| Step::Restart { forgets }),
     ]
@@ -251,36 +312,40 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     /// Whatever a log can serve at any time after any restart is all that was published, but for
-    /// what a later entry superseded; and what it could serve before a restart, it still can.
+    /// what a later entry superseded; and what it could serve before a restart, it still can, and
+    /// no more than that. After a kill it may be more: records that were given up since the disk was last
+    /// told are there again.
     #[test]
     fn a_restart_makes_no_holes(steps in prop::collection::vec(step(), 1..60)) {
         let folder = TempDir::new().unwrap();
         let mut kept = open(folder.path(), NOW);
-        let mut published: Vec<(Offset, String, Class)> = Vec::new();
+        let mut published: Vec<(Offset, &str, Class)> = Vec::new();
         for step in steps {
             match step {
                 Step::Publish { stream, class } => {
-                    let stream = format!("stream {stream}");
+                    let stream = STREAMS[usize::from(stream)];
                     let class = match class {
                         0 => Class::State(StateKey::new("target", Effect::Content)),
                         1 => Class::Ephemeral,
                         _ => Class::Log,
                     };
-                    let offset = kept.publish(&stream, "text", class.clone()).unwrap();
+                    let offset = kept.publish(stream, "text", class.clone()).unwrap();
                     published.push((offset, stream, class));
                 }
                 Step::Age(ms) => kept.now = UnixMillis(kept.now.0 + u64::from(ms)),
                 Step::Forget => kept.forget(),
                 Step::Restart { forgets } => {
                     if forgets { kept.forget(); }
-                    let servable = servable(&kept.log);
+                    let (_, floor) = kept.log.take_dropped();
+                    let known = STREAMS.map(|stream| known(&kept.log, stream, floor));
                     let (epoch, now) = (kept.log.head().epoch, kept.now);
                     drop(kept);
                     kept = open(folder.path(), now);
                     prop_assert_eq!(kept.log.head().epoch, epoch);
-                    for (stream, from) in servable {
-                        let cursor = Position { epoch, offset: from };
-                        prop_assert!(kept.log.servable(&stream, cursor).is_ok(), "{} {}", stream, from);
+                    for (stream, (expected, is_kept)) in STREAMS.into_iter().zip(known) {
+                        let found = kept.log.forgotten(stream);
+                        let is_better = !forgets && !is_kept && found.offset <= expected.offset;
+                        prop_assert!(found == expected || is_better, "{}: {:?} {:?}", stream, found, expected);
                     }
                 }
             }
@@ -289,21 +354,22 @@ proptest! {
     }
 }
 
-/// From where each stream can be served.
-fn servable(log: &Log) -> Vec<(String, Offset)> {
-    let head = log.head();
-    let from = |stream: &str| {
-        (0..=head.offset.0)
-            .map(Offset)
-            .find(|offset| log.servable(stream, Position { offset: *offset, ..head }).is_ok())
-    };
-    (0..4).map(|n| format!("stream {n}")).filter_map(|s| from(&s).map(|o| (s, o))).collect()
+const STREAMS: [&str; 5] = ["stream 0", "stream 1", "stream 2", "stream 3", "never heard of"];
+
+/// What a restart has to know of a stream, and whether it has an entry. Of one that has nothing but
+/// ephemeral entries it has to know the floor.
+fn known(log: &Log, stream: &str, floor: Forgotten) -> (Forgotten, bool) {
+    let forgotten = log.forgotten(stream);
+    let cursor = Position { offset: forgotten.offset, ..log.head() };
+    let is_kept = log.replay(stream, cursor).unwrap().any(|e| e.class != Class::Ephemeral);
+    (if is_kept || forgotten.offset > floor.offset { forgotten } else { floor }, is_kept)
 }
 
-fn check(log: &Log, published: &[(Offset, String, Class)]) -> Result<(), TestCaseError> {
-    for (stream, from) in servable(log) {
+fn check(log: &Log, published: &[(Offset, &str, Class)]) -> Result<(), TestCaseError> {
+    for stream in STREAMS {
+        let from = log.forgotten(stream).offset;
         let cursor = Position { offset: from, ..log.head() };
-        let replayed: Vec<_> = log.replay(&stream, cursor).unwrap().map(|e| e.offset).collect();
+        let replayed: Vec<_> = log.replay(stream, cursor).unwrap().map(|e| e.offset).collect();
         let states =
             || published.iter().filter(|(_, s, c)| *s == stream && matches!(c, Class::State(_)));
         let newest_state = states().map(|(offset, ..)| *offset).max();

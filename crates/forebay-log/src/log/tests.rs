@@ -116,6 +116,42 @@ fn streams_dropped_as_a_whole_leave_a_floor() {
     assert_eq!(texts(&log, reopened, Offset(1)), Err(Gap::Forgotten(Offset(2))));
 }
 
+/// What the floor covers is not missing from a stream that began before it.
+#[test]
+fn a_stream_that_is_put_back_lacks_what_it_lacked() {
+    let forgotten = |offset| Forgotten { offset: Offset(offset), at: UnixMillis(offset) };
+    let mut log = Restoration::new(Epoch(1), Retention::default(), forgotten(50));
+    log.keep("a", entry(10, "1"), forgotten(3));
+    log.keep("a", entry(20, "2"), forgotten(3));
+    log.keep("b", entry(60, "3"), forgotten(50));
+    log.forget("b", forgotten(55));
+    log.forget("c", forgotten(70));
+    let log = log.finish(Offset(100));
+    for (stream, offset) in [("a", 3), ("b", 55), ("c", 70), ("never seen", 50)] {
+        assert_eq!(log.forgotten(stream), forgotten(offset), "{stream}");
+    }
+    assert_eq!(log.since("a", UnixMillis(3)), Err(Gap::Forgotten(Offset(3))));
+    assert_eq!(log.head().offset, Offset(100));
+}
+
+/// With a history that has become shorter, all that a stream had may go before its next entry comes.
+#[test]
+fn while_it_is_put_back_no_stream_forgets_what_it_has_forgotten() {
+    let retention = Retention { total_bytes_max: 300, idle_streams_max: 0, ..Retention::default() };
+    let mut log = Restoration::new(Epoch(1), retention, Forgotten::default());
+    for (offset, stream) in [(1, "a"), (2, "b"), (3, "b"), (4, "b"), (5, "a")] {
+        log.keep(stream, entry(offset, "1"), Forgotten::default());
+    }
+    let log = log.finish(Offset(5));
+    assert_eq!(log.servable("a", at(0)), Err(Gap::Forgotten(Offset(1))));
+    assert_eq!(log.servable("a", at(1)), Ok(()));
+}
+
+fn entry(offset: u64, text: &str) -> Entry {
+    let (appended_at, message) = (UnixMillis(offset), Arc::new(Message::json(text)));
+    Entry { offset: Offset(offset), appended_at, message, class: Class::Log }
+}
+
 #[test]
 fn subscribing_to_streams_that_never_speak_leaves_nothing_behind() {
     let mut log = log(Retention::default());

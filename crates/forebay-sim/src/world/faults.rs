@@ -2,26 +2,24 @@
 
 use std::sync::Arc;
 
-use forebay_hub::{Hub, Revocation};
-use forebay_log::Epoch;
+use forebay_hub::Revocation;
 
-use super::{PAGES, STREAMS, UNACKNOWLEDGED, World, options};
+use super::{Broken, PAGES, UNACKNOWLEDGED, World};
 use crate::client::Protocol;
 use crate::model::Life;
-use crate::published::Published;
 use crate::rooms::name_of;
 use crate::socket::Line;
 use crate::tally::Tally;
 use crate::variant::Variant;
 
 impl World {
-    pub(super) fn go_wrong(&mut self) {
+    pub(super) fn go_wrong(&mut self) -> Result<(), Broken> {
         let what = self.schedule.u32(..2_000);
         let index = self.schedule.usize(..PAGES);
         let amount = self.schedule.u64(1..);
         // The others are nothing.
         if what >= 31 || !self.happens() || self.pages[index].is_absent {
-            return;
+            return Ok(());
         }
         let now = self.now();
         let page = &self.pages[index];
@@ -49,7 +47,7 @@ impl World {
             }
             14..19 => self.navigate(index, now),
             19..21 => self.revoke(index, amount),
-            21 if amount.is_multiple_of(2) => self.restart(Epoch(amount)),
+            21 if amount.is_multiple_of(2) || self.disk.is_some() => self.restart(amount)?,
             22..24 => {
                 self.tally.freezes += 1;
                 let page = &mut self.pages[index];
@@ -72,6 +70,7 @@ impl World {
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn with_line(
@@ -105,19 +104,6 @@ impl World {
         for page in self.pages.iter_mut().filter(|page| page.name == name) {
             page.revoked.push((stream, at, revocation.clone()));
         }
-    }
-
-    fn restart(&mut self, epoch: Epoch) {
-        self.tally.restarts += 1;
-        self.note_stats();
-        for connection in &mut self.connections {
-            connection.task = None;
-            connection.line().cut();
-        }
-        self.hub = Hub::simulated(options(), epoch, Arc::clone(&self.clock));
-        *self.channels.hub.lock().expect("one thread") = self.hub.clone();
-        self.published = Published::new(STREAMS);
-        self.log += 1;
     }
 
     /// The page is left. Another comes; or the same HTML once more, from the HTTP cache.

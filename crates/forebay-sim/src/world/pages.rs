@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::task::Waker;
 
 use forebay_cable::{Protocol as Wire, Session};
+use forebay_log::Position;
 use forebay_transport::{Channels, Endpoint, Identity, Origins, drive};
 
 use super::{Broken, Connection, STREAMS, UNACKNOWLEDGED, Woken, World};
@@ -13,6 +14,7 @@ use crate::exchange::serve;
 use crate::model::{Life, Violation};
 use crate::page::{Memory, Page, Tag};
 use crate::published::Kind;
+use crate::rooms::name_of;
 use crate::socket::{Line, Shared, Socket};
 use crate::variant::Variant;
 
@@ -22,14 +24,20 @@ const HELD: u64 = 4_500;
 impl World {
     pub(super) fn render(&mut self, index: usize) -> Page {
         let protocol = match self.variant {
-            Variant::Lossy | Variant::LaxContiguity | Variant::LostPosition => Protocol::Forebay,
+            Variant::Lossy
+            | Variant::LaxContiguity
+            | Variant::LostPosition
+            | Variant::Holed
+            | Variant::Repeated => Protocol::Forebay,
             Variant::LostEventId => Protocol::EventSource,
-            Variant::None => match self.rngs[index].u32(..8) {
-                0..3 => Protocol::Stock,
-                3..5 => Protocol::Forebay,
-                5..7 => Protocol::AnyCable,
-                _ => Protocol::EventSource,
-            },
+            Variant::None | Variant::Forgetful | Variant::LostTail => {
+                match self.rngs[index].u32(..8) {
+                    0..3 => Protocol::Stock,
+                    3..5 => Protocol::Forebay,
+                    5..7 => Protocol::AnyCable,
+                    _ => Protocol::EventSource,
+                }
+            }
             _ => Protocol::Stock,
         };
         self.render_as(index, protocol)
@@ -81,6 +89,7 @@ impl World {
             life,
             log: self.log,
             client: None,
+            server: self.starts,
             connects_at: now + waits,
             connected_at: None,
             renders_at: None,
@@ -147,6 +156,12 @@ impl World {
     fn take(&mut self, index: usize, came: Vec<Came>, now: u64) -> Result<(), Broken> {
         let mut shown = Vec::new();
         for came in came {
+            // One that is told already may be told again, of another stream.
+            if let Came::Resync(stood) = &came
+                && self.pages[index].renders_at.is_none()
+            {
+                self.check_needed(index, stood)?;
+            }
             match came {
                 Came::Entry(log, stream, serial) => shown.push((log, stream, serial)),
                 Came::Confirmed => {
@@ -164,7 +179,7 @@ impl World {
                         page.renders_at = Some(now);
                     }
                 }
-                Came::Resync | Came::Rejected if self.pages[index].renders_at.is_none() => {
+                Came::Resync(_) | Came::Rejected if self.pages[index].renders_at.is_none() => {
                     self.tally.resyncs += 1;
                     // What has come until now, the page has shown.
                     self.show(index, std::mem::take(&mut shown), now)?;
@@ -172,11 +187,19 @@ impl World {
                     self.tell(|| format!("{name}: is told to render itself again"));
                     self.pages[index].renders_at = Some(now + self.rngs[index].u64(..300));
                 }
-                Came::Restored | Came::Resync | Came::Rejected => {}
+                Came::Restored | Came::Resync(_) | Came::Rejected => {}
                 Came::Answered => {
                     self.tally.answers += 1;
                     self.show(index, std::mem::take(&mut shown), now)?;
                     self.connect(index);
+                }
+                Came::Again => {
+                    let what = "it got what it has";
+                    return Err((Violation::Mended, self.describe(index, what)));
+                }
+                Came::Gap if !self.variant.is_lossy() => {
+                    let what = "it did not get what comes next";
+                    return Err((Violation::Mended, self.describe(index, what)));
                 }
                 Came::Gap => {
                     self.tally.gaps += 1;
@@ -190,6 +213,19 @@ impl World {
             }
         }
         self.show(index, shown, now)
+    }
+
+    /// Who is told to heal itself lacks something that history has no more.
+    fn check_needed(&self, index: usize, stood: &[(usize, Position)]) -> Result<(), Broken> {
+        // A restart may have brought back what was given up when the page was told.
+        let is_of_this_start = self.pages[index].server == self.starts;
+        let serves =
+            |(stream, at): &(usize, Position)| self.hub.replay(&name_of(*stream), *at).is_ok();
+        if !stood.is_empty() && is_of_this_start && stood.iter().all(serves) {
+            let what = format!("it is told to render itself again, and stood at {stood:?}");
+            return Err((Violation::Needless, self.describe(index, &what)));
+        }
+        Ok(())
     }
 
     fn show(
@@ -296,6 +332,7 @@ impl World {
         let client = Client::new(page.protocol, transport, Arc::clone(&line));
         client.ask(&page.tags, &page.memory, self.variant);
         page.client = Some(client);
+        page.server = self.starts;
         page.life.reconnected();
         page.confirmed = 0;
         page.heard = page.watch(now);
