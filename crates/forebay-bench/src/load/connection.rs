@@ -143,20 +143,21 @@ impl Connection {
     fn hear_message(
         &mut self,
         target: &Target,
-        mut message: &[u8],
+        message: &[u8],
         heard: &mut Heard,
     ) -> io::Result<()> {
         let mut entries = 0;
-        while let Some((found, rest)) = marker::find(message) {
+        let mut unread = message;
+        while let Some((found, rest)) = marker::find(unread) {
             let next = self.next.unwrap_or(found.number);
             heard.faults.missing += found.number.saturating_sub(next);
             heard.faults.doubled += u64::from(found.number < next);
             self.next = Some(next.max(found.number + 1));
             heard.entries.push(found.at);
-            message = rest;
+            unread = rest;
             entries += 1;
         }
-        // Centrifugo joins messages, so that a ping may be among entries.
+        // Centrifugo joins messages, so that a ping may be among entries, and a confirmation before them.
         if entries == 0 || target.dialect == Dialect::Centrifugo {
             if memmem::find(message, b"refresh").is_some() {
                 self.refreshes += 1;
