@@ -64,7 +64,8 @@ counters! {
     revocations,
     /// Connections ended because of that, or because their identity was disconnected.
     disconnects,
-    /// Subscriptions refused because access was taken back, or their signature had expired.
+    /// Subscriptions refused because access was taken back, or because their signature had expired or
+    /// is of none of the keys.
     refused_again,
     /// Sessions of AnyCable's protocol that went on for a lost one.
     sessions_restored,

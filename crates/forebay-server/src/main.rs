@@ -23,6 +23,10 @@ const FAILED: u8 = 1;
 /// It was asked wrongly: the command line or the configuration.
 const MISUSED: u8 = 2;
 
+/// A connect is a hundred allocations, and a broadcast that is posted a dozen.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let request = match options::flags::parse(std::env::args_os().collect()) {
         Ok(request) => request,
