@@ -79,7 +79,7 @@ impl Subscribers {
     }
 
     pub(crate) fn signal(&self, stream: StreamId, signals: Signals) -> usize {
-        self.readers(stream).map_or(0, |readers| readers.0.lock().signal(signals))
+        self.readers(stream).map_or(0, |readers| readers.signal(signals))
     }
 
     fn readers(&self, stream: StreamId) -> Option<Arc<Readers>> {
@@ -120,16 +120,36 @@ impl Readers {
 
     /// The pass ends here: whoever it has not seen is signalled, with all others.
     pub(crate) fn abandon(&self) {
-        let mut list = self.0.lock();
-        (list.left, list.is_due) = (0, false);
-        list.signal(Signals::ENTRIES);
+        {
+            let mut list = self.0.lock();
+            (list.left, list.is_due) = (0, false);
+        }
+        self.signal(Signals::ENTRIES);
+    }
+
+    fn signal(&self, signals: Signals) -> usize {
+        let seats: Vec<_> = {
+            let list = self.0.lock();
+            list.readers.iter().filter_map(|(_, seat)| seat.upgrade()).collect()
+        };
+        // Not under the lock: whose task has ended meanwhile goes here, and leaves the list.
+        for seat in &seats {
+            seat.wake().signal(signals);
+        }
+        seats.len()
     }
 }
 
 impl List {
     fn add(&mut self, reader: Weak<dyn Seat>) -> usize {
         let key = self.readers.insert(reader);
-        self.end = self.end.max(key + 1);
+        if key >= self.end {
+            if self.left > 0 {
+                // What a pass has still to see behind the end begins that much later.
+                self.left += key + 1 - self.end;
+            }
+            self.end = key + 1;
+        }
         key
     }
 
@@ -167,11 +187,7 @@ impl List {
         }
         new
     }
-
-    fn signal(&self, signals: Signals) -> usize {
-        for seat in self.readers.iter().filter_map(|(_, seat)| seat.upgrade()) {
-            seat.wake().signal(signals);
-        }
-        self.readers.len()
-    }
 }
+
+#[cfg(test)]
+mod tests;
