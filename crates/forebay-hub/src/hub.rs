@@ -524,13 +524,15 @@ impl Drop for Ticking {
     }
 }
 
-/// Has readers signalled as long as nobody takes rounds.
+/// Has readers signalled when somebody takes no more rounds, and as long as nobody does.
 struct Taking(Weak<Inner>);
 
 impl Drop for Taking {
     fn drop(&mut self) {
         if let Some(inner) = self.0.upgrade() {
             inner.rounds.remove_taker();
+            // It may have ended in the middle of a round, by a panic.
+            inner.connections.signal_part(0, 1, Signals::ENTRIES);
         }
     }
 }

@@ -429,3 +429,34 @@ async fn who_takes_rounds_ends_with_the_hub() {
     assert!(inner.upgrade().is_none());
     assert_eq!(tasks(), 1);
 }
+
+/// Whoever would have come after it in the round reads in its own task, and so does everybody later.
+#[tokio::test]
+async fn a_panic_in_a_round_costs_nobody_else_an_entry() {
+    struct Panics(Arc<crate::Wake>);
+
+    impl crate::Seat for Panics {
+        fn deliver(&self, _: &mut crate::Round) -> bool {
+            panic!("as asked");
+        }
+
+        fn wake(&self) -> &crate::Wake {
+            &self.0
+        }
+    }
+
+    let hub = Hub::new(Options::default());
+    let mut first = Page::open(&hub);
+    let seat = Arc::new(Panics(first.client.wake()));
+    let weak = Arc::downgrade(&seat);
+    first.client.sit(weak);
+    first.subscribe("a", None);
+    let (mut second, _seat) = Page::seated(&hub, "a");
+    for wakes in 1..3 {
+        say(&hub, "a", "1");
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        assert_eq!(second.wakes(), wakes);
+        second.signals();
+    }
+}
