@@ -162,9 +162,17 @@ impl Client {
         read::read(&self.hub.0.log.read(), session, batch);
     }
 
-    /// The same in a round, which may have read it for another session already.
-    pub fn read_in(&self, round: &mut Round, session: &Session) {
+    /// The same in a round, which may have read it for another session already. False, and nothing is
+    /// read, where the connection has been signalled to end, or that access was taken back: its task
+    /// has to see to that first.
+    pub fn read_in(&self, round: &mut Round, session: &Session) -> bool {
         round.read(&self.hub.0.log, session);
+        // Looked at behind the log: what was published after the signal is not given any more.
+        let is_called = self.wake.is_called();
+        if is_called {
+            round.clear();
+        }
+        !is_called
     }
 
     /// What goes around messages for one subscription, kept once for all who have the same of a

@@ -59,7 +59,7 @@ pub struct Broadcast<'a> {
 pub struct Published {
     /// The position of the entry.
     pub position: Position,
-    /// Subscriptions of this process that were woken for it.
+    /// Subscriptions of this process that it is for.
     pub subscribers: usize,
 }
 
@@ -89,8 +89,10 @@ pub(crate) struct Inner {
     pub(crate) revocations: RwLock<Revocations>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stats: Stats,
-    /// Somebody ticks, and takes rounds.
-    is_driven: AtomicBool,
+    /// Somebody ticks.
+    is_ticking: AtomicBool,
+    /// Somebody takes rounds, or is about to.
+    takes_rounds: AtomicBool,
     clock: Clock,
 }
 
@@ -147,9 +149,14 @@ impl Hub {
         let mut log = Log::new(epoch, options.retention);
         log.begins_at(clock.now());
         let hub = Self::with(log, None, clock, options.limits);
-        hub.0.is_driven.store(true, Ordering::Relaxed);
-        hub.0.rounds.add_taker();
+        hub.drive_by_hand();
         hub
+    }
+
+    fn drive_by_hand(&self) {
+        self.0.is_ticking.store(true, Ordering::Relaxed);
+        self.0.takes_rounds.store(true, Ordering::Relaxed);
+        self.0.rounds.add_taker();
     }
 
     /// The next round of deliveries, if one is due; simulations call it, all others have tasks that
@@ -169,7 +176,10 @@ impl Hub {
         fresh: Epoch,
         now: Arc<AtomicU64>,
     ) -> Result<Self, StoreError> {
-        Self::open_with(options, folder.into(), Fsync::Os, fresh, Clock::Simulated(now))
+        let clock = Clock::Simulated(now);
+        let hub = Self::open_with(options, folder.into(), Fsync::Os, fresh, clock)?;
+        hub.drive_by_hand();
+        Ok(hub)
     }
 
     /// One of the ticks of a ping interval's half; simulations call it, all others have a task that
@@ -193,7 +203,8 @@ impl Hub {
             revocations: RwLock::default(),
             limits: Arc::new(limits),
             stats: Stats::default(),
-            is_driven: AtomicBool::new(false),
+            is_ticking: AtomicBool::new(false),
+            takes_rounds: AtomicBool::new(false),
             clock,
         }))
     }
@@ -222,7 +233,7 @@ impl Hub {
         &self,
         broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
     ) -> Result<Vec<Published>, PublishError> {
-        self.ensure_driven();
+        self.ensure_ticking();
         let inner = &*self.0;
         let now = inner.clock.now();
         let appended = match &inner.store {
@@ -256,7 +267,8 @@ impl Hub {
     /// # Errors
     /// [`Refused`] while the hub is shutting down.
     pub fn connect(&self) -> Result<Client, Refused> {
-        self.ensure_driven();
+        self.ensure_ticking();
+        self.ensure_rounds();
         Client::new(self.clone())
     }
 
@@ -384,22 +396,35 @@ impl Hub {
         }
     }
 
-    /// Starts the tick, and tasks that take rounds, in the runtime that uses the hub; they end with
-    /// the hub, or with the runtime.
-    fn ensure_driven(&self) {
-        if self.0.is_driven.load(Ordering::Relaxed) {
+    /// Starts the tick in the runtime that uses the hub; it ends with the hub, or with the runtime.
+    fn ensure_ticking(&self) {
+        if self.0.is_ticking.load(Ordering::Relaxed) {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        if !self.0.is_driven.swap(true, Ordering::Relaxed) {
+        if !self.0.is_ticking.swap(true, Ordering::Relaxed) {
+            let hub = || Arc::downgrade(&self.0);
+            runtime.spawn(tick(hub(), Ticking(hub())));
+        }
+    }
+
+    /// Starts the tasks that take rounds, in the runtime that connections come from, which so has an
+    /// interest in them; publishers may be elsewhere.
+    fn ensure_rounds(&self) {
+        if self.0.takes_rounds.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        if !self.0.takes_rounds.swap(true, Ordering::Relaxed) {
             for _ in 0..runtime.metrics().num_workers() {
                 self.0.rounds.add_taker();
-                runtime
-                    .spawn(take_rounds(Arc::downgrade(&self.0), Taking(Arc::downgrade(&self.0))));
+                let hub = || Arc::downgrade(&self.0);
+                runtime.spawn(take_rounds(hub(), Taking(hub())));
             }
-            runtime.spawn(tick(Arc::downgrade(&self.0)));
         }
     }
 }
@@ -519,7 +544,7 @@ struct Ticking(Weak<Inner>);
 impl Drop for Ticking {
     fn drop(&mut self) {
         if let Some(inner) = self.0.upgrade() {
-            inner.is_driven.store(false, Ordering::Relaxed);
+            inner.is_ticking.store(false, Ordering::Relaxed);
         }
     }
 }
@@ -530,7 +555,9 @@ struct Taking(Weak<Inner>);
 impl Drop for Taking {
     fn drop(&mut self) {
         if let Some(inner) = self.0.upgrade() {
-            inner.rounds.remove_taker();
+            if inner.rounds.remove_taker() {
+                inner.takes_rounds.store(false, Ordering::Relaxed);
+            }
             // It may have ended in the middle of a round, by a panic.
             inner.connections.signal_part(0, 1, Signals::ENTRIES);
         }
@@ -557,8 +584,7 @@ async fn take_rounds(hub: Weak<Inner>, _taking: Taking) {
     }
 }
 
-async fn tick(hub: Weak<Inner>) {
-    let _ticking = Ticking(Weak::clone(&hub));
+async fn tick(hub: Weak<Inner>, _ticking: Ticking) {
     let Some(interval) = hub.upgrade().map(|inner| inner.limits.ping_interval_ms) else { return };
     let pause = interval / TICKS_PER_INTERVAL / TICK_PARTS as u64;
     let mut ticks = tokio::time::interval(Duration::from_millis(pause.max(1)));

@@ -47,7 +47,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Every session at the same place gets the same.
+    /// Every session that stands at the same place with a reader of the same name gets the same.
     pub(crate) fn is_for_all(&self) -> bool {
         self.lost.is_empty() && !self.excepts
     }

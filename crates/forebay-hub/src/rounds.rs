@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use forebay_cable::Session;
+use forebay_cable::{ReaderId, Session};
 use forebay_log::{Log, Offset, StreamId};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -50,8 +50,9 @@ impl Seat for Wake {
 #[derive(Debug, Default)]
 pub struct Round {
     batch: Batch,
-    /// Who else can have the batch: sole readers of this stream at this position.
-    serves: Option<(StreamId, Offset)>,
+    /// Who else can have the batch: who has one reader only, called this, of this stream, at this
+    /// position.
+    serves: Option<(ReaderId, StreamId, Offset)>,
     id: BatchId,
     deliveries: u64,
 }
@@ -70,7 +71,7 @@ impl Round {
         // Past the head at which it joined, a reader gets what any other gets.
         let place = sole
             .filter(|reader| reader.attached <= reader.position)
-            .map(|reader| (reader.stream, reader.position));
+            .map(|reader| (reader.id, reader.stream, reader.position));
         if place.is_some() && place == self.serves {
             return;
         }
@@ -139,13 +140,24 @@ impl Rounds {
         self.takers.fetch_add(1, Ordering::AcqRel);
     }
 
-    pub(crate) fn remove_taker(&self) {
-        self.takers.fetch_sub(1, Ordering::AcqRel);
+    /// True if it was the last.
+    pub(crate) fn remove_taker(&self) -> bool {
+        let was_last = self.takers.fetch_sub(1, Ordering::AcqRel) == 1;
         self.abandon_if_not_taken();
+        was_last
     }
 
-    /// A stream is due that was not.
-    pub(crate) fn plan(&self, readers: Arc<Readers>) {
+    /// A stream is due that was not. Two are told: the one who was told last runs on the publisher's
+    /// own thread, when that has nothing else to do, and the other wherever there is room.
+    pub(crate) fn plan_new(&self, readers: Arc<Readers>) {
+        if self.takers.load(Ordering::Relaxed) > 1 {
+            self.planned.notify_one();
+        }
+        self.plan(readers);
+    }
+
+    /// A stream is due.
+    fn plan(&self, readers: Arc<Readers>) {
         self.due.lock().push_back(readers);
         self.planned.notify_one();
         // The last who took rounds may have gone since somebody looked.

@@ -67,13 +67,12 @@ impl Subscribers {
         if !rounds.are_taken() {
             return self.signal(stream, Signals::ENTRIES);
         }
-        let lists = self.0.read();
-        let Some(readers) = lists.get(stream.index()) else {
+        let Some(readers) = self.readers(stream) else {
             return 0;
         };
         let (count, is_new) = readers.0.lock().plan();
         if is_new {
-            rounds.plan(Arc::clone(readers));
+            rounds.plan_new(readers);
         }
         count
     }

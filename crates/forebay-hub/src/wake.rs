@@ -21,6 +21,9 @@ impl Signals {
     /// This connection is to end: its identity was disconnected.
     pub const DISCONNECT: Self = Self(16);
 
+    /// What a connection has to know before it sends anything more.
+    const CALLS: Self = Self(Self::SHUTDOWN.0 | Self::REVOKED.0 | Self::DISCONNECT.0);
+
     /// Whether all of `other` is among these.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -42,6 +45,11 @@ impl Wake {
         if before & signals.0 != signals.0 {
             self.waker.wake();
         }
+    }
+
+    /// Whether a signal waits to be taken that the connection has to know before it sends anything.
+    pub(crate) fn is_called(&self) -> bool {
+        self.signals.load(Ordering::Acquire) & Signals::CALLS.0 != 0
     }
 
     /// Registers the task that the next signal wakes. Call it before [`take`](Self::take): a

@@ -394,7 +394,8 @@ impl Log {
             return;
         };
         self.floor = self.floor.max(stream.forgotten());
-        self.names.remove(&stream.name);
+        // The id that was asked for may be an earlier one of this index.
+        let id = self.names.remove(&stream.name).unwrap_or(id);
         self.free.push(StreamId { generation: id.generation.wrapping_add(1), ..id });
     }
 }

@@ -69,9 +69,9 @@ impl Extended {
     }
 
     pub(super) fn opened(&mut self, stream: StreamId, name: Arc<str>) {
-        match self.names.iter_mut().find(|(other, _)| *other == stream) {
-            // A stream's id is used again when it is closed.
-            Some(known) => known.1 = name,
+        match self.names.iter_mut().find(|(other, _)| other.index() == stream.index()) {
+            // A stream's index is used again when it is closed.
+            Some(known) => *known = (stream, name),
             None => self.names.push((stream, name)),
         }
     }

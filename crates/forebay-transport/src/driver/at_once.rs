@@ -8,7 +8,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-#[cfg(unix)]
+#[cfg(any(target_os = "android", target_os = "linux"))]
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
@@ -17,11 +17,11 @@ use tokio::net::TcpStream;
 pub(super) struct AtOnce<'a>(&'a TcpStream);
 
 impl<'a> AtOnce<'a> {
-    /// `None` where `io` is something else, or system calls are not known.
+    /// `None` where `io` is something else, or another system's: flags differ.
     pub(super) fn of<Io: 'static>(io: &'a Io) -> Option<Self> {
         // Decided when it is compiled.
         let stream = (io as &dyn Any).downcast_ref::<TcpStream>();
-        stream.filter(|_| cfg!(unix)).map(Self)
+        stream.filter(|_| cfg!(any(target_os = "android", target_os = "linux"))).map(Self)
     }
 }
 
@@ -63,26 +63,26 @@ fn pending_if_full(sent: io::Result<usize>) -> Poll<io::Result<usize>> {
     }
 }
 
-#[cfg(unix)]
+#[cfg(any(target_os = "android", target_os = "linux"))]
 fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(stream, bytes, FLAGS)?)
 }
 
-#[cfg(unix)]
+#[cfg(any(target_os = "android", target_os = "linux"))]
 fn send_vectored(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     Ok(rustix::net::sendmsg(stream, slices, &mut SendAncillaryBuffer::default(), FLAGS)?)
 }
 
 /// A peer that is gone is an error and no signal, whosever process this is.
-#[cfg(unix)]
+#[cfg(any(target_os = "android", target_os = "linux"))]
 const FLAGS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 
-#[cfg(not(unix))]
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
 fn send(_: &TcpStream, _: &[u8]) -> io::Result<usize> {
     Err(io::ErrorKind::WouldBlock.into())
 }
 
-#[cfg(not(unix))]
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
 fn send_vectored(_: &TcpStream, _: &[IoSlice<'_>]) -> io::Result<usize> {
     Err(io::ErrorKind::WouldBlock.into())
 }

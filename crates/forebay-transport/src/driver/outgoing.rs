@@ -22,6 +22,9 @@ use crate::ws::{self, Opcode};
 /// to its latest pings only, which RFC 6455 (section 5.5.3) allows.
 const PONGS_MAX: usize = 4;
 
+/// What one connection is written in one round: once, and once more for what came meanwhile.
+const ROUND_WRITES_MAX: usize = 2;
+
 thread_local! {
     /// Memory for one turn, reused by all connections of a thread.
     static MEMORY: Cell<Option<Box<Memory>>> = const { Cell::new(None) };
@@ -64,6 +67,11 @@ impl Outgoing {
     /// All is sent, the close frame included.
     pub(super) fn is_done(&self) -> bool {
         self.close_sent && self.unsent.is_none()
+    }
+
+    #[cfg(test)]
+    pub(super) fn close_sent(&self) -> bool {
+        self.close_sent
     }
 
     /// There is nothing that would go out before the next entry, or instead of it.
@@ -128,19 +136,29 @@ impl Outgoing {
         session: &mut Session,
         client: &Client,
     ) -> Poll<io::Result<()>> {
+        let mut writes = 0;
         loop {
             ready!(self.poll_unsent(cx, io.as_mut()))?;
             if self.close_sent {
                 return Poll::Ready(Ok(()));
             }
+            // A publisher that is faster than the socket would keep the others of a round waiting.
+            if writes == ROUND_WRITES_MAX && matches!(source, Source::Round(_)) {
+                return Poll::Pending;
+            }
+            writes += 1;
             self.gather(turn, &mut source, session, client);
             let batch = source.batch();
             if turn.is_empty() && batch.deliveries.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            let Poll::Ready(written) = turn.poll_write(cx, io.as_mut(), batch)? else {
-                self.hold(turn.control());
-                return Poll::Pending;
+            let written = match turn.poll_write(cx, io.as_mut(), batch) {
+                Poll::Ready(Ok(written)) => written,
+                // Answers are not in the log: they are held, should it be tried again.
+                other => {
+                    self.hold(turn.control());
+                    return other.map_ok(|_| ());
+                }
             };
             let all = self.note(turn, batch, written, session);
             let at_head = batch.complete && client.hub().position().offset == batch.head;
@@ -190,7 +208,10 @@ impl Outgoing {
         if over {
             source.clear();
         } else {
-            source.read(session, client);
+            if !source.read(session, client) {
+                turn.begin();
+                return;
+            }
             let batch = source.batch();
             for reader in &batch.lost {
                 client.hub().stats().resyncs_behind.add(1);
@@ -259,9 +280,13 @@ impl Outgoing {
 }
 
 impl Source<'_> {
-    fn read(&mut self, session: &Session, client: &Client) {
+    /// False if the connection's task has to be there first.
+    fn read(&mut self, session: &Session, client: &Client) -> bool {
         match self {
-            Self::Log(batch) => client.read(session, batch),
+            Self::Log(batch) => {
+                client.read(session, batch);
+                true
+            }
             Self::Round(round) => client.read_in(round, session),
         }
     }

@@ -47,7 +47,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Future for Driver<Io> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // A round is over after one write to this socket.
+        // A round is done with this socket after two writes.
         self.0.connection.lock().poll(cx)
     }
 }
