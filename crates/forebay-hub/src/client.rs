@@ -158,16 +158,24 @@ impl Client {
 
     /// Everything that the session has not been given yet, in the order of the log, as much as
     /// one [`Batch`] takes.
-    pub fn read(&self, session: &Session, batch: &mut Batch) {
+    ///
+    /// False, and nothing is read, where the connection has been signalled to end, or that access was
+    /// taken back, since it last took its signals: it has to see to that first.
+    #[must_use]
+    pub fn read(&self, session: &Session, batch: &mut Batch) -> bool {
         read::read(&self.hub.0.log.read(), session, batch);
+        // Looked at behind the log: what was published after the signal is not given any more.
+        let is_called = self.wake.is_called();
+        if is_called {
+            batch.clear();
+        }
+        !is_called
     }
 
-    /// The same in a round, which may have read it for another session already. False, and nothing is
-    /// read, where the connection has been signalled to end, or that access was taken back: its task
-    /// has to see to that first.
+    /// The same in a round, which may have read it for another session already.
+    #[must_use]
     pub fn read_in(&self, round: &mut Round, session: &Session) -> bool {
         round.read(&self.hub.0.log, session);
-        // Looked at behind the log: what was published after the signal is not given any more.
         let is_called = self.wake.is_called();
         if is_called {
             round.clear();

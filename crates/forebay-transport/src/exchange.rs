@@ -112,7 +112,9 @@ impl Exchange {
 
     fn deliver(&mut self, out: &mut Vec<u8>) {
         let mut batch = Batch::default();
-        self.client.read(&self.session, &mut batch);
+        if !self.client.read(&self.session, &mut batch) {
+            return self.say(out);
+        }
         let stats = self.client.hub().stats();
         stats.resyncs_behind.add(batch.lost.len() as u64);
         for reader in &batch.lost {

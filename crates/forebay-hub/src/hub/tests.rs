@@ -48,7 +48,7 @@ impl Page {
         let mut got = Vec::new();
         let mut batch = Batch::default();
         loop {
-            self.client.read(&self.session, &mut batch);
+            assert!(self.client.read(&self.session, &mut batch));
             if batch.deliveries.is_empty() && batch.lost.is_empty() {
                 return got;
             }
@@ -127,7 +127,7 @@ fn a_batch_is_bounded_in_bytes_but_takes_one_of_any_size() {
         say(&hub, "a", &"x".repeat(300 << 10));
     }
     let mut batch = Batch::default();
-    page.client.read(&page.session, &mut batch);
+    assert!(page.client.read(&page.session, &mut batch));
     assert_eq!(batch.deliveries.len(), 1);
     assert_eq!(page.read().len(), 3);
 }

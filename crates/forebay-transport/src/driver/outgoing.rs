@@ -280,13 +280,9 @@ impl Outgoing {
 }
 
 impl Source<'_> {
-    /// False if the connection's task has to be there first.
     fn read(&mut self, session: &Session, client: &Client) -> bool {
         match self {
-            Self::Log(batch) => {
-                client.read(session, batch);
-                true
-            }
+            Self::Log(batch) => client.read(session, batch),
             Self::Round(round) => client.read_in(round, session),
         }
     }

@@ -873,6 +873,10 @@ async fn a_round_gives_nothing_to_a_connection_that_is_called() {
     say(&hub, "2");
     connection.deliver(&mut Round::default());
     assert_eq!(connection.io.takes, takes);
+    // Nor does its task that was at it already.
+    let Connection { io, session, client, outgoing, .. } = &mut connection;
+    assert!(outgoing.poll(&mut cx, Pin::new(io), session, client).is_ready());
+    assert_eq!(io.takes, takes);
     assert!(connection.drive(&mut cx).is_pending());
     assert!(connection.outgoing.close_sent());
 }
