@@ -12,6 +12,7 @@ use forebay_log::{
 };
 use forebay_store::{Fsync, Record, Recovered, Revoked, Store, StoreError};
 use parking_lot::{Mutex, RwLock};
+use tokio::runtime::Handle;
 
 use crate::client::{Client, Refused};
 use crate::clock::Clock;
@@ -398,13 +399,7 @@ impl Hub {
 
     /// Starts the tick in the runtime that uses the hub; it ends with the hub, or with the runtime.
     fn ensure_ticking(&self) {
-        if self.0.is_ticking.load(Ordering::Relaxed) {
-            return;
-        }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return;
-        };
-        if !self.0.is_ticking.swap(true, Ordering::Relaxed) {
+        if let Some(runtime) = claim(&self.0.is_ticking) {
             let hub = || Arc::downgrade(&self.0);
             runtime.spawn(tick(hub(), Ticking(hub())));
         }
@@ -413,20 +408,22 @@ impl Hub {
     /// Starts the tasks that take rounds, in the runtime that connections come from, which so has an
     /// interest in them; publishers may be elsewhere.
     fn ensure_rounds(&self) {
-        if self.0.takes_rounds.load(Ordering::Relaxed) {
-            return;
-        }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return;
-        };
-        if !self.0.takes_rounds.swap(true, Ordering::Relaxed) {
-            for _ in 0..runtime.metrics().num_workers() {
-                self.0.rounds.add_taker();
-                let hub = || Arc::downgrade(&self.0);
-                runtime.spawn(take_rounds(hub(), Taking(hub())));
-            }
+        let Some(runtime) = claim(&self.0.takes_rounds) else { return };
+        for _ in 0..runtime.metrics().num_workers() {
+            self.0.rounds.add_taker();
+            let hub = || Arc::downgrade(&self.0);
+            runtime.spawn(take_rounds(hub(), Taking(hub())));
         }
     }
+}
+
+/// The runtime that is to do something which nobody does yet, if this is one.
+fn claim(is_done: &AtomicBool) -> Option<Handle> {
+    if is_done.load(Ordering::Relaxed) {
+        return None;
+    }
+    let runtime = Handle::try_current().ok()?;
+    (!is_done.swap(true, Ordering::Relaxed)).then_some(runtime)
 }
 
 fn new_epoch() -> Epoch {

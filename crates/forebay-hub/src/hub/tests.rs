@@ -421,7 +421,7 @@ async fn who_takes_rounds_ends_with_the_hub() {
     let hub = Hub::new(Options::default());
     drop(hub.connect().unwrap());
     tokio::task::yield_now().await;
-    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let tasks = || Handle::current().metrics().num_alive_tasks();
     assert_eq!(tasks(), 2);
     let inner = Arc::downgrade(&hub.0);
     drop(hub);
