@@ -206,7 +206,8 @@ impl Frame {
         self.end - self.begin + self.apart
     }
 
-    /// Holds what is behind the first `written` bytes.
+    /// Holds what is behind the first `written` bytes. The message is shared in any case: of ten
+    /// thousand stalled sockets each would have its own copy for a long time.
     fn hold_rest(
         &self,
         bytes: &[u8],
@@ -214,13 +215,13 @@ impl Frame {
         written: usize,
         hold: &mut impl FnMut(Bytes),
     ) {
-        let before = &bytes[self.begin..self.split];
+        let message = delivery.message.as_ref().map_or(Bytes::new(), |m| m.bytes().clone());
+        let copied = message.len() - self.apart;
+        let before = &bytes[self.begin..self.split - copied];
         hold(Bytes::copy_from_slice(&before[written.min(before.len())..]));
-        let mut skip = written.saturating_sub(before.len());
-        if let (1.., Some(message)) = (self.apart, &delivery.message) {
-            hold(message.bytes().slice(skip.min(self.apart)..));
-            skip = skip.saturating_sub(self.apart);
-        }
-        hold(Bytes::copy_from_slice(&bytes[self.split + skip..self.end]));
+        let written = written.saturating_sub(before.len());
+        hold(message.slice(written.min(message.len())..));
+        let written = written.saturating_sub(message.len());
+        hold(Bytes::copy_from_slice(&bytes[self.split + written..self.end]));
     }
 }
