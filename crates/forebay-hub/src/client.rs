@@ -26,6 +26,7 @@ pub struct Client {
     wake: Arc<Wake>,
     seat: Weak<dyn Seat>,
     place: usize,
+    is_muted: bool,
     id: SessionId,
     identity: Option<Arc<str>>,
     registrations: SmallVec<[Registration; 1]>,
@@ -41,7 +42,8 @@ impl Client {
         hub.0.stats.connections.add(1);
         let id = SessionId(getrandom::u64().unwrap_or(place as u64));
         let (registrations, pages) = (SmallVec::new(), SmallVec::new());
-        Ok(Self { hub, wake, seat, place, id, identity: None, registrations, pages })
+        let (identity, is_muted) = (None, false);
+        Ok(Self { hub, wake, seat, place, is_muted, id, identity, registrations, pages })
     }
 
     /// The hub.
@@ -96,7 +98,8 @@ impl Client {
     pub fn attach(&mut self, stream: &str, cursor: Option<Position>) -> Attachment {
         let inner = &*self.hub.0;
         let id = inner.log.write().open(stream);
-        self.registrations.push(inner.subscribers.add(id, Weak::clone(&self.seat)));
+        let seat = Weak::clone(&self.seat);
+        self.registrations.push(inner.subscribers.add(id, seat, self.is_muted));
         let log = inner.log.read();
         let start = cursor.map_or(Start::Live, |cursor| start(&inner.stats, &log, stream, cursor));
         Attachment { stream: id, name: Arc::clone(log.name(id)), start, head: log.head().offset }
@@ -205,10 +208,30 @@ impl Client {
         self.wake.take()
     }
 
-    /// The socket takes nothing: until signals are taken again, news of entries wakes nobody
-    /// here and costs its publishers one atomic. The log keeps the entries.
-    pub fn mute_entries(&self) {
-        self.wake.mute(Signals::ENTRIES);
+    /// The socket takes nothing: news of entries is not for this connection, and costs those who publish
+    /// next to nothing, however many are as slow. The log keeps the entries.
+    pub fn mute_entries(&mut self) {
+        if !self.is_muted {
+            self.set_muted(true);
+        }
+    }
+
+    /// The socket takes something again. True if news of entries may have been missed: then the log has
+    /// to be looked at.
+    #[must_use]
+    pub fn unmute_entries(&mut self) -> bool {
+        let was_muted = self.is_muted;
+        if was_muted {
+            self.set_muted(false);
+        }
+        was_muted
+    }
+
+    fn set_muted(&mut self, is_muted: bool) {
+        self.is_muted = is_muted;
+        for registration in &self.registrations {
+            self.hub.0.subscribers.mute(*registration, is_muted);
+        }
     }
 
     fn release(&self, registration: Registration) {

@@ -30,9 +30,16 @@ pub(crate) struct Registration {
 #[derive(Debug, Default)]
 pub(crate) struct Readers(Mutex<List>);
 
+#[derive(Debug)]
+struct Reader {
+    seat: Weak<dyn Seat>,
+    /// News of entries is not for it: passes go by without a look at its memory.
+    is_muted: bool,
+}
+
 #[derive(Debug, Default)]
 struct List {
-    readers: Slab<Weak<dyn Seat>>,
+    readers: Slab<Reader>,
     /// Places up to which there may be readers.
     end: usize,
     /// Where the pass goes on.
@@ -45,9 +52,24 @@ struct List {
 }
 
 impl Subscribers {
-    pub(crate) fn add(&self, stream: StreamId, reader: Weak<dyn Seat>) -> Registration {
-        let key = self.readers_or_new(stream).0.lock().add(reader);
+    pub(crate) fn add(
+        &self,
+        stream: StreamId,
+        seat: Weak<dyn Seat>,
+        is_muted: bool,
+    ) -> Registration {
+        let key = self.readers_or_new(stream).0.lock().add(Reader { seat, is_muted });
         Registration { stream, key }
+    }
+
+    /// Whether the reader is left out where entries are concerned. Where it is not any more, it has to
+    /// look at the log once.
+    pub(crate) fn mute(&self, registration: Registration, is_muted: bool) {
+        if let Some(readers) = self.readers(registration.stream)
+            && let Some(reader) = readers.0.lock().readers.get_mut(registration.key)
+        {
+            reader.is_muted = is_muted;
+        }
     }
 
     pub(crate) fn remove(&self, registration: Registration) {
@@ -103,13 +125,13 @@ impl Readers {
         let mut list = self.0.lock();
         // Only looked at, so that the memory of all of them is fetched at the same time.
         let next = list.next..list.end.min(list.next + max);
-        let near = next.filter_map(|place| list.readers.get(place)).map(Weak::strong_count);
+        let near = next.filter_map(|place| list.awake(place)).map(Weak::strong_count);
         std::hint::black_box(near.sum::<usize>());
         while list.left > 0 && seats.len() < max {
             if list.next >= list.end {
                 list.next = 0;
             }
-            seats.extend(list.readers.get(list.next).and_then(Weak::upgrade));
+            seats.extend(list.awake(list.next).and_then(Weak::upgrade));
             list.next += 1;
             list.left -= 1;
         }
@@ -129,7 +151,9 @@ impl Readers {
     fn signal(&self, signals: Signals) -> usize {
         let seats: Vec<_> = {
             let list = self.0.lock();
-            list.readers.iter().filter_map(|(_, seat)| seat.upgrade()).collect()
+            let all = list.readers.iter().map(|(_, reader)| reader);
+            let meant = all.filter(|reader| signals != Signals::ENTRIES || !reader.is_muted);
+            meant.filter_map(|reader| reader.seat.upgrade()).collect()
         };
         // Not under the lock: whose task has ended meanwhile goes here, and leaves the list.
         for seat in &seats {
@@ -140,7 +164,12 @@ impl Readers {
 }
 
 impl List {
-    fn add(&mut self, reader: Weak<dyn Seat>) -> usize {
+    /// Whoever is to be told of entries, at this place.
+    fn awake(&self, place: usize) -> Option<&Weak<dyn Seat>> {
+        self.readers.get(place).filter(|reader| !reader.is_muted).map(|reader| &reader.seat)
+    }
+
+    fn add(&mut self, reader: Reader) -> usize {
         let key = self.readers.insert(reader);
         if key >= self.end {
             if self.left > 0 {

@@ -39,7 +39,7 @@ pub struct Wake {
 
 impl Wake {
     /// Leaves a signal. The task is woken by the first one only: until it takes its signals,
-    /// further ones cost a single atomic, so a task that is blocked on its socket costs nothing.
+    /// further ones cost a single atomic.
     pub(crate) fn signal(&self, signals: Signals) {
         let before = self.signals.fetch_or(signals.0, Ordering::AcqRel);
         if before & signals.0 != signals.0 {
@@ -61,10 +61,5 @@ impl Wake {
     /// Takes all signals.
     pub(crate) fn take(&self) -> Signals {
         Signals(self.signals.swap(0, Ordering::AcqRel))
-    }
-
-    /// Leaves `signals` standing without a wake, so that further ones do not wake either.
-    pub(crate) fn mute(&self, signals: Signals) {
-        self.signals.fetch_or(signals.0, Ordering::AcqRel);
     }
 }

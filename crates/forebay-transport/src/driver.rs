@@ -180,8 +180,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
                 if sent.is_pending() {
                     self.waits_to_write = true;
                     self.client.mute_entries();
+                    return Poll::Pending;
                 }
-                return Poll::Pending;
+                if !self.client.unmute_entries() {
+                    return Poll::Pending;
+                }
             }
         }
     }

@@ -6,14 +6,14 @@ use super::*;
 use crate::rounds::Round;
 use crate::wake::Wake;
 
-/// A reader, and the newest entry at which a pass has seen it.
+/// The newest entry at which a pass has seen a reader.
 #[derive(Default)]
-struct Reader {
+struct Member {
     seen: AtomicU64,
     wake: Wake,
 }
 
-impl Seat for Reader {
+impl Seat for Member {
     fn deliver(&self, _: &mut Round) -> bool {
         true
     }
@@ -23,24 +23,42 @@ impl Seat for Reader {
     }
 }
 
+fn listed<S: Seat + 'static>(seat: &Arc<S>) -> Reader {
+    let seat: Weak<S> = Arc::downgrade(seat);
+    Reader { seat, is_muted: false }
+}
+
 struct Passes {
     readers: Readers,
     entry: u64,
-    /// Who is there, at which place, and since which entry.
-    present: Vec<(Arc<Reader>, usize, u64)>,
+    present: Vec<Present>,
+}
+
+/// Who is there, at which place, and since which entry: nobody who is muted is.
+struct Present {
+    member: Arc<Member>,
+    place: usize,
+    since: Option<u64>,
 }
 
 impl Passes {
     fn join(&mut self) {
-        let reader = Arc::new(Reader::default());
-        let weak = Arc::downgrade(&reader);
-        let place = self.readers.0.lock().add(weak);
-        self.present.push((reader, place, self.entry));
+        let member = Arc::new(Member::default());
+        let place = self.readers.0.lock().add(listed(&member));
+        self.present.push(Present { member, place, since: Some(self.entry) });
     }
 
     fn leave(&mut self, index: usize) {
-        let (_, place, _) = self.present.swap_remove(index);
+        let Present { place, .. } = self.present.swap_remove(index);
         self.readers.0.lock().remove(place);
+    }
+
+    /// Whoever is not muted any more looks at the log.
+    fn mute_or_unmute(&mut self, index: usize) {
+        let present = &mut self.present[index];
+        let is_muted = present.since.is_some();
+        self.readers.0.lock().readers[present.place].is_muted = is_muted;
+        present.since = (!is_muted).then_some(self.entry);
     }
 
     /// One round; false if it was the last of its pass. What it does not know is who is a reader.
@@ -49,11 +67,10 @@ impl Passes {
         let goes_on = self.readers.take(max, &mut seats);
         for seat in seats {
             let wake = std::ptr::from_ref(seat.wake());
-            let same = |(reader, _, _): &&(Arc<Reader>, usize, u64)| {
-                std::ptr::eq(&raw const reader.wake, wake)
-            };
-            let (reader, _, _) = self.present.iter().find(same).expect("a reader");
-            reader.seen.store(self.entry, Ordering::Relaxed);
+            let same = |other: &&Present| std::ptr::eq(&raw const other.member.wake, wake);
+            let present = self.present.iter().find(same).expect("a reader");
+            assert!(present.since.is_some(), "{} is muted", present.place);
+            present.member.seen.store(self.entry, Ordering::Relaxed);
         }
         goes_on
     }
@@ -73,7 +90,7 @@ fn a_pass_misses_nobody_while_others_come_and_go() {
         let mut passes = Passes { readers: Readers::default(), entry: 0, present: Vec::new() };
         let joins = 2 + next(6);
         for _ in 0..400 {
-            match next(10) {
+            match next(11) {
                 choice if choice < joins => passes.join(),
                 8 if passes.entry < 40 => {
                     passes.entry += 1;
@@ -82,14 +99,18 @@ fn a_pass_misses_nobody_while_others_come_and_go() {
                 9 => {
                     passes.round(4);
                 }
+                10 if !passes.present.is_empty() => {
+                    passes.mute_or_unmute(next(passes.present.len() as u64));
+                }
                 _ if !passes.present.is_empty() => passes.leave(next(passes.present.len() as u64)),
                 _ => {}
             }
         }
         while passes.round(4) {}
-        for (reader, place, since) in &passes.present {
-            let seen = reader.seen.load(Ordering::Relaxed);
-            assert!(*since == passes.entry || seen == passes.entry, "{place}: {since}, {seen}");
+        for Present { member, place, since } in &passes.present {
+            let Some(since) = *since else { continue };
+            let seen = member.seen.load(Ordering::Relaxed);
+            assert!(since == passes.entry || seen == passes.entry, "{place}: {since}, {seen}");
         }
     }
 }
@@ -131,8 +152,7 @@ impl std::task::Wake for Ends {
 fn whoever_ends_while_it_is_signalled_can_leave_the_list() {
     let readers = Arc::new(Readers::default());
     let seat = Arc::new(Leaving { readers: Arc::clone(&readers), wake: Wake::default() });
-    let weak = Arc::downgrade(&seat);
-    readers.0.lock().add(weak);
+    readers.0.lock().add(listed(&seat));
     let task = Arc::new(Ends(Mutex::default()));
     seat.wake.register(&std::task::Waker::from(Arc::clone(&task)));
     *task.0.lock() = Some(seat);
