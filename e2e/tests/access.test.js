@@ -141,17 +141,17 @@ for (const client of CLIENTS) {
     const { viewer, proxy, page } = await visitWith(t, room, client, "ann");
     const foreign = await room.fixture.source(2);
     const seen = proxy.watchFor("in room 2");
-    await page.evaluate(({ cursor, stream }) => {
+    await page.evaluate(({ stream }) => {
       const tag = document.querySelector("turbo-cable-stream-source, turbo-stream-source");
       const pointing = tag.cloneNode();
       for (const name of ["connected", "data-forebay-at"]) pointing.removeAttribute(name);
       if (tag.hasAttribute("src")) {
         const url = new URL(tag.getAttribute("src"), location.href);
-        const params = { room: "2", room_id: "2", stream_name: stream, "streams[]": stream, cursor };
+        const params = { room: "2", room_id: "2", stream_name: stream, "streams[]": stream };
         for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
         pointing.setAttribute("src", url.pathname + url.search);
       } else {
-        Object.assign(pointing.dataset, { room: "2", roomId: "2", id: "2", streamName: stream, stream, streams: stream, cursor });
+        Object.assign(pointing.dataset, { room: "2", roomId: "2", id: "2", streamName: stream, stream, streams: stream });
       }
       tag.remove();
       document.body.append(pointing);

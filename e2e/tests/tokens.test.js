@@ -125,7 +125,7 @@ for (const client of CLIENTS) {
     // AnyCable's names the session that it was, which opens nothing: its subscriptions are decided anew.
     const live = urls.map((url) => new URL(url)).filter(({ pathname }) => pathname === "/cable" || pathname.startsWith("/forebay/"));
     const queries = new Set(live.map(({ searchParams }) => [...searchParams.keys()].join()));
-    const expected = { "@anycable/web": ["", "sid"], EventSource: ["cursor,stream,stream"], "forebay.js over poll": ["wait", ""] };
+    const expected = { "@anycable/web": ["", "sid"], EventSource: ["stream,cursor,stream,cursor"], "forebay.js over poll": ["wait", ""] };
     assert.deepEqual([...queries].sort(), (expected[client.name] ?? [""]).sort());
   });
 }

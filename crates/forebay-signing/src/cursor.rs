@@ -1,28 +1,47 @@
-//! Signed cursors: a position in the log that a page carries and presents later.
+//! Signed cursors: a position in the log that a page carries and presents later, once for each stream
+//! that it shows.
 //!
-//! The text is `<epoch>.<offset>.<page>.<mac>`: epoch and page id in lower-case hexadecimal, the
-//! offset in decimal, the first 12 bytes of an HMAC-SHA256 in url-safe base64. It needs no escaping
-//! in an attribute, a query or a header. Each cursor has exactly one text; any other spelling is
-//! refused. A cursor grants no access: a signed stream name does that, the cursor only says where
-//! to begin. Its signature keeps a client from asking for history that its page never covered.
+//! A *cursor* is `<epoch>.<offset>.<page>.<mac>`: epoch and page id in lower-case hexadecimal, the
+//! offset in decimal, a MAC of 12 bytes in url-safe base64. It needs no escaping in an attribute, a
+//! query or a header. Each cursor has exactly one text; any other spelling is refused. It is good
+//! together with one name, so that nobody can put an old page's signed stream name and a new page's
+//! cursor together and pass for a new page.
+//!
+//! A *page cursor* is `<epoch>.<offset>.<page>.<secret>`. It is taken when the page's request begins,
+//! stays with the application, and makes the cursors of the page's tags without the key:
+//!
+//! ```text
+//! secret = base64url(HMAC-SHA256(key, "<epoch>.<offset>.<page>"))
+//! mac    = base64url(HMAC-SHA256(secret, name)[..12])
+//! ```
+//!
+//! A cursor grants no access: a signed stream name does that, the cursor only says where to begin, and
+//! how old the page is. Its signature keeps a client from asking for history that its page never
+//! covered.
 
 use std::borrow::Borrow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::Key;
-use crate::mac::KeyedMac;
+use crate::mac::{KeyedMac, MAC_BYTES};
 
 /// The longest text of a cursor: 16 hexadecimal digits, a point, 20 decimal digits, a point, 16
 /// hexadecimal digits, a point, 16 characters of MAC.
-pub const CURSOR_BYTES_MAX: usize = 16 + 1 + 20 + 1 + 16 + 1 + MAC_TEXT_BYTES;
+pub const CURSOR_BYTES_MAX: usize = POSITION_BYTES_MAX + 1 + MAC_TEXT_BYTES;
+
+const POSITION_BYTES_MAX: usize = 16 + 1 + 20 + 1 + 16;
 
 /// 96 bits: a forgery by guessing takes 2^95 tries online, and the tag stays short.
 const MAC_BYTES_KEPT: usize = 12;
 const MAC_TEXT_BYTES: usize = MAC_BYTES_KEPT / 3 * 4;
+
+/// All of a MAC, without padding.
+const SECRET_BYTES: usize = (MAC_BYTES * 4).div_ceil(3);
 
 /// Separates this use of the key from signed stream names: neither can pass for the other.
 const KEY_LABEL: &[u8] = b"forebay/cursor/v1";
@@ -49,21 +68,62 @@ pub enum CursorError {
     /// Not the one spelling that a cursor has.
     #[error("the cursor is malformed")]
     Malformed,
-    /// Made with another key, or altered.
-    #[error("the cursor's signature is wrong")]
+    /// Made with another key or for another name, or altered.
+    #[error("the cursor's signature is wrong: another key's, or another stream's")]
     BadSignature,
 }
 
-/// Signs and checks cursors with a key of its own, derived from the one that signs stream names.
+/// A rendered page's position, and what makes the cursors of its tags. Whoever has it can make one for
+/// any name, so it must not be rendered itself.
+#[derive(Clone)]
+pub struct PageCursor {
+    text: Zeroizing<String>,
+    secret: usize,
+}
+
+impl PageCursor {
+    /// What another process made of [`as_str`](Self::as_str). `None` if it is none; whether it was made
+    /// with the right key shows where its cursors are verified.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (position, secret) = text.rsplit_once('.')?;
+        parse(position).filter(|_| secret.len() == SECRET_BYTES)?;
+        Some(Self { text: Zeroizing::new(text.to_owned()), secret: position.len() + 1 })
+    }
+
+    /// The text, for another process of the application.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The cursor for the subscription that says `name`: its `signed_stream_name`, or else its
+    /// `stream_name`; empty if it says neither.
+    pub fn cursor_for(&self, name: &str) -> String {
+        let (position, secret) = self.text.split_at(self.secret);
+        let mut text = String::with_capacity(position.len() + MAC_TEXT_BYTES);
+        text.push_str(position);
+        text.extend(mac_text(secret, name).map(char::from));
+        text
+    }
+}
+
+impl fmt::Debug for PageCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PageCursor").field(&&self.text[..self.secret - 1]).finish()
+    }
+}
+
+/// Makes page cursors and checks cursors, with a key of its own, derived from the one that signs
+/// stream names.
 ///
 /// ```
-/// use forebay_signing::{Cursor, CursorSigner, Key};
+/// use forebay_signing::{Cursor, CursorError, CursorSigner, Key};
 ///
 /// let signer = CursorSigner::new(&Key::raw("secret"));
 /// let cursor = Cursor { epoch: 0xfeed, offset: 41, page: 7 };
-/// let text = signer.sign(cursor);
+/// let text = signer.page(cursor).cursor_for("room");
 /// assert!(text.starts_with("feed.41.7."));
-/// assert_eq!(signer.verify(&text), Ok(cursor));
+/// assert_eq!(signer.verify(&text, "room"), Ok(cursor));
+/// assert_eq!(signer.verify(&text, "another"), Err(CursorError::BadSignature));
 /// ```
 #[derive(Clone)]
 pub struct CursorSigner {
@@ -83,23 +143,24 @@ impl CursorSigner {
         self
     }
 
-    /// The cursor's signed text.
-    pub fn sign(&self, cursor: Cursor) -> String {
+    /// What makes the cursors of a page.
+    pub fn page(&self, cursor: Cursor) -> PageCursor {
         let Cursor { epoch, offset, page } = cursor;
-        let mut text = String::with_capacity(CURSOR_BYTES_MAX);
+        let mut text = String::with_capacity(POSITION_BYTES_MAX + 1 + SECRET_BYTES);
         // Writing to a String cannot fail.
         let _ = write!(text, "{epoch:x}.{offset}.{page:x}");
-        let mac = mac_text(&self.current, text.as_bytes());
+        let secret = secret(&self.current, &text);
         text.push('.');
-        text.extend(mac.iter().copied().map(char::from));
-        text
+        let begin = text.len();
+        text.push_str(&secret);
+        PageCursor { text: Zeroizing::new(text), secret: begin }
     }
 
-    /// The cursor that a text stands for, if one of the keys signed exactly this text.
+    /// The cursor that a text stands for, if it was made with one of the keys, and for exactly this name.
     ///
     /// # Errors
     /// [`CursorError`] says what is wrong with the text.
-    pub fn verify(&self, text: &str) -> Result<Cursor, CursorError> {
+    pub fn verify(&self, text: &str, name: &str) -> Result<Cursor, CursorError> {
         if text.len() > CURSOR_BYTES_MAX {
             return Err(CursorError::TooLong);
         }
@@ -110,7 +171,7 @@ impl CursorSigner {
         let cursor = parse(position).ok_or(CursorError::Malformed)?;
         // 12 bytes fill 16 characters without a spare bit, so comparing text compares bytes.
         let signed_by = |key: &KeyedMac| -> bool {
-            mac_text(key, position.as_bytes()).ct_eq(mac.as_bytes()).into()
+            mac_text(&secret(key, position), name).ct_eq(mac.as_bytes()).into()
         };
         if signed_by(&self.current) || self.older.iter().any(signed_by) {
             Ok(cursor)
@@ -121,12 +182,17 @@ impl CursorSigner {
 }
 
 fn derive(key: &Key) -> KeyedMac {
-    let derived = zeroize::Zeroizing::new(KeyedMac::new(key).of(KEY_LABEL));
+    let derived = Zeroizing::new(KeyedMac::new(key).of(KEY_LABEL));
     KeyedMac::from_bytes(&*derived)
 }
 
-fn mac_text(key: &KeyedMac, message: &[u8]) -> [u8; MAC_TEXT_BYTES] {
-    let mac = key.of(message);
+fn secret(key: &KeyedMac, position: &str) -> Zeroizing<String> {
+    let mac = Zeroizing::new(key.of(position.as_bytes()));
+    Zeroizing::new(URL_SAFE_NO_PAD.encode(*mac))
+}
+
+fn mac_text(secret: &str, name: &str) -> [u8; MAC_TEXT_BYTES] {
+    let mac = KeyedMac::from_bytes(secret.as_bytes()).of(name.as_bytes());
     let mut text = [0; MAC_TEXT_BYTES];
     let written = URL_SAFE_NO_PAD.encode_slice(&mac[..MAC_BYTES_KEPT], &mut text);
     debug_assert_eq!(written, Ok(MAC_TEXT_BYTES));

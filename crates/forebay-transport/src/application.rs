@@ -249,7 +249,10 @@ impl Application {
         let attach = |stream| begin::attach(stream, &terms.claim, known, client);
         let attachments: Vec<Attachment> = streams.iter().map(attach).collect();
         // After they are attached: a revocation from here on finds them.
-        if self.is_revoked(&subscribed.streams, client) {
+        // Whispers have no page that could be older than a revocation: they go with what they belong to.
+        let whispers = subscribed.whispers.as_ref();
+        let aged = subscribed.streams.iter().filter(|stream| Some(&stream.name) != whispers);
+        if self.is_revoked(aged, client) {
             for attachment in attachments {
                 client.detach(attachment.stream);
             }
@@ -282,9 +285,13 @@ impl Application {
         }
     }
 
-    fn is_revoked(&self, streams: &[Stream], client: &Client) -> bool {
+    fn is_revoked<'a>(
+        &self,
+        mut streams: impl Iterator<Item = &'a Stream>,
+        client: &Client,
+    ) -> bool {
         let identity = self.identity.name();
-        streams.iter().any(|stream| {
+        streams.any(|stream| {
             let cursor = match stream.begin {
                 Begin::After(cursor) => Some(cursor),
                 Begin::Now | Begin::Lost => None,
@@ -305,7 +312,7 @@ impl Application {
                 let attachment = begin::attach(&stream, &Claim::None, Known::default(), client);
                 let opened = attachment.stream;
                 // After it is attached: a revocation from here on finds it.
-                if self.is_revoked(std::slice::from_ref(&stream), client) {
+                if self.is_revoked(std::iter::once(&stream), client) {
                     client.detach(opened);
                     client.hub().stats().refused_again.add(1);
                     self.carry_out(id, Op::Reject, session, client);

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::{any, get};
 use forebay_hub::{Hub, Revocation, StatsSnapshot};
 use forebay_log::Position;
-use forebay_signing::{Cursor, CursorSigner, Verifier};
+use forebay_signing::{Cursor, CursorSigner, PageCursor, Verifier};
 use forebay_transport::{Endpoint, Origins};
 use forebay_turbo::{EventStreamSource, StreamName, StreamNameError, StreamSource, Streamable};
 use http::HeaderMap;
@@ -184,15 +184,17 @@ impl Forebay {
         self.core.keys.streams.sign(name.as_str())
     }
 
-    /// The source tag of a stream for a page with this cursor.
+    /// The source tag of a stream for this page.
     pub(crate) fn stream_source(
         &self,
         parts: &impl Streamable,
         good_for: GoodFor<'_>,
-        cursor: &str,
+        page: &PageCursor,
     ) -> Result<StreamSource, StreamNameError> {
         let name = self.core.stream_name(parts)?;
-        let source = StreamSource::new(self.core.sign_for(&name, good_for));
+        let signed = self.core.sign_for(&name, good_for);
+        let cursor = page.cursor_for(&signed);
+        let source = StreamSource::new(signed);
         let source = match good_for {
             GoodFor::Channel(channel) => source.channel(channel),
             GoodFor::Anybody | GoodFor::Viewer(_) => source,
@@ -203,23 +205,31 @@ impl Forebay {
     pub(crate) fn event_source<S: Streamable>(
         &self,
         streams: impl IntoIterator<Item = S>,
-        cursor: &str,
+        page: &PageCursor,
     ) -> Result<EventStreamSource, StreamNameError> {
-        let mut src = format!("{EVENTS}?cursor={cursor}");
+        let mut src = EVENTS.to_owned();
+        let mut separator = '?';
         for parts in streams {
             let name = self.core.stream_name(&parts)?;
-            // Standard base64: of its characters these mean something in a query.
             let signed = self.core.sign_for(&name, GoodFor::Anybody);
+            let cursor = page.cursor_for(&signed);
+            // Standard base64: of its characters these mean something in a query.
             let signed = signed.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
-            src.push_str("&stream=");
-            src.push_str(&signed);
+            src.extend([
+                separator.encode_utf8(&mut [0; 4]),
+                "stream=",
+                &signed,
+                "&cursor=",
+                &cursor,
+            ]);
+            separator = '&';
         }
         Ok(EventStreamSource::new(src))
     }
 
-    pub(crate) fn sign_cursor(&self, position: Position, page: u64) -> String {
+    pub(crate) fn page_cursor(&self, position: Position, page: u64) -> PageCursor {
         let (epoch, offset) = (position.epoch.0, position.offset.0);
-        self.core.keys.cursors.sign(Cursor { epoch, offset, page })
+        self.core.keys.cursors.page(Cursor { epoch, offset, page })
     }
 
     /// What a page with this cursor would be replayed of a stream: for tests that ask what was

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Redirect, Response};
 use forebay_log::Position;
+use forebay_signing::PageCursor;
 use forebay_turbo::http as turbo_http;
 use forebay_turbo::{
     EventStreamSource, Render, StreamNameError, StreamSource, Streamable, TurboStreams,
@@ -35,8 +36,8 @@ pub(crate) struct PageRequest {
 pub struct Turbo {
     forebay: Forebay,
     request: Arc<PageRequest>,
-    /// Signed when the first tag needs it.
-    cursor: Arc<OnceLock<String>>,
+    /// Made when the first tag needs it.
+    cursor: Arc<OnceLock<PageCursor>>,
 }
 
 impl Turbo {
@@ -91,7 +92,7 @@ impl Turbo {
     /// # Errors
     /// [`StreamNameError`] for blank parts and for parts that contain `:`.
     pub fn stream_from(&self, parts: impl Streamable) -> Result<StreamSource, StreamNameError> {
-        self.forebay.stream_source(&parts, GoodFor::Anybody, self.cursor())
+        self.forebay.stream_source(&parts, GoodFor::Anybody, self.page_cursor())
     }
 
     /// The tag of a stream that is read through a channel of the application's.
@@ -107,7 +108,7 @@ impl Turbo {
         channel: &str,
         parts: impl Streamable,
     ) -> Result<StreamSource, StreamNameError> {
-        self.forebay.stream_source(&parts, GoodFor::Channel(channel), self.cursor())
+        self.forebay.stream_source(&parts, GoodFor::Channel(channel), self.page_cursor())
     }
 
     /// The tag of a stream that only one visitor may read: whoever the connect hook
@@ -121,7 +122,7 @@ impl Turbo {
         viewer: &str,
         parts: impl Streamable,
     ) -> Result<StreamSource, StreamNameError> {
-        self.forebay.stream_source(&parts, GoodFor::Viewer(viewer), self.cursor())
+        self.forebay.stream_source(&parts, GoodFor::Viewer(viewer), self.page_cursor())
     }
 
     /// The tag that listens to these streams over server-sent events, from the page's cursor on:
@@ -143,13 +144,24 @@ impl Turbo {
         &self,
         streams: impl IntoIterator<Item = S>,
     ) -> Result<EventStreamSource, StreamNameError> {
-        self.forebay.event_source(streams, self.cursor())
+        self.forebay.event_source(streams, self.page_cursor())
     }
 
-    /// The page's cursor, signed: what `data-cursor` carries.
-    pub fn cursor(&self) -> &str {
+    /// What makes the cursors of this page's tags, for those that are not made here.
+    ///
+    /// A tag's `data-cursor` is good with its own signed name only, so that an old page's name and a new
+    /// page's cursor are no new page. For a channel of the application's without a signed name it is made
+    /// for the subscription's `stream_name` if it says one, and else for the empty name.
+    ///
+    /// ```
+    /// # fn show(turbo: forebay::Turbo) -> String {
+    /// // For `consumer.subscriptions.create({ channel: "DocumentChannel", id: 7, cursor })`.
+    /// turbo.page_cursor().cursor_for("")
+    /// # }
+    /// ```
+    pub fn page_cursor(&self) -> &PageCursor {
         self.cursor
-            .get_or_init(|| self.forebay.sign_cursor(self.request.position, self.request.page))
+            .get_or_init(|| self.forebay.page_cursor(self.request.position, self.request.page))
     }
 
     /// Broadcasts, on behalf of this request: its page ignores its own refreshes.

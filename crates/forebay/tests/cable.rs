@@ -68,8 +68,9 @@ impl Server {
     fn page(&self, stream: &str) -> String {
         let position = self.forebay.position();
         let (epoch, offset) = (position.epoch.0, position.offset.0);
-        let cursor = signer(SECRET).sign(Cursor { epoch, offset, page: 1 });
-        turbo(&self.signed(stream), &json!({ "cursor": cursor }))
+        let signed = self.signed(stream);
+        let cursor = signer(SECRET).page(Cursor { epoch, offset, page: 1 }).cursor_for(&signed);
+        turbo(&signed, &json!({ "cursor": cursor }))
     }
 }
 
@@ -247,8 +248,9 @@ async fn s43_a_cursor_that_cannot_be_served_resyncs() {
     let position = server.forebay.position();
     let (epoch, offset) = (position.epoch.0, position.offset.0);
     let page = |secret: &str, epoch, offset| {
-        let cursor = signer(secret).sign(Cursor { epoch, offset, page: 1 });
-        turbo(&server.signed("room"), &json!({ "cursor": cursor }))
+        let signed = server.signed("room");
+        let cursor = signer(secret).page(Cursor { epoch, offset, page: 1 }).cursor_for(&signed);
+        turbo(&signed, &json!({ "cursor": cursor }))
     };
     let cases = [
         old,

@@ -87,6 +87,10 @@ async fn page(turbo: Turbo) -> String {
     format!("{tag}\n{own}\n{source}")
 }
 
+async fn cursor(turbo: Turbo, name: String) -> String {
+    turbo.page_cursor().cursor_for(&name)
+}
+
 impl App {
     fn new() -> Self {
         Self::with(Forebay::builder())
@@ -104,6 +108,7 @@ impl App {
         let forebay = builder.channel("Slow", |_: &Params| Slow).build().unwrap();
         let router = Router::new()
             .route("/page", axum::routing::get(page))
+            .route("/cursor", axum::routing::post(cursor))
             .merge(forebay.routes())
             .layer(forebay.layer());
         Self { forebay, router }
@@ -123,6 +128,11 @@ impl App {
             inbox: identifier(tags[1]),
             source: attribute(tags[2], "src"),
         }
+    }
+
+    async fn cursor_for(&self, name: &str) -> String {
+        let request = Request::post("/cursor").body(Body::from(name.to_owned())).unwrap();
+        text(self.ask(request).await).await
     }
 
     async fn post(&self, path: &str, body: Value) -> Response {
@@ -552,6 +562,64 @@ async fn a_stream_that_is_taken_back_ends_at_once_and_stays_away_from_old_pages(
     assert_eq!(outcome(&app, None, &app.page().await.room).await, CONFIRMED);
     assert!(app.forebay.readmit(&room));
     assert_eq!(outcome(&app, None, &without).await, CONFIRMED);
+}
+
+/// What was rendered beside other names says nothing of how old this one is.
+#[tokio::test(start_paused = true)]
+async fn an_old_tag_with_a_new_pages_cursor_is_an_old_tag() {
+    let app = App::new();
+    let old: Value = serde_json::from_str(&app.page().await.room).unwrap();
+    app.forebay.revoke(Revocation::of("user:1", "room")).unwrap();
+    let new = app.page().await;
+    let inbox: Value = serde_json::from_str(&new.inbox).unwrap();
+    let mut cursors = new.source.split('&').filter_map(|pair| pair.strip_prefix("cursor="));
+    let (first, last) = (cursors.next().unwrap(), cursors.next().unwrap());
+    assert_ne!(first, last);
+    let tag = |cursor: &Value| {
+        let mut tag = old.clone();
+        tag["cursor"] = cursor.clone();
+        tag.to_string()
+    };
+    let empty = app.forebay.position();
+    for cursor in [inbox["cursor"].clone(), last.into(), Value::Null, empty.to_string().into()] {
+        let outcome = outcome(&app, Some("user:1"), &tag(&cursor)).await;
+        assert_eq!(outcome, "reject_subscription revoked", "{cursor}");
+    }
+    // The application has rendered the tag again.
+    assert_eq!(outcome(&app, Some("user:1"), &new.room).await, CONFIRMED);
+    assert_eq!(outcome(&app, Some("user:1"), &tag(&first.into())).await, CONFIRMED);
+
+    let signed = old["signed_stream_name"].as_str().unwrap().replace('=', "%3D");
+    for (cursor, outcome) in [(last, "revoked"), (first, "confirm")] {
+        let address = format!("/forebay/events?cursor={first}&stream={signed}&cursor={cursor}");
+        let request = Request::get(address).header("x-visitor", "user:1").body(Body::empty());
+        let response = app.ask(request.unwrap()).await;
+        assert_eq!(response.status().is_success(), outcome == "confirm", "{cursor}");
+    }
+}
+
+/// Where there is no signed name, the cursor is made for the public one, or for none.
+#[tokio::test(start_paused = true)]
+async fn a_cursor_for_a_public_stream_or_a_channel_says_how_old_the_page_is() {
+    let builder = Forebay::builder().public_streams("lobby").whispered_streams("lobby");
+    let app = App::with(builder);
+    let public = |cursor: &str| {
+        json!({"channel": "$pubsub", "stream_name": "lobby", "cursor": cursor}).to_string()
+    };
+    let old = app.cursor_for("lobby").await;
+    app.forebay.revoke(Revocation::of_identity("user:1")).unwrap();
+    let check = async |cursor: &str, expected: &str| {
+        assert_eq!(outcome(&app, Some("user:1"), &public(cursor)).await, expected);
+    };
+    check(&old, "reject_subscription revoked").await;
+    check(&app.cursor_for("").await, "reject_subscription revoked").await;
+    check(&app.cursor_for("lobby").await, CONFIRMED).await;
+    let slow = |cursor: &str| json!({"channel": "Slow", "cursor": cursor}).to_string();
+    let before = app.forebay.stats().cursors_refused;
+    outcome(&app, None, &slow(&app.cursor_for("").await)).await;
+    assert_eq!(app.forebay.stats().cursors_refused, before);
+    outcome(&app, None, &slow(&old)).await;
+    assert_eq!(app.forebay.stats().cursors_refused, before + 1);
 }
 
 /// S61, for one of two visitors.

@@ -155,10 +155,11 @@ async fn publish(
 /// What a script needs to subscribe by itself.
 async fn source(turbo: Turbo, Path(room): Path<i64>) -> Result<Json<Value>, Failure> {
     let name = turbo.forebay().stream_name((&Room { id: room }, "messages"))?;
+    let signed = turbo.forebay().sign(&name);
     Ok(Json(json!({
         "stream": name.as_str(),
-        "signed_stream_name": turbo.forebay().sign(&name),
-        "cursor": turbo.cursor(),
+        "signed_stream_name": signed,
+        "cursor": turbo.page_cursor().cursor_for(&signed),
     })))
 }
 

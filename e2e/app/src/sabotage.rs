@@ -47,7 +47,8 @@ pub(crate) fn expired_source(
     let verifier = Verifier::new(Key::derive_turbo(SECRET, KeyDigest::Sha256));
     let name = app.forebay.stream_name(stream)?;
     let signed = verifier.sign_expiring(name.as_str(), 1_000);
-    Ok(StreamSource::new(signed).data("cursor", turbo.cursor()))
+    let cursor = turbo.page_cursor().cursor_for(&signed);
+    Ok(StreamSource::new(signed).data("cursor", cursor))
 }
 
 fn source_at(
@@ -59,8 +60,10 @@ fn source_at(
     let key = Key::derive_turbo(secret, KeyDigest::Sha256);
     let position = app.forebay.position();
     let (epoch, offset) = (position.epoch.0, position.offset.0 + ahead);
-    let cursor = CursorSigner::new(&key).sign(Cursor { epoch, offset, page: 0 });
-    Ok(plain_source(app, stream)?.data("cursor", cursor))
+    let page = CursorSigner::new(&key).page(Cursor { epoch, offset, page: 0 });
+    let signed = app.forebay.sign(&app.forebay.stream_name(stream)?);
+    let cursor = page.cursor_for(&signed);
+    Ok(StreamSource::new(signed).data("cursor", cursor))
 }
 
 /// turbo-rails' own tag.

@@ -178,15 +178,14 @@ impl Target {
 
     /// Action Cable's subscription, in the shape of `turbo_stream_from`'s element.
     pub(crate) fn identifier(&self, stream: usize, page: usize) -> String {
-        let mut identifier = json!({
-            "channel": "Turbo::StreamsChannel",
-            "signed_stream_name": self.signed(stream),
-        });
+        let signed = self.signed(stream);
+        let mut identifier =
+            json!({ "channel": "Turbo::StreamsChannel", "signed_stream_name": signed });
         if let Some(Rendered { epoch, offset }) = &self.rendered {
-            let signer = CursorSigner::new(Key::raw(&self.secret));
+            let cursors = CursorSigner::new(Key::raw(&self.secret));
             let epoch = u64::from_str_radix(epoch, 16).unwrap_or_default();
-            let cursor = Cursor { epoch, offset: *offset, page: page as u64 };
-            identifier["cursor"] = signer.sign(cursor).into();
+            let page = cursors.page(Cursor { epoch, offset: *offset, page: page as u64 });
+            identifier["cursor"] = page.cursor_for(&signed).into();
         }
         identifier.to_string()
     }

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use anyhow::{Result, ensure};
-use forebay_signing::{BEARER_BROADCAST, CursorSigner, Key, derived_bearer};
+use anyhow::{Context as _, Result, ensure};
+use forebay_signing::{BEARER_BROADCAST, derived_bearer};
 
 use super::{Place, Prepared, SECRET, Server, ask};
 use crate::load::{Dialect, Post, Rendered};
@@ -75,9 +75,9 @@ fn rendered(port: u16) -> Result<Rendered> {
     let bearer = derived_bearer(SECRET, BEARER_BROADCAST);
     let headers = format!("Authorization: Bearer {bearer}\r\n");
     let cursor = ask(port, "GET /_cursor", &headers, "")?;
-    let signer = CursorSigner::new(Key::raw(SECRET));
-    let cursor = signer.verify(cursor.trim().trim_matches('"'))?;
-    Ok(Rendered { epoch: format!("{:x}", cursor.epoch), offset: cursor.offset })
+    let (epoch, rest) = cursor.split_once('.').context("no cursor")?;
+    let (offset, _) = rest.split_once('.').context("no cursor")?;
+    Ok(Rendered { epoch: epoch.to_owned(), offset: offset.parse()? })
 }
 
 fn floor(place: &Place, port: u16) -> Result<Command> {

@@ -88,7 +88,7 @@ mod counted {
 
     #[inline(never)]
     pub(crate) fn mint(signer: &CursorSigner, cursor: Cursor) -> String {
-        signer.sign(cursor)
+        signer.page(cursor).cursor_for("InJvb206MTptZXNzYWdlcyI=--0123456789abcdef")
     }
 
     #[inline(never)]
@@ -121,7 +121,7 @@ fn broadcast() -> Broadcast<'static> {
 fn subscribe_command() -> String {
     let key = Key::raw("0123456789abcdef");
     let signed = Verifier::new(&key).sign(STREAM);
-    let cursor = CursorSigner::new(&key).sign(cursor());
+    let cursor = CursorSigner::new(&key).page(cursor()).cursor_for(&signed);
     let identifier = format!(
         r#"{{\"channel\":\"Turbo::StreamsChannel\",\"signed_stream_name\":\"{signed}\",\"cursor\":\"{cursor}\"}}"#
     );
@@ -301,7 +301,7 @@ fn mint_cursor() {
 #[library_benchmark]
 fn render_tag() {
     let turbo = turbo();
-    turbo.cursor();
+    turbo.page_cursor();
     for _ in 0..OPERATIONS {
         black_box(counted::render(&turbo));
     }

@@ -4,6 +4,7 @@
 //! one it misses nothing that history still has, and prints nothing twice.
 
 use anyhow::{Context as _, bail};
+use forebay::signing::PageCursor;
 use http::Uri;
 use serde::Serialize;
 use serde_json::json;
@@ -51,10 +52,13 @@ fn identifier(settings: &Settings, stream: Option<&str>) -> anyhow::Result<Strin
         let (verifier, _) = sign::verifier(&keys)?;
         ("signed_stream_name", verifier.sign(stream))
     };
-    identifier.insert(key.to_owned(), name.into());
-    if let Some(cursor) = settings.text(Id::Cursor) {
+    if let Some(text) = settings.text(Id::Cursor) {
+        // The application's, or that of a tag, which is made for its signed name already.
+        let page = PageCursor::parse(text);
+        let cursor = page.map_or_else(|| text.to_owned(), |page| page.cursor_for(&name));
         identifier.insert("cursor".to_owned(), cursor.into());
     }
+    identifier.insert(key.to_owned(), name.into());
     Ok(json!(identifier).to_string())
 }
 

@@ -624,7 +624,7 @@ pub(crate) const TABLE: &[Spec] = &[
             "cursor",
             Text,
             FlagOnly,
-            "Begin after this cursor (see cursor_path), and after a reconnect where it left",
+            "Begin after this cursor, cursor_path's or a tag's, and after a reconnect where it left",
         )
     },
     Spec {

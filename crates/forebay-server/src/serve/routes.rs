@@ -80,7 +80,8 @@ fn ready(life: &Life) -> Response {
     }
 }
 
-/// Where the log stood when the request came, for a page that the application is about to render.
+/// Where the log stood when the request came, for a page that the application is about to render: what
+/// makes the cursors of its tags.
 async fn cursor(
     State(broadcasts): State<Arc<Broadcasts>>,
     turbo: Turbo,
@@ -88,7 +89,7 @@ async fn cursor(
 ) -> Result<impl IntoResponse, Denied> {
     broadcasts.access.check_request(&request)?;
     let fresh = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(([fresh], turbo.cursor().to_owned()))
+    Ok(([fresh], turbo.page_cursor().as_str().to_owned()))
 }
 
 async fn nothing_here() -> Response {

@@ -98,7 +98,7 @@ fn a_listener_with_a_cursor_misses_nothing_and_repeats_nothing_when_its_line_is_
     server.broadcast("room", &["1"]);
     let proxy = Proxy::before(&server.address);
     let url = format!("ws://{}/cable", proxy.address);
-    let mut listener = listen(&url, &["--cursor", &cursor, "--count", "4", "room"]);
+    let mut listener = listen(&url, &["--cursor", cursor.as_str(), "--count", "4", "room"]);
     server.broadcast("room", &["2"]);
     let line = |n: u64| format!(r#"{{"stream":"room","offset":{n},"message":{n}}}"#);
     assert_eq!([listener.line(), listener.line()], [line(1), line(2)]);

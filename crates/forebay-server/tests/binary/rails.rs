@@ -52,14 +52,20 @@ fn a_rails_app_broadcasts_through_the_server_and_its_pages_miss_nothing() {
         .stdout(Stdio::piped());
     let mut ruby = ruby.spawn().unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(ruby.stdout.take().unwrap()));
-    let (signed, cursor) = (lines.next().unwrap().unwrap(), lines.next().unwrap().unwrap());
+    let tag = lines.next().unwrap().unwrap();
+    let attribute = |name: &str| {
+        let (_, rest) = tag.split_once(&format!(" {name}=\"")).unwrap();
+        rest.split_once('"').unwrap().0.to_owned()
+    };
+    let (signed, cursor) = (attribute("signed-stream-name"), attribute("data-cursor"));
+    assert_eq!(attribute("data-view"), "all");
 
     let output = forebay(&[&["sign", "messages"], &flags[..]].concat()).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), signed, "signed as Rails signs");
 
-    let identifier = |cursor: &str| json!({ "channel": "Turbo::StreamsChannel", "signed_stream_name": signed, "cursor": cursor });
+    let identifier = json!({ "channel": "Turbo::StreamsChannel", "signed_stream_name": signed, "cursor": cursor }).to_string();
     let mut page = server.page();
-    page.subscribe(&identifier(&cursor).to_string());
+    page.subscribe(&identifier);
     let replayed = page.next_text();
     let html = r#""\u003cturbo-stream\u003e1\u003c/turbo-stream\u003e""#;
     assert!(replayed.contains(&format!(r#""message":{html}"#)), "{replayed}");
@@ -71,7 +77,7 @@ fn a_rails_app_broadcasts_through_the_server_and_its_pages_miss_nothing() {
     server.program.kill();
     let server = Server::start_with(&[&serve[..], &["--port", &port]].concat());
     let mut page = server.page();
-    page.subscribe(&identifier(&cursor).to_string());
+    page.subscribe(&identifier);
     assert_eq!(
         page.messages(1),
         ["<turbo-stream action=\"refresh\"></turbo-stream>"],

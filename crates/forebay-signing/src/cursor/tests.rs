@@ -2,31 +2,76 @@
 
 use proptest::prelude::*;
 
-use super::{CURSOR_BYTES_MAX, Cursor, CursorError, CursorSigner};
+use super::{CURSOR_BYTES_MAX, Cursor, CursorError, CursorSigner, PageCursor};
 use crate::{Key, Verifier};
 
 fn signer() -> CursorSigner {
     CursorSigner::new(Key::raw("secret"))
 }
 
+const NAME: &str = "Im1lc3NhZ2VzIg==--8b0a";
+
+fn signed(cursor: Cursor) -> String {
+    signer().page(cursor).cursor_for(NAME)
+}
+
+fn verified(text: &str) -> Result<Cursor, CursorError> {
+    signer().verify(text, NAME)
+}
+
 /// `position` with the signature that it would have if it were acceptable.
 fn sealed(position: &str) -> String {
-    let mac = super::mac_text(&signer().current, position.as_bytes());
+    let mac = super::mac_text(&super::secret(&signer().current, position), NAME);
     format!("{position}.{}", std::str::from_utf8(&mac).unwrap())
+}
+
+/// What whoever makes cursors in another language has to arrive at, too.
+#[test]
+fn the_text_is_what_the_documentation_says() {
+    let page = signer().page(Cursor { epoch: 0xfeed, offset: 41, page: 7 });
+    assert_eq!(page.as_str(), "feed.41.7.VMqv7M8I79-db1sWuJIqZabSB2VvA4WtnIaTSs6uBWI");
+    assert_eq!(page.cursor_for(NAME), "feed.41.7.adBjm7Bvr4OkPbp4");
+    assert_eq!(format!("{page:?}"), r#"PageCursor("feed.41.7")"#);
+}
+
+#[test]
+fn a_cursor_is_good_for_its_name_only() {
+    let cursor = Cursor { epoch: 1, offset: 2, page: 3 };
+    let page = signer().page(cursor);
+    for name in ["", "a", NAME] {
+        let text = page.cursor_for(name);
+        assert_eq!(signer().verify(&text, name), Ok(cursor));
+        for other in ["", "a", NAME].into_iter().filter(|other| *other != name) {
+            assert_eq!(signer().verify(&text, other), Err(CursorError::BadSignature));
+        }
+    }
+}
+
+#[test]
+fn a_page_cursor_makes_the_same_elsewhere_and_is_none_itself() {
+    let page = signer().page(Cursor { epoch: 1, offset: 2, page: 3 });
+    let elsewhere = PageCursor::parse(page.as_str()).unwrap();
+    assert_eq!(elsewhere.cursor_for(NAME), page.cursor_for(NAME));
+    assert_eq!(verified(page.as_str()), Err(CursorError::Malformed));
+    for none in
+        ["", "1.2.3", &page.cursor_for(NAME), &format!("{}x", page.as_str()), &page.as_str()[1..]]
+    {
+        assert!(PageCursor::parse(none).is_none(), "{none}");
+    }
 }
 
 #[test]
 fn the_largest_cursor_fills_the_limit() {
     let largest = Cursor { epoch: u64::MAX, offset: u64::MAX, page: u64::MAX };
-    let text = signer().sign(largest);
+    let text = signed(largest);
     assert_eq!(text.len(), CURSOR_BYTES_MAX);
-    assert_eq!(signer().verify(&text), Ok(largest));
-    assert_eq!(signer().verify(&format!("{text}x")), Err(CursorError::TooLong));
+    assert_eq!(verified(&text), Ok(largest));
+    assert_eq!(verified(&format!("{text}x")), Err(CursorError::TooLong));
 }
 
 #[test]
 fn other_spellings_are_refused_though_signed() {
-    assert_eq!(signer().verify(&sealed("a.1.0")), Ok(Cursor { epoch: 10, offset: 1, page: 0 }));
+    assert_eq!(verified(&sealed("a.1.0")), Ok(Cursor { epoch: 10, offset: 1, page: 0 }));
     for position in [
         "0a.1.0",
         "A.1.0",
@@ -51,7 +96,7 @@ fn other_spellings_are_refused_though_signed() {
         "a.18446744073709551616.0",
         "a.١.0",
     ] {
-        assert_eq!(signer().verify(&sealed(position)), Err(CursorError::Malformed), "{position:?}");
+        assert_eq!(verified(&sealed(position)), Err(CursorError::Malformed), "{position:?}");
     }
 }
 
@@ -59,23 +104,20 @@ fn other_spellings_are_refused_though_signed() {
 fn a_rotated_key_still_verifies() {
     let cursor = Cursor { epoch: 1, offset: 2, page: 3 };
     let old = CursorSigner::new(Key::raw("old"));
-    let text = old.sign(cursor);
-    assert_eq!(signer().verify(&text), Err(CursorError::BadSignature));
+    let text = old.page(cursor).cursor_for(NAME);
+    assert_eq!(verified(&text), Err(CursorError::BadSignature));
     let rotated = signer().rotate(Key::raw("older")).rotate(Key::raw("old"));
-    assert_eq!(rotated.verify(&text), Ok(cursor));
-    assert_eq!(signer().verify(&rotated.sign(cursor)), Ok(cursor));
+    assert_eq!(rotated.verify(&text, NAME), Ok(cursor));
+    assert_eq!(verified(&rotated.page(cursor).cursor_for(NAME)), Ok(cursor));
 }
 
 #[test]
 fn a_signed_stream_name_is_not_a_cursor() {
     let key = Key::raw("secret");
-    let signed = Verifier::new(&key).sign("1.2.3");
-    assert!(CursorSigner::new(&key).verify(&signed).is_err());
-    assert!(
-        Verifier::new(&key)
-            .verify(&signer().sign(Cursor { epoch: 1, offset: 2, page: 3 }), 0)
-            .is_err()
-    );
+    let name = Verifier::new(&key).sign("1.2.3");
+    assert!(verified(&name).is_err());
+    let cursor = signed(Cursor { epoch: 1, offset: 2, page: 3 });
+    assert!(Verifier::new(&key).verify(&cursor, 0).is_err());
 }
 
 fn cursors() -> impl Strategy<Value = Cursor> {
@@ -85,30 +127,30 @@ fn cursors() -> impl Strategy<Value = Cursor> {
 proptest! {
     #[test]
     fn round_trips(cursor in cursors()) {
-        prop_assert_eq!(signer().verify(&signer().sign(cursor)), Ok(cursor));
+        prop_assert_eq!(verified(&signed(cursor)), Ok(cursor));
     }
 
     #[test]
     fn no_truncation_verifies(cursor in cursors()) {
-        let text = signer().sign(cursor);
+        let text = signed(cursor);
         for length in 0..text.len() {
-            prop_assert!(signer().verify(&text[..length]).is_err());
+            prop_assert!(verified(&text[..length]).is_err());
         }
     }
 
     #[test]
     fn no_flipped_bit_verifies(cursor in cursors()) {
-        let text = signer().sign(cursor);
+        let text = signed(cursor);
         for (at, bit) in (0..text.len()).flat_map(|at| (0..7).map(move |bit| (at, bit))) {
             let mut bytes = text.clone().into_bytes();
             bytes[at] ^= 1 << bit;
             let flipped = String::from_utf8(bytes).unwrap();
-            prop_assert!(signer().verify(&flipped).is_err(), "{}", flipped);
+            prop_assert!(verified(&flipped).is_err(), "{}", flipped);
         }
     }
 
     #[test]
     fn no_text_panics(text in "\\PC{0,90}") {
-        let _ = signer().verify(&text);
+        let _ = verified(&text);
     }
 }

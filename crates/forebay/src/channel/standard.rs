@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use forebay_cable::{Identifier, RejectReason, Resync};
 use forebay_log::{Epoch, Offset, Position};
-use forebay_signing::{Verifier, VerifyError};
+use forebay_signing::{Cursor, CursorError, Verifier, VerifyError};
 use forebay_transport::{Answer, Begin, Channels, Identity, Rejected, Request, Stream, Subscribed};
 use forebay_turbo::TurboStream;
 
@@ -78,16 +78,26 @@ impl StandardChannels {
     }
 
     /// Where the page's cursor says to begin. It never says what may be read.
+    ///
+    /// It is good with the name that was rendered beside it, and with no other: it says how old the page
+    /// is that has this name, and so whether its access was taken back since.
     fn begin(&self, identifier: &Identifier) -> Begin {
         let Some(cursor) = identifier.params.get("cursor") else { return Begin::Now };
-        let verified = cursor.as_str().map(|text| self.core.keys.cursors.verify(text));
-        if let Some(Ok(cursor)) = verified {
-            let (epoch, offset) = (Epoch(cursor.epoch), Offset(cursor.offset));
-            return Begin::After(Position { epoch, offset });
+        let name = identifier.text("signed_stream_name").or_else(|| identifier.text("stream_name"));
+        let text = cursor.as_str().ok_or(CursorError::Malformed);
+        let verified =
+            text.and_then(|text| self.core.keys.cursors.verify(text, name.unwrap_or_default()));
+        match verified {
+            Ok(Cursor { epoch, offset, .. }) => {
+                Begin::After(Position { epoch: Epoch(epoch), offset: Offset(offset) })
+            }
+            // What the page shows is unknown, so it heals itself.
+            Err(error) => {
+                tracing::warn!(channel = identifier.channel, %error, "cursor refused");
+                self.core.hub.stats().cursors_refused.add(1);
+                Begin::Lost
+            }
         }
-        // Not ours: what the page shows is unknown, so it heals itself.
-        self.core.hub.stats().cursors_refused.add(1);
-        Begin::Lost
     }
 
     fn stream(&self, identifier: &Identifier, name: Arc<str>, resync: Resync) -> Subscribed {

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 
-use forebay::signing::{BEARER_BROADCAST, derived_bearer};
+use forebay::signing::{BEARER_BROADCAST, PageCursor, derived_bearer};
 
 use super::{Answer, Connection, PATIENCE, Page, SECRET};
 
@@ -145,12 +145,12 @@ impl Server {
         assert_eq!(self.post(&serde_json::json!(batch).to_string()).status, 201);
     }
 
-    /// A cursor for a page that would be rendered now.
+    /// What a page that would be rendered now has for its tags.
     #[track_caller]
-    pub(crate) fn cursor(&self) -> String {
+    pub(crate) fn cursor(&self) -> PageCursor {
         let answer = self.publisher().request("GET", "/_cursor", &[&bearer()], "");
         assert_eq!(answer.status, 200, "{answer:?}");
-        answer.body
+        PageCursor::parse(&answer.body).unwrap()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
