@@ -147,13 +147,14 @@ impl Client {
         let request = match self.transport {
             Transport::WebSocket => return,
             Transport::Source => {
-                let streams = tags.iter().map(|tag| format!("stream=stream+{}&", tag.stream));
-                let streams = streams.collect::<Vec<_>>().concat();
-                let cursor = tags.first().map(|tag| tag.cursor);
-                let in_url = cursor.filter(|_| variant != Variant::LostEventId);
-                let cursor = in_url.map(|cursor| format!("cursor={cursor}"));
+                let query = tags.iter().flat_map(|tag| {
+                    let in_url = variant != Variant::LostEventId;
+                    let cursor = in_url.then(|| format!("cursor={}", tag.cursor));
+                    [Some(format!("stream=stream+{}", tag.stream)), cursor]
+                });
+                let query = query.flatten().collect::<Vec<_>>().join("&");
                 let last = memory.last_event_id.as_deref().unwrap_or_default();
-                format!("{streams}{}\t{last}\t", cursor.unwrap_or_default())
+                format!("{query}\t{last}\t")
             }
             Transport::Events | Transport::Poll => {
                 let quiet = |tag: &Tag| {
