@@ -77,7 +77,29 @@ pub(super) fn rows(summary: &Summary) -> Vec<Row> {
         let what = format!("p99 at {rate} deliveries/s below every peer's");
         below_peers(summary, &what, &format!("rate_{rate}_p99_us"), " µs")
     });
-    fixed.chain(peers.flatten()).chain(half).chain(common).collect()
+    let peers_half = at_peers_half(summary);
+    fixed.chain(peers.flatten()).chain(half).chain(peers_half).chain(common).collect()
+}
+
+/// Latency where each peer has half of its load, against that peer's; the row is of the one that comes
+/// closest. Forebay's is that of the next rate that was measured of it, which is no lower.
+fn at_peers_half(summary: &Summary) -> Option<Row> {
+    let ours = summary.series(FOREBAY.name, "rate_", "_p99_us");
+    let peers = summary.names().into_iter().filter(|server| is_peer(server));
+    let compared = peers.filter_map(|server| {
+        let half = summary.median(&server, "saturation_deliveries_per_second")? / 2.0;
+        let theirs = summary.median(&server, "load_50_p99_us")?;
+        let (rate, figure) = ours.iter().find(|(rate, _)| **rate as f64 >= half)?;
+        Some((figure.median / theirs, *rate, theirs, server))
+    });
+    let (_, rate, theirs, server) = compared.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let rate = number::name(rate);
+    let what = format!(
+        "p99 at half of each peer's saturation below that peer's; the closest is {server}, at {rate}/s"
+    );
+    let name = format!("rate_{rate}_p99_us");
+    let figure = summary.figure(FOREBAY.name, &name);
+    Some(row(&what, &name, Bound::Below(theirs), " µs", figure))
 }
 
 /// Less than of any peer; without a peer there is no such goal.
@@ -221,6 +243,27 @@ mod tests {
         assert_eq!(row.verdict, "not met");
         assert!(row.what.ends_with("the best is a"), "{}", row.what);
         assert_eq!(common_rate(&Summary::default()), None);
+    }
+
+    #[test]
+    fn latencies_are_compared_where_each_peer_is_half_busy() {
+        let check = |ours: f64| {
+            let rows = rows(&summary(&[
+                ("rate_20k_p99_us", 1.0),
+                ("rate_40k_p99_us", ours),
+                ("rate_80k_p99_us", 30.0),
+                ("a.saturation_deliveries_per_second", 60_000.0),
+                ("a.load_50_p99_us", 5.0),
+                ("b.saturation_deliveries_per_second", 140_000.0),
+                ("b.load_50_p99_us", 90.0),
+            ]));
+            let row = rows.into_iter().find(|row| row.what.contains("each peer's saturation"));
+            let row = row.expect("it is a goal");
+            assert!(row.what.ends_with("the closest is a, at 40k/s"), "{}", row.what);
+            row.verdict
+        };
+        assert_eq!(check(4.0), "met");
+        assert_eq!(check(6.0), "not met");
     }
 
     #[test]
