@@ -1,9 +1,10 @@
-//! The sequencer: publishing, the head, and the tick.
+//! The sequencer: publishing, the head, and what a tick does.
+
+mod tasks;
 
 use std::path::PathBuf;
-use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use forebay_cable::Limits;
@@ -12,7 +13,6 @@ use forebay_log::{
 };
 use forebay_store::{Fsync, Record, Recovered, Revoked, Store, StoreError};
 use parking_lot::{Mutex, RwLock};
-use tokio::runtime::Handle;
 
 use crate::client::{Client, Refused};
 use crate::clock::Clock;
@@ -396,34 +396,6 @@ impl Hub {
             tracing::error!(%error, "the log could not be closed well");
         }
     }
-
-    /// Starts the tick in the runtime that uses the hub; it ends with the hub, or with the runtime.
-    fn ensure_ticking(&self) {
-        if let Some(runtime) = claim(&self.0.is_ticking) {
-            let hub = || Arc::downgrade(&self.0);
-            runtime.spawn(tick(hub(), Ticking(hub())));
-        }
-    }
-
-    /// Starts the tasks that take rounds, in the runtime that connections come from, which so has an
-    /// interest in them; publishers may be elsewhere.
-    fn ensure_rounds(&self) {
-        let Some(runtime) = claim(&self.0.takes_rounds) else { return };
-        for _ in 0..runtime.metrics().num_workers() {
-            self.0.rounds.add_taker();
-            let hub = || Arc::downgrade(&self.0);
-            runtime.spawn(take_rounds(hub(), Taking(hub())));
-        }
-    }
-}
-
-/// The runtime that is to do something which nobody does yet, if this is one.
-fn claim(is_done: &AtomicBool) -> Option<Handle> {
-    if is_done.load(Ordering::Relaxed) {
-        return None;
-    }
-    let runtime = Handle::try_current().ok()?;
-    (!is_done.swap(true, Ordering::Relaxed)).then_some(runtime)
 }
 
 fn new_epoch() -> Epoch {
@@ -532,64 +504,6 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Who takes rounds looks whether there is a hub.
         self.rounds.planned.notify_waiters();
-    }
-}
-
-/// Lets another runtime take over the tick when this one ends.
-struct Ticking(Weak<Inner>);
-
-impl Drop for Ticking {
-    fn drop(&mut self) {
-        if let Some(inner) = self.0.upgrade() {
-            inner.is_ticking.store(false, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Has readers signalled when somebody takes no more rounds, and as long as nobody does.
-struct Taking(Weak<Inner>);
-
-impl Drop for Taking {
-    fn drop(&mut self) {
-        if let Some(inner) = self.0.upgrade() {
-            if inner.rounds.remove_taker() {
-                inner.takes_rounds.store(false, Ordering::Relaxed);
-            }
-            // It may have ended in the middle of a round, by a panic.
-            inner.connections.signal_part(0, 1, Signals::ENTRIES);
-        }
-    }
-}
-
-async fn take_rounds(hub: Weak<Inner>, _taking: Taking) {
-    let Some(planned) = hub.upgrade().map(|inner| Arc::clone(&inner.rounds.planned)) else {
-        return;
-    };
-    let mut taker = Taker::default();
-    loop {
-        let mut waiting = pin!(planned.notified());
-        waiting.as_mut().enable();
-        loop {
-            let Some(inner) = hub.upgrade() else { return };
-            if !inner.round(&mut taker) {
-                break;
-            }
-            drop(inner);
-            tokio::task::yield_now().await;
-        }
-        waiting.await;
-    }
-}
-
-async fn tick(hub: Weak<Inner>, _ticking: Ticking) {
-    let Some(interval) = hub.upgrade().map(|inner| inner.limits.ping_interval_ms) else { return };
-    let pause = interval / TICKS_PER_INTERVAL / TICK_PARTS as u64;
-    let mut ticks = tokio::time::interval(Duration::from_millis(pause.max(1)));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    for part in (0..TICK_PARTS).cycle() {
-        ticks.tick().await;
-        let Some(inner) = hub.upgrade() else { return };
-        inner.tick(part);
     }
 }
 

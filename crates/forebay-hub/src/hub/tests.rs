@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicUsize;
 use std::task::{Wake as TaskWake, Waker};
 
 use forebay_cable::{Effect, Resync, Session};
+use tokio::runtime::Handle;
 
 use super::*;
 use crate::read::Batch;
