@@ -1,5 +1,6 @@
 //! One connection's place in the hub: what it is registered for, and how it is woken.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
@@ -26,7 +27,6 @@ pub struct Client {
     wake: Arc<Wake>,
     seat: Weak<dyn Seat>,
     place: usize,
-    is_muted: bool,
     id: SessionId,
     identity: Option<Arc<str>>,
     registrations: SmallVec<[Registration; 1]>,
@@ -42,8 +42,7 @@ impl Client {
         hub.0.stats.connections.add(1);
         let id = SessionId(getrandom::u64().unwrap_or(place as u64));
         let (registrations, pages) = (SmallVec::new(), SmallVec::new());
-        let (identity, is_muted) = (None, false);
-        Ok(Self { hub, wake, seat, place, is_muted, id, identity, registrations, pages })
+        Ok(Self { hub, wake, seat, place, id, identity: None, registrations, pages })
     }
 
     /// The hub.
@@ -99,7 +98,7 @@ impl Client {
         let inner = &*self.hub.0;
         let id = inner.log.write().open(stream);
         let seat = Weak::clone(&self.seat);
-        self.registrations.push(inner.subscribers.add(id, seat, self.is_muted));
+        self.registrations.push(inner.subscribers.add(id, seat, self.is_muted()));
         let log = inner.log.read();
         let start = cursor.map_or(Start::Live, |cursor| start(&inner.stats, &log, stream, cursor));
         Attachment { stream: id, name: Arc::clone(log.name(id)), start, head: log.head().offset }
@@ -210,25 +209,30 @@ impl Client {
 
     /// The socket takes nothing: news of entries is not for this connection, and costs those who publish
     /// next to nothing, however many are as slow. The log keeps the entries.
-    pub fn mute_entries(&mut self) {
-        if !self.is_muted {
+    pub fn mute_entries(&self) {
+        if !self.is_muted() {
             self.set_muted(true);
         }
+    }
+
+    /// Whether it is so.
+    pub fn is_muted(&self) -> bool {
+        self.wake.is_muted.load(Ordering::Relaxed)
     }
 
     /// The socket takes something again. True if news of entries may have been missed: then the log has
     /// to be looked at.
     #[must_use]
-    pub fn unmute_entries(&mut self) -> bool {
-        let was_muted = self.is_muted;
+    pub fn unmute_entries(&self) -> bool {
+        let was_muted = self.is_muted();
         if was_muted {
             self.set_muted(false);
         }
         was_muted
     }
 
-    fn set_muted(&mut self, is_muted: bool) {
-        self.is_muted = is_muted;
+    fn set_muted(&self, is_muted: bool) {
+        self.wake.is_muted.store(is_muted, Ordering::Relaxed);
         for registration in &self.registrations {
             self.hub.0.subscribers.mute(*registration, is_muted);
         }

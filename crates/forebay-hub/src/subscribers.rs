@@ -14,6 +14,9 @@ use crate::wake::Signals;
 /// one template; a stream with more kinds of them than this keeps the others once for each page.
 const ENVELOPES_MAX: usize = 4;
 
+/// Places that a round looks at for each connection that it takes, at most: others wait for the list.
+const PLACES_EACH: usize = 64;
+
 /// One list per open stream, at the stream's index. Lists are never removed, only emptied: a
 /// stream's index is reused, and an empty list is 100 bytes.
 #[derive(Debug, Default)]
@@ -127,7 +130,8 @@ impl Readers {
         let next = list.next..list.end.min(list.next + max);
         let near = next.filter_map(|place| list.awake(place)).map(Weak::strong_count);
         std::hint::black_box(near.sum::<usize>());
-        while list.left > 0 && seats.len() < max {
+        let left = list.left.saturating_sub(max * PLACES_EACH);
+        while list.left > left && seats.len() < max {
             if list.next >= list.end {
                 list.next = 0;
             }
@@ -149,17 +153,17 @@ impl Readers {
     }
 
     fn signal(&self, signals: Signals) -> usize {
-        let seats: Vec<_> = {
+        let (count, seats): (_, Vec<_>) = {
             let list = self.0.lock();
             let all = list.readers.iter().map(|(_, reader)| reader);
             let meant = all.filter(|reader| signals != Signals::ENTRIES || !reader.is_muted);
-            meant.filter_map(|reader| reader.seat.upgrade()).collect()
+            (list.readers.len(), meant.filter_map(|reader| reader.seat.upgrade()).collect())
         };
         // Not under the lock: whose task has ended meanwhile goes here, and leaves the list.
         for seat in &seats {
             seat.wake().signal(signals);
         }
-        seats.len()
+        count
     }
 }
 

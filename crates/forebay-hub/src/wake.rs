@@ -1,6 +1,6 @@
 //! How the hub tells one connection's task that there is something to do, without a queue.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
@@ -34,6 +34,8 @@ impl Signals {
 #[derive(Debug, Default)]
 pub struct Wake {
     signals: AtomicU8,
+    /// News of entries is not for it: only its connection sets it. Here, where there is room for it.
+    pub(crate) is_muted: AtomicBool,
     waker: AtomicWaker,
 }
 

@@ -4,7 +4,7 @@
 //! A *cursor* is `<epoch>.<offset>.<page>.<mac>`: epoch and page id in lower-case hexadecimal, the
 //! offset in decimal, a MAC of 12 bytes in url-safe base64. It needs no escaping in an attribute, a
 //! query or a header. Each cursor has exactly one text; any other spelling is refused. It is good
-//! together with one name, so that nobody can put an old page's signed stream name and a new page's
+//! for one [`Subject`] only, so that nobody can put an old page's signed stream name and a new page's
 //! cursor together and pass for a new page.
 //!
 //! A *page cursor* is `<epoch>.<offset>.<page>.<secret>`. It is taken when the page's request begins,
@@ -12,7 +12,7 @@
 //!
 //! ```text
 //! secret = base64url(HMAC-SHA256(key, "<epoch>.<offset>.<page>"))
-//! mac    = base64url(HMAC-SHA256(secret, name)[..12])
+//! mac    = base64url(HMAC-SHA256(secret, "signed_stream_name=<name>")[..12])
 //! ```
 //!
 //! A cursor grants no access: a signed stream name does that, the cursor only says where to begin, and
@@ -44,7 +44,7 @@ const MAC_TEXT_BYTES: usize = MAC_BYTES_KEPT / 3 * 4;
 const SECRET_BYTES: usize = (MAC_BYTES * 4).div_ceil(3);
 
 /// Separates this use of the key from signed stream names: neither can pass for the other.
-const KEY_LABEL: &[u8] = b"forebay/cursor/v1";
+const KEY_LABEL: &[u8] = b"forebay/cursor/v2";
 
 /// A position in a log, and the page that it was handed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +55,17 @@ pub struct Cursor {
     pub offset: u64,
     /// The random id of the rendered page.
     pub page: u64,
+}
+
+/// What a subscription's identifier names its stream by, and so what its cursor was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// `signed_stream_name`, as it is rendered.
+    Signed(&'a str),
+    /// `stream_name`, of a public stream.
+    Public(&'a str),
+    /// Neither: the channel itself decides what is read.
+    Channel,
 }
 
 /// Why a cursor was refused. In each case the peer sent something that Forebay did not make with
@@ -68,13 +79,13 @@ pub enum CursorError {
     /// Not the one spelling that a cursor has.
     #[error("the cursor is malformed")]
     Malformed,
-    /// Made with another key or for another name, or altered.
+    /// Made with another key or for another subject, or altered.
     #[error("the cursor's signature is wrong: another key's, or another stream's")]
     BadSignature,
 }
 
 /// A rendered page's position, and what makes the cursors of its tags. Whoever has it can make one for
-/// any name, so it must not be rendered itself.
+/// any subject, so it must not be rendered itself.
 #[derive(Clone)]
 pub struct PageCursor {
     text: Zeroizing<String>,
@@ -95,13 +106,12 @@ impl PageCursor {
         &self.text
     }
 
-    /// The cursor for the subscription that says `name`: its `signed_stream_name`, or else its
-    /// `stream_name`; empty if it says neither.
-    pub fn cursor_for(&self, name: &str) -> String {
+    /// The cursor for a subscription.
+    pub fn cursor_for(&self, subject: Subject<'_>) -> String {
         let (position, secret) = self.text.split_at(self.secret);
         let mut text = String::with_capacity(position.len() + MAC_TEXT_BYTES);
         text.push_str(position);
-        text.extend(mac_text(secret, name).map(char::from));
+        text.extend(mac_text(secret, subject).map(char::from));
         text
     }
 }
@@ -116,14 +126,15 @@ impl fmt::Debug for PageCursor {
 /// stream names.
 ///
 /// ```
-/// use forebay_signing::{Cursor, CursorError, CursorSigner, Key};
+/// use forebay_signing::{Cursor, CursorError, CursorSigner, Key, Subject};
 ///
 /// let signer = CursorSigner::new(&Key::raw("secret"));
 /// let cursor = Cursor { epoch: 0xfeed, offset: 41, page: 7 };
-/// let text = signer.page(cursor).cursor_for("room");
+/// let text = signer.page(cursor).cursor_for(Subject::Signed("InJvb20i--5e1f"));
 /// assert!(text.starts_with("feed.41.7."));
-/// assert_eq!(signer.verify(&text, "room"), Ok(cursor));
-/// assert_eq!(signer.verify(&text, "another"), Err(CursorError::BadSignature));
+/// assert_eq!(signer.verify(&text, Subject::Signed("InJvb20i--5e1f")), Ok(cursor));
+/// let other = signer.verify(&text, Subject::Signed("ImhhbGwi--6017"));
+/// assert_eq!(other, Err(CursorError::BadSignature));
 /// ```
 #[derive(Clone)]
 pub struct CursorSigner {
@@ -156,11 +167,12 @@ impl CursorSigner {
         PageCursor { text: Zeroizing::new(text), secret: begin }
     }
 
-    /// The cursor that a text stands for, if it was made with one of the keys, and for exactly this name.
+    /// The cursor that a text stands for, if it was made with one of the keys, and for exactly this
+    /// subject.
     ///
     /// # Errors
     /// [`CursorError`] says what is wrong with the text.
-    pub fn verify(&self, text: &str, name: &str) -> Result<Cursor, CursorError> {
+    pub fn verify(&self, text: &str, subject: Subject<'_>) -> Result<Cursor, CursorError> {
         if text.len() > CURSOR_BYTES_MAX {
             return Err(CursorError::TooLong);
         }
@@ -171,7 +183,7 @@ impl CursorSigner {
         let cursor = parse(position).ok_or(CursorError::Malformed)?;
         // 12 bytes fill 16 characters without a spare bit, so comparing text compares bytes.
         let signed_by = |key: &KeyedMac| -> bool {
-            mac_text(&secret(key, position), name).ct_eq(mac.as_bytes()).into()
+            mac_text(&secret(key, position), subject).ct_eq(mac.as_bytes()).into()
         };
         if signed_by(&self.current) || self.older.iter().any(signed_by) {
             Ok(cursor)
@@ -191,8 +203,13 @@ fn secret(key: &KeyedMac, position: &str) -> Zeroizing<String> {
     Zeroizing::new(URL_SAFE_NO_PAD.encode(*mac))
 }
 
-fn mac_text(secret: &str, name: &str) -> [u8; MAC_TEXT_BYTES] {
-    let mac = KeyedMac::from_bytes(secret.as_bytes()).of(name.as_bytes());
+fn mac_text(secret: &str, subject: Subject<'_>) -> [u8; MAC_TEXT_BYTES] {
+    let (kind, name) = match subject {
+        Subject::Signed(name) => ("signed_stream_name=", name),
+        Subject::Public(name) => ("stream_name=", name),
+        Subject::Channel => ("", ""),
+    };
+    let mac = KeyedMac::from_bytes(secret.as_bytes()).of_parts([kind, name]);
     let mut text = [0; MAC_TEXT_BYTES];
     let written = URL_SAFE_NO_PAD.encode_slice(&mac[..MAC_BYTES_KEPT], &mut text);
     debug_assert_eq!(written, Ok(MAC_TEXT_BYTES));

@@ -33,6 +33,13 @@ impl KeyedMac {
         mac.finalize().into_bytes().into()
     }
 
+    pub(crate) fn of_parts(&self, [first, second]: [&str; 2]) -> [u8; MAC_BYTES] {
+        let mut mac = self.0.clone();
+        mac.update(first.as_bytes());
+        mac.update(second.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
     pub(crate) fn hex(&self, message: &[u8]) -> [u8; MAC_HEX_BYTES] {
         let mut hex = [0; MAC_HEX_BYTES];
         for (pair, byte) in hex.chunks_exact_mut(2).zip(self.of(message)) {

@@ -48,8 +48,6 @@ struct Connection<Io> {
     close_ticks: u8,
     /// Its access was taken back: nothing of it is remembered.
     revoked: bool,
-    /// Its task waits for the socket to take something, and is the only one to be woken for that.
-    waits_to_write: bool,
 }
 
 /// Drives one session over a byte stream that is a WebSocket already, until it is over. For
@@ -106,7 +104,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             outgoing: Outgoing::default(),
             close_ticks: 0,
             revoked: false,
-            waits_to_write: false,
         }
     }
 
@@ -122,7 +119,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
     where
         Io: 'static,
     {
-        let rests = !self.waits_to_write && self.outgoing.is_at_rest();
+        // Where its task waits for the socket to take something, that is the only one to be woken for it.
+        let rests = !self.client.is_muted() && self.outgoing.is_at_rest();
         if !rests || self.session.has_something_to_say() {
             return false;
         }
@@ -145,7 +143,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
 
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let signals = self.client.poll_signals(cx.waker());
-        self.waits_to_write = false;
         if signals.contains(Signals::SHUTDOWN) {
             self.session.disconnect(DisconnectReason::ServerRestart, true);
         }
@@ -178,7 +175,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             }
             if !moved {
                 if sent.is_pending() {
-                    self.waits_to_write = true;
                     self.client.mute_entries();
                     return Poll::Pending;
                 }

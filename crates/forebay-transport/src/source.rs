@@ -6,16 +6,27 @@ use serde_json::{Value, json};
 const CHANNEL: &str = "Turbo::StreamsChannel";
 
 /// The commands that subscribe to a query's streams, each from the cursor behind it, or from where the
-/// browser says it was.
+/// browser says it was. A stream without one gets another's, if there is any: that is refused, and so the
+/// page heals itself, instead of missing something.
 pub(crate) fn commands(query: &str, last_event_id: Option<&str>) -> String {
     let mut identifiers: Vec<Value> = Vec::new();
+    let mut any = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match (&*name, identifiers.last_mut()) {
             ("stream", _) => {
                 identifiers.push(json!({ "channel": CHANNEL, "signed_stream_name": value }));
             }
-            ("cursor", Some(identifier)) => identifier["cursor"] = value.into(),
+            ("cursor", Some(identifier)) => {
+                any = Some(value.clone());
+                identifier["cursor"] = value.into();
+            }
+            ("cursor", None) => any = Some(value),
             _ => {}
+        }
+    }
+    for identifier in &mut identifiers {
+        if let (None, Some(cursor)) = (identifier.get("cursor"), &any) {
+            identifier["cursor"] = cursor.as_ref().into();
         }
     }
     let commands = identifiers.into_iter().map(|identifier| {
@@ -54,9 +65,12 @@ mod tests {
             identifiers,
             [
                 json!({ "channel": CHANNEL, "signed_stream_name": "a==--b", "cursor": "c.1" }),
-                json!({ "channel": CHANNEL, "signed_stream_name": "d" }),
+                json!({ "channel": CHANNEL, "signed_stream_name": "d", "cursor": "c.1" }),
             ]
         );
+        let without: Value = serde_json::from_str(&super::commands("stream=d", None)).unwrap();
+        let identifier = json!({ "channel": CHANNEL, "signed_stream_name": "d" }).to_string();
+        assert_eq!(without, json!([{ "command": "subscribe", "identifier": identifier }]));
         assert_eq!(super::commands("", None), "[]");
         assert_eq!((wait("a=1&wait=7"), wait("wait=x"), wait("")), (Some(7), None, None));
     }

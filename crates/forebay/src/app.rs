@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::{any, get};
 use forebay_hub::{Hub, Revocation, StatsSnapshot};
 use forebay_log::Position;
-use forebay_signing::{Cursor, CursorSigner, PageCursor, Verifier};
+use forebay_signing::{Cursor, CursorSigner, PageCursor, Subject, Verifier};
 use forebay_transport::{Endpoint, Origins};
 use forebay_turbo::{EventStreamSource, StreamName, StreamNameError, StreamSource, Streamable};
 use http::HeaderMap;
@@ -193,7 +193,7 @@ impl Forebay {
     ) -> Result<StreamSource, StreamNameError> {
         let name = self.core.stream_name(parts)?;
         let signed = self.core.sign_for(&name, good_for);
-        let cursor = page.cursor_for(&signed);
+        let cursor = page.cursor_for(Subject::Signed(&signed));
         let source = StreamSource::new(signed);
         let source = match good_for {
             GoodFor::Channel(channel) => source.channel(channel),
@@ -212,7 +212,7 @@ impl Forebay {
         for parts in streams {
             let name = self.core.stream_name(&parts)?;
             let signed = self.core.sign_for(&name, GoodFor::Anybody);
-            let cursor = page.cursor_for(&signed);
+            let cursor = page.cursor_for(Subject::Signed(&signed));
             // Standard base64: of its characters these mean something in a query.
             let signed = signed.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
             src.extend([

@@ -150,13 +150,14 @@ impl Turbo {
     /// What makes the cursors of this page's tags, for those that are not made here.
     ///
     /// A tag's `data-cursor` is good with its own signed name only, so that an old page's name and a new
-    /// page's cursor are no new page. For a channel of the application's without a signed name it is made
-    /// for the subscription's `stream_name` if it says one, and else for the empty name.
+    /// page's cursor are no new page. What makes them must not be rendered itself.
     ///
     /// ```
+    /// use forebay::signing::Subject;
+    ///
     /// # fn show(turbo: forebay::Turbo) -> String {
     /// // For `consumer.subscriptions.create({ channel: "DocumentChannel", id: 7, cursor })`.
-    /// turbo.page_cursor().cursor_for("")
+    /// turbo.page_cursor().cursor_for(Subject::Channel)
     /// # }
     /// ```
     pub fn page_cursor(&self) -> &PageCursor {

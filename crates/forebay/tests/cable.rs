@@ -8,7 +8,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use forebay::channel::{Channel, Context, Identity, Params, Rejection, Unauthorized};
-use forebay::signing::{Cursor, CursorSigner, Key, KeyDigest, Verifier};
+use forebay::signing::{Cursor, CursorSigner, Key, KeyDigest, Subject, Verifier};
 use forebay::{Error, Forebay, Html, Retention, Turbo, TurboStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::StatusCode;
@@ -69,7 +69,9 @@ impl Server {
         let position = self.forebay.position();
         let (epoch, offset) = (position.epoch.0, position.offset.0);
         let signed = self.signed(stream);
-        let cursor = signer(SECRET).page(Cursor { epoch, offset, page: 1 }).cursor_for(&signed);
+        let cursor = signer(SECRET)
+            .page(Cursor { epoch, offset, page: 1 })
+            .cursor_for(Subject::Signed(&signed));
         turbo(&signed, &json!({ "cursor": cursor }))
     }
 }
@@ -249,7 +251,9 @@ async fn s43_a_cursor_that_cannot_be_served_resyncs() {
     let (epoch, offset) = (position.epoch.0, position.offset.0);
     let page = |secret: &str, epoch, offset| {
         let signed = server.signed("room");
-        let cursor = signer(secret).page(Cursor { epoch, offset, page: 1 }).cursor_for(&signed);
+        let cursor = signer(secret)
+            .page(Cursor { epoch, offset, page: 1 })
+            .cursor_for(Subject::Signed(&signed));
         turbo(&signed, &json!({ "cursor": cursor }))
     };
     let cases = [

@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use forebay::channel::{Channel, Context, Identity, Params, Rejection, Unauthorized};
+use forebay::signing::Subject;
 use forebay::{Forebay, RawBroadcast, Revocation, StreamName, Turbo, TurboStream};
 use http::request::Parts;
 use http::{Method, Request, StatusCode, header};
@@ -87,8 +88,10 @@ async fn page(turbo: Turbo) -> String {
     format!("{tag}\n{own}\n{source}")
 }
 
+/// For the public stream that the body names, or for a channel.
 async fn cursor(turbo: Turbo, name: String) -> String {
-    turbo.page_cursor().cursor_for(&name)
+    let subject = if name.is_empty() { Subject::Channel } else { Subject::Public(&name) };
+    turbo.page_cursor().cursor_for(subject)
 }
 
 impl App {
@@ -580,8 +583,10 @@ async fn an_old_tag_with_a_new_pages_cursor_is_an_old_tag() {
         tag["cursor"] = cursor.clone();
         tag.to_string()
     };
-    let empty = app.forebay.position();
-    for cursor in [inbox["cursor"].clone(), last.into(), Value::Null, empty.to_string().into()] {
+    let signed = old["signed_stream_name"].as_str().unwrap();
+    // As if the visitor had chosen the name of a public stream.
+    let public = app.cursor_for(signed).await;
+    for cursor in [inbox["cursor"].clone(), last.into(), Value::Null, public.into()] {
         let outcome = outcome(&app, Some("user:1"), &tag(&cursor)).await;
         assert_eq!(outcome, "reject_subscription revoked", "{cursor}");
     }
@@ -589,7 +594,7 @@ async fn an_old_tag_with_a_new_pages_cursor_is_an_old_tag() {
     assert_eq!(outcome(&app, Some("user:1"), &new.room).await, CONFIRMED);
     assert_eq!(outcome(&app, Some("user:1"), &tag(&first.into())).await, CONFIRMED);
 
-    let signed = old["signed_stream_name"].as_str().unwrap().replace('=', "%3D");
+    let signed = signed.replace('=', "%3D");
     for (cursor, outcome) in [(last, "revoked"), (first, "confirm")] {
         let address = format!("/forebay/events?cursor={first}&stream={signed}&cursor={cursor}");
         let request = Request::get(address).header("x-visitor", "user:1").body(Body::empty());

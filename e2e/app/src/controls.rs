@@ -4,6 +4,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
+use forebay::signing::Subject;
 use forebay::{Html, Position, Revocation, Sent, StreamName, Turbo, TurboStream};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -159,7 +160,7 @@ async fn source(turbo: Turbo, Path(room): Path<i64>) -> Result<Json<Value>, Fail
     Ok(Json(json!({
         "stream": name.as_str(),
         "signed_stream_name": signed,
-        "cursor": turbo.page_cursor().cursor_for(&signed),
+        "cursor": turbo.page_cursor().cursor_for(Subject::Signed(&signed)),
     })))
 }
 

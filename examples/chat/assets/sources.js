@@ -33,11 +33,14 @@ export function pageCursor() {
   return document.querySelector(`${SELECTOR}[data-cursor]`)?.dataset.cursor ?? "";
 }
 
-// A source stays subscribed through a morph, from the cursor that it had. So the morph may not take `connected` off it, which
-// the server's HTML hasn't got, nor give it the cursor of a subscription that doesn't exist.
-addEventListener("turbo:before-morph-attribute", (event) => {
-  const { attributeName } = event.detail;
-  if (event.target.matches(SELECTOR) && ["connected", "data-cursor"].includes(attributeName)) event.preventDefault();
+// A source stays subscribed through a morph, from the cursor that it had, unless its name is another. So the morph may not
+// take `connected` off it, which the server's HTML hasn't got, nor give it the cursor of a subscription that doesn't exist.
+addEventListener("turbo:before-morph-element", ({ target, detail: { newElement } }) => {
+  const name = (source) => source.getAttribute("signed-stream-name");
+  if (!target.matches(SELECTOR) || !newElement?.matches?.(SELECTOR) || name(target) !== name(newElement)) return;
+  for (const attribute of ["connected", "data-cursor"]) {
+    if (target.hasAttribute(attribute)) newElement.setAttribute(attribute, target.getAttribute(attribute));
+  }
 });
 
 /**

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use forebay_signing::{Cursor, CursorSigner, Key, Verifier};
+use forebay_signing::{Cursor, CursorSigner, Key, Subject, Verifier};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -185,7 +185,7 @@ impl Target {
             let cursors = CursorSigner::new(Key::raw(&self.secret));
             let epoch = u64::from_str_radix(epoch, 16).unwrap_or_default();
             let page = cursors.page(Cursor { epoch, offset: *offset, page: page as u64 });
-            identifier["cursor"] = page.cursor_for(&signed).into();
+            identifier["cursor"] = page.cursor_for(Subject::Signed(&signed)).into();
         }
         identifier.to_string()
     }

@@ -145,15 +145,17 @@ fn a_publisher_wakes_a_reader_once_and_a_blocked_one_not_at_all() {
     assert!(page.signals().contains(Signals::ENTRIES));
     page.client.mute_entries();
     page.subscribe("b", Some(hub.position()));
-    say(&hub, "a", "3");
+    assert_eq!(say(&hub, "a", "3").subscribers, 1);
     say(&hub, "b", "4");
     assert_eq!(page.wakes(), 1, "its socket takes nothing");
     assert!(page.client.unmute_entries(), "it has to look at the log");
     assert_eq!(page.read(), ["1", "2", "3", "4"]);
     assert!(!page.client.unmute_entries());
-    say(&hub, "a", "5");
-    say(&hub, "b", "6");
-    assert_eq!(page.wakes(), 2);
+    for (stream, json, wakes) in [("a", "5", 2), ("b", "6", 3)] {
+        page.signals();
+        assert_eq!(say(&hub, stream, json).subscribers, 1);
+        assert_eq!(page.wakes(), wakes);
+    }
     assert_eq!(page.read(), ["5", "6"]);
 }
 

@@ -24,7 +24,7 @@ use forebay::{Forebay, Turbo};
 use forebay_cable::{Hello, Limits, Protocol, Resync, Session, SessionId};
 use forebay_hub::{Broadcast, Client, Hub, Options};
 use forebay_log::{Class, Epoch, Message, Position, UnixMillis};
-use forebay_signing::{Cursor, CursorSigner, Key, Verifier};
+use forebay_signing::{Cursor, CursorSigner, Key, Subject, Verifier};
 use forebay_transport::{Answer, Begin, Channels, Identity, Rejected, Stream, Subscribed};
 use gungraun::{
     Callgrind, EntryPoint, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
@@ -55,7 +55,7 @@ mod counted {
     use forebay::{Html, Turbo};
     use forebay_cable::{Effect, Session};
     use forebay_hub::{Broadcast, Hub, Published};
-    use forebay_signing::{Cursor, CursorSigner, Verifier};
+    use forebay_signing::{Cursor, CursorSigner, Subject, Verifier};
 
     #[inline(never)]
     pub(crate) fn publish(hub: &Hub, broadcast: Broadcast<'_>) -> Published {
@@ -88,7 +88,8 @@ mod counted {
 
     #[inline(never)]
     pub(crate) fn mint(signer: &CursorSigner, cursor: Cursor) -> String {
-        signer.page(cursor).cursor_for("InJvb206MTptZXNzYWdlcyI=--0123456789abcdef")
+        let name = "InJvb206MTptZXNzYWdlcyI=--0123456789abcdef";
+        signer.page(cursor).cursor_for(Subject::Signed(name))
     }
 
     #[inline(never)]
@@ -121,7 +122,7 @@ fn broadcast() -> Broadcast<'static> {
 fn subscribe_command() -> String {
     let key = Key::raw("0123456789abcdef");
     let signed = Verifier::new(&key).sign(STREAM);
-    let cursor = CursorSigner::new(&key).page(cursor()).cursor_for(&signed);
+    let cursor = CursorSigner::new(&key).page(cursor()).cursor_for(Subject::Signed(&signed));
     let identifier = format!(
         r#"{{\"channel\":\"Turbo::StreamsChannel\",\"signed_stream_name\":\"{signed}\",\"cursor\":\"{cursor}\"}}"#
     );

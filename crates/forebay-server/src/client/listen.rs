@@ -4,7 +4,7 @@
 //! one it misses nothing that history still has, and prints nothing twice.
 
 use anyhow::{Context as _, bail};
-use forebay::signing::PageCursor;
+use forebay::signing::{PageCursor, Subject};
 use http::Uri;
 use serde::Serialize;
 use serde_json::json;
@@ -55,7 +55,9 @@ fn identifier(settings: &Settings, stream: Option<&str>) -> anyhow::Result<Strin
     if let Some(text) = settings.text(Id::Cursor) {
         // The application's, or that of a tag, which is made for its signed name already.
         let page = PageCursor::parse(text);
-        let cursor = page.map_or_else(|| text.to_owned(), |page| page.cursor_for(&name));
+        let is_signed = key == "signed_stream_name";
+        let subject = if is_signed { Subject::Signed(&name) } else { Subject::Public(&name) };
+        let cursor = page.map_or_else(|| text.to_owned(), |page| page.cursor_for(subject));
         identifier.insert("cursor".to_owned(), cursor.into());
     }
     identifier.insert(key.to_owned(), name.into());

@@ -354,7 +354,7 @@ pub(crate) const TABLE: &[Spec] = &[
             "cursor_path",
             Route,
             Everywhere("broadcast.cursor_path"),
-            "Where an application gets the cursor for a page that it is about to render. Same \
+            "Where an application gets what makes the cursors of a page that it is about to render, and is not rendered itself. Same \
              port, same key",
         )
     },

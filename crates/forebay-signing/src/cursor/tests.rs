@@ -2,14 +2,14 @@
 
 use proptest::prelude::*;
 
-use super::{CURSOR_BYTES_MAX, Cursor, CursorError, CursorSigner, PageCursor};
+use super::{CURSOR_BYTES_MAX, Cursor, CursorError, CursorSigner, PageCursor, Subject};
 use crate::{Key, Verifier};
 
 fn signer() -> CursorSigner {
     CursorSigner::new(Key::raw("secret"))
 }
 
-const NAME: &str = "Im1lc3NhZ2VzIg==--8b0a";
+const NAME: Subject<'_> = Subject::Signed("Im1lc3NhZ2VzIg==--8b0a");
 
 fn signed(cursor: Cursor) -> String {
     signer().page(cursor).cursor_for(NAME)
@@ -29,19 +29,28 @@ fn sealed(position: &str) -> String {
 #[test]
 fn the_text_is_what_the_documentation_says() {
     let page = signer().page(Cursor { epoch: 0xfeed, offset: 41, page: 7 });
-    assert_eq!(page.as_str(), "feed.41.7.VMqv7M8I79-db1sWuJIqZabSB2VvA4WtnIaTSs6uBWI");
-    assert_eq!(page.cursor_for(NAME), "feed.41.7.adBjm7Bvr4OkPbp4");
+    assert_eq!(page.as_str(), "feed.41.7._-E_wlJDgozdx6PdyPraBBwXg43fzaIs_xHZ1Oyq9D8");
+    assert_eq!(page.cursor_for(NAME), "feed.41.7.JUg5_JDkHtbMiLIM");
     assert_eq!(format!("{page:?}"), r#"PageCursor("feed.41.7")"#);
 }
 
 #[test]
-fn a_cursor_is_good_for_its_name_only() {
+fn a_cursor_is_good_for_its_subject_only() {
     let cursor = Cursor { epoch: 1, offset: 2, page: 3 };
     let page = signer().page(cursor);
-    for name in ["", "a", NAME] {
-        let text = page.cursor_for(name);
-        assert_eq!(signer().verify(&text, name), Ok(cursor));
-        for other in ["", "a", NAME].into_iter().filter(|other| *other != name) {
+    let subjects = [
+        Subject::Channel,
+        Subject::Public(""),
+        Subject::Public("a"),
+        Subject::Public("stream_name=a"),
+        Subject::Signed(""),
+        Subject::Signed("a"),
+        Subject::Signed("signed_stream_name=a"),
+    ];
+    for subject in subjects {
+        let text = page.cursor_for(subject);
+        assert_eq!(signer().verify(&text, subject), Ok(cursor));
+        for other in subjects.into_iter().filter(|other| *other != subject) {
             assert_eq!(signer().verify(&text, other), Err(CursorError::BadSignature));
         }
     }

@@ -778,6 +778,8 @@ struct Full {
     said: Vec<u8>,
     takes: usize,
     waits: Option<Waker>,
+    /// Something is published when it is read next.
+    meanwhile: Option<Hub>,
 }
 
 impl AsyncRead for Full {
@@ -787,6 +789,9 @@ impl AsyncRead for Full {
         buffer: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.said.is_empty() {
+            if let Some(hub) = self.meanwhile.take() {
+                say(&hub, "meanwhile");
+            }
             return Poll::Pending;
         }
         buffer.put_slice(&std::mem::take(&mut self.said));
@@ -833,7 +838,7 @@ async fn a_round_does_not_take_the_place_of_a_task_that_waits_for_its_socket() {
     said.extend(br#"{"command":"subscribe","identifier":"{\"channel\":\"room\"}"}"#);
     assert_eq!(said.len(), 6 + 0x3d);
     // The welcome and the confirmation.
-    let io = Full { said, takes: 2, waits: None };
+    let io = Full { said, takes: 2, waits: None, meanwhile: None };
     let identity = Identity::anonymous();
     let mut connection = Connection::new(io, &Bytes::new(), session, client, channels, identity);
     let task = Waker::from(Arc::new(Task));
@@ -846,6 +851,10 @@ async fn a_round_does_not_take_the_place_of_a_task_that_waits_for_its_socket() {
     assert!(connection.drive(&mut cx).is_pending());
     assert!(!connection.deliver(&mut Round::default()));
     assert!(connection.io.waits.as_ref().unwrap().will_wake(&task));
+    // It takes something again; what is published before rounds see it as at rest is not forgotten.
+    (connection.io.takes, connection.io.meanwhile) = (9, Some(hub));
+    assert!(connection.drive(&mut cx).is_pending());
+    assert!(connection.io.takes == 7 && connection.io.meanwhile.is_none());
 }
 
 /// What is published after access was taken back is not given any more, even if a round is faster than
@@ -859,7 +868,7 @@ async fn a_round_gives_nothing_to_a_connection_that_is_called() {
     let session = Session::open(hub.now(), hello, Arc::clone(hub.limits()));
     let mut said = vec![0x81, 0x80 | 0x3d, 0, 0, 0, 0];
     said.extend(br#"{"command":"subscribe","identifier":"{\"channel\":\"room\"}"}"#);
-    let io = Full { said, takes: 9, waits: None };
+    let io = Full { said, takes: 9, waits: None, meanwhile: None };
     let (channels, identity) = (Arc::new(Rooms { cursor: None }), Identity::anonymous());
     let mut connection = Connection::new(io, &Bytes::new(), session, client, channels, identity);
     let mut cx = Context::from_waker(Waker::noop());

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use forebay_cable::{Identifier, RejectReason, Resync};
 use forebay_log::{Epoch, Offset, Position};
-use forebay_signing::{Cursor, CursorError, Verifier, VerifyError};
+use forebay_signing::{Cursor, CursorError, Subject, Verifier, VerifyError};
 use forebay_transport::{Answer, Begin, Channels, Identity, Rejected, Request, Stream, Subscribed};
 use forebay_turbo::TurboStream;
 
@@ -83,10 +83,11 @@ impl StandardChannels {
     /// is that has this name, and so whether its access was taken back since.
     fn begin(&self, identifier: &Identifier) -> Begin {
         let Some(cursor) = identifier.params.get("cursor") else { return Begin::Now };
-        let name = identifier.text("signed_stream_name").or_else(|| identifier.text("stream_name"));
+        let signed = identifier.text("signed_stream_name").map(Subject::Signed);
+        let subject = signed.or_else(|| identifier.text("stream_name").map(Subject::Public));
+        let subject = subject.unwrap_or(Subject::Channel);
         let text = cursor.as_str().ok_or(CursorError::Malformed);
-        let verified =
-            text.and_then(|text| self.core.keys.cursors.verify(text, name.unwrap_or_default()));
+        let verified = text.and_then(|text| self.core.keys.cursors.verify(text, subject));
         match verified {
             Ok(Cursor { epoch, offset, .. }) => {
                 Begin::After(Position { epoch: Epoch(epoch), offset: Offset(offset) })

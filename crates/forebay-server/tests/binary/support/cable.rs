@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use forebay::signing::{Key, PageCursor, Verifier};
+use forebay::signing::{Key, PageCursor, Subject, Verifier};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -18,7 +18,7 @@ pub(crate) struct Page {
 /// The identifier of a signed Turbo stream, with what this makes of it.
 pub(crate) fn turbo(stream: &str, cursor: Option<&PageCursor>) -> String {
     let signed = Verifier::new(Key::raw(SECRET)).sign(stream);
-    let cursor = cursor.map(|page| page.cursor_for(&signed));
+    let cursor = cursor.map(|page| page.cursor_for(Subject::Signed(&signed)));
     let mut identifier =
         json!({ "channel": "Turbo::StreamsChannel", "signed_stream_name": signed });
     if let Some(cursor) = cursor {
