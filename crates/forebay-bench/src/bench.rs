@@ -1,7 +1,7 @@
 //! The orchestrator: which server gets which work, in which order, and what is taken down.
 //!
-//! Every figure is taken several times, and in each repeat the floor is measured beside the servers, so
-//! that a ratio compares what ran within the same minute.
+//! Every figure is taken several times. In each repeat a scenario goes from the floor over all servers
+//! before the next one begins, so that a ratio compares what ran within minutes.
 
 mod churn;
 mod cores;
@@ -50,8 +50,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             bench.plan.repeats,
             began.elapsed().as_secs()
         );
-        for server in bench.all() {
-            for scenario in &scenarios {
+        bench.figures.begin_repeat();
+        for scenario in &scenarios {
+            for server in bench.all() {
                 if scenario.is_due(&server, &bench.plan, repeat) {
                     let began = Instant::now();
                     bench.attempt(&server, scenario.measure);

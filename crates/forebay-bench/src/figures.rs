@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     samples: BTreeMap<String, Vec<f64>>,
+    /// Of this repeat.
+    latest: BTreeMap<String, f64>,
     /// What could not be measured, and why.
     pub(crate) skipped: BTreeMap<String, String>,
 }
@@ -23,12 +25,19 @@ pub(crate) struct Figure {
 
 impl Figures {
     pub(crate) fn add(&mut self, name: impl Into<String>, value: f64) {
-        self.samples.entry(name.into()).or_default().push(value);
+        let name = name.into();
+        self.latest.insert(name.clone(), value);
+        self.samples.entry(name).or_default().push(value);
     }
 
-    /// The latest sample.
+    /// The latest sample of this repeat.
     pub(crate) fn latest(&self, name: &str) -> Option<f64> {
-        self.samples.get(name)?.last().copied()
+        self.latest.get(name).copied()
+    }
+
+    /// What comes is not to be compared with what was.
+    pub(crate) fn begin_repeat(&mut self) {
+        self.latest.clear();
     }
 
     fn figure(&self, name: &str) -> Option<Figure> {
@@ -68,5 +77,7 @@ mod tests {
         figures.add("x", 4.0);
         assert_eq!(figures.figure("x").map(|figure| figure.median), Some(3.5));
         assert_eq!(figures.latest("x"), Some(4.0));
+        figures.begin_repeat();
+        assert_eq!(figures.latest("x"), None);
     }
 }

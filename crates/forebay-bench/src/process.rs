@@ -34,9 +34,10 @@ pub(crate) fn usage(root: u32) -> Result<Usage> {
     for pid in tree(root)? {
         for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
             let thread = thread?.path();
-            let schedstat = read(&thread.join("schedstat"))?;
+            // One that has ended meanwhile is no error.
+            let Ok(schedstat) = read(&thread.join("schedstat")) else { continue };
+            let Ok(status) = read(&thread.join("status")) else { continue };
             total.cpu_ns += number(schedstat.split(' ').next());
-            let status = read(&thread.join("status"))?;
             let switches = status.lines().filter(|line| line.contains("ctxt_switches:"));
             total.switches +=
                 switches.map(|line| number(line.split_whitespace().nth(1))).sum::<u64>();

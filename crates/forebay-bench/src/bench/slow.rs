@@ -49,7 +49,8 @@ pub(super) fn measure(bench: &mut Bench, server: &Server) -> Result<()> {
 
     let healed = slow.each(|| Order::Heal)?;
     healed.ensure_exact()?;
-    slow.follow(&mut site.fleet, 3, 1)?.ensure_exact()?;
+    let followed = slow.follow(&mut site.fleet, 3, 1)?;
+    followed.ensure_exact()?;
 
     let (p99, p99_without) = (beside.percentile(0.99) / 1e3, without.percentile(0.99) / 1e3);
     let figures = [
@@ -59,7 +60,7 @@ pub(super) fn measure(bench: &mut Bench, server: &Server) -> Result<()> {
         ("slow_others_p99_vs_without", p99 / p99_without),
         ("slow_rss_bytes_per_receiver", memory.rss),
         ("slow_kernel_bytes_per_receiver", memory.kernel),
-        ("slow_resynced_once_share", healed.refreshed_once as f64 / count as f64),
+        ("slow_resynced_once_share", followed.refreshed_once as f64 / count as f64),
         ("slow_heal_seconds", healed.seconds),
     ];
     for (figure, value) in figures {

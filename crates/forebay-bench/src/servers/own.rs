@@ -59,7 +59,7 @@ fn prepare_forebay(place: &Place) -> Result<Prepared> {
         .status()?;
     ensure!(built.success(), "forebay-server could not be built");
     let version = format!("forebay {}", env!("CARGO_PKG_VERSION"));
-    Ok(Prepared { version, options: "defaults" })
+    Ok(Prepared { version, options: "defaults; the binary has mimalloc, without huge pages" })
 }
 
 /// It is built beside this program.

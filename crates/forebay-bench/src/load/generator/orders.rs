@@ -118,6 +118,8 @@ impl Generator {
         self.until(|generator| generator.has_arrived(entries))?;
         self.published[0] += (rounds * burst) as u64;
         self.end_rounds();
+        let all = self.connections.iter();
+        self.outcome.refreshed_once = all.filter(|one| one.refreshes == 1).count() as u64;
         Ok(())
     }
 
@@ -192,8 +194,6 @@ impl Generator {
             epoll::add(&self.epoll, &connection.socket, token, EventFlags::IN)?;
         }
         self.until(|generator| generator.connections.iter().all(|one| one.refreshes > 0))?;
-        let all = self.connections.iter();
-        self.outcome.refreshed_once = all.filter(|one| one.refreshes == 1).count() as u64;
         Ok(())
     }
 
