@@ -48,6 +48,8 @@ pub struct Life {
     /// Whether entries may come again when its socket was lost: a stock client can't say what it
     /// has, and what it could not prove comes twice.
     may_repeat: bool,
+    /// The same, until its socket is lost.
+    is_replayed: bool,
     /// Its history begins at a time, which is less exact than a cursor: what it was rendered with may
     /// come once more.
     by_time: bool,
@@ -76,6 +78,7 @@ impl Life {
         Self {
             streams: streams.iter().map(showing).collect(),
             may_repeat,
+            is_replayed: false,
             by_time: false,
             repeats: 0,
         }
@@ -108,17 +111,22 @@ impl Life {
 
     /// The page has a new socket.
     pub fn reconnected(&mut self) {
+        self.is_replayed = false;
         if self.may_repeat {
-            for showing in &mut self.streams {
-                showing.shown = showing.rendered;
-            }
+            self.begin_again();
         }
     }
 
-    /// Its server couldn't wait to hear what it has: that comes again.
+    /// Its server couldn't wait to hear what it has: that comes again, on this socket.
     pub fn is_replayed(&mut self) {
-        self.may_repeat = true;
-        self.reconnected();
+        self.is_replayed = true;
+        self.begin_again();
+    }
+
+    fn begin_again(&mut self) {
+        for showing in &mut self.streams {
+            showing.shown = showing.rendered;
+        }
     }
 
     /// The page shows an entry.
@@ -137,8 +145,8 @@ impl Life {
         }
         // Where a replay begins is the server's to choose; behind it, all must come. It can't begin
         // past what the page has shown.
-        let replays =
-            self.may_repeat && showing.shown == showing.rendered && offset <= showing.newest;
+        let may_repeat = self.may_repeat || self.is_replayed;
+        let replays = may_repeat && showing.shown == showing.rendered && offset <= showing.newest;
         if !replays {
             let from =
                 if showing.shown == showing.rendered { showing.newest } else { showing.shown };

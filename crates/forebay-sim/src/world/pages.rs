@@ -179,6 +179,10 @@ impl World {
                         page.renders_at = Some(now);
                     }
                 }
+                Came::Rejected if self.pages[index].revoked.is_empty() => {
+                    let what = "it is refused, though nothing of it was taken back";
+                    return Err((Violation::Needless, self.describe(index, what)));
+                }
                 Came::Resync(_) | Came::Rejected if self.pages[index].renders_at.is_none() => {
                     self.tally.resyncs += 1;
                     // What has come until now, the page has shown.
