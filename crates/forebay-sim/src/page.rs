@@ -111,6 +111,12 @@ impl Tag {
 }
 
 impl Page {
+    /// Whether this entry of a stream came behind a revocation.
+    pub(crate) fn is_taken_back(&self, stream: usize, offset: u64) -> bool {
+        let mut revoked = self.revoked.iter();
+        revoked.any(|(of, at, _)| of.is_none_or(|of| of == stream) && offset > *at)
+    }
+
     /// Its own clock.
     pub(crate) fn clock(&self, now: u64) -> u64 {
         now.saturating_add_signed(self.skew)

@@ -252,6 +252,17 @@ impl World {
             }
             shown.extend(due);
         }
+        for (log, stream, serial) in &shown {
+            let page = &self.pages[index];
+            let offset = self.published.offset(*stream, *serial);
+            if *log == page.log
+                && page.log == self.log
+                && offset.is_some_and(|offset| page.is_taken_back(*stream, offset))
+            {
+                let what = format!("stream {stream}, entry {serial}, offset {offset:?}");
+                return Err((Violation::NotForIt, self.describe(index, &what)));
+            }
+        }
         if self.pages[index].renders_at.is_some() {
             // It was told that it lacks something: what it shows until then counts for nothing.
             return Ok(());
@@ -265,14 +276,7 @@ impl World {
             }
             let offset = self.published.offset(stream, serial);
             let page = &mut self.pages[index];
-            let is_revoked = |offset| {
-                let mut revoked = page.revoked.iter();
-                revoked.any(|(of, at, _)| of.is_none_or(|of| of == stream) && offset > *at)
-            };
             let outcome = match offset {
-                Some(offset) if page.log == self.log && is_revoked(offset) => {
-                    Err(Violation::NotForIt)
-                }
                 Some(offset) if page.log == self.log => {
                     page.life.show(&self.published, stream, offset)
                 }
