@@ -27,12 +27,24 @@ struct Head<'a> {
     f: Option<(u64, u64)>,
 }
 
-const EFFECTS: [(Effect, &str); 4] = [
-    (Effect::Content, "content"),
-    (Effect::Element, "element"),
-    (Effect::Absence, "absence"),
-    (Effect::Refresh, "refresh"),
-];
+fn effect_name(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Content => "content",
+        Effect::Element => "element",
+        Effect::Absence => "absence",
+        Effect::Refresh => "refresh",
+    }
+}
+
+fn effect(name: &str) -> Option<Effect> {
+    Some(match name {
+        "content" => Effect::Content,
+        "element" => Effect::Element,
+        "absence" => Effect::Absence,
+        "refresh" => Effect::Refresh,
+        _ => return None,
+    })
+}
 
 /// Names are values, because keys are short.
 pub(crate) fn encode_revoked(revoked: &Revoked) -> Vec<u8> {
@@ -47,12 +59,9 @@ pub(crate) fn decode_revoked(at: Offset, value: &[u8]) -> Option<Revoked> {
     Some(Revoked { at, identity: identity.map(Into::into), stream: stream.map(Into::into) })
 }
 
-pub(crate) fn encode(record: &Record<'_>) -> Vec<u8> {
+pub(crate) fn encode(record: &Record<'_>) -> Result<Vec<u8>, serde_json::Error> {
     let class = match record.class {
-        Class::State(key) => {
-            let effect = EFFECTS.iter().find(|(effect, _)| *effect == key.effect());
-            Some((key.target().into(), effect.map_or("element", |(_, name)| name).into()))
-        }
+        Class::State(key) => Some((key.target().into(), effect_name(key.effect()).into())),
         Class::Log | Class::Ephemeral => None,
     };
     let head = Head {
@@ -63,10 +72,10 @@ pub(crate) fn encode(record: &Record<'_>) -> Vec<u8> {
         c: class,
         f: Some((record.forgotten.offset.0, record.forgotten.at.0)),
     };
-    let mut bytes = serde_json::to_vec(&head).unwrap_or_default();
+    let mut bytes = serde_json::to_vec(&head)?;
     bytes.push(b'\n');
     bytes.extend_from_slice(record.message.bytes());
-    bytes
+    Ok(bytes)
 }
 
 /// `None` for what was not written by [`encode`]. A stream whose entry does not say what it lacked
@@ -84,10 +93,7 @@ pub(crate) fn decode(offset: Offset, bytes: &[u8], floor: Forgotten) -> Option<W
     }
     let class = match head.c {
         None => Class::Log,
-        Some((target, effect)) => {
-            let (effect, _) = EFFECTS.iter().find(|(_, name)| *name == effect)?;
-            Class::State(StateKey::new(target.into_owned(), *effect))
-        }
+        Some((target, name)) => Class::State(StateKey::new(target.into_owned(), effect(&name)?)),
     };
     let at = UnixMillis(head.t);
     let entry = Entry { offset, appended_at: at, message: message.into(), class };
@@ -103,7 +109,11 @@ pub(crate) fn key(offset: Offset) -> [u8; 8] {
 }
 
 pub(crate) fn offset(key: &[u8]) -> Option<Offset> {
-    Some(Offset(u64::from_be_bytes(key.try_into().ok()?)))
+    number(key).map(Offset)
+}
+
+pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(bytes.try_into().ok()?))
 }
 
 /// An offset and a date.
@@ -113,6 +123,5 @@ pub(crate) fn pair(forgotten: Forgotten) -> Vec<u8> {
 
 pub(crate) fn read_pair(bytes: &[u8]) -> Option<Forgotten> {
     let (offset, at) = bytes.split_at_checked(8)?;
-    let at = UnixMillis(u64::from_be_bytes(at.try_into().ok()?));
-    Some(Forgotten { offset: self::offset(offset)?, at })
+    Some(Forgotten { offset: self::offset(offset)?, at: UnixMillis(number(at)?) })
 }

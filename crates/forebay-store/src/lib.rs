@@ -7,9 +7,11 @@
 //! What is promised depends on [`Fsync`]. A process that dies loses nothing that was acknowledged. A
 //! machine that loses power may lose the last moments, unless every write is synced; then the
 //! next start finds that out (another boot, no clean end) and begins a new epoch, so that every page
-//! is told to heal itself.
+//! is told to heal itself. Where the system does not name its boots, which only Linux does, each end
+//! that was not clean is taken for a loss of power. What can't be read on disk is taken for lost, too.
 
 mod format;
+mod recover;
 mod store;
 
 pub use store::{Fsync, Record, Recovered, Revoked, Store, StoreError, Written};

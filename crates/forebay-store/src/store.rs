@@ -1,6 +1,6 @@
 //! Opening, appending, forgetting, closing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use forebay_log::{
 };
 
 use crate::format;
+use crate::recover::{boot, recover};
 
 /// The layout of what is on disk. Another one is refused, and left alone.
 const FORMAT: &[u8] = b"forebay log 2";
@@ -136,7 +137,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    fn of(path: &Path, error: fjall::Error) -> Self {
+    pub(crate) fn of(path: &Path, error: fjall::Error) -> Self {
         match error {
             fjall::Error::Locked => Self::InUse(path.to_owned()),
             fjall::Error::InvalidVersion(_) => Self::Foreign(path.to_owned()),
@@ -169,12 +170,12 @@ impl fmt::Debug for Store {
     }
 }
 
-struct Open {
-    database: Database,
-    entries: Keyspace,
-    forgotten: Keyspace,
-    revoked: Keyspace,
-    about: Keyspace,
+pub(crate) struct Open {
+    pub(crate) database: Database,
+    pub(crate) entries: Keyspace,
+    pub(crate) forgotten: Keyspace,
+    pub(crate) revoked: Keyspace,
+    pub(crate) about: Keyspace,
     syncing: Option<Syncing>,
 }
 
@@ -197,11 +198,6 @@ impl Open {
             Fsync::Os | Fsync::Always => None,
         };
         Ok(Self { database, entries, forgotten, revoked, about, syncing })
-    }
-
-    fn number(&self, name: &str) -> Result<Option<u64>, fjall::Error> {
-        let bytes = self.about.get(name)?;
-        Ok(bytes.and_then(|bytes| Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?))))
     }
 }
 
@@ -261,10 +257,12 @@ impl Store {
                 batch.commit().map_err(failed)?;
             }
         }
-        let recovered = recover(&open, fresh).map_err(failed)?;
+        let recovered = recover(&open, fresh).map_err(|error| error.at(&path))?;
         let mut batch = open.database.batch().durability(Some(PersistMode::SyncAll));
         batch.insert(&open.about, "format", FORMAT);
-        batch.insert(&open.about, "boot", boot());
+        // One that could not be read is not higher at each start.
+        batch.insert(&open.about, "revoked_floor", format::key(recovered.revoked_floor));
+        batch.insert(&open.about, "boot", boot().unwrap_or_default());
         batch.insert(&open.about, "clean", [u8::from(fsync == Fsync::Always)]);
         batch.commit().map_err(failed)?;
         let (reserved, floor) = (recovered.head, recovered.floor);
@@ -283,10 +281,15 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.reopen(first)?;
         let (fsync, reserves) = (self.fsync, through > self.reserved);
+        let entries = records
+            .filter(|record| *record.class != Class::Ephemeral)
+            .map(|record| Ok((format::key(record.offset), format::encode(&record)?)));
+        let entries = entries
+            .collect::<Result<Vec<_>, serde_json::Error>>()
+            .map_err(|error| StoreError::Broken(error.into()))?;
         self.write(|open, batch| {
-            for record in records.filter(|record| *record.class != Class::Ephemeral) {
-                let value = format::encode(&record);
-                batch.insert(&open.entries, format::key(record.offset), value);
+            for (key, value) in entries {
+                batch.insert(&open.entries, key, value);
             }
             if reserves {
                 batch.insert(&open.about, "reserved", (through.0 + RESERVED).to_be_bytes());
@@ -413,81 +416,4 @@ impl Store {
         tracing::warn!(path = %self.path.display(), "the log is open again after a failed write");
         Ok(())
     }
-}
-
-fn recover(open: &Open, fresh: Epoch) -> Result<Recovered, fjall::Error> {
-    let epoch = open.number("epoch")?.map_or(fresh, Epoch);
-    let head = Offset(open.number("reserved")?.unwrap_or(0));
-    let (revoked, revoked_floor) = revocations(open)?;
-    let is_clean = open.about.get("clean")?.is_none_or(|clean| clean.as_ref() == [1]);
-    let same_boot = open.about.get("boot")?.is_none_or(|known| *known == *boot());
-    if !is_clean && !same_boot {
-        tracing::warn!("the machine went down without a word: the log's end may be lost");
-        let mut batch = open.database.batch();
-        for item in open.entries.iter() {
-            batch.remove(&open.entries, item.key()?);
-        }
-        for item in open.forgotten.iter() {
-            batch.remove(&open.forgotten, item.key()?);
-        }
-        batch.insert(&open.about, "epoch", fresh.0.to_be_bytes());
-        batch.commit()?;
-        let (forgotten, entries, floor) = (Vec::new(), Vec::new(), Forgotten::default());
-        let epoch = fresh;
-        return Ok(Recovered { epoch, head, floor, forgotten, entries, revoked, revoked_floor });
-    }
-    let floor = open.about.get("floor")?.and_then(|bytes| format::read_pair(&bytes));
-    let floor = floor.unwrap_or_default();
-    let mut entries = Vec::new();
-    for item in open.entries.iter() {
-        let (key, value) = item.into_inner()?;
-        if let Some(entry) = format::offset(&key).and_then(|o| format::decode(o, &value, floor)) {
-            entries.push(entry);
-        }
-    }
-    let forgotten = forgotten(open, floor, &entries)?;
-    Ok(Recovered { epoch, head, floor, forgotten, entries, revoked, revoked_floor })
-}
-
-/// What is forgotten by stream. Of streams without an entry the floor says enough, where it covers
-/// them; those with one may have begun before it.
-fn forgotten(
-    open: &Open,
-    floor: Forgotten,
-    entries: &[Written],
-) -> Result<Vec<(Arc<str>, Forgotten)>, fjall::Error> {
-    let with_entries: HashSet<&str> = entries.iter().map(|entry| &*entry.stream).collect();
-    let mut forgotten = Vec::new();
-    let mut covered = open.database.batch();
-    for item in open.forgotten.iter() {
-        let (key, value) = item.into_inner()?;
-        match (str::from_utf8(&key), format::read_pair(&value)) {
-            (Ok(name), Some(pair)) if pair.offset > floor.offset || with_entries.contains(name) => {
-                forgotten.push((name.into(), pair));
-            }
-            _ => covered.remove(&open.forgotten, key),
-        }
-    }
-    covered.commit()?;
-    Ok(forgotten)
-}
-
-fn revocations(open: &Open) -> Result<(Vec<Revoked>, Offset), fjall::Error> {
-    let mut floor = Offset(open.number("revoked_floor")?.unwrap_or(0));
-    let mut revoked = Vec::new();
-    for item in open.revoked.iter() {
-        let (key, value) = item.into_inner()?;
-        let Some(at) = format::offset(&key) else { continue };
-        match format::decode_revoked(at, &value) {
-            Some(one) => revoked.push(one),
-            // Nobody knows whom it concerned, so it concerns everybody.
-            None => floor = floor.max(at),
-        }
-    }
-    Ok((revoked, floor))
-}
-
-/// Names this run of the machine; empty where the system does not say.
-fn boot() -> Vec<u8> {
-    std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use forebay_log::{
     Class, Effect, Epoch, Forgotten, Log, Message, Offset, Position, Retention, StateKey,
     UnixMillis,
 };
-use forebay_store::{Fsync, Record, Revoked, Store, StoreError};
+use forebay_store::{Fsync, Record, Recovered, Revoked, Store, StoreError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -149,6 +149,67 @@ fn raw(folder: &Path, keyspace: &str, key: &str, value: Option<&[u8]>) -> Option
         keyspace.insert(key, value).unwrap();
     }
     before
+}
+
+/// The epoch that a folder is opened with, and what of it is gone on with, once this is written to it.
+fn changed(keyspace: &str, key: &str, value: &[u8]) -> Result<Recovered, StoreError> {
+    let folder = TempDir::new().unwrap();
+    let mut kept = open(folder.path(), NOW);
+    for text in ["one", "two", "three", "four", "five"] {
+        kept.publish("room", text, Class::Log).unwrap();
+    }
+    kept.forget();
+    kept.store.revoke(&revoked(3, Some("user:1"), None), &[], Offset(0)).unwrap();
+    drop(kept);
+    raw(folder.path(), keyspace, key, Some(value));
+    let (_, recovered) = Store::open(folder.path(), Fsync::Os, Epoch(7))?;
+    // It is found once.
+    let (_, again) = Store::open(folder.path(), Fsync::Os, Epoch(8))?;
+    assert_eq!(again.epoch, recovered.epoch, "{keyspace} {key}");
+    Ok(recovered)
+}
+
+/// A hole that nobody sees is worse than pages that heal themselves.
+#[test]
+fn what_can_not_be_read_begins_a_new_epoch() {
+    let entry = "\0\0\0\0\0\0\0\x03";
+    for (keyspace, key, value) in [
+        ("entries", entry, &b"{"[..]),
+        ("entries", entry, b"\n\"text\""),
+        ("entries", "key", b"{\"s\":\"room\",\"t\":1}\n1"),
+        ("forgotten", "room", b"short"),
+        ("about", "floor", b"short"),
+        ("about", "epoch", b"short"),
+    ] {
+        let recovered = changed(keyspace, key, value).unwrap();
+        assert_eq!(recovered.epoch, Epoch(7), "{keyspace} {key}");
+        assert!(recovered.entries.is_empty() && recovered.forgotten.is_empty());
+        assert_eq!(recovered.floor, Forgotten::default());
+        assert!(recovered.head >= Offset(5), "no offset is given twice");
+        assert_eq!(recovered.revoked, [revoked(3, Some("user:1"), None)]);
+    }
+    let error = changed("about", "reserved", b"short");
+    assert!(matches!(error, Err(StoreError::Broken(_))), "{error:?}");
+}
+
+#[test]
+fn a_revocation_that_can_not_be_read_concerns_everybody() {
+    let recovered = changed("revoked", "\0\0\0\0\0\0\0\x04", b"{").unwrap();
+    assert_eq!(recovered.revoked_floor, Offset(4));
+    for (keyspace, key) in [("revoked", "key"), ("about", "revoked_floor")] {
+        let recovered = changed(keyspace, key, b"short").unwrap();
+        assert_eq!(recovered.revoked_floor, recovered.head, "{keyspace}");
+    }
+}
+
+/// No clean end, and another run of the machine: the log's end may never have reached the disk.
+#[test]
+fn a_loss_of_power_begins_a_new_epoch_and_keeps_what_was_taken_back() {
+    let recovered = changed("about", "boot", b"another").unwrap();
+    assert_eq!(recovered.epoch, Epoch(7));
+    assert!(recovered.entries.is_empty() && recovered.forgotten.is_empty());
+    assert!(recovered.head >= Offset(5), "no offset is given twice");
+    assert_eq!(recovered.revoked, [revoked(3, Some("user:1"), None)]);
 }
 
 /// The first format did not say what a stream lacked before an entry: the floor covers it.
