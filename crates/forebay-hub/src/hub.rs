@@ -389,6 +389,7 @@ impl Hub {
     }
 
     /// Has everything on disk, where the log is kept on one. [`shut_down`](Self::shut_down) does it.
+    /// What is published afterwards is kept as before, and takes another call to be on disk.
     pub fn close_store(&self) {
         if let Some(store) = &self.0.store
             && let Err(error) = store.lock().close()

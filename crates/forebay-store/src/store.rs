@@ -162,6 +162,12 @@ pub struct Store {
     reserved: Offset,
     /// The floor that is on disk.
     floor: Forgotten,
+    /// The disk says that the log ended well.
+    is_closed: bool,
+    /// What [`forget`](Self::forget) could not remove. It is no more than the log had when a write
+    /// failed: nothing is appended before the store is open again.
+    unforgotten: Vec<Dropped>,
+    fails_for_tests: bool,
 }
 
 impl fmt::Debug for Store {
@@ -266,13 +272,28 @@ impl Store {
         batch.insert(&open.about, "clean", [u8::from(fsync == Fsync::Always)]);
         batch.commit().map_err(failed)?;
         let (reserved, floor) = (recovered.head, recovered.floor);
-        Ok((Self { path, fsync, open: Some(open), reserved, floor }, recovered))
+        let store = Self {
+            path,
+            fsync,
+            open: Some(open),
+            reserved,
+            floor,
+            is_closed: false,
+            unforgotten: Vec::new(),
+            fails_for_tests: false,
+        };
+        Ok((store, recovered))
     }
 
     /// Writes broadcasts, all of them or none. They use the offsets from `first` to `through`.
     ///
+    /// After [`close`](Self::close) the first of them waits for the disk, whatever the [`Fsync`]: the
+    /// next start must not take the log's end for a clean one.
+    ///
     /// # Errors
-    /// [`StoreError`]: nothing of it is written, and none of the offsets is used.
+    /// [`StoreError`]: none of the offsets is used. What may have reached the disk all the same is
+    /// removed at once or, where the disk does not take that either, before the next append. A process
+    /// that ends in between leaves it there, and the next start serves it.
     pub fn append<'a>(
         &mut self,
         records: impl Iterator<Item = Record<'a>>,
@@ -280,13 +301,26 @@ impl Store {
         through: Offset,
     ) -> Result<(), StoreError> {
         self.reopen(first)?;
-        let (fsync, reserves) = (self.fsync, through > self.reserved);
+        self.try_append(records, through).inspect_err(|_| {
+            if let Err(error) = self.reopen(first) {
+                tracing::error!(%error, "what was refused may still be on disk");
+            }
+        })
+    }
+
+    fn try_append<'a>(
+        &mut self,
+        records: impl Iterator<Item = Record<'a>>,
+        through: Offset,
+    ) -> Result<(), StoreError> {
         let entries = records
             .filter(|record| *record.class != Class::Ephemeral)
-            .map(|record| Ok((format::key(record.offset), format::encode(&record)?)));
-        let entries = entries
+            .map(|record| Ok((format::key(record.offset), format::encode(&record)?)))
             .collect::<Result<Vec<_>, serde_json::Error>>()
             .map_err(|error| StoreError::Broken(error.into()))?;
+        let reserves = through > self.reserved;
+        let reopens = self.is_closed && self.fsync != Fsync::Always;
+        let mode = if reopens { PersistMode::SyncData } else { self.mode() };
         self.write(|open, batch| {
             for (key, value) in entries {
                 batch.insert(&open.entries, key, value);
@@ -294,22 +328,37 @@ impl Store {
             if reserves {
                 batch.insert(&open.about, "reserved", (through.0 + RESERVED).to_be_bytes());
             }
-            if fsync == Fsync::Always { PersistMode::SyncData } else { PersistMode::Buffer }
+            if reopens {
+                batch.insert(&open.about, "clean", [0]);
+            }
+            mode
         })?;
+        self.is_closed = false;
         if reserves {
             self.reserved = Offset(through.0 + RESERVED);
         }
         Ok(())
     }
 
-    /// Removes what has left the log in memory, and notes what is forgotten by that.
+    /// Removes what has left the log in memory, and notes what is forgotten by that. After a write
+    /// that failed it waits for the first call after the next append.
     ///
     /// # Errors
-    /// [`StoreError`]: it is all still there, and is forgotten again at the next start.
+    /// [`StoreError`]: it is all still there, and is forgotten at a later call or the next start.
     pub fn forget(&mut self, dropped: &[Dropped], floor: Forgotten) -> Result<(), StoreError> {
-        if self.open.is_none() || dropped.is_empty() && floor == self.floor {
+        self.unforgotten.extend_from_slice(dropped);
+        if self.open.is_none() || self.unforgotten.is_empty() && floor == self.floor {
             return Ok(());
         }
+        let dropped = std::mem::take(&mut self.unforgotten);
+        let forgotten = self.try_forget(&dropped, floor);
+        if forgotten.is_err() {
+            self.unforgotten = dropped;
+        }
+        forgotten
+    }
+
+    fn try_forget(&mut self, dropped: &[Dropped], floor: Forgotten) -> Result<(), StoreError> {
         // The last of a stream says all that the stream lacks.
         let streams: BTreeMap<&str, Forgotten> = dropped
             .iter()
@@ -364,7 +413,8 @@ impl Store {
         })
     }
 
-    /// Ends well: all of it is on disk, and the next start may rely on that.
+    /// Ends well: all of it is on disk, and the next start may rely on that. What is appended all the
+    /// same is kept; closing again has it on disk, too.
     ///
     /// # Errors
     /// [`StoreError`] if the disk does not take it.
@@ -375,13 +425,25 @@ impl Store {
         self.write(|open, batch| {
             batch.insert(&open.about, "clean", [1]);
             PersistMode::SyncAll
-        })
+        })?;
+        self.is_closed = true;
+        Ok(())
     }
 
     /// As after a write that failed.
     #[doc(hidden)]
     pub fn fail_for_tests(&mut self) {
         self.open = None;
+    }
+
+    /// The next write reaches the disk, and fails.
+    #[doc(hidden)]
+    pub fn fail_next_for_tests(&mut self) {
+        self.fails_for_tests = true;
+    }
+
+    fn mode(&self) -> PersistMode {
+        if self.fsync == Fsync::Always { PersistMode::SyncData } else { PersistMode::Buffer }
     }
 
     fn write(
@@ -393,7 +455,11 @@ impl Store {
         };
         let mut batch = open.database.batch();
         let mode = fill(open, &mut batch);
-        let Err(error) = batch.durability(Some(mode)).commit() else { return Ok(()) };
+        let mut written = batch.durability(Some(mode)).commit();
+        if std::mem::take(&mut self.fails_for_tests) {
+            written = written.and(Err(fjall::Error::Poisoned));
+        }
+        let Err(error) = written else { return Ok(()) };
         // The database takes nothing more, so that no good write follows a bad one.
         self.open = None;
         Err(StoreError::of(&self.path, error))
@@ -407,7 +473,7 @@ impl Store {
         }
         let failed = |error| StoreError::of(&self.path, error);
         let open = Open::at(&self.path, self.fsync)?;
-        let mut batch = open.database.batch().durability(Some(PersistMode::Buffer));
+        let mut batch = open.database.batch().durability(Some(self.mode()));
         for item in open.entries.range(format::key(first_free)..) {
             batch.remove(&open.entries, item.key().map_err(failed)?);
         }

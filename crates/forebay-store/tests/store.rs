@@ -29,7 +29,11 @@ const RETENTION: Retention = Retention {
 };
 
 fn open(folder: &Path, now: UnixMillis) -> Kept {
-    let (mut store, mut recovered) = Store::open(folder, Fsync::Os, Epoch(now.0)).unwrap();
+    open_with(folder, now, Fsync::Os)
+}
+
+fn open_with(folder: &Path, now: UnixMillis, fsync: Fsync) -> Kept {
+    let (mut store, mut recovered) = Store::open(folder, fsync, Epoch(now.0)).unwrap();
     let mut log = recovered.log(RETENTION, now);
     let (dropped, floor) = log.take_dropped();
     store.forget(&dropped, floor).unwrap();
@@ -348,6 +352,84 @@ fn a_failed_write_uses_no_offset_and_the_next_good_one_is_kept() {
     drop(kept);
     let kept = open(folder.path(), NOW);
     assert_eq!(kept.texts("room", 0), ["\"before\"", "\"after\""]);
+}
+
+/// What was refused may be on disk all the same: nobody is served it, though nothing was appended since.
+#[test]
+fn what_was_refused_is_not_there_at_the_next_start() {
+    for fsync in [Fsync::Os, Fsync::Always] {
+        let folder = TempDir::new().unwrap();
+        let mut kept = open_with(folder.path(), NOW, fsync);
+        kept.publish("room", "before", Class::Log).unwrap();
+        kept.store.fail_next_for_tests();
+        assert!(kept.publish("room", "refused", Class::Log).is_err());
+        drop(kept);
+        assert_eq!(open(folder.path(), NOW).texts("room", 0), ["\"before\""]);
+    }
+}
+
+#[test]
+fn what_could_not_be_forgotten_is_forgotten_later() {
+    let folder = TempDir::new().unwrap();
+    let mut kept = open(folder.path(), NOW);
+    kept.publish("room", "one", Class::Log).unwrap();
+    kept.now.0 += 60_001;
+    kept.store.fail_for_tests();
+    kept.forget();
+    kept.publish("other", "two", Class::Log).unwrap();
+    kept.forget();
+    drop(kept);
+    let (_, recovered) = Store::open(folder.path(), Fsync::Os, Epoch(1)).unwrap();
+    let offsets: Vec<_> = recovered.entries.iter().map(|e| e.entry.offset.0).collect();
+    assert_eq!(offsets, [2]);
+}
+
+/// Of a log that was closed the next start must not believe that it has all, when it went on.
+#[test]
+fn only_a_log_that_nothing_was_appended_to_has_ended_well() {
+    let folder = TempDir::new().unwrap();
+    let mut kept = open(folder.path(), NOW);
+    let is_clean = || raw(folder.path(), "about", "clean", None).unwrap() == [1];
+    kept.publish("room", "one", Class::Log).unwrap();
+    kept.store.close().unwrap();
+    kept.now.0 += 60_001;
+    kept.forget();
+    drop(kept);
+    assert!(is_clean(), "what is forgotten may be forgotten again");
+    let mut kept = open(folder.path(), NOW);
+    kept.store.close().unwrap();
+    kept.publish("room", "two", Class::Log).unwrap();
+    drop(kept);
+    assert!(!is_clean());
+    let mut kept = open(folder.path(), NOW);
+    kept.store.close().unwrap();
+    kept.publish("room", "three", Class::Log).unwrap();
+    kept.store.close().unwrap();
+    drop(kept);
+    assert!(is_clean());
+    raw(folder.path(), "about", "boot", Some(b"another"));
+    let kept = open(folder.path(), NOW);
+    assert_eq!(kept.texts("room", 1), ["\"two\"", "\"three\""]);
+}
+
+/// After a loss of power only what was synced at each write is gone on with.
+#[test]
+fn each_policy_keeps_what_it_promises() {
+    let every = Fsync::Every(std::time::Duration::from_hours(1));
+    for (fsync, survives) in [(Fsync::Os, false), (every, false), (Fsync::Always, true)] {
+        let folder = TempDir::new().unwrap();
+        let mut kept = open_with(folder.path(), NOW, fsync);
+        kept.publish("room", "one", Class::Log).unwrap();
+        drop(kept);
+        let mut kept = open_with(folder.path(), UnixMillis(NOW.0 + 1), fsync);
+        assert_eq!(kept.texts("room", 0), ["\"one\""], "{fsync:?}: only the process ended");
+        kept.publish("room", "two", Class::Log).unwrap();
+        drop(kept);
+        raw(folder.path(), "about", "boot", Some(b"another"));
+        let (_, recovered) = Store::open(folder.path(), fsync, Epoch(7)).unwrap();
+        assert_eq!(recovered.epoch == Epoch(NOW.0), survives, "{fsync:?}");
+        assert_eq!(recovered.entries.len(), if survives { 2 } else { 0 }, "{fsync:?}");
+    }
 }
 
 #[derive(Clone, Debug)]

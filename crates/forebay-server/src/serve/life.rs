@@ -93,6 +93,8 @@ impl Life {
                 // A server that panicked has been logged and is gone.
                 let _ = server.await;
             }
+            // What publishers were still answered meanwhile.
+            forebay.shut_down(Duration::ZERO).await;
         };
         if tokio::time::timeout(shutdown.timeout, closing).await.is_err() {
             tracing::warn!(pages = forebay.connections(), "shutdown timeout: closing the rest");
