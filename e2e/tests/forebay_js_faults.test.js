@@ -191,6 +191,84 @@ async function lastNumbers({ commands }) {
   return numbers;
 }
 
+/** Holds the page's next visit until the page gives it up. @param {import("playwright-core").Page} page */
+async function holdVisit(page) {
+  let held;
+  const isHeld = new Promise((resolve) => (held = resolve));
+  await page.route(/\/$/, (route) => (route.request().method() === "GET" ? held() : route.fallback()), { times: 1 });
+  return isHeld;
+}
+
+for (const [what, begin] of Object.entries({
+  "a refresh that heals": ({ commands: [{ identifier }], send }) => send({ type: "resync", identifier, s: 1, at: "a.5" }),
+  "a refresh that was broadcast": ({ send }) => send({ s: 1, o: 5, p: 1, m: '<turbo-stream action="refresh"></turbo-stream>' }),
+})) {
+  test(`${what} and is cancelled by a form, whose answer renders no page, is made again`, async (t) => {
+    let n = 1;
+    const server = await scriptedServerFor(t, {
+      body: () => `${tag("one", `a.${n}`)}${list}<form method="post" action="/form"></form>`,
+    });
+    const page = await pageOf(t, server, () => {}, [/AbortError/]);
+    await waitForConnected(page);
+    await page.route("**/form", (route) =>
+      route.fulfill({ contentType: "text/vnd.turbo-stream.html", body: append("the form's answer") }));
+    const isHeld = holdVisit(page);
+    n = 5;
+    begin(server.session);
+    await isHeld;
+    await page.evaluate(() => document.querySelector("form").requestSubmit());
+    await page.waitForSelector('[data-cursor="a.5"][connected]:not([stale])', { state: "attached" });
+    assert.equal(server.loads, 2);
+  });
+}
+
+test("what is left out of a page, as its own request has shown it, does not move the position ahead of what waits for a frame", async (t) => {
+  const { server, page } = await halfAnswered(t, () => false, () => {});
+  await page.evaluate(() => {
+    const response = { ok: true, headers: new Headers({ "x-turbo-request-id": "its-own" }) };
+    document.dispatchEvent(new CustomEvent("turbo:before-fetch-response", { detail: { fetchResponse: { response } } }));
+  });
+  // Both are shown in one burst, when the other stream is answered.
+  server.session.send({ s: 1, o: 2, p: 1, m: append("row 2") });
+  server.session.send({ s: 1, o: 3, p: 2, m: append("row 3").replace(" ", ' request-id="its-own" ') });
+  server.session.send({ s: 1, o: 4, p: 3 });
+  await page.evaluate(() => {
+    const tag = document.querySelector("[signed-stream-name=one]");
+    window.firstMoved = new Promise((resolve) => {
+      const observer = new MutationObserver(() => resolve(document.querySelector("#list li") ? "behind the row" : "ahead of it"));
+      observer.observe(tag, { attributeFilter: ["data-forebay-at"] });
+    });
+  });
+  confirm(server.session, server.session.commands[1], 2);
+  await row(page, "row 2");
+  assert.equal(await page.evaluate(() => window.firstMoved), "behind the row");
+  await page.waitForSelector('[signed-stream-name=one][data-forebay-at="a.4"]', { state: "attached" });
+  assert.deepEqual(await shown(page), ["row 2"]);
+});
+
+test("S45 more than a page can keep waiting: every stream is told that it lacks something", async (t) => {
+  const { server, page } = await halfAnswered(t, () => false);
+  // Held, as the other stream is not answered.
+  for (let o = 2; o <= 10_002; o += 1) server.session.send({ s: 1, o, p: o - 1, m: "" });
+  await eventually("the page rendered again", async () => server.loads === 2);
+  assert.equal((await said(page)).filter((what) => what === "resync").length, 2);
+});
+
+test("behind a gap that stays, what follows is no gap", async (t) => {
+  const server = await scriptedServerFor(t, { body: () => tag("one", "a.1") + list });
+  const page = await open(t, server);
+  await page.route(/\/$/, () => {});
+  for (const sessions of [1, 2]) {
+    await eventually("a subscription", async () => server.sessions.length === sessions && server.session.commands.length === 1);
+    server.session.send({ s: 1, o: 9, p: 8, m: append("row 9") });
+  }
+  await page.waitForFunction(() => window.said.includes("resync"));
+  server.session.send({ s: 1, o: 10, p: 9, m: append("row 10") });
+  await row(page, "row 10");
+  assert.equal((await said(page)).filter((what) => what === "error gap").length, 2);
+  assert.equal(server.sessions.length, 2);
+});
+
 test("a server that always leaves a gap is not asked in a loop: the page renders itself again, and says when that does not help", async (t) => {
   const server = await scriptedServerFor(t, {
     body: () => tag("one", "a.1") + list,

@@ -39,7 +39,7 @@ export class Client {
   /**
    * @param {(owner: import("./connection.js").Owner, current?: Way) => Way} connect gives the connection that is right now
    * @param {Shows} page shows what has come, in this order
-   * @param {(subscription: Subscription, overflow: boolean) => void} heal the page lacks something: it renders itself again
+   * @param {(subscription: Subscription) => void} heal the page lacks something: it renders itself again
    * @param {(kind: string, subscription: Subscription | null, detail: string, offset?: number) => void} trouble
    * @param {(kind: string, detail: string) => void} warn
    */
@@ -150,7 +150,7 @@ export class Client {
   #lost(subscription) {
     this.#queue.forget(subscription);
     this.#tell(subscription, "resync");
-    this.heal(subscription, false);
+    this.heal(subscription);
   }
 
   /** @param {Subscription} subscription @param {Message} entry */
@@ -163,13 +163,14 @@ export class Client {
       for (const each of this.#subscriptions) {
         this.#queue.forget(each);
         each.shown = each.received;
+        this.#tell(each, "resync");
       }
-      return this.heal(subscription, true);
+      return this.heal(subscription);
     }
-    // A second time, a new connection does not help.
+    // A second time, a new connection does not help: what is behind this entry goes on from it.
     const { received } = subscription;
     if (subscription.gap === received?.offset) {
-      subscription.rewind(null);
+      subscription.rewind(received && { ...received, offset: entry.o });
       subscription.gap = undefined;
       return this.#lost(subscription);
     }
@@ -210,12 +211,12 @@ export class Client {
         this.#subscriptions.has(subscription) && life === subscription.life && (offset === null || offset > subscription.rendered);
       if (message !== undefined) await this.page.prepare(item);
       if (!isCurrent()) continue;
-      // What is not for this page only moves the position, behind what is being shown.
-      const showing = message === undefined ? rendering.at(-1) : this.page.show(item, isCurrent);
+      // What is not for this page only moves the position. No entry moves it ahead of one that is still being shown.
+      const showing = message === undefined || this.page.show(item, isCurrent);
       const shown = () => {
         if (isCurrent()) this.#shown(subscription, offset);
       };
-      rendering.push(Promise.resolve(showing).then(shown));
+      rendering.push(Promise.all([rendering.at(-1), showing]).then(shown));
     }
     return rendering;
   }

@@ -216,7 +216,7 @@ export class Connection {
       this.#transport = trial;
       this.#opened(0);
     };
-    const closed = () => (trial === this.#transport ? peer.closed("") : giveUp());
+    const closed = () => (trial === this.#transport ? peer.closed() : giveUp());
     const trial = new WebSocketTransport({ ...peer, opened, closed }, this.addresses);
     this.#trial = trial;
     this.#timers.trial = setTimeout(giveUp, OPEN_MS);

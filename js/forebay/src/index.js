@@ -79,9 +79,7 @@ function create(options) {
     show: page.show.bind(page),
     shown: (/** @type {any} */ subscription) => sources.shown(subscription),
   };
-  const heal = (/** @type {any} */ subscription) => {
-    if (!page.heal()) trouble("error", subscription, "healed too often; reload the page");
-  };
+  const heal = page.heal.bind(page);
   const client = new Client(connect, shows, heal, trouble, warn);
   let renewed = -RENEW_MS;
   // An expired tag is replaced by rendering the page again.

@@ -26,8 +26,8 @@ export class Page {
   #current = null;
   #chain = Promise.resolve();
   #wantsRefresh = false;
-  /** A refresh that heals is on its way. What is found missing until it is shown, it shows as well. */
-  #isHealing = false;
+  /** A refresh is on its way: owed until the page is rendered. What is found missing until then, it shows as well. */
+  #isOwed = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** @type {number[]} */
@@ -38,7 +38,7 @@ export class Page {
     this.trouble = trouble;
     document.addEventListener("turbo:before-stream-render", (event) => this.#beforeRender(/** @type {CustomEvent} */ (event)));
     document.addEventListener("turbo:before-fetch-response", (event) => this.#response(/** @type {CustomEvent} */ (event)));
-    document.addEventListener("turbo:render", () => (this.#isHealing = false));
+    document.addEventListener("turbo:render", () => (this.#isOwed = false));
     for (const name of ["turbo:load", "turbo:render", "turbo:submit-end", "turbo:fetch-request-error"]) {
       document.addEventListener(name, () => setTimeout(() => this.#refreshIfIdle()));
     }
@@ -162,16 +162,17 @@ export class Page {
 
   // --- refreshes ---------------------------------------------------------------------------------
 
-  /** The page lacks something that nobody can give it any more. Gives false if it has been healed too often. */
-  heal() {
-    if (this.#isHealing) return true;
+  /**
+   * The page lacks something that nobody can give it any more.
+   * @param {import("./subscription.js").Subscription | null} subscription
+   */
+  heal(subscription) {
+    if (this.#wantsRefresh || this.#isOwed) return;
     const now = performance.now();
     this.#heals = this.#heals.filter((at) => now - at < 60_000);
-    if (this.#heals.length >= HEALS_MAX) return false;
+    if (this.#heals.length >= HEALS_MAX) return this.trouble("error", subscription, "healed too often; reload the page");
     this.#heals.push(now);
-    this.#isHealing = true;
     this.#refresh(null);
-    return true;
   }
 
   /** @param {string | null} requestId */
@@ -184,17 +185,20 @@ export class Page {
   /** Turbo drops a refresh that comes during a visit; here it waits for the visit's end. */
   #refreshIfIdle() {
     clearTimeout(this.#timer);
-    if (!this.#wantsRefresh && !this.#isHealing) return;
+    if (!this.#wantsRefresh && !this.#isOwed) return;
     // Not every end of a visit is announced.
     this.#timer = setTimeout(() => this.#refreshIfIdle(), 1_000);
     const session = turbo()?.session;
     const html = document.documentElement;
     if (session?.navigator.currentVisit || document.querySelector("form[aria-busy]") || html.hasAttribute("data-turbo-preview")) return;
     if (!this.#wantsRefresh) {
-      this.#isHealing = false;
+      // Nothing was rendered: a form that was submitted, say, has cancelled it.
+      this.#isOwed = false;
+      if (session) this.heal(null);
       return;
     }
     this.#wantsRefresh = false;
+    this.#isOwed = true;
     if (session) session.refresh(document.baseURI);
     else location.reload();
   }

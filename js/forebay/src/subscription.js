@@ -42,6 +42,8 @@ export class Subscription {
 
   /** Begins again behind `position`; what has arrived since is forgotten. @param {Position | null} position */
   rewind(position) {
+    // Another log's offsets say nothing about this one's.
+    if (position?.epoch !== this.shown?.epoch) this.rendered = 0;
     this.shown = this.received = position;
     this.life += 1;
   }

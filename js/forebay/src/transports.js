@@ -10,7 +10,7 @@
  * @property {() => void} opened
  * @property {() => void} alive
  * @property {(kind: string, detail: string) => void} warn
- * @property {(why: string) => void} closed
+ * @property {() => void} closed
  *
  * @typedef {object} Transport
  * @property {() => void} changed other subscriptions are wanted
@@ -91,7 +91,7 @@ export class WebSocketTransport {
     url.protocol = url.protocol.replace("http", "ws");
     this.socket = new WebSocket(url, PROTOCOL);
     this.socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    this.socket.onclose = ({ code }) => this.#end(`${code}`);
+    this.socket.onclose = () => this.#end();
   }
 
   /** @param {Message} message */
@@ -151,7 +151,7 @@ export class WebSocketTransport {
     this.socket.close();
   }
 
-  #end = (/** @type {string} */ why) => this.peer.closed(why);
+  #end = () => this.peer.closed();
 }
 
 /**
@@ -185,7 +185,7 @@ class HttpTransport {
         this.free = free;
         return this.over ? free?.() : this.run();
       })
-      .catch((error) => this.end(String(error?.message ?? error)));
+      .catch(() => this.end());
   }
 
   async run() {}
@@ -226,24 +226,23 @@ class HttpTransport {
     this.free?.();
   }
 
-  /** @param {string} why */
-  end(why) {
+  end() {
     if (this.over) return;
     this.close();
-    this.peer.closed(why);
+    this.peer.closed();
   }
 }
 
 /** Server-sent events over `fetch`, because `EventSource` can't post. */
 export class EventsTransport extends HttpTransport {
   async run() {
-    if (!this.free) return this.end("too many tabs");
+    if (!this.free) return this.end();
     while (!this.over) {
       this.abort = new AbortController();
       const { signal } = this.abort;
       try {
         await this.#read(signal);
-        return this.end("ended");
+        return this.end();
       } catch (error) {
         // Aborted on purpose: the page wants other subscriptions.
         if (!signal.aborted || this.over) throw error;
