@@ -7,8 +7,9 @@ import { useBrowser } from "../support/browser.js";
 import { cable } from "../support/cable.js";
 import { eventually } from "../support/deadline.js";
 import { httpProxyFor } from "../support/http_proxy.js";
-import { countLoads, recordActions, rows as rowsOf, texts, waitForConnected, waitForTransport } from "../support/page.js";
+import { countLoads, recordActions, rows as rowsOf, texts, waitForConnected, waitForRow, waitForTransport } from "../support/page.js";
 import { LAST, roomFor, Viewer } from "../support/room.js";
+import { append, confirm, scriptedServerFor, tag } from "../support/scripted_server.js";
 import { serverFor } from "../support/server.js";
 
 // A page that is left may come back as it was.
@@ -224,6 +225,28 @@ test("a tab that takes nothing is left behind, others are not, and it is exact w
   await assertConverged(room, [busy, other]);
   await eventually("both to be subscribed", async () => (await subscribers(room)) === 2);
   assert.equal(await connections(room), 1);
+});
+
+test("a message that is larger than what may be on its way to a tab is shown, once", async (t) => {
+  const last = { o: 4, p: 3, m: append("last") };
+  const server = await scriptedServerFor(t, {
+    body: () => `<meta name="forebay-share" content="somebody">${tag("one", "a.1")}<ul id="list"></ul>`,
+    command(command, session, s) {
+      if (command.command !== "subscribe") return;
+      confirm(session, command, s);
+      // What comes before the large one is acknowledged is not sent on: the page asks for it.
+      if (command.after === "a.3") session.send({ s, ...last });
+    },
+  });
+  const page = await browser.page(t, { baseURL: server.url, allow });
+  await page.goto("/");
+  await waitForConnected(page);
+  assert.ok(await page.evaluate(() => window.forebay.isShared));
+  server.session.send({ s: 1, o: 2, p: 1, m: append("small") });
+  server.session.send({ s: 1, o: 3, p: 2, m: append(`large<!-- ${"x".repeat(4_100_000)} -->`) });
+  server.session.send({ s: 1, ...last });
+  await waitForRow(page, "last", "#list");
+  assert.deepEqual(await texts(page, "#list"), ["small", "large", "last"]);
 });
 
 test("S37 a frozen tab that thaws goes on where it was", async (t) => {

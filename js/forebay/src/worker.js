@@ -5,7 +5,10 @@ import { Subscription } from "./subscription.js";
 
 /** @typedef {import("./transports.js").Message} Message */
 
-/** What may be on its way to a page. A page that takes nothing (frozen, stopped in a debugger) begins again when it does. */
+/**
+ * What may be on its way to a page before it is sent no more: with the last message, whatever its size, more than that.
+ * A page that takes nothing (frozen, stopped in a debugger) begins again when it does.
+ */
 const BEHIND_MAX = 4_000_000;
 
 /** A page. */
@@ -51,8 +54,11 @@ function serve(scope) {
       if ("o" in message) subscription.received = subscription.received && { ...subscription.received, offset: message.o };
       else if (message.type === "reject_subscription") remove(tab, number);
       else if (message.type) place(subscription, message);
-      tab.behind += weight(message);
-      if (tab.behind <= BEHIND_MAX) return tab.port.postMessage(["message", number, message]);
+      if (tab.behind <= BEHIND_MAX) {
+        // Only what is posted is ever acknowledged.
+        tab.behind += weight(message);
+        return tab.port.postMessage(["message", number, message]);
+      }
       forget(tab);
       tab.port.postMessage(["again"]);
     },
