@@ -176,6 +176,8 @@ impl fmt::Debug for Store {
     }
 }
 
+const KEYSPACES: [&str; 4] = ["entries", "forgotten", "revoked", "about"];
+
 pub(crate) struct Open {
     pub(crate) database: Database,
     pub(crate) entries: Keyspace,
@@ -189,13 +191,19 @@ impl Open {
     /// The database panics on a journal whose bytes were changed: that is an error here.
     fn at(path: &Path, fsync: Fsync) -> Result<Self, StoreError> {
         match std::panic::catch_unwind(|| Self::try_at(path, fsync)) {
-            Ok(open) => open.map_err(|error| StoreError::of(path, error)),
+            Ok(Ok(Some(open))) => Ok(open),
+            Ok(Ok(None)) => Err(StoreError::Foreign(path.to_owned())),
+            Ok(Err(error)) => Err(StoreError::of(path, error)),
             Err(_) => Err(StoreError::Broken("what is written is not what was written".into())),
         }
     }
 
-    fn try_at(path: &Path, fsync: Fsync) -> Result<Self, fjall::Error> {
+    /// `None` if the folder is another application's.
+    fn try_at(path: &Path, fsync: Fsync) -> Result<Option<Self>, fjall::Error> {
         let database = Database::builder(path).worker_threads(1).open()?;
+        if !is_ours(&database)? {
+            return Ok(None);
+        }
         let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
         let (entries, forgotten) = (keyspace("entries")?, keyspace("forgotten")?);
         let (revoked, about) = (keyspace("revoked")?, keyspace("about")?);
@@ -203,8 +211,22 @@ impl Open {
             Fsync::Every(pause) => Some(Syncing::start(database.clone(), pause)),
             Fsync::Os | Fsync::Always => None,
         };
-        Ok(Self { database, entries, forgotten, revoked, about, syncing })
+        Ok(Some(Self { database, entries, forgotten, revoked, about, syncing }))
     }
+}
+
+/// Whether it has a known format, or nothing yet. Nothing is made in another application's.
+fn is_ours(database: &Database) -> Result<bool, fjall::Error> {
+    let names = database.list_keyspace_names();
+    if !names.iter().any(|name| &**name == "about") {
+        // A process may have ended while it made them.
+        return Ok(names.iter().all(|name| KEYSPACES.contains(&&**name)));
+    }
+    let about = database.keyspace("about", KeyspaceCreateOptions::default)?;
+    Ok(match about.get("format")? {
+        Some(format) => [FORMAT, FORMAT_WITHOUT_FORGOTTEN].contains(&format.as_ref()),
+        None => about.is_empty()?,
+    })
 }
 
 /// The thread that syncs every so often.
@@ -244,7 +266,8 @@ impl Store {
     /// Opens the log of this folder, or begins one with the epoch `fresh`.
     ///
     /// # Errors
-    /// [`StoreError`] says what is wrong with the folder. What is in it is left as it is.
+    /// [`StoreError`] says what is wrong with the folder. What is in it is left as it is, but for a torn
+    /// end of the database's journal, which the database cuts off.
     pub fn open(
         path: impl Into<PathBuf>,
         fsync: Fsync,
@@ -253,15 +276,11 @@ impl Store {
         let path = path.into();
         let failed = |error| StoreError::of(&path, error);
         let open = Open::at(&path, fsync)?;
-        match open.about.get("format").map_err(failed)? {
-            Some(format) if [FORMAT, FORMAT_WITHOUT_FORGOTTEN].contains(&format.as_ref()) => {}
-            Some(_) => return Err(StoreError::Foreign(path)),
-            None => {
-                let mut batch = open.database.batch();
-                batch.insert(&open.about, "format", FORMAT);
-                batch.insert(&open.about, "epoch", fresh.0.to_be_bytes());
-                batch.commit().map_err(failed)?;
-            }
+        if open.about.get("format").map_err(failed)?.is_none() {
+            let mut batch = open.database.batch();
+            batch.insert(&open.about, "format", FORMAT);
+            batch.insert(&open.about, "epoch", fresh.0.to_be_bytes());
+            batch.commit().map_err(failed)?;
         }
         let recovered = recover(&open, fresh).map_err(|error| error.at(&path))?;
         let mut batch = open.database.batch().durability(Some(PersistMode::SyncAll));

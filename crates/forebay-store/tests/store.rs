@@ -143,6 +143,18 @@ fn another_format_is_refused_and_left_alone() {
     assert_eq!(raw(folder.path(), "about", "format", None).unwrap(), b"forebay log 3");
 }
 
+#[test]
+fn nothing_is_made_in_the_database_of_another_application() {
+    for (theirs, key) in [("users", "1"), ("about", "us")] {
+        let folder = TempDir::new().unwrap();
+        raw(folder.path(), theirs, key, Some(b"theirs"));
+        let refused = Store::open(folder.path(), Fsync::Os, Epoch(1));
+        assert!(matches!(refused, Err(StoreError::Foreign(_))), "{refused:?}");
+        let database = fjall::Database::builder(folder.path()).open().unwrap();
+        assert_eq!(database.list_keyspace_names(), [theirs.into()]);
+    }
+}
+
 /// What is on disk, and was before it is changed.
 fn raw(folder: &Path, keyspace: &str, key: &str, value: Option<&[u8]>) -> Option<Vec<u8>> {
     let database = fjall::Database::builder(folder).open().unwrap();
