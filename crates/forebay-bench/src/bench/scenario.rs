@@ -46,7 +46,7 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
     Scenario { name: "publishing", of: Forebay, often: Always, measure: publishing::measure },
     Scenario { name: "rates", of: All, often: Seldom, measure: rates::measure },
     Scenario { name: "cores", of: All, often: Seldom, measure: cores::measure },
-    Scenario { name: "curves", of: Forebay, often: Seldom, measure: curves::measure },
+    Scenario { name: "curves", of: Forebay, often: Always, measure: curves::measure },
     Scenario { name: "slow", of: Forebay, often: Seldom, measure: slow::measure },
     Scenario { name: "churn", of: Forebay, often: Once, measure: churn::measure },
 ];
@@ -85,7 +85,8 @@ mod tests {
         let of = |name| [&FOREBAY, &FLOOR, peer].map(|server| repeats(name, server));
         assert_eq!(of("delivery"), [5, 5, 2]);
         assert_eq!(of("memory"), [3, 3, 2]);
-        assert_eq!(of("curves"), [3, 0, 0]);
+        assert_eq!(of("slow"), [3, 0, 0]);
+        assert_eq!(of("curves"), [5, 0, 0]);
         assert_eq!(of("churn"), [1, 0, 0]);
     }
 }
