@@ -210,9 +210,7 @@ impl Client {
     /// The socket takes nothing: news of entries is not for this connection, and costs those who publish
     /// next to nothing, however many are as slow. The log keeps the entries.
     pub fn mute_entries(&self) {
-        if !self.is_muted() {
-            self.set_muted(true);
-        }
+        self.set_muted(true);
     }
 
     /// Whether it is so.
@@ -224,18 +222,19 @@ impl Client {
     /// to be looked at.
     #[must_use]
     pub fn unmute_entries(&self) -> bool {
-        let was_muted = self.is_muted();
-        if was_muted {
-            self.set_muted(false);
-        }
-        was_muted
+        self.set_muted(false)
     }
 
-    fn set_muted(&self, is_muted: bool) {
-        self.wake.is_muted.store(is_muted, Ordering::Relaxed);
-        for registration in &self.registrations {
-            self.hub.0.subscribers.mute(*registration, is_muted);
+    /// Gives whether it was.
+    fn set_muted(&self, is_muted: bool) -> bool {
+        let was_muted = self.is_muted();
+        if was_muted != is_muted {
+            self.wake.is_muted.store(is_muted, Ordering::Relaxed);
+            for registration in &self.registrations {
+                self.hub.0.subscribers.mute(*registration, is_muted);
+            }
         }
+        was_muted
     }
 
     fn release(&self, registration: Registration) {

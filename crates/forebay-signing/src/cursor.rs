@@ -209,7 +209,7 @@ fn mac_text(secret: &str, subject: Subject<'_>) -> [u8; MAC_TEXT_BYTES] {
         Subject::Public(name) => ("stream_name=", name),
         Subject::Channel => ("", ""),
     };
-    let mac = KeyedMac::from_bytes(secret.as_bytes()).of_parts([kind, name]);
+    let mac = KeyedMac::from_bytes(secret.as_bytes()).of_parts([kind.as_bytes(), name.as_bytes()]);
     let mut text = [0; MAC_TEXT_BYTES];
     let written = URL_SAFE_NO_PAD.encode_slice(&mac[..MAC_BYTES_KEPT], &mut text);
     debug_assert_eq!(written, Ok(MAC_TEXT_BYTES));

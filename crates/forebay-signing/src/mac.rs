@@ -28,15 +28,15 @@ impl KeyedMac {
     }
 
     pub(crate) fn of(&self, message: &[u8]) -> [u8; MAC_BYTES] {
-        let mut mac = self.0.clone();
-        mac.update(message);
-        mac.finalize().into_bytes().into()
+        self.of_parts([message])
     }
 
-    pub(crate) fn of_parts(&self, [first, second]: [&str; 2]) -> [u8; MAC_BYTES] {
+    /// Of all of them, one behind the other.
+    pub(crate) fn of_parts<const N: usize>(&self, parts: [&[u8]; N]) -> [u8; MAC_BYTES] {
         let mut mac = self.0.clone();
-        mac.update(first.as_bytes());
-        mac.update(second.as_bytes());
+        for part in parts {
+            mac.update(part);
+        }
         mac.finalize().into_bytes().into()
     }
 

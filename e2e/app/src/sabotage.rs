@@ -6,7 +6,7 @@
 use axum::extract::State;
 use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
-use forebay::signing::{Cursor, CursorSigner, Key, KeyDigest, Subject, Verifier};
+use forebay::signing::{Cursor, CursorSigner, Key, KeyDigest, PageCursor, Subject, Verifier};
 use forebay::turbo::StreamSource;
 use forebay::{StreamNameError, Streamable, Turbo};
 use serde_json::{Value, json};
@@ -47,8 +47,7 @@ pub(crate) fn expired_source(
     let verifier = Verifier::new(Key::derive_turbo(SECRET, KeyDigest::Sha256));
     let name = app.forebay.stream_name(stream)?;
     let signed = verifier.sign_expiring(name.as_str(), 1_000);
-    let cursor = turbo.page_cursor().cursor_for(Subject::Signed(&signed));
-    Ok(StreamSource::new(signed).data("cursor", cursor))
+    Ok(source_from(signed, turbo.page_cursor()))
 }
 
 fn source_at(
@@ -62,8 +61,12 @@ fn source_at(
     let (epoch, offset) = (position.epoch.0, position.offset.0 + ahead);
     let page = CursorSigner::new(&key).page(Cursor { epoch, offset, page: 0 });
     let signed = app.forebay.sign(&app.forebay.stream_name(stream)?);
+    Ok(source_from(signed, &page))
+}
+
+fn source_from(signed: String, page: &PageCursor) -> StreamSource {
     let cursor = page.cursor_for(Subject::Signed(&signed));
-    Ok(StreamSource::new(signed).data("cursor", cursor))
+    StreamSource::new(signed).data("cursor", cursor)
 }
 
 /// turbo-rails' own tag.

@@ -252,21 +252,8 @@ impl World {
             }
             shown.extend(due);
         }
-        for (log, stream, serial) in &shown {
-            let page = &self.pages[index];
-            let offset = self.published.offset(*stream, *serial);
-            if *log == page.log
-                && page.log == self.log
-                && offset.is_some_and(|offset| page.is_taken_back(*stream, offset))
-            {
-                let what = format!("stream {stream}, entry {serial}, offset {offset:?}");
-                return Err((Violation::NotForIt, self.describe(index, &what)));
-            }
-        }
-        if self.pages[index].renders_at.is_some() {
-            // It was told that it lacks something: what it shows until then counts for nothing.
-            return Ok(());
-        }
+        // It was told that it lacks something: what it shows until then counts for nothing.
+        let is_told = self.pages[index].renders_at.is_some();
         for (log, stream, serial) in shown {
             let page = &self.pages[index];
             if log != page.log && page.by_time || log != self.log && log == page.log {
@@ -275,6 +262,14 @@ impl World {
                 continue;
             }
             let offset = self.published.offset(stream, serial);
+            let is_taken_back = offset.is_some_and(|offset| page.is_taken_back(stream, offset));
+            if page.log == self.log && is_taken_back {
+                let what = format!("stream {stream}, entry {serial}, offset {offset:?}");
+                return Err((Violation::NotForIt, self.describe(index, &what)));
+            }
+            if is_told {
+                continue;
+            }
             let page = &mut self.pages[index];
             let outcome = match offset {
                 Some(offset) if page.log == self.log => {
