@@ -3,8 +3,10 @@
 //! `@@` number (10 digits) nanoseconds (16 digits of the monotonic clock) `@@`: it stands in Turbo's
 //! HTML as it is, in JSON and in an event stream, and can be found without parsing any of them.
 
+use std::sync::LazyLock;
+
 use forebay_turbo::TurboStream;
-use memchr::memmem;
+use memchr::memmem::Finder;
 use rustix::time::{ClockId, clock_gettime};
 
 const FENCE: &[u8] = b"@@";
@@ -26,7 +28,8 @@ pub(crate) struct Marker {
 
 /// The first marker in `bytes`, and what is behind it.
 pub(crate) fn find(bytes: &[u8]) -> Option<(Marker, &[u8])> {
-    let start = memmem::find(bytes, FENCE)?;
+    static FENCES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(FENCE));
+    let start = FENCES.find(bytes)?;
     let (marker, rest) = bytes[start..].split_at_checked(BYTES)?;
     let (number, at) = marker[FENCE.len()..BYTES - FENCE.len()].split_at(NUMBER_DIGITS);
     Some((Marker { number: digits(number), at: digits(at) }, rest))

@@ -34,10 +34,11 @@ pub(super) fn resume(bench: &mut Bench, server: &Server) -> Result<()> {
         return Ok(());
     }
     bench.place.replay = MISSED;
-    let seconds = storm(bench, server);
+    let storm = storm(bench, server);
     bench.place.replay = 0;
-    let seconds = seconds?;
+    let (seconds, cpu_ns) = storm?;
     bench.figures.add(name(server, "resume_storm_seconds"), seconds);
+    bench.figures.add(name(server, "cpu_ns_per_resume"), cpu_ns);
     let floor = bench.figures.latest(&name(&FLOOR, "resume_storm_seconds"));
     if let Some(floor) = floor.filter(|_| server.name != FLOOR.name) {
         bench.figures.add(name(server, "resume_storm_vs_floor"), seconds / floor);
@@ -45,7 +46,8 @@ pub(super) fn resume(bench: &mut Bench, server: &Server) -> Result<()> {
     Ok(())
 }
 
-fn storm(bench: &Bench, server: &Server) -> Result<f64> {
+/// Its seconds, and the server's CPU for each client.
+fn storm(bench: &Bench, server: &Server) -> Result<(f64, f64)> {
     let mut site = bench.site_of(server, CLIENTS, |target, running| {
         let rendered = server.rendered.map(|rendered| rendered(running.port));
         target.rendered = rendered.transpose()?;
@@ -55,7 +57,8 @@ fn storm(bench: &Bench, server: &Server) -> Result<f64> {
     site.fleet.each(|| Order::Cut)?;
     site.fleet.first(&Order::Fill { rounds: MISSED, burst: 1, size: 400 })?;
     let order = || Order::Return { at_once: AT_ONCE, entries: MISSED as u64 };
+    let before = site.usage()?;
     let outcome = site.fleet.each(order)?;
     outcome.ensure_exact()?;
-    Ok(outcome.seconds)
+    Ok((outcome.seconds, site.usage()?.since(before).cpu_ns as f64 / CLIENTS as f64))
 }

@@ -1,11 +1,11 @@
 //! One client: from its request to its last entry.
 
+use std::collections::VecDeque;
 use std::io;
-use std::ops::Range;
 
 use memchr::memmem;
 
-use super::dialect::{Dialect, Meaning, Target};
+use super::dialect::{Dialect, Meaning, Page, Target};
 use super::frames::{self, Incoming};
 use super::source::Source;
 use super::work::Faults;
@@ -25,11 +25,11 @@ pub(super) enum State {
 pub(super) struct Connection {
     pub(super) socket: Source,
     pub(super) state: State,
-    /// Where it gets entries from, and what else it has yet to subscribe to.
+    /// Where it gets entries from.
     pub(super) stream: usize,
-    others: Range<usize>,
-    /// Which of all pages it belongs to.
-    page: usize,
+    /// Its first words, and what it has yet to subscribe to: both are gone as soon as they are said.
+    request: Vec<u8>,
+    subscribes: VecDeque<Vec<u8>>,
     /// When it began to connect.
     pub(super) began: u64,
     /// The number of the entry that it must get next; any, if it begins in the middle of a stream or
@@ -53,19 +53,14 @@ pub(super) struct Heard {
 }
 
 impl Connection {
-    /// Of the `page`th page, which begins now.
-    pub(super) fn new(
-        socket: Source,
-        page: usize,
-        streams: Range<usize>,
-        next: Option<u64>,
-    ) -> Self {
+    /// Of this page, which begins now.
+    pub(super) fn new(socket: Source, page: Page, next: Option<u64>) -> Self {
         Self {
             socket,
             state: State::Connecting,
-            stream: streams.start,
-            others: streams.start + 1..streams.end,
-            page,
+            stream: page.stream,
+            request: page.request,
+            subscribes: page.subscribes,
             began: now(),
             next,
             refreshes: 0,
@@ -74,21 +69,22 @@ impl Connection {
         }
     }
 
-    pub(super) fn open(&mut self, target: &Target) -> io::Result<()> {
+    pub(super) fn open(&mut self) -> io::Result<()> {
         self.socket.error()?;
-        self.say(&target.request(self.stream))?;
+        let request = std::mem::take(&mut self.request);
+        self.say(&request)?;
         self.state = State::Opening;
         Ok(())
     }
 
-    /// Reads once into `buffer`.
+    /// Reads once into `buffer`; how much.
     pub(super) fn receive(
         &mut self,
         target: &Target,
         buffer: &mut [u8],
         heard: &mut Heard,
-    ) -> io::Result<()> {
-        let Some(read) = self.socket.read(buffer)? else { return Ok(()) };
+    ) -> io::Result<usize> {
+        let Some(read) = self.socket.read(buffer)? else { return Ok(0) };
         if read == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -107,7 +103,7 @@ impl Connection {
                 self.partial = bytes;
             }
         }
-        Ok(())
+        Ok(read)
     }
 
     /// Handles all that is whole; how many bytes that was.
@@ -123,7 +119,7 @@ impl Connection {
             }
             rest = &bytes[end + 4..];
             self.state = State::Subscribing;
-            self.act(target, target.opening(self.stream), heard)?;
+            self.act(target.opened(), heard)?;
         }
         let next = match target.dialect {
             Dialect::Events => frames::event,
@@ -163,26 +159,32 @@ impl Connection {
                 self.refreshes += 1;
                 self.next = None;
             }
-            self.act(target, target.hear(message, self.stream, self.page), heard)?;
+            self.act(target.hear(message), heard)?;
         }
         Ok(())
     }
 
-    fn act(&mut self, target: &Target, meaning: Meaning, heard: &mut Heard) -> io::Result<()> {
+    fn act(&mut self, meaning: Meaning, heard: &mut Heard) -> io::Result<()> {
         match meaning {
             Meaning::Nothing => {}
+            Meaning::Subscribe => self.subscribe()?,
             Meaning::Say(text) => self.say(&frames::masked(1, text.as_bytes()))?,
             Meaning::Subscribed => {
-                if let Some(other) = self.others.next() {
-                    self.say(&frames::masked(1, target.subscribe(other, self.page).as_bytes()))?;
-                } else {
+                if self.subscribes.is_empty() {
                     heard.became_live |= self.state != State::Live;
                     self.state = State::Live;
+                } else {
+                    self.subscribe()?;
                 }
             }
             Meaning::Refused => return Err(io::Error::other("the server refuses to subscribe")),
         }
         Ok(())
+    }
+
+    fn subscribe(&mut self) -> io::Result<()> {
+        let frame = self.subscribes.pop_front().unwrap_or_default();
+        self.say(&frame)
     }
 
     /// Clients say so little that a socket always takes it at once.

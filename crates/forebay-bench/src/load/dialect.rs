@@ -1,11 +1,15 @@
 //! How a client of each protocol opens a connection and subscribes.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use forebay_signing::{Cursor, CursorSigner, Key, Subject, Verifier};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+
+use super::frames;
 
 /// What the clients speak.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -29,6 +33,8 @@ pub(crate) enum Dialect {
 pub(super) enum Meaning {
     /// Nothing to do.
     Nothing,
+    /// Subscribe.
+    Subscribe,
     /// Say this.
     Say(String),
     Subscribed,
@@ -76,7 +82,7 @@ impl Target {
     }
 
     /// The request that opens a connection, as a browser sends it.
-    pub(super) fn request(&self, stream: usize) -> Vec<u8> {
+    fn request(&self, stream: usize) -> Vec<u8> {
         let path = self.path.replace("{stream}", &stream_name(stream));
         let path = if path.contains("{signed}") {
             path.replace("{signed}", &escaped(&self.signed(stream)))
@@ -109,34 +115,22 @@ impl Target {
         head.into_bytes()
     }
 
-    /// What a connection says as soon as it is open.
-    pub(super) fn opening(&self, stream: usize) -> Meaning {
+    /// What a connection that is open means.
+    pub(super) fn opened(&self) -> Meaning {
         match self.dialect {
             Dialect::Plain | Dialect::Events => Meaning::Subscribed,
-            Dialect::Centrifugo => {
-                let mut subscribe = json!({"channel": stream_name(stream)});
-                if let Some(Rendered { epoch, offset }) = &self.rendered {
-                    subscribe["recover"] = true.into();
-                    subscribe["epoch"] = epoch.as_str().into();
-                    subscribe["offset"] = (*offset).into();
-                }
-                Meaning::Say(format!(
-                    "{}\n{}",
-                    json!({"id": 1, "connect": {}}),
-                    json!({"id": 2, "subscribe": subscribe})
-                ))
-            }
+            Dialect::Centrifugo => Meaning::Subscribe,
             _ => Meaning::Nothing,
         }
     }
 
     /// What a message without a marker means.
-    pub(super) fn hear(&self, message: &[u8], stream: usize, page: usize) -> Meaning {
+    pub(super) fn hear(&self, message: &[u8]) -> Meaning {
         let has = |needle: &str| memmem::find(message, needle.as_bytes()).is_some();
         match self.dialect {
             Dialect::ActionCable | Dialect::ActionCableExtended => {
                 if has(r#""type":"welcome""#) {
-                    Meaning::Say(self.subscribe(stream, page))
+                    Meaning::Subscribe
                 } else if has(r#""type":"confirm_subscription""#) {
                     Meaning::Subscribed
                 } else if has(r#""type":"reject_subscription""#) || has(r#""type":"disconnect""#) {
@@ -160,8 +154,7 @@ impl Target {
             },
             Dialect::Pusher => {
                 if has("pusher:connection_established") {
-                    let data = json!({"channel": stream_name(stream)});
-                    Meaning::Say(json!({"event": "pusher:subscribe", "data": data}).to_string())
+                    Meaning::Subscribe
                 } else if has("pusher_internal:subscription_succeeded") {
                     Meaning::Subscribed
                 } else if has("pusher:ping") {
@@ -190,10 +183,54 @@ impl Target {
         identifier.to_string()
     }
 
-    /// Action Cable's command.
-    pub(super) fn subscribe(&self, stream: usize, page: usize) -> String {
-        json!({"command": "subscribe", "identifier": self.identifier(stream, page)}).to_string()
+    /// What a page says to subscribe, if its address does not say it.
+    fn subscribe(&self, stream: usize, page: usize) -> Option<String> {
+        Some(match self.dialect {
+            Dialect::Plain | Dialect::Events => return None,
+            Dialect::ActionCable | Dialect::ActionCableExtended => {
+                let identifier = self.identifier(stream, page);
+                json!({"command": "subscribe", "identifier": identifier}).to_string()
+            }
+            Dialect::Centrifugo => {
+                let mut subscribe = json!({"channel": stream_name(stream)});
+                if let Some(Rendered { epoch, offset }) = &self.rendered {
+                    subscribe["recover"] = true.into();
+                    subscribe["epoch"] = epoch.as_str().into();
+                    subscribe["offset"] = (*offset).into();
+                }
+                let connect = json!({"id": 1, "connect": {}});
+                format!("{connect}\n{}", json!({"id": 2, "subscribe": subscribe}))
+            }
+            Dialect::Pusher => {
+                let data = json!({"channel": stream_name(stream)});
+                json!({"event": "pusher:subscribe", "data": data}).to_string()
+            }
+        })
     }
+
+    /// The `number`th page, rendered with these streams.
+    pub(super) fn page(&self, number: usize, streams: Range<usize>) -> Page {
+        let texts = streams.clone().filter_map(|stream| self.subscribe(stream, number));
+        Page {
+            number,
+            request: self.request(streams.start),
+            subscribes: texts.map(|text| frames::masked(1, text.as_bytes())).collect(),
+            stream: streams.start,
+        }
+    }
+}
+
+/// What its visitor's browser has of it before it connects.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// Which of all it is.
+    pub(super) number: usize,
+    /// Opens its connection.
+    pub(super) request: Vec<u8>,
+    /// A frame for each of its streams that it has to name, in this order.
+    pub(super) subscribes: VecDeque<Vec<u8>>,
+    /// The first of these: where it gets entries from.
+    pub(super) stream: usize,
 }
 
 #[cfg(test)]
@@ -213,9 +250,9 @@ mod tests {
         };
         let pong = Meaning::Say("{}".to_owned());
         let push = r#"{"push":{"channel":"bench_0","pub":{"data":{"html":"{}"}}}}"#;
-        assert_eq!(target.hear(b"{}", 0, 0), pong);
-        assert_eq!(target.hear(format!("{push}\n{{}}").as_bytes(), 0, 0), pong);
-        assert_eq!(target.hear(format!("{{}}\n{push}").as_bytes(), 0, 0), pong);
-        assert_eq!(target.hear(push.as_bytes(), 0, 0), Meaning::Nothing);
+        assert_eq!(target.hear(b"{}"), pong);
+        assert_eq!(target.hear(format!("{push}\n{{}}").as_bytes()), pong);
+        assert_eq!(target.hear(format!("{{}}\n{push}").as_bytes()), pong);
+        assert_eq!(target.hear(push.as_bytes()), Meaning::Nothing);
     }
 }

@@ -5,7 +5,6 @@ mod orders;
 mod rounds;
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -15,7 +14,7 @@ use rustix::fd::OwnedFd;
 
 use self::rounds::Rounds;
 use super::connection::{Connection, Heard, State};
-use super::dialect::Target;
+use super::dialect::{Page, Target};
 use super::publisher::{Post, Publisher};
 use super::source::{Source, Width};
 use super::work::{Manner, Order, Outcome};
@@ -92,8 +91,8 @@ struct Generator {
     /// When the order is given up.
     deadline: u64,
     orders: bool,
-    /// The streams of connections that were cut, and are to return.
-    cut: Vec<Range<usize>>,
+    /// The first streams of connections that were cut, and are to return.
+    cut: Vec<usize>,
     /// Which connections read slowly next, and when.
     slow: Option<Slow>,
 }
@@ -154,17 +153,18 @@ impl Generator {
         Ok(())
     }
 
-    /// Begins to connect the `index`th connection, from the `place`th address and port.
-    fn open(&mut self, index: usize, place: usize, streams: Range<usize>) -> Result<Connection> {
+    /// Begins to connect the page as the `index`th connection, from an address and port of its own.
+    fn open(&mut self, index: usize, page: Page) -> Result<Connection> {
         // In a generator of slow clients somebody else publishes, and has before.
         let (width, next) = match self.manner {
             Manner::Thin => (Width::Thin, None),
-            Manner::Awake | Manner::Asleep => (Width::Usual, Some(self.published[streams.start])),
+            Manner::Awake | Manner::Asleep => (Width::Usual, Some(self.published[page.stream])),
         };
-        let socket = Source::connect(place, self.target.port, width)?;
-        let flags = EventFlags::IN | EventFlags::OUT;
+        let socket = Source::connect(page.number, self.target.port, width)?;
+        // By edges: nothing has to be changed once it is open.
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
         epoll::add(&self.epoll, &socket, EventData::new_u64(index as u64), flags)?;
-        Ok(Connection::new(socket, place, streams, next))
+        Ok(Connection::new(socket, page, next))
     }
 
     fn lost(&self) -> usize {
@@ -294,7 +294,7 @@ impl Generator {
                     let publisher = usize::try_from(publisher - PUBLISHERS)?;
                     self.hear_publisher(publisher)?;
                 }
-                index => self.hear_connection(usize::try_from(index)?)?,
+                index => self.hear_connection(usize::try_from(index)?),
             }
         }
         self.events = events;
@@ -334,21 +334,19 @@ impl Generator {
         }
     }
 
-    fn hear_connection(&mut self, index: usize) -> Result<()> {
-        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+    fn hear_connection(&mut self, index: usize) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
         if connection.state == State::Connecting {
-            let opened = connection.open(&self.target);
-            let flags = EventFlags::IN;
-            let token = EventData::new_u64(index as u64);
-            epoll::modify(&self.epoll, &connection.socket, token, flags)?;
+            let opened = connection.open();
             self.lose_on_error(index, opened);
         } else {
-            self.receive(index, self.buffer.len());
+            let bytes = self.buffer.len();
+            while self.receive(index, bytes) == bytes {}
         }
-        Ok(())
     }
 
-    fn receive(&mut self, index: usize, bytes: usize) {
+    /// Reads once, at most so many bytes; how many it were.
+    fn receive(&mut self, index: usize, bytes: usize) -> usize {
         let connection = &mut self.connections[index];
         let result = connection.receive(&self.target, &mut self.buffer[..bytes], &mut self.heard);
         let slow = connection.slow.is_some();
@@ -374,18 +372,20 @@ impl Generator {
         self.outcome.bytes += std::mem::take(&mut self.heard.bytes);
         self.heard.entries.clear();
         self.heard.became_live = false;
-        self.lose_on_error(index, result);
+        self.lose_on_error(index, result).unwrap_or_default()
     }
 
-    fn lose_on_error(&mut self, index: usize, result: std::io::Result<()>) {
-        if let Err(error) = result {
-            let connection = &mut self.connections[index];
-            self.live -= usize::from(connection.state == State::Live);
-            connection.state = State::Lost;
-            self.outcome.faults.lost += 1;
-            self.outcome.error.get_or_insert_with(|| error.to_string());
-            let _ = epoll::delete(&self.epoll, &connection.socket);
-        }
+    fn lose_on_error<T>(&mut self, index: usize, result: std::io::Result<T>) -> Option<T> {
+        result
+            .inspect_err(|error| {
+                let connection = &mut self.connections[index];
+                self.live -= usize::from(connection.state == State::Live);
+                connection.state = State::Lost;
+                self.outcome.faults.lost += 1;
+                self.outcome.error.get_or_insert_with(|| error.to_string());
+                let _ = epoll::delete(&self.epoll, &connection.socket);
+            })
+            .ok()
     }
 }
 

@@ -80,6 +80,7 @@ const MEASURES: &[(&str, &str)] = &[
         "seconds from when 10 000 clients, which were cut and have missed 20 entries, begin \
          to come back until each has all of them, once and in order; each with a cursor of its own",
     ),
+    ("cpu_ns_per_resume", "nanoseconds of the server on a core per client in the resume storm"),
     (
         "resume_storm_vs_floor",
         "resume_storm_seconds divided by that of a floor that accepts, upgrades and writes \

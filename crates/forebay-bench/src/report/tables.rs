@@ -135,6 +135,7 @@ fn storms(summary: &Summary) -> Vec<Column> {
         at("CPU ns/connect", Least, "cpu_ns_per_connect"),
         at("time × floor", Least, "connect_storm_vs_floor"),
         at("resume s", Least, "resume_storm_seconds"),
+        at("CPU ns/client", Least, "cpu_ns_per_resume"),
         at("× floor", Least, "resume_storm_vs_floor"),
     ]
 }

@@ -40,8 +40,7 @@ impl Generator {
             }
             Order::Idle { seconds } => self.until_time(now() + (seconds * 1e9) as u64)?,
             Order::Cut => {
-                let cut = self.connections.drain(..);
-                self.cut = cut.map(|one| one.stream..one.stream + 1).collect();
+                self.cut = self.connections.drain(..).map(|one| one.stream).collect();
                 self.live = 0;
             }
             Order::Fill { rounds, burst, size } => self.fill(rounds, burst, size)?,
@@ -59,19 +58,23 @@ impl Generator {
         Ok(())
     }
 
-    /// Opens a connection for each stream given, and waits until all are live.
+    /// Opens a connection for each page, the `from`th being the first, and waits until all are live.
     fn connect(
         &mut self,
-        mut streams: impl Iterator<Item = Range<usize>>,
+        streams: impl Iterator<Item = Range<usize>>,
         at_once: usize,
         from: usize,
     ) -> Result<()> {
-        let (before, live_before) = (self.connections.len(), self.live);
+        let numbered = streams.zip(from..);
+        let pages: Vec<_> = numbered.map(|(of, number)| self.target.page(number, of)).collect();
+        let mut pages = pages.into_iter();
+        // When pages connect they have long been rendered.
+        self.began = now();
+        let live_before = self.live;
         loop {
             while self.connections.len() - self.live - self.lost() < at_once {
-                let Some(streams) = streams.next() else { break };
-                let index = self.connections.len();
-                let connection = self.open(index, from + index - before, streams)?;
+                let Some(page) = pages.next() else { break };
+                let connection = self.open(self.connections.len(), page)?;
                 self.connections.push(connection);
             }
             if self.live + self.lost() == self.connections.len() {
@@ -172,7 +175,7 @@ impl Generator {
         for stream in &mut self.published {
             *stream = stream.checked_sub(entries).context("so much was not published")?;
         }
-        self.connect(cut.into_iter(), at_once, 0)?;
+        self.connect(cut.into_iter().map(|stream| stream..stream + 1), at_once, 0)?;
         self.published = published;
         self.until(|generator| generator.outcome.deliveries >= expected)
     }
@@ -209,7 +212,8 @@ impl Generator {
             let old = &self.connections[index];
             let streams = old.stream..old.stream + 1;
             self.live -= usize::from(old.state == State::Live);
-            self.connections[index] = self.open(index, index, streams)?;
+            let page = self.target.page(index, streams);
+            self.connections[index] = self.open(index, page)?;
             self.outcome.done += 1;
         }
         self.until(|generator| generator.live == count)
