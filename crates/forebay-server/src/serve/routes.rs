@@ -31,10 +31,9 @@ pub(super) fn all(config: &Config, life: &Life) -> Routes {
     });
     let publishers = Router::new()
         .route(&paths.broadcast, any(broadcasts::take))
-        .route(&paths.cursor, get(cursor))
+        .route(&paths.cursor, get(cursor).layer(forebay.layer()))
         .route(&paths.revoke, post(broadcasts::revoke))
         .route(&paths.disconnect, post(broadcasts::disconnect))
-        .layer(forebay.layer())
         .with_state(broadcasts);
     let life = life.clone();
     let mut main = pages(forebay, config.sizes.connections_max)

@@ -54,6 +54,8 @@ pub(in crate::serve) enum ElementError {
     LongStream,
     #[error("`data` is missing")]
     NoData,
+    #[error("`data` must be a string; JSON is sent as one, too")]
+    NoText,
     #[error("`meta.{0}` must be a string of at most {META_BYTES_MAX} bytes")]
     MetaText(&'static str),
     #[error("`meta.transient` must be true or false")]
@@ -95,10 +97,11 @@ impl FormatError {
 
 /// A broadcast as it is posted. Keys that AnyCable does not have are passed over, as it does.
 #[derive(Deserialize)]
-struct Element {
+struct Element<'a> {
     stream: Option<String>,
-    #[serde(default, deserialize_with = "data")]
-    data: Option<String>,
+    /// As it is written, its quotes and escapes included.
+    #[serde(borrow, default, deserialize_with = "some")]
+    data: Option<&'a RawValue>,
     meta: Option<Map<String, Value>>,
     command: Option<Value>,
     payload: Option<Value>,
@@ -111,20 +114,21 @@ pub(super) enum Posted {
     Disconnect(String),
 }
 
-/// A text, and a word of advice to whoever sends JSON without quotes.
-fn data<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::String(text) => Ok(Some(text)),
-        _ => Err(serde::de::Error::custom("`data` must be a string; JSON is sent as one, too")),
-    }
+/// A value that is there; `null` is one, too.
+fn some<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(value).map(Some)
 }
 
 /// Reads a request's body: all of its broadcasts, or what is wrong.
 pub(super) fn read(body: &[u8]) -> Result<Posted, FormatError> {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'[') {
+        let alone = |what| FormatError::Element { index: None, what };
+        if let Ok(element) = serde_json::from_slice(body) {
+            return single(element).map_err(alone);
+        }
         let one: &RawValue = serde_json::from_slice(body).map_err(FormatError::Body)?;
-        return single(one).map_err(|what| FormatError::Element { index: None, what });
+        return element(one).and_then(single).map_err(alone);
     }
     let batch: Vec<&RawValue> = serde_json::from_slice(body).map_err(FormatError::Body)?;
     if batch.len() > BATCH_MAX {
@@ -136,8 +140,7 @@ pub(super) fn read(body: &[u8]) -> Result<Posted, FormatError> {
     batch.iter().enumerate().map(numbered).collect::<Result<_, _>>().map(Posted::Broadcasts)
 }
 
-fn single(raw: &RawValue) -> Result<Posted, ElementError> {
-    let element = element(raw)?;
+fn single(element: Element<'_>) -> Result<Posted, ElementError> {
     match &element.command {
         None => Ok(Posted::Broadcasts(vec![broadcast(element)?])),
         Some(Value::String(command)) if command == "disconnect" => {
@@ -174,14 +177,14 @@ fn disconnect(payload: &Value) -> Result<String, ElementError> {
     }
 }
 
-fn element(raw: &RawValue) -> Result<Element, ElementError> {
+fn element(raw: &RawValue) -> Result<Element<'_>, ElementError> {
     if !raw.get().starts_with('{') {
         return Err(ElementError::NoObject);
     }
     serde_json::from_str(raw.get()).map_err(ElementError::Json)
 }
 
-fn broadcast(element: Element) -> Result<RawBroadcast, ElementError> {
+fn broadcast(element: Element<'_>) -> Result<RawBroadcast, ElementError> {
     let stream = element.stream.ok_or(ElementError::NoStream)?;
     match stream.len() {
         0 => return Err(ElementError::EmptyStream),
@@ -189,7 +192,7 @@ fn broadcast(element: Element) -> Result<RawBroadcast, ElementError> {
         _ => return Err(ElementError::LongStream),
     }
     let data = element.data.ok_or(ElementError::NoData)?;
-    let message = message(&data).map_err(ElementError::Json)?;
+    let message = message(data)?;
     let broadcast = RawBroadcast::new(StreamName::raw(stream), message);
     match element.meta {
         Some(meta) => with_meta(broadcast, &meta),
@@ -222,10 +225,20 @@ fn with_meta(
 }
 
 /// What pages get: the text itself, if it is JSON.
-fn message(data: &str) -> Result<Box<RawValue>, serde_json::Error> {
-    match serde_json::from_str::<&RawValue>(data) {
+fn message(data: &RawValue) -> Result<Box<RawValue>, ElementError> {
+    // HTML is no JSON. As a JSON string it stands in the body already, and is neither read nor written
+    // again; but where characters are escaped by number, these could be wrong.
+    let written = data.get();
+    if written.starts_with("\"<") && !written.contains("\\u") {
+        return Ok(data.to_owned());
+    }
+    if !written.starts_with('"') {
+        return Err(ElementError::NoText);
+    }
+    let text: String = serde_json::from_str(written).map_err(ElementError::Json)?;
+    match serde_json::from_str::<&RawValue>(&text) {
         Ok(json) if json.get() != "null" => Ok(json.to_owned()),
-        _ => serde_json::value::to_raw_value(data),
+        _ => serde_json::value::to_raw_value(&text).map_err(ElementError::Json),
     }
 }
 

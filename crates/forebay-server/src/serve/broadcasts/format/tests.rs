@@ -24,6 +24,17 @@ fn json_stays_as_it_is_and_anything_else_becomes_a_string() {
     check("<b>\u{2028}é</b>", "\"<b>\u{2028}é</b>\"");
 }
 
+/// Escapes that may be left out or written otherwise stay as they were written.
+#[test]
+fn html_is_the_json_string_that_stands_in_the_body() {
+    for data in [r#""<b title=\"a\">\n</b>""#, r#""<\/b>é""#, r#""<>""#] {
+        let batch = read(format!(r#"{{"stream":"s","data":{data}}}"#).as_bytes()).unwrap();
+        assert_eq!(batch[0].json(), data);
+    }
+    let batch = read(br#"{"stream":"s","data":"<\u0062>"}"#).unwrap();
+    assert_eq!(batch[0].json(), r#""<b>""#);
+}
+
 /// turbo-rails' payload is JSON already: what Rails makes of the HTML.
 #[test]
 fn turbo_rails_html_stays_the_json_string_that_it_is() {
@@ -61,6 +72,8 @@ fn what_can_not_be_read_is_named() {
     refuse(r#"{"stream":"a","data":null}"#, 422, "`data` must be a string");
     refuse(r#"{"stream":"a","data":"1","data":"2"}"#, 422, "duplicate field `data`");
     refuse(r#"{"stream":"a","data":"\ud800"}"#, 422, "hex escape");
+    refuse(r#"{"stream":"a","data":"<\ud800"}"#, 422, "hex escape");
+    refuse("{\"stream\":\"a\",\"data\":\"<\n\"}", 422, "control character");
     let meta = |meta| format!(r#"{{"stream":"a","data":"1","meta":{meta}}}"#);
     refuse(&meta("[]"), 422, "expected a map");
     refuse(&meta(r#"{"exclude_socket":7}"#), 422, "`meta.exclude_socket`");
