@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use forebay::Forebay;
+use forebay::{Forebay, Handover};
 use tokio::net::{TcpListener, TcpSocket};
 
 use self::config::{Config, Place};
@@ -104,6 +104,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     // On Windows this would let another process listen at the same port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
+    Handover::prepare(&socket);
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

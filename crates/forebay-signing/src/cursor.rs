@@ -111,7 +111,7 @@ impl PageCursor {
         let (position, secret) = self.text.split_at(self.secret);
         let mut text = String::with_capacity(position.len() + MAC_TEXT_BYTES);
         text.push_str(position);
-        text.extend(mac_text(secret, subject).map(char::from));
+        text.extend(mac_text(secret.as_bytes(), subject).map(char::from));
         text
     }
 }
@@ -163,7 +163,7 @@ impl CursorSigner {
         let secret = secret(&self.current, &text);
         text.push('.');
         let begin = text.len();
-        text.push_str(&secret);
+        text.extend(secret.iter().copied().map(char::from));
         PageCursor { text: Zeroizing::new(text), secret: begin }
     }
 
@@ -183,7 +183,7 @@ impl CursorSigner {
         let cursor = parse(position).ok_or(CursorError::Malformed)?;
         // 12 bytes fill 16 characters without a spare bit, so comparing text compares bytes.
         let signed_by = |key: &KeyedMac| -> bool {
-            mac_text(&secret(key, position), subject).ct_eq(mac.as_bytes()).into()
+            mac_text(&*secret(key, position), subject).ct_eq(mac.as_bytes()).into()
         };
         if signed_by(&self.current) || self.older.iter().any(signed_by) {
             Ok(cursor)
@@ -198,21 +198,26 @@ fn derive(key: &Key) -> KeyedMac {
     KeyedMac::from_bytes(&*derived)
 }
 
-fn secret(key: &KeyedMac, position: &str) -> Zeroizing<String> {
+fn secret(key: &KeyedMac, position: &str) -> Zeroizing<[u8; SECRET_BYTES]> {
     let mac = Zeroizing::new(key.of(position.as_bytes()));
-    Zeroizing::new(URL_SAFE_NO_PAD.encode(*mac))
+    Zeroizing::new(encoded(&*mac))
 }
 
-fn mac_text(secret: &str, subject: Subject<'_>) -> [u8; MAC_TEXT_BYTES] {
+fn mac_text(secret: &[u8], subject: Subject<'_>) -> [u8; MAC_TEXT_BYTES] {
     let (kind, name) = match subject {
         Subject::Signed(name) => ("signed_stream_name=", name),
         Subject::Public(name) => ("stream_name=", name),
         Subject::Channel => ("", ""),
     };
-    let mac = KeyedMac::from_bytes(secret.as_bytes()).of_parts([kind.as_bytes(), name.as_bytes()]);
-    let mut text = [0; MAC_TEXT_BYTES];
-    let written = URL_SAFE_NO_PAD.encode_slice(&mac[..MAC_BYTES_KEPT], &mut text);
-    debug_assert_eq!(written, Ok(MAC_TEXT_BYTES));
+    let mac = KeyedMac::from_bytes(secret).of_parts([kind.as_bytes(), name.as_bytes()]);
+    encoded(&mac[..MAC_BYTES_KEPT])
+}
+
+/// Of as many bytes as make exactly so many characters.
+fn encoded<const CHARACTERS: usize>(bytes: &[u8]) -> [u8; CHARACTERS] {
+    let mut text = [0; CHARACTERS];
+    let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text);
+    debug_assert_eq!(written, Ok(CHARACTERS));
     text
 }
 

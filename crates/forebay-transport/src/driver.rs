@@ -50,6 +50,23 @@ struct Connection<Io> {
     revoked: bool,
 }
 
+/// A session that was let in, and lacks only its socket.
+pub(crate) struct Opening {
+    pub(crate) session: Session,
+    pub(crate) client: Client,
+    pub(crate) channels: Arc<dyn Channels>,
+    pub(crate) identity: Identity,
+}
+
+/// What of a connection's bytes is in the HTTP server's hands.
+#[derive(Debug, Default)]
+pub(crate) struct InHand {
+    /// Read, and not the request's.
+    pub(crate) read: Bytes,
+    /// The answer to the handshake, if that is not written yet.
+    pub(crate) answer: Box<[u8]>,
+}
+
 /// Drives one session over a byte stream that is a WebSocket already, until it is over. For
 /// byte streams that don't come from an HTTP server: simulations, tests.
 pub fn drive<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
@@ -59,19 +76,16 @@ pub fn drive<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     channels: Arc<dyn Channels>,
     identity: Identity,
 ) -> impl Future<Output = ()> {
-    task(io, &Bytes::new(), session, client, channels, identity)
+    task(io, InHand::default(), Opening { session, client, channels, identity })
 }
 
-/// The same, where `read` is what the HTTP server has already taken off the socket.
+/// The same, behind an HTTP server.
 pub(crate) fn task<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: Io,
-    read: &Bytes,
-    session: Session,
-    client: Client,
-    channels: Arc<dyn Channels>,
-    identity: Identity,
+    in_hand: InHand,
+    opening: Opening,
 ) -> Driver<Io> {
-    Driver::new(Connection::new(io, read, session, client, channels, identity))
+    Driver::new(Connection::new(io, in_hand, opening))
 }
 
 /// Why a connection is over.
@@ -86,22 +100,17 @@ enum End {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
-    fn new(
-        io: Io,
-        read: &Bytes,
-        session: Session,
-        client: Client,
-        channels: Arc<dyn Channels>,
-        identity: Identity,
-    ) -> Self {
-        let incoming = Incoming::new(read);
+    fn new(io: Io, in_hand: InHand, opening: Opening) -> Self {
+        let Opening { session, client, channels, identity } = opening;
+        let mut outgoing = Outgoing::default();
+        outgoing.answer_handshake(in_hand.answer);
         Self {
             io,
             session,
             client,
             application: Application::new(channels, identity),
-            incoming,
-            outgoing: Outgoing::default(),
+            incoming: Incoming::new(&in_hand.read),
+            outgoing,
             close_ticks: 0,
             revoked: false,
         }

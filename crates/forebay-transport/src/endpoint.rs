@@ -2,6 +2,7 @@
 
 mod answers;
 
+use std::fmt;
 use std::sync::Arc;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 use std::time::Duration;
@@ -13,12 +14,13 @@ use http::{Response, request};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use socket2::SockRef;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 pub use self::answers::ExchangeError;
 use crate::channels::{Channels, Identity};
-use crate::driver;
+use crate::driver::{self, InHand, Opening};
 use crate::handshake::{self, HandshakeError};
 use crate::origins::Origins;
 
@@ -94,24 +96,69 @@ impl Endpoint {
             self.hub.stats().refusals.add(1);
             Session::refuse(hello, limits)
         };
-        let channels = Arc::clone(&self.channels);
-        let identity = identity.unwrap_or_default();
+        let opening = Opening {
+            session,
+            client,
+            channels: Arc::clone(&self.channels),
+            identity: identity.unwrap_or_default(),
+        };
+        if let Some(handover) = request.extensions.get::<Handover>() {
+            *handover.0.lock() = Some(opening);
+            return Ok(response);
+        }
         tokio::spawn(async move {
             // A client that goes away before the upgrade is done leaves nothing to drive.
             let Ok(upgraded) = upgrade.await else { return };
             match raw_socket(upgraded) {
                 // A task of its own, so that this one's memory does not stay.
                 Ok((stream, read)) => {
-                    let task = driver::task(stream, &read, session, client, channels, identity);
-                    drop(tokio::spawn(task));
+                    prepare(&SockRef::from(&stream));
+                    let in_hand = InHand { read, answer: Box::default() };
+                    drop(tokio::spawn(driver::task(stream, in_hand, opening)));
                 }
                 Err(upgraded) => {
                     let io = TokioIo::new(upgraded);
-                    drop(tokio::spawn(driver::drive(io, session, client, channels, identity)));
+                    drop(tokio::spawn(driver::task(io, InHand::default(), opening)));
                 }
             }
         });
         Ok(response)
+    }
+}
+
+/// Lets an HTTP server that has its own sockets hand them over by itself, and hold back the answer to
+/// the handshake: it then leaves together with the session's first words, which saves one of the three
+/// packets of a connect.
+///
+/// The server puts a new one into each request's extensions, and takes all that its HTTP library writes
+/// after an answer with status 101 into its own hands. Its listener is [prepared](Self::prepare).
+#[derive(Clone, Default)]
+pub struct Handover(Arc<Mutex<Option<Opening>>>);
+
+impl fmt::Debug for Handover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handover").finish_non_exhaustive()
+    }
+}
+
+impl Handover {
+    /// Runs the connection over this socket: first of all `answer` is written, and `read` is what the
+    /// client has already said behind its request. False if no request was answered with a handshake.
+    pub fn complete(&self, stream: TcpStream, answer: Box<[u8]>, read: Bytes) -> bool {
+        let Some(opening) = self.0.lock().take() else { return false };
+        // On these systems they inherit it.
+        if !cfg!(any(target_os = "android", target_os = "linux")) {
+            prepare(&SockRef::from(&stream));
+        }
+        drop(tokio::spawn(driver::task(stream, InHand { read, answer }, opening)));
+        true
+    }
+
+    /// Sets on a listener's socket what its connections need: small messages leave at once, and a peer
+    /// that acknowledges nothing is given up after 30 seconds (by systems that have no such option: after
+    /// their own patience).
+    pub fn prepare(listener: &TcpSocket) {
+        prepare(&SockRef::from(listener));
     }
 }
 
@@ -137,19 +184,32 @@ fn raw_socket(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
             (parts.io.into_inner(), parts.read_buf)
         }
     };
-    // Both only make a connection better; one that is already broken shows it by itself.
-    let _ = stream.set_nodelay(true);
-    let _ = give_up_on_silence(&stream);
     Ok((stream, read))
 }
 
-#[cfg(any(target_os = "android", target_os = "linux"))]
-fn give_up_on_silence(stream: &TcpStream) -> std::io::Result<()> {
-    SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))
+/// All of it only makes a connection better; one that is broken shows it by itself.
+fn prepare(socket: &SockRef<'_>) {
+    let _ = socket.set_tcp_nodelay(true);
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    let _ = socket.set_keepalive(true);
 }
 
-/// Elsewhere there is no such option: the system's own patience counts, of some minutes.
-#[cfg(not(any(target_os = "android", target_os = "linux")))]
-fn give_up_on_silence(stream: &TcpStream) -> std::io::Result<()> {
-    SockRef::from(stream).set_keepalive(true)
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_inherit_what_their_listener_is_prepared_with() {
+        let socket = TcpSocket::new_v4().unwrap();
+        Handover::prepare(&socket);
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (stream, _) =
+            tokio::try_join!(async { Ok(listener.accept().await?.0) }, client).unwrap();
+        assert!(stream.nodelay().unwrap());
+        assert_eq!(SockRef::from(&stream).tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED_MAX));
+    }
 }

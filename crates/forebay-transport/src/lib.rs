@@ -24,7 +24,7 @@ pub use channels::{
     Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
 };
 pub use driver::drive;
-pub use endpoint::{Endpoint, ExchangeError};
+pub use endpoint::{Endpoint, ExchangeError, Handover};
 pub use exchange::EventStream;
 pub use handshake::HandshakeError;
 pub use origins::{Origins, OriginsError};

@@ -60,7 +60,7 @@ pub use forebay_derive::Streamable;
 pub use forebay_hub::{Fsync, PublishError, Revocation, StatsSnapshot, StoreError};
 pub use forebay_log::{Gap, Position, Retention};
 pub use forebay_signing as signing;
-pub use forebay_transport::{Origins, OriginsError};
+pub use forebay_transport::{Handover, Origins, OriginsError};
 #[doc(inline)]
 pub use forebay_turbo as turbo;
 pub use forebay_turbo::{

@@ -4,6 +4,9 @@
 //! and it counts nothing. Here a request has to come within a time, connections are bounded, and
 //! closing waits for those that are busy. HTTP/1.1 alone: TLS and HTTP/2 are the proxy's.
 
+mod socket;
+
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,14 +15,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use forebay::Handover;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service as _;
 
+use self::socket::Socket;
 use super::life::Life;
 
 /// Connections that are HTTP, on one listener: polls and server-sent events for as long as they
@@ -70,6 +76,14 @@ pub(super) async fn serve(listener: TcpListener, router: Router, life: Life) {
     let _ = places.acquire_many(CONNECTIONS_MAX).await;
 }
 
+/// What a connection's service and its socket tell each other.
+#[derive(Debug, Default)]
+struct Progress {
+    has_asked: AtomicBool,
+    /// The answer is 101: what is written from here on is that.
+    switches: AtomicBool,
+}
+
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
@@ -77,41 +91,54 @@ async fn connection(
     life: Life,
     _place: OwnedSemaphorePermit,
 ) {
-    // Answers are small and complete: waiting for more only delays them.
-    let _ = stream.set_nodelay(true);
-    let has_asked = Arc::new(AtomicBool::new(false));
-    let asks = Arc::clone(&has_asked);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        asks.store(true, Ordering::Relaxed);
+    let (progress, handover) = (Arc::new(Progress::default()), Handover::default());
+    let socket = TokioIo::new(Socket::new(stream, Arc::clone(&progress)));
+    let service = service_fn(|mut request: Request<Incoming>| {
+        progress.has_asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(Peer(peer));
-        router.clone().call(request.map(Body::new))
+        if request.headers().contains_key(header::UPGRADE) {
+            request.extensions_mut().insert(handover.clone());
+        }
+        let response = router.clone().call(request.map(Body::new));
+        let progress = Arc::clone(&progress);
+        async move {
+            let response = response.await?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                progress.switches.store(true, Ordering::Relaxed);
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(NEXT_REQUEST_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
+        .serve_connection(socket, service);
     let is_silent = async {
         tokio::time::sleep(FIRST_REQUEST_MAX).await;
-        if has_asked.load(Ordering::Relaxed) {
+        if progress.has_asked.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
     };
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = &mut connection => ended,
         () = is_silent => {
             tracing::debug!(%peer, "no request came in time");
             return;
         }
         () = life.closing() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "connection ended");
+    match ended {
+        Err(error) => tracing::debug!(%peer, %error, "connection ended"),
+        Ok(()) if progress.switches.load(Ordering::Relaxed) => {
+            let Parts { io, read_buf, .. } = connection.into_parts();
+            let (stream, answer) = io.into_inner().into_parts();
+            handover.complete(stream, answer, read_buf);
+        }
+        Ok(()) => {}
     }
 }
 

@@ -21,7 +21,7 @@ fn verified(text: &str) -> Result<Cursor, CursorError> {
 
 /// `position` with the signature that it would have if it were acceptable.
 fn sealed(position: &str) -> String {
-    let mac = super::mac_text(&super::secret(&signer().current, position), NAME);
+    let mac = super::mac_text(&*super::secret(&signer().current, position), NAME);
     format!("{position}.{}", std::str::from_utf8(&mac).unwrap())
 }
 

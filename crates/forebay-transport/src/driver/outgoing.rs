@@ -51,8 +51,9 @@ pub(super) struct Outgoing {
     /// in it is shared, not copied: ten thousand stalled sockets hold it once. Out of line: an idle
     /// connection has none.
     unsent: Option<Box<VecDeque<Bytes>>>,
+    /// What goes out before all that the session says: pongs, and at first the answer to the handshake.
     /// Out of line, too.
-    pongs: Option<Box<Vec<Box<[u8]>>>>,
+    first: Option<Box<Vec<Box<[u8]>>>>,
     /// The code of the client's close frame, to be answered.
     close_answer: Option<u16>,
     close_sent: bool,
@@ -77,17 +78,24 @@ impl Outgoing {
     /// There is nothing that would go out before the next entry, or instead of it.
     pub(super) fn is_at_rest(&self) -> bool {
         self.unsent.is_none()
-            && self.pongs.is_none()
+            && self.first.is_none()
             && self.close_answer.is_none()
             && !self.close_sent
     }
 
+    /// The answer to the handshake, which leaves with the session's first words.
+    pub(super) fn answer_handshake(&mut self, answer: Box<[u8]>) {
+        self.first = (!answer.is_empty()).then(|| Box::new(vec![answer]));
+    }
+
     pub(super) fn pong(&mut self, payload: &[u8]) {
-        let pongs = self.pongs.get_or_insert_default();
+        let pongs = self.first.get_or_insert_default();
         if pongs.len() == PONGS_MAX {
             pongs.remove(0);
         }
-        pongs.push(payload.into());
+        let mut frame = Vec::new();
+        ws::append_control(&mut frame, Opcode::Pong, payload);
+        pongs.push(frame.into());
     }
 
     pub(super) fn answer_close(&mut self, code: Option<u16>) {
@@ -225,14 +233,14 @@ impl Outgoing {
             }
         }
         let entries_only =
-            mark.is_none() && self.pongs.is_none() && !over && !session.has_something_to_say();
+            mark.is_none() && self.first.is_none() && !over && !session.has_something_to_say();
         let made = if entries_only { source.made(session) } else { None };
         if made.is_some() && made == turn.made {
             return;
         }
         turn.begin();
-        for payload in self.pongs.take().into_iter().flat_map(|pongs| *pongs) {
-            turn.say(|bytes| ws::append_control(bytes, Opcode::Pong, &payload));
+        for first in self.first.take().into_iter().flat_map(|first| *first) {
+            turn.say(|bytes| bytes.extend_from_slice(&first));
         }
         while let Some(text) = session.poll_transmit() {
             turn.say(|bytes| ws::append_text(bytes, &text));

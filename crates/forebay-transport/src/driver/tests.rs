@@ -688,14 +688,9 @@ async fn a_write_error_does_not_hide_the_clients_close() {
     );
     let mut said = vec![0x88, 0x82, 0, 0, 0, 0];
     said.extend(1001_u16.to_be_bytes());
-    let mut connection = Connection::new(
-        Broken { said },
-        &Bytes::new(),
-        session,
-        client,
-        Arc::new(Rooms { cursor: None }),
-        Identity::anonymous(),
-    );
+    let channels = Arc::new(Rooms { cursor: None });
+    let opening = Opening { session, client, channels, identity: Identity::anonymous() };
+    let mut connection = Connection::new(Broken { said }, InHand::default(), opening);
     let end = connection.drive(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(end, Poll::Ready(End::Lost(_))));
     assert!(connection.incoming.was_unloaded());
@@ -778,6 +773,7 @@ struct Full {
     said: Vec<u8>,
     takes: usize,
     waits: Option<Waker>,
+    taken: Vec<u8>,
     /// Something is published when it is read next.
     meanwhile: Option<Hub>,
 }
@@ -810,6 +806,7 @@ impl AsyncWrite for Full {
             return Poll::Pending;
         }
         self.takes -= 1;
+        self.taken.extend(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -819,6 +816,32 @@ impl AsyncWrite for Full {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+/// One packet less of each connect.
+#[tokio::test(start_paused = true)]
+async fn the_answer_to_the_handshake_leaves_with_the_first_words() {
+    let hub = Hub::new(Options::default());
+    for takes in [1, 0] {
+        let client = hub.connect().unwrap();
+        let hello = client.hello(Protocol::ActionCableV1Json);
+        let session = Session::open(hub.now(), hello, Arc::clone(hub.limits()));
+        let (channels, identity) = (Arc::new(Rooms { cursor: None }), Identity::anonymous());
+        let opening = Opening { session, client, channels, identity };
+        let in_hand = InHand { read: Bytes::new(), answer: b"HTTP/1.1 101\r\n\r\n"[..].into() };
+        let io = Full { said: Vec::new(), takes, waits: None, taken: Vec::new(), meanwhile: None };
+        let mut connection = Connection::new(io, in_hand, opening);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(connection.drive(&mut cx).is_pending());
+        // A full socket takes it later.
+        connection.io.takes = 1 - takes;
+        assert!(connection.drive(&mut cx).is_pending());
+        assert_eq!((connection.io.takes, connection.outgoing.is_at_rest()), (0, true));
+        let taken = String::from_utf8_lossy(&connection.io.taken);
+        let (answer, words) = taken.split_once("\r\n\r\n").unwrap();
+        assert_eq!(answer, "HTTP/1.1 101");
+        assert!(words.contains("welcome"), "{words:?}");
     }
 }
 
@@ -838,9 +861,9 @@ async fn a_round_does_not_take_the_place_of_a_task_that_waits_for_its_socket() {
     said.extend(br#"{"command":"subscribe","identifier":"{\"channel\":\"room\"}"}"#);
     assert_eq!(said.len(), 6 + 0x3d);
     // The welcome and the confirmation.
-    let io = Full { said, takes: 2, waits: None, meanwhile: None };
-    let identity = Identity::anonymous();
-    let mut connection = Connection::new(io, &Bytes::new(), session, client, channels, identity);
+    let io = Full { said, takes: 2, waits: None, taken: Vec::new(), meanwhile: None };
+    let opening = Opening { session, client, channels, identity: Identity::anonymous() };
+    let mut connection = Connection::new(io, InHand::default(), opening);
     let task = Waker::from(Arc::new(Task));
     let mut cx = Context::from_waker(&task);
     for _ in 0..2 {
@@ -868,9 +891,10 @@ async fn a_round_gives_nothing_to_a_connection_that_is_called() {
     let session = Session::open(hub.now(), hello, Arc::clone(hub.limits()));
     let mut said = vec![0x81, 0x80 | 0x3d, 0, 0, 0, 0];
     said.extend(br#"{"command":"subscribe","identifier":"{\"channel\":\"room\"}"}"#);
-    let io = Full { said, takes: 9, waits: None, meanwhile: None };
-    let (channels, identity) = (Arc::new(Rooms { cursor: None }), Identity::anonymous());
-    let mut connection = Connection::new(io, &Bytes::new(), session, client, channels, identity);
+    let io = Full { said, takes: 9, waits: None, taken: Vec::new(), meanwhile: None };
+    let channels = Arc::new(Rooms { cursor: None });
+    let opening = Opening { session, client, channels, identity: Identity::anonymous() };
+    let mut connection = Connection::new(io, InHand::default(), opening);
     let mut cx = Context::from_waker(Waker::noop());
     for _ in 0..2 {
         assert!(connection.drive(&mut cx).is_pending());

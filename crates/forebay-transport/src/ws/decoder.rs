@@ -260,8 +260,12 @@ impl Decoder {
         } else {
             self.message.get_or_insert_default()
         };
-        let mask = frame.mask;
-        into.extend(payload.iter().zip(mask.into_iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        let begin = into.len();
+        into.extend_from_slice(payload);
+        let (words, rest) = into[begin..].as_chunks_mut::<4>();
+        for bytes in words.iter_mut().map(|word| &mut word[..]).chain([rest]) {
+            bytes.iter_mut().zip(frame.mask).for_each(|(byte, mask)| *byte ^= mask);
+        }
         // So that the next piece goes on with the right byte of the mask.
         frame.mask.rotate_left(payload.len() % 4);
     }
