@@ -121,7 +121,6 @@ impl Plan {
                 peer_repeats: 1,
                 seldom_repeats: 1,
                 burst_rounds_min: 2,
-                deliveries: 100_000,
                 post_seconds: 1.0,
                 rate_seconds: 1.0,
                 rate_refinements: 2,
