@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 
 pub(crate) use self::libraries::SINK;
-pub(crate) use self::own::{FLOOR, FOREBAY, is_ours};
+pub(crate) use self::own::{FLOOR, FOREBAY, is_ours, is_peer};
 use crate::load::{Dialect, Post, Rendered, Target};
 
 /// In the order in which they are measured: the floor first, since ratios are made with the latest.

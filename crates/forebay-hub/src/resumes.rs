@@ -24,7 +24,7 @@ const ACKNOWLEDGED_MAX: Duration = Duration::from_mins(1);
 /// times as long as any acknowledgement: none outlives it.
 const SHARED_MAX: Duration = Duration::from_mins(10);
 
-/// Identifiers that are remembered, live ones included: 64 bytes each. Past it, acknowledgements
+/// Identifiers that are remembered, live ones included: 40 bytes each. Past it, acknowledgements
 /// are not kept (their pages are replayed from their cursors), and nothing else changes.
 const PAGES_MAX: usize = 200_000;
 
@@ -37,17 +37,35 @@ pub(crate) struct Resumes {
     hasher: RandomState,
     pages: HashMap<PageKey, Page>,
     /// Pages without a session, in the order in which they were left; some have come back.
-    left: VecDeque<(PageKey, UnixMillis)>,
+    left: VecDeque<(PageKey, Seconds)>,
 }
 
+/// There is one for each page that is open, and a table of them has more room than that: so it is small.
 #[derive(Debug, Default)]
 struct Page {
-    sessions: u32,
+    /// Zero if there is nothing to go on from, which is the same.
+    acknowledged: Offset,
+    left_at: Seconds,
+    /// Those of an identifier that has had this many are no longer counted: it is shared in any case.
+    sessions: u16,
     shared: bool,
-    acknowledged: Option<Offset>,
-    left_at: UnixMillis,
     /// It has a place in `left`, and needs no second one.
     queued: bool,
+}
+
+/// Of the Unix epoch, rounded down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Seconds(u32);
+
+impl Seconds {
+    fn of(time: UnixMillis) -> Self {
+        Self(u32::try_from(time.0 / 1_000).unwrap_or(u32::MAX))
+    }
+
+    /// How long ago it was, give or take a second.
+    fn until(self, now: UnixMillis) -> Duration {
+        Duration::from_secs(Self::of(now).0.saturating_sub(self.0).into())
+    }
 }
 
 impl Resumes {
@@ -59,9 +77,10 @@ impl Resumes {
     pub(crate) fn enter(&mut self, now: UnixMillis, key: PageKey) -> Option<Offset> {
         let page = self.pages.entry(key).or_default();
         page.shared |= page.sessions > 0;
-        page.sessions += 1;
-        let fresh = now.0.saturating_sub(page.left_at.0) <= millis(ACKNOWLEDGED_MAX);
-        page.acknowledged.take().filter(|_| fresh && !page.shared)
+        page.sessions = page.sessions.saturating_add(1);
+        let fresh = page.left_at.until(now) <= ACKNOWLEDGED_MAX;
+        let acknowledged = std::mem::take(&mut page.acknowledged);
+        (acknowledged > Offset::ZERO && fresh && !page.shared).then_some(acknowledged)
     }
 
     /// A session is over, or has left the subscription. `acknowledged` is what it has proven,
@@ -69,22 +88,25 @@ impl Resumes {
     pub(crate) fn leave(&mut self, now: UnixMillis, key: PageKey, acknowledged: Option<Offset>) {
         let full = self.pages.len() >= PAGES_MAX;
         let Some(page) = self.pages.get_mut(&key) else { return };
-        page.sessions = page.sessions.saturating_sub(1);
-        page.left_at = now;
-        page.acknowledged = acknowledged.filter(|_| page.sessions == 0 && !full);
+        if page.sessions < u16::MAX {
+            page.sessions = page.sessions.saturating_sub(1);
+        }
+        page.left_at = Seconds::of(now);
+        let kept = acknowledged.filter(|_| page.sessions == 0 && !full);
+        page.acknowledged = kept.unwrap_or(Offset::ZERO);
         if page.sessions > 0 {
             return;
         }
-        if !page.shared && page.acknowledged.is_none() && !page.queued {
+        if !page.shared && page.acknowledged == Offset::ZERO && !page.queued {
             self.pages.remove(&key);
         } else if !std::mem::replace(&mut page.queued, true) {
-            self.left.push_back((key, now));
+            self.left.push_back((key, page.left_at));
         }
     }
 
     pub(crate) fn expire(&mut self, now: UnixMillis) {
         while let Some(&(key, left_at)) = self.left.front() {
-            if now.0.saturating_sub(left_at.0) <= millis(SHARED_MAX) {
+            if left_at.until(now) <= SHARED_MAX {
                 break;
             }
             self.left.pop_front();
@@ -99,10 +121,6 @@ impl Resumes {
             }
         }
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -153,6 +171,16 @@ mod tests {
         assert_eq!(resumes.enter(after(1), page), None);
         resumes.leave(after(500), page, Some(Offset(9)));
         assert_eq!(resumes.enter(after(501), page), None);
+    }
+
+    #[test]
+    fn a_page_with_more_sessions_than_are_counted_is_never_believed() {
+        let mut resumes = Resumes::default();
+        let page = page(&resumes);
+        let many = u32::from(u16::MAX) + 5;
+        (0..many).for_each(|_| assert_eq!(resumes.enter(NOW, page), None));
+        (0..many).for_each(|_| resumes.leave(NOW, page, Some(Offset(7))));
+        assert_eq!(resumes.enter(NOW, page), None);
     }
 
     #[test]

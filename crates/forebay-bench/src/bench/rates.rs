@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 use super::site::{Site, thousands};
 use super::{Bench, name};
 use crate::load::work::{Order, Outcome};
-use crate::servers::Server;
+use crate::servers::{Server, is_peer};
 
 const CLIENTS: usize = 1_000;
 
@@ -22,6 +22,9 @@ const LEAST: f64 = 1_000.0;
 
 /// Shares of what a server sustains, in per cent.
 const SHARES: [u32; 4] = [25, 50, 75, 90];
+
+/// How often latency is measured at half of what a server sustains, which is what goals compare.
+const HALF_SAMPLES: usize = 3;
 
 /// Late by more than this share of the time for which was published means not to have kept up.
 const LATE: f64 = 0.1;
@@ -44,8 +47,25 @@ pub(super) fn measure(bench: &mut Bench, server: &Server) -> Result<()> {
     bench.figures.add(name(server, "saturation_busy_share"), busy);
     for share in SHARES {
         let rate = limit * f64::from(share) / 100.0;
-        if let Some(step) = loaded.try_twice(bench, server, rate)? {
-            note(bench, server, &format!("load_{share}"), &step);
+        for _ in 0..if share == 50 { HALF_SAMPLES } else { 1 } {
+            if let Some(step) = loaded.try_twice(bench, server, rate)? {
+                note(bench, server, &format!("load_{share}"), &step);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Forebay with half of what each peer sustained in this repeat.
+pub(super) fn at_halves(bench: &mut Bench, server: &Server) -> Result<()> {
+    let mut loaded = Loaded { site: None };
+    for peer in bench.all().iter().filter(|peer| is_peer(peer.name)) {
+        let sustained = bench.figures.latest(&name(peer, "saturation_deliveries_per_second"));
+        let Some(sustained) = sustained else { continue };
+        for _ in 0..HALF_SAMPLES {
+            if let Some(step) = loaded.try_twice(bench, server, sustained / 2.0)? {
+                note(bench, peer, "forebay_at_half", &step);
+            }
         }
     }
     Ok(())

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::number;
-use super::summary::{Summary, is_peer};
+use super::summary::Summary;
 use crate::figures::Figure;
-use crate::servers::FOREBAY;
+use crate::servers::{FOREBAY, is_peer};
 
 /// A bound on the median of one of Forebay's figures.
 struct Goal {
@@ -81,28 +81,23 @@ pub(super) fn rows(summary: &Summary) -> Vec<Row> {
     fixed.chain(peers.flatten()).chain(half).chain(peers_half).chain(common).collect()
 }
 
+const AT_HALF: &str = "forebay_at_half_p99_us";
+
 /// Latency where each peer has half of its load, against that peer's; the row is of the one that comes
-/// closest. Forebay's is that of the next rate that was measured of it, which is no lower.
+/// closest.
 fn at_peers_half(summary: &Summary) -> Option<Row> {
-    let ours = summary.series(FOREBAY.name, "rate_", "_p99_us");
     let peers = summary.names().into_iter().filter(|server| is_peer(server));
     let compared = peers.filter_map(|server| {
-        let half = summary.median(&server, "saturation_deliveries_per_second")? / 2.0;
         let theirs = summary.median(&server, "load_50_p99_us")?;
         // A rate that Forebay does not sustain is worse than any.
-        Some(match ours.iter().find(|(rate, _)| **rate as f64 >= half) {
-            Some((rate, figure)) => (figure.median / theirs, *rate, theirs, server),
-            None => (f64::INFINITY, half as u64, theirs, server),
-        })
+        let ours = summary.median(&server, AT_HALF).unwrap_or(f64::INFINITY);
+        Some((ours / theirs, theirs, server))
     });
-    let (_, rate, theirs, server) = compared.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    let rate = number::name(rate);
-    let what = format!(
-        "p99 at half of each peer's saturation below that peer's; the closest is {server}, at {rate}/s"
-    );
-    let name = format!("rate_{rate}_p99_us");
-    let figure = summary.figure(FOREBAY.name, &name);
-    Some(row(&what, &name, Bound::Below(theirs), " µs", figure))
+    let (_, theirs, server) = compared.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let what =
+        format!("p99 at half of each peer's saturation below that peer's; the closest is {server}");
+    let figure = summary.figure(&server, AT_HALF);
+    Some(row(&what, &format!("{server}.{AT_HALF}"), Bound::Below(theirs), " µs", figure))
 }
 
 /// Less than of any peer; without a peer there is no such goal.
@@ -250,30 +245,24 @@ mod tests {
 
     #[test]
     fn latencies_are_compared_where_each_peer_is_half_busy() {
-        let check = |ours: f64| {
-            let rows = rows(&summary(&[
-                ("rate_20k_p99_us", 1.0),
-                ("rate_40k_p99_us", ours),
-                ("rate_80k_p99_us", 30.0),
-                ("a.saturation_deliveries_per_second", 60_000.0),
-                ("a.load_50_p99_us", 5.0),
-                ("b.saturation_deliveries_per_second", 140_000.0),
-                ("b.load_50_p99_us", 90.0),
-            ]));
-            let row = rows.into_iter().find(|row| row.what.contains("each peer's saturation"));
+        let verdict = |figures: &[(&str, f64)]| {
+            let row =
+                rows(&summary(figures)).into_iter().find(|row| row.what.contains("each peer's"));
             let row = row.expect("it is a goal");
-            assert!(row.what.ends_with("the closest is a, at 40k/s"), "{}", row.what);
+            assert!(row.what.ends_with("the closest is a"), "{}", row.what);
             row.verdict
+        };
+        let check = |ours: f64| {
+            verdict(&[
+                ("a.forebay_at_half_p99_us", ours),
+                ("a.load_50_p99_us", 5.0),
+                ("b.forebay_at_half_p99_us", 9.0),
+                ("b.load_50_p99_us", 90.0),
+            ])
         };
         assert_eq!(check(4.0), "met");
         assert_eq!(check(6.0), "not met");
-        let rows = rows(&summary(&[
-            ("rate_20k_p99_us", 1.0),
-            ("a.saturation_deliveries_per_second", 160_000.0),
-            ("a.load_50_p99_us", 5.0),
-        ]));
-        let row = rows.into_iter().find(|row| row.what.contains("each peer's saturation"));
-        assert_eq!(row.expect("it is a goal").verdict, "not measured");
+        assert_eq!(verdict(&[("a.load_50_p99_us", 5.0)]), "not measured");
     }
 
     #[test]

@@ -104,6 +104,10 @@ const MEASURES: &[(&str, &str)] = &[
          half (p50) or 99 % (p99) of all arrivals; and nanoseconds of the server for each",
     ),
     (
+        "forebay_at_half_",
+        "the same as rate_, of Forebay, at half of what this peer sustains in the same repeat",
+    ),
+    (
         "load_",
         "the same as rate_, at so many per cent of what this server sustains \
          (saturation_deliveries_per_second)",

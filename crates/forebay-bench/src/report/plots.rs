@@ -2,7 +2,7 @@
 
 use super::plot::{Bar, Bars, Lines, Point, Scene, Series};
 use super::summary::Summary;
-use crate::servers::{FLOOR, FOREBAY, is_ours};
+use crate::servers::{FLOOR, FOREBAY, is_ours, is_peer};
 
 /// How many colours there are for peers (`plot.css`); with more peers, the others' lines are dashed.
 const COLOURS: usize = 8;
@@ -156,7 +156,7 @@ fn class(summary: &Summary, server: &str) -> String {
     if server == FLOOR.name {
         return "floor dashed".to_owned();
     }
-    let peers = summary.names().into_iter().filter(|name| super::summary::is_peer(name));
+    let peers = summary.names().into_iter().filter(|name| is_peer(name));
     let index = peers.take_while(|name| name != server).count();
     let dashed = if index < COLOURS { "" } else { " dashed" };
     format!("s{}{dashed}", index % COLOURS)

@@ -171,11 +171,6 @@ impl Summary {
     }
 }
 
-/// Neither Forebay nor the floor.
-pub(super) fn is_peer(server: &str) -> bool {
-    !is_ours(server) && server != FLOOR.name
-}
-
 fn key(server: &str, name: &str) -> String {
     if server == FOREBAY.name { name.to_owned() } else { format!("{server}.{name}") }
 }

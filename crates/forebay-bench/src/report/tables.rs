@@ -147,6 +147,7 @@ fn rates(summary: &Summary) -> Vec<Column> {
         at("of its core", Neither, "saturation_busy_share"),
         at("at half: p50 µs", Least, "load_50_p50_us"),
         at("p99 µs", Least, "load_50_p99_us"),
+        at("forebay there: p99 µs", Least, "forebay_at_half_p99_us"),
         at("at 90 %: p50 µs", Least, "load_90_p50_us"),
         at("p99 µs", Least, "load_90_p99_us"),
     ];

@@ -52,6 +52,11 @@ pub(crate) fn is_ours(server: &str) -> bool {
     server == FOREBAY.name || server.starts_with("forebay_")
 }
 
+/// Neither Forebay nor the floor.
+pub(crate) fn is_peer(server: &str) -> bool {
+    !is_ours(server) && server != FLOOR.name
+}
+
 fn prepare_forebay(place: &Place) -> Result<Prepared> {
     let built = Command::new("cargo")
         .args(["build", "--quiet", "--release", "--package", "forebay-server"])
