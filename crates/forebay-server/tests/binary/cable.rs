@@ -1,5 +1,8 @@
 //! The endpoint for pages: who may connect, and how many.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+
 use crate::support::{Page, Server};
 
 #[test]
@@ -48,4 +51,26 @@ fn paths_can_be_changed_and_others_are_not_found() {
     for path in ["/", "/cable", "/health", "/_broadcast"] {
         assert_eq!(server.get(path).status, 404, "{path}");
     }
+}
+
+/// A request in front of the handshake and a command behind it, before anything is answered.
+#[test]
+fn what_stands_around_a_handshake_is_answered_in_its_order() {
+    let server = Server::start(&["--public-streams"]);
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    let handshake = "GET /cable HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    // An upgrade to something else changes nothing.
+    let other = "GET /health HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+    let mut said = [other.as_bytes(), handshake.as_bytes()].concat();
+    said.extend([0x81, 0x80 | 5, 0, 0, 0, 0]);
+    said.extend(b"hello");
+    stream.write_all(&said).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).unwrap();
+    let heard = String::from_utf8_lossy(&heard);
+    let places = ["HTTP/1.1 200", "ok\n", "HTTP/1.1 101", "welcome", "invalid_request"];
+    let places = places.map(|part| heard.find(part).unwrap_or_else(|| panic!("{part}: {heard}")));
+    assert!(places.is_sorted(), "{heard}");
 }
