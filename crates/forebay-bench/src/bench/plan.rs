@@ -10,7 +10,7 @@ use crate::servers::{FLOOR, FOREBAY, Server};
 /// What the command line says.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
-    /// Fewer repeats of less, and peers once: some six minutes
+    /// Fewer repeats of less, and peers once: four minutes without peers, ten with five of them
     #[arg(long, conflicts_with = "full")]
     quick: bool,
     /// More payloads and points of the curves, 10 000 slow receivers and an hour of churn: several hours
