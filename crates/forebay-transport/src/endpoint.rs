@@ -143,15 +143,15 @@ impl fmt::Debug for Handover {
 
 impl Handover {
     /// Runs the connection over this socket: first of all `answer` is written, and `read` is what the
-    /// client has already said behind its request. False if no request was answered with a handshake.
-    pub fn complete(&self, stream: TcpStream, answer: Box<[u8]>, read: Bytes) -> bool {
-        let Some(opening) = self.0.lock().take() else { return false };
+    /// client has already said behind its request. Without a request that was answered with a handshake
+    /// nothing happens but that the socket is closed.
+    pub fn complete(&self, stream: TcpStream, answer: Box<[u8]>, read: Bytes) {
+        let Some(opening) = self.0.lock().take() else { return };
         // On these systems they inherit it.
         if !cfg!(any(target_os = "android", target_os = "linux")) {
             prepare(&SockRef::from(&stream));
         }
         drop(tokio::spawn(driver::task(stream, InHand { read, answer }, opening)));
-        true
     }
 
     /// Sets on a listener's socket what its connections need: small messages leave at once, and a peer

@@ -50,10 +50,9 @@ pub(super) fn measure(bench: &mut Bench, server: &Server) -> Result<()> {
     bench.figures.add(name(server, "saturation_busy_share"), busy);
     for share in SHARES {
         let rate = limit * f64::from(share) / 100.0;
-        for _ in 0..if share == 50 { HALF_SAMPLES } else { 1 } {
-            if let Some(step) = loaded.try_twice(bench, server, rate)? {
-                note(bench, server, &format!("load_{share}"), &step);
-            }
+        let samples = if share == 50 { HALF_SAMPLES } else { 1 };
+        for step in loaded.sample(bench, server, rate, samples)? {
+            note(bench, server, &format!("load_{share}"), &step);
         }
     }
     Ok(())
@@ -67,10 +66,8 @@ pub(super) fn at_halves(bench: &mut Bench, server: &Server) -> Result<()> {
     for peer in bench.all().iter().filter(|peer| is_peer(peer.name)) {
         let sustained = bench.figures.latest(&name(peer, "saturation_deliveries_per_second"));
         let Some(sustained) = sustained else { continue };
-        for _ in 0..HALF_SAMPLES {
-            if let Some(step) = loaded.try_twice(bench, server, sustained / 2.0)? {
-                note(bench, peer, "forebay_at_half", &step);
-            }
+        for step in loaded.sample(bench, server, sustained / 2.0, HALF_SAMPLES)? {
+            note(bench, peer, "forebay_at_half", &step);
         }
     }
     Ok(())
@@ -106,6 +103,17 @@ struct Step {
 }
 
 impl Loaded {
+    /// As many steps as it kept up with, of so many.
+    fn sample(
+        &mut self,
+        bench: &Bench,
+        server: &Server,
+        rate: f64,
+        samples: usize,
+    ) -> Result<Vec<Step>> {
+        (0..samples).filter_map(|_| self.try_twice(bench, server, rate).transpose()).collect()
+    }
+
     /// Nothing, if it did not keep up. One failure may be another process's doing.
     fn try_twice(&mut self, bench: &Bench, server: &Server, rate: f64) -> Result<Option<Step>> {
         for _ in 0..2 {

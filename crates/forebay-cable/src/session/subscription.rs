@@ -11,7 +11,7 @@ use crate::wire::Envelope;
 
 /// Names a subscription within its session, never twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
-pub struct SubscriptionId(u32);
+pub struct SubscriptionId(pub(crate) u32);
 
 impl fmt::Display for SubscriptionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,12 +1,10 @@
 //! `forebay-v1-json`, where it differs. See docs/protocol.md.
 
-use std::io::Write;
-
 use bytes::Bytes;
 use forebay_log::{Offset, Position};
 use smallvec::SmallVec;
 
-use super::{Envelope, Part, Wrap, end};
+use super::{Envelope, Part, Wrap, append_number, end};
 use crate::close::RejectReason;
 use crate::session::{SessionId, SubscriptionId};
 
@@ -46,7 +44,9 @@ pub(crate) fn wrap<'a>(
     message: bool,
 ) -> Wrap<'a> {
     let mut before = SmallVec::new();
-    write!(before, r#"{{"s":{s},"o":{offset},"p":{previous}"#).expect("a SmallVec takes it");
+    append_number(&mut before, r#"{"s":"#, s.0);
+    append_number(&mut before, r#","o":"#, offset.0);
+    append_number(&mut before, r#","p":"#, previous.0);
     if let Some(kind) = kind {
         before.extend_from_slice(b",\"type\":");
         serde_json::to_writer(&mut before, kind).expect("a string encodes");

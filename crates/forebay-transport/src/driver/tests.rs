@@ -646,6 +646,15 @@ async fn a_channel_that_panics_while_it_is_made_takes_no_other_with_it() {
     slow.gone.acquire().await.unwrap().forget();
 }
 
+/// For a connection without a peer.
+fn opening(hub: &Hub) -> Opening {
+    let client = hub.connect().unwrap();
+    let hello = client.hello(Protocol::ActionCableV1Json);
+    let session = Session::open(hub.now(), hello, Arc::clone(hub.limits()));
+    let channels = Arc::new(Rooms { cursor: None });
+    Opening { session, client, channels, identity: Identity::anonymous() }
+}
+
 /// A socket that can't be written any more and still holds what the client said.
 struct Broken {
     said: Vec<u8>,
@@ -680,17 +689,9 @@ impl AsyncWrite for Broken {
 #[tokio::test(start_paused = true)]
 async fn a_write_error_does_not_hide_the_clients_close() {
     let hub = Hub::new(Options::default());
-    let client = hub.connect().unwrap();
-    let session = Session::open(
-        hub.now(),
-        client.hello(Protocol::ActionCableV1Json),
-        Arc::clone(hub.limits()),
-    );
     let mut said = vec![0x88, 0x82, 0, 0, 0, 0];
     said.extend(1001_u16.to_be_bytes());
-    let channels = Arc::new(Rooms { cursor: None });
-    let opening = Opening { session, client, channels, identity: Identity::anonymous() };
-    let mut connection = Connection::new(Broken { said }, InHand::default(), opening);
+    let mut connection = Connection::new(Broken { said }, InHand::default(), opening(&hub));
     let end = connection.drive(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(end, Poll::Ready(End::Lost(_))));
     assert!(connection.incoming.was_unloaded());
@@ -824,14 +825,9 @@ impl AsyncWrite for Full {
 async fn the_answer_to_the_handshake_leaves_with_the_first_words() {
     let hub = Hub::new(Options::default());
     for takes in [1, 0] {
-        let client = hub.connect().unwrap();
-        let hello = client.hello(Protocol::ActionCableV1Json);
-        let session = Session::open(hub.now(), hello, Arc::clone(hub.limits()));
-        let (channels, identity) = (Arc::new(Rooms { cursor: None }), Identity::anonymous());
-        let opening = Opening { session, client, channels, identity };
         let in_hand = InHand { read: Bytes::new(), answer: b"HTTP/1.1 101\r\n\r\n"[..].into() };
         let io = Full { said: Vec::new(), takes, waits: None, taken: Vec::new(), meanwhile: None };
-        let mut connection = Connection::new(io, in_hand, opening);
+        let mut connection = Connection::new(io, in_hand, opening(&hub));
         let mut cx = Context::from_waker(Waker::noop());
         assert!(connection.drive(&mut cx).is_pending());
         // A full socket takes it later.
@@ -853,17 +849,12 @@ async fn a_round_does_not_take_the_place_of_a_task_that_waits_for_its_socket() {
         fn wake(self: Arc<Self>) {}
     }
     let hub = Hub::new(Options::default());
-    let client = hub.connect().unwrap();
-    let hello = client.hello(Protocol::ActionCableV1Json);
-    let session = Session::open(hub.now(), hello, Arc::clone(hub.limits()));
-    let channels = Arc::new(Rooms { cursor: None });
     let mut said = vec![0x81, 0x80 | 0x3d, 0, 0, 0, 0];
     said.extend(br#"{"command":"subscribe","identifier":"{\"channel\":\"room\"}"}"#);
     assert_eq!(said.len(), 6 + 0x3d);
     // The welcome and the confirmation.
     let io = Full { said, takes: 2, waits: None, taken: Vec::new(), meanwhile: None };
-    let opening = Opening { session, client, channels, identity: Identity::anonymous() };
-    let mut connection = Connection::new(io, InHand::default(), opening);
+    let mut connection = Connection::new(io, InHand::default(), opening(&hub));
     let task = Waker::from(Arc::new(Task));
     let mut cx = Context::from_waker(&task);
     for _ in 0..2 {
@@ -885,15 +876,11 @@ async fn a_round_does_not_take_the_place_of_a_task_that_waits_for_its_socket() {
 #[tokio::test(start_paused = true)]
 async fn a_round_gives_nothing_to_a_connection_that_is_called() {
     let hub = Hub::new(Options::default());
-    let mut client = hub.connect().unwrap();
-    client.identify(&"somebody".into());
-    let hello = client.hello(Protocol::ActionCableV1Json);
-    let session = Session::open(hub.now(), hello, Arc::clone(hub.limits()));
+    let mut opening = opening(&hub);
+    opening.client.identify(&"somebody".into());
     let mut said = vec![0x81, 0x80 | 0x3d, 0, 0, 0, 0];
     said.extend(br#"{"command":"subscribe","identifier":"{\"channel\":\"room\"}"}"#);
     let io = Full { said, takes: 9, waits: None, taken: Vec::new(), meanwhile: None };
-    let channels = Arc::new(Rooms { cursor: None });
-    let opening = Opening { session, client, channels, identity: Identity::anonymous() };
     let mut connection = Connection::new(io, InHand::default(), opening);
     let mut cx = Context::from_waker(Waker::noop());
     for _ in 0..2 {
