@@ -89,8 +89,10 @@ fn bench(arguments: &[String]) -> Result<()> {
 
 fn demo(port: u16) -> Result<()> {
     let chat = repository().join("examples/chat");
+    step("the pages' scripts");
     browser::npm_ci(&chat)?;
     browser::npm(&chat, &["run", "--silent", "build"])?;
+    step("the chat: the first build takes some minutes");
     cargo(&["run", "--quiet", "--package", "forebay-chat", "--", "--port", &port.to_string()])
 }
 
