@@ -43,10 +43,12 @@ pub(crate) fn wrap<'a>(
     kind: Option<&str>,
     message: bool,
 ) -> Wrap<'a> {
-    let mut before = SmallVec::new();
-    append_number(&mut before, r#"{"s":"#, s.0);
-    append_number(&mut before, r#","o":"#, offset.0);
-    append_number(&mut before, r#","p":"#, previous.0);
+    let mut before = SmallVec::from_slice(br#"{"s":"#);
+    append_number(&mut before, s.0);
+    before.extend_from_slice(br#","o":"#);
+    append_number(&mut before, offset.0);
+    before.extend_from_slice(br#","p":"#);
+    append_number(&mut before, previous.0);
     if let Some(kind) = kind {
         before.extend_from_slice(b",\"type\":");
         serde_json::to_writer(&mut before, kind).expect("a string encodes");
