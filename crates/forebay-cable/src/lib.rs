@@ -31,4 +31,4 @@ pub use session::{
     Around, Attachment, Effect, Hello, Kept, Mark, Reader, ReaderId, Resync, Session, SessionId,
     Start, SubscriptionId,
 };
-pub use wire::{Part, Protocol, Wrap};
+pub use wire::{Envelope, Part, Protocol, Wrap};

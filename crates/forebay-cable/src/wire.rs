@@ -5,10 +5,11 @@ pub(crate) mod forebay;
 
 use std::fmt;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use forebay_log::{Offset, Position, UnixMillis};
+use memchr::memmem::Finder;
 use smallvec::SmallVec;
 
 use crate::close::DisconnectReason;
@@ -52,7 +53,9 @@ impl Protocol {
 /// What goes around a message on its way to one subscription.
 #[derive(Debug)]
 pub struct Wrap<'a> {
-    /// In front of it.
+    /// In front of everything: what other subscriptions have, too.
+    pub shared: &'a [u8],
+    /// Between that and the message.
     pub before: Part<'a>,
     /// Behind it.
     pub after: Part<'a>,
@@ -115,12 +118,20 @@ pub(crate) fn end_with_position<'a>(stream: &str, position: Position) -> Part<'a
 const IDENTIFIER_KEY: &[u8] = b"{\"identifier\":";
 const MESSAGE_KEY: &[u8] = b",\"message\":";
 
+/// In front of a page's own cursor, as it stands in the identifier's JSON text.
+const CURSOR_KEY: &[u8] = br#"\"cursor\":\""#;
+static CURSOR_KEY_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(CURSOR_KEY));
+
 /// `{"identifier":"…","message":`: all of a delivery that is the subscription's own.
 ///
 /// It is kept instead of the identifier: it names the subscription as well, since equal
 /// identifiers, and only those, have equal envelopes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Envelope(Arc<[u8]>);
+pub struct Envelope {
+    /// Up to the cursor, which all pages with the same tag have in common; all of it where there is none.
+    shared: Arc<[u8]>,
+    own: Box<[u8]>,
+}
 
 impl Envelope {
     pub(crate) fn new(identifier: &str) -> Self {
@@ -128,34 +139,56 @@ impl Envelope {
         bytes.extend_from_slice(IDENTIFIER_KEY);
         serde_json::to_writer(&mut bytes, identifier).expect("a string encodes into a Vec");
         bytes.extend_from_slice(MESSAGE_KEY);
-        Self(bytes.into())
+        let cursor = CURSOR_KEY_FINDER.find(&bytes).map(|key| key + CURSOR_KEY.len());
+        let split = cursor.unwrap_or(bytes.len());
+        Self { shared: bytes[..split].into(), own: bytes[split..].into() }
     }
 
-    pub(crate) fn shared(&self) -> &Arc<[u8]> {
-        &self.0
+    /// Whether all of it can be shared.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.own.is_empty()
+    }
+
+    /// What other pages' envelopes have in common with it.
+    pub fn shared(&self) -> &Arc<[u8]> {
+        &self.shared
     }
 
     /// Takes memory that has the same bytes for its own.
     pub(crate) fn share(&mut self, same: Arc<[u8]>) {
-        if *same == *self.0 {
-            self.0 = same;
+        if *same == *self.shared {
+            self.shared = same;
         }
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+    /// What follows the shared bytes.
+    pub(crate) fn own(&self) -> &[u8] {
+        &self.own
+    }
+
+    /// All of it, with room for more.
+    fn to_vec(&self, more: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.shared.len() + self.own.len() + more);
+        bytes.extend_from_slice(&self.shared);
+        bytes.extend_from_slice(&self.own);
+        bytes
+    }
+
+    /// `{"identifier":"…"`, with room for more.
+    fn begin(&self, more: usize) -> Vec<u8> {
+        let mut bytes = self.to_vec(more);
+        bytes.truncate(bytes.len() - MESSAGE_KEY.len());
+        bytes
     }
 
     /// The identifier as JSON text, quotes included.
-    fn identifier(&self) -> &[u8] {
-        &self.0[IDENTIFIER_KEY.len()..self.0.len() - MESSAGE_KEY.len()]
+    fn identifier(&self) -> Vec<u8> {
+        self.begin(0).split_off(IDENTIFIER_KEY.len())
     }
 
     /// `{"identifier":"…","type":"kind"rest}`.
     pub(crate) fn typed(&self, kind: &str, rest: fmt::Arguments<'_>) -> Bytes {
-        let mut bytes = Vec::with_capacity(self.0.len() + kind.len() + 64);
-        bytes.extend_from_slice(IDENTIFIER_KEY);
-        bytes.extend_from_slice(self.identifier());
+        let mut bytes = self.begin(kind.len() + 64);
         write!(bytes, r#","type":"{kind}"{rest}}}"#).expect("a Vec takes it");
         bytes.into()
     }
@@ -170,20 +203,24 @@ impl Envelope {
 
     /// The identifier as the client wrote it.
     pub(crate) fn identifier_text(&self) -> String {
-        serde_json::from_slice(self.identifier()).unwrap_or_default()
+        serde_json::from_slice(&self.identifier()).unwrap_or_default()
     }
 
     pub(crate) fn message(&self, json: &[u8]) -> Bytes {
-        [self.as_bytes(), json, b"}"].concat().into()
+        let mut bytes = self.to_vec(json.len() + 1);
+        bytes.extend_from_slice(json);
+        bytes.push(b'}');
+        bytes.into()
     }
 
     /// The envelope of a message that has a type of its own (AnyCable's `broadcast_type`).
     pub(crate) fn with_kind(&self, kind: &str) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.0.len() + kind.len() + 16);
+        let mut bytes = Vec::with_capacity(self.shared.len() + self.own.len() + kind.len() + 16);
         bytes.extend_from_slice(b"{\"type\":");
         serde_json::to_writer(&mut bytes, kind).expect("a string encodes into a Vec");
         bytes.push(b',');
-        bytes.extend_from_slice(&self.0[1..]);
+        bytes.extend_from_slice(&self.shared[1..]);
+        bytes.extend_from_slice(&self.own);
         bytes
     }
 }
@@ -202,7 +239,7 @@ pub(crate) fn welcome_back<'a>(
         .expect("a Vec takes it");
     for (index, envelope) in restored.enumerate() {
         bytes.extend_from_slice(if index > 0 { b"," } else { b"" });
-        bytes.extend_from_slice(envelope.identifier());
+        bytes.extend_from_slice(&envelope.identifier());
     }
     bytes.extend_from_slice(b"]}");
     bytes.into()
@@ -240,6 +277,23 @@ mod tests {
         let kind = [&envelope.with_kind("presence")[..], b"1", end().as_bytes()].concat();
         let kind: serde_json::Value = serde_json::from_slice(&kind).unwrap();
         assert_eq!((&kind["type"], &kind["identifier"]), (&"presence".into(), &identifier.into()));
+    }
+
+    #[test]
+    fn envelopes_of_one_tag_differ_behind_the_cursors_key() {
+        let page =
+            |cursor| serde_json::json!({ "channel": "é", "cursor": cursor, "more": 1 }).to_string();
+        let [one, two] = ["a.1", "\"cursor\":\"é"].map(|cursor| Envelope::new(&page(cursor)));
+        assert_eq!((one.shared(), one.is_shared()), (two.shared(), false));
+        assert_eq!(one.own(), br#"a.1\",\"more\":1}","message":"#);
+        assert_eq!(one.identifier_text(), page("a.1"));
+        assert_eq!(two.identifier_text(), page("\"cursor\":\"é"));
+        assert_ne!(one, two);
+        for whole in ["", "x", r#"{"cursor":1}"#] {
+            let envelope = Envelope::new(whole);
+            assert!(envelope.is_shared(), "{whole}");
+            assert_eq!(envelope.identifier_text(), whole);
+        }
     }
 
     #[test]
@@ -292,7 +346,8 @@ mod tests {
     fn an_entry_of_ours_is_json() {
         let s = crate::session::SubscriptionId::default().next();
         let wrap = forebay::wrap(s, Offset(u64::MAX), Offset(7), Some("k"), true);
-        let text = [wrap.before.as_bytes(), b"\"<b>\"", wrap.after.as_bytes()].concat();
+        let text =
+            [wrap.shared, wrap.before.as_bytes(), b"\"<b>\"", wrap.after.as_bytes()].concat();
         let json: serde_json::Value = serde_json::from_slice(&text).unwrap();
         assert_eq!(
             json,
@@ -300,7 +355,7 @@ mod tests {
         );
         let wrap = forebay::wrap(s, Offset(8), Offset(7), None, false);
         assert_eq!(
-            [wrap.before.as_bytes(), wrap.after.as_bytes()].concat(),
+            [wrap.shared, wrap.before.as_bytes(), wrap.after.as_bytes()].concat(),
             br#"{"s":1,"o":8,"p":7}"#
         );
     }

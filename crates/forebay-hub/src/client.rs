@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
-use forebay_cable::{Attachment, Hello, Kept, Protocol, Session, SessionId, Start, SubscriptionId};
+use forebay_cable::{
+    Attachment, Envelope, Hello, Kept, Protocol, Session, SessionId, Start, SubscriptionId,
+};
 use forebay_log::{Gap, Log, Offset, Position, StreamId, UnixMillis};
 use smallvec::SmallVec;
 
@@ -124,7 +126,7 @@ impl Client {
 
     /// This connection has the subscription of a page with a cursor, named by its envelope.
     /// Gives the offset up to which that page is known to have everything, if it is.
-    pub fn enter_page(&mut self, id: SubscriptionId, envelope: &[u8]) -> Option<Offset> {
+    pub fn enter_page(&mut self, id: SubscriptionId, envelope: &Envelope) -> Option<Offset> {
         let mut resumes = self.hub.0.resumes.lock();
         let key = resumes.key(envelope);
         self.pages.push((id, key));
@@ -185,10 +187,9 @@ impl Client {
         !is_called
     }
 
-    /// What goes around messages for one subscription, kept once for all who have the same of a
-    /// stream.
-    pub fn share_envelope(&self, stream: StreamId, envelope: &[u8]) -> Option<Arc<[u8]>> {
-        self.hub.0.subscribers.share(stream, envelope)
+    /// The shared part of an envelope, kept once for all who have the same of a stream.
+    pub fn share_envelope(&self, stream: StreamId, envelope: &Envelope) -> Option<Arc<[u8]>> {
+        self.hub.0.subscribers.share(stream, envelope.shared())
     }
 
     /// Rounds may write for this connection, whatever it attaches from now on.

@@ -11,7 +11,7 @@
 //! - it comes back within [`ACKNOWLEDGED_MAX`].
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;
 
 use forebay_log::{Offset, UnixMillis};
@@ -69,7 +69,7 @@ impl Seconds {
 }
 
 impl Resumes {
-    pub(crate) fn key(&self, identifier: &[u8]) -> PageKey {
+    pub(crate) fn key(&self, identifier: impl Hash) -> PageKey {
         PageKey(self.hasher.hash_one(identifier))
     }
 

@@ -82,7 +82,7 @@ impl Subscribers {
     }
 
     /// An envelope like this one that a reader of the stream has already, or else this one.
-    pub(crate) fn share(&self, stream: StreamId, envelope: &[u8]) -> Option<Arc<[u8]>> {
+    pub(crate) fn share(&self, stream: StreamId, envelope: &Arc<[u8]>) -> Option<Arc<[u8]>> {
         Some(self.readers(stream)?.0.lock().share(envelope))
     }
 
@@ -207,17 +207,16 @@ impl List {
         (self.readers.len(), is_new)
     }
 
-    fn share(&mut self, envelope: &[u8]) -> Arc<[u8]> {
+    fn share(&mut self, envelope: &Arc<[u8]>) -> Arc<[u8]> {
         self.envelopes.retain(|kept| kept.strong_count() > 0);
         let mut kept = self.envelopes.iter().filter_map(Weak::upgrade);
-        if let Some(kept) = kept.find(|kept| **kept == *envelope) {
+        if let Some(kept) = kept.find(|kept| kept == envelope) {
             return kept;
         }
-        let new: Arc<[u8]> = envelope.into();
         if self.envelopes.len() < ENVELOPES_MAX {
-            self.envelopes.push(Arc::downgrade(&new));
+            self.envelopes.push(Arc::downgrade(envelope));
         }
-        new
+        Arc::clone(envelope)
     }
 }
 

@@ -270,9 +270,7 @@ impl Application {
         if let Some(stream) = subscribed.whispers {
             self.whispers.get_or_insert_default().streams.push((id, stream));
         }
-        // Identifiers with a cursor are all different.
-        if !subscribed.goes_on
-            && let ([attachment], Some(envelope)) = (&attachments[..], session.waiting_envelope())
+        if let ([attachment], Some(envelope)) = (&attachments[..], session.waiting_envelope())
             && let Some(shared) = client.share_envelope(attachment.stream, envelope)
         {
             session.share_envelope(shared);

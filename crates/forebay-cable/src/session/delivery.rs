@@ -10,7 +10,7 @@ use super::dialect::Dialect;
 use super::proof::Mark;
 use super::subscription::{Reader, ReaderId, Subscription, SubscriptionId};
 use super::{Session, Waiting};
-use crate::wire::{self, Part, Wrap, events, forebay};
+use crate::wire::{self, Envelope, Part, Wrap, events, forebay};
 
 /// One entry, as far as it matters to what goes around it.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,9 @@ impl Session {
     /// around them is its own: who has the same memory here is sent the same bytes.
     pub fn shared_envelope(&self) -> Option<&Arc<[u8]>> {
         match (&self.dialect, &self.subscriptions[..]) {
-            (Dialect::ActionCable, [sole]) if !sole.has_cursor() => Some(sole.envelope.shared()),
+            (Dialect::ActionCable, [sole]) if !sole.has_cursor() && sole.envelope.is_shared() => {
+                Some(sole.envelope.shared())
+            }
             _ => None,
         }
     }
@@ -63,9 +65,10 @@ impl Session {
             return Some(forebay::wrap(subscription.id, offset, previous, kind, message.is_some()));
         }
         entry.message?;
-        let before = match kind {
-            None => Part::Kept(subscription.envelope.as_bytes()),
-            Some(kind) => Part::Made(subscription.envelope.with_kind(kind).into()),
+        let envelope = &subscription.envelope;
+        let (shared, before) = match kind {
+            None => (&envelope.shared()[..], Part::Kept(envelope.own())),
+            Some(kind) => (&b""[..], Part::Made(envelope.with_kind(kind).into())),
         };
         let after = match &self.dialect {
             Dialect::Extended(_) if entry.ephemeral => wire::end(),
@@ -77,7 +80,7 @@ impl Session {
             _ if subscription.has_cursor() => wire::end_with_offset(entry.offset),
             _ => wire::end(),
         };
-        Some(Wrap { before, after })
+        Some(Wrap { shared, before, after })
     }
 
     /// An entry as a server-sent event, for sessions that speak it.
@@ -153,15 +156,15 @@ impl Session {
     }
 
     /// What names the subscription that waits for an answer: equal for equal identifiers.
-    pub fn waiting_envelope(&self) -> Option<&[u8]> {
+    pub fn waiting_envelope(&self) -> Option<&Envelope> {
         match &self.waiting {
-            Waiting::Subscription(pending) => Some(pending.envelope.as_bytes()),
+            Waiting::Subscription(pending) => Some(&pending.envelope),
             _ => None,
         }
     }
 
-    /// Takes memory that others have, too, for the envelope of the subscription that waits for an
-    /// answer.
+    /// Takes memory that others have, too, for the shared part of the envelope of the subscription that
+    /// waits for an answer.
     pub fn share_envelope(&mut self, same: Arc<[u8]>) {
         if let Waiting::Subscription(pending) = &mut self.waiting {
             pending.envelope.share(same);

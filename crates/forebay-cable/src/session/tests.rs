@@ -106,7 +106,8 @@ impl Pair {
             let around = Around { offset, previous, ephemeral, message };
             if let Some(wrap) = self.session.wrap(reader, around) {
                 let message = message.map_or(&b""[..], |message| message.bytes());
-                let text = [wrap.before.as_bytes(), message, wrap.after.as_bytes()].concat();
+                let text =
+                    [wrap.shared, wrap.before.as_bytes(), message, wrap.after.as_bytes()].concat();
                 self.got.push(String::from_utf8(text).unwrap());
             }
             self.session.advance(reader, offset);

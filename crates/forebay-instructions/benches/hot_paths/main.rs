@@ -118,13 +118,14 @@ fn broadcast() -> Broadcast<'static> {
     Broadcast { stream: STREAM, message, class: Class::Log }
 }
 
-/// What the stock client sends for a tag.
-fn subscribe_command() -> String {
+/// What the stock client sends for a tag, which may have a cursor.
+fn subscribe_command(has_cursor: bool) -> String {
     let key = Key::raw("0123456789abcdef");
     let signed = Verifier::new(&key).sign(STREAM);
     let cursor = CursorSigner::new(&key).page(cursor()).cursor_for(Subject::Signed(&signed));
+    let cursor = if has_cursor { format!(r#",\"cursor\":\"{cursor}\""#) } else { String::new() };
     let identifier = format!(
-        r#"{{\"channel\":\"Turbo::StreamsChannel\",\"signed_stream_name\":\"{signed}\",\"cursor\":\"{cursor}\"}}"#
+        r#"{{\"channel\":\"Turbo::StreamsChannel\",\"signed_stream_name\":\"{signed}\"{cursor}}}"#
     );
     format!(r#"{{"command":"subscribe","identifier":"{identifier}"}}"#)
 }
@@ -199,7 +200,7 @@ fn deliver_and_prove() {
 fn deliver_from(cursor: bool) {
     let (hub, _runtime) = hub();
     let (client, session) = connect(&hub);
-    let (socket, received) = Socket::new(&subscribe_command());
+    let (socket, received) = Socket::new(&subscribe_command(cursor));
     let channels = Arc::new(Anybody(cursor.then(|| hub.position())));
     let connection =
         forebay_transport::drive(socket, session, client, channels, Identity::anonymous());
@@ -241,7 +242,7 @@ fn deliver_in_rounds_from(cursor: bool) {
     let mut cx = Context::from_waker(Waker::noop());
     let connections = (0..CONNECTIONS).map(|_| {
         let (client, session) = connect(&hub);
-        let (socket, received) = Socket::new(&subscribe_command());
+        let (socket, received) = Socket::new(&subscribe_command(cursor));
         let channels = Arc::new(Anybody(cursor.then(|| hub.position())));
         let identity = Identity::anonymous();
         let task = forebay_transport::drive(socket, session, client, channels, identity);
@@ -270,7 +271,7 @@ fn deliver_in_rounds_from(cursor: bool) {
 // From the client's text to the question whether it may.
 #[library_benchmark]
 fn decode_subscribe() {
-    let command = subscribe_command();
+    let command = subscribe_command(true);
     let hello = Hello { id: SessionId(1), protocol: Protocol::ActionCableV1Json, epoch: Epoch(1) };
     let limits = Arc::new(Limits::default());
     for _ in 0..OPERATIONS {

@@ -185,11 +185,13 @@ impl Frame {
         session: &Session,
     ) -> Option<Self> {
         let wrap = session.wrap(delivery.reader, delivery.around())?;
-        let (before, after) = (wrap.before.as_bytes(), wrap.after.as_bytes());
+        let (shared, before, after) = (wrap.shared, wrap.before.as_bytes(), wrap.after.as_bytes());
         let message = delivery.message.as_ref().map_or(&[][..], |message| &message.bytes()[..]);
-        let head = FrameHead::new(Opcode::Text, before.len() + message.len() + after.len());
+        let around = shared.len() + before.len() + after.len();
+        let head = FrameHead::new(Opcode::Text, around + message.len());
         let begin = bytes.len();
         bytes.extend_from_slice(head.as_bytes());
+        bytes.extend_from_slice(shared);
         bytes.extend_from_slice(before);
         let apart = if message.len() > COPIED_MAX {
             message.len()
