@@ -59,7 +59,7 @@ fn throughput(
     })?;
     let mut site = Site::new(running, fleet, target);
     site.connect(CLIENTS)?;
-    let rounds = (bench.plan.deliveries / CLIENTS / burst).max(5);
+    let rounds = bench.plan.rounds(server, CLIENTS, burst);
     let stretch = site.stretch(rounds, burst, 400)?;
     Ok((stretch.deliveries_per_second(), stretch.cpu_ns_per_delivery()))
 }

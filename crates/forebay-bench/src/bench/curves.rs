@@ -33,7 +33,7 @@ pub(super) fn measure(bench: &mut Bench, server: &Server) -> Result<()> {
 }
 
 fn point(bench: &mut Bench, server: &Server, site: &mut Site, curve: &str, x: usize) -> Result<()> {
-    let rounds = bench.plan.deliveries * site.target.heard / RECEIVERS;
+    let rounds = bench.plan.rounds(server, RECEIVERS / site.target.heard, 1);
     let cost = site.stretch(rounds, 1, 400)?.cpu_ns_per_delivery();
     bench.figures.add(name(server, &format!("curve_{curve}_{}", thousands(x))), cost);
     Ok(())

@@ -24,17 +24,19 @@ fn with(bench: &mut Bench, server: &Server, connections: usize) -> Result<()> {
 
     for size in bench.plan.sizes.clone() {
         let suffix = if size == 400 { k.clone() } else { format!("{size}b_{k}") };
-        let rounds = (bench.plan.deliveries / connections).clamp(10, 300);
+        let rounds = bench.plan.rounds(server, connections, 1);
         site.stretch(rounds, 1, size)?.note(bench, server, "", &suffix);
         for burst in bench.plan.bursts.clone() {
-            let burst_rounds = (rounds * 2 / burst).max(bench.plan.burst_rounds_min);
+            let rounds = bench.plan.rounds(server, connections, burst);
             let kind = format!("burst{burst}_");
-            site.stretch(burst_rounds, burst, size)?.note(bench, server, &kind, &suffix);
+            site.stretch(rounds, burst, size)?.note(bench, server, &kind, &suffix);
         }
     }
     let after = site.memory_per_connection()?;
     bench.figures.add(name(server, &format!("after_traffic_rss_bytes_per_conn_{k}")), after.rss);
-    for burst in [1, 32] {
+    // Of system calls each delivery takes as many, however many connections there are.
+    let counted = connections == bench.plan.connections[0];
+    for burst in [1, 32].into_iter().filter(|_| counted) {
         let kind = if burst == 1 { String::new() } else { format!("burst{burst}_") };
         if let Some(calls) = syscalls::per_delivery(bench, &mut site, burst)? {
             bench.figures.add(name(server, &format!("{kind}syscalls_per_delivery_{k}")), calls);

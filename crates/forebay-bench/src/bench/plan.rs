@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 
 use super::scenario::{SCENARIOS, Scenario};
-use crate::servers::{FLOOR, FOREBAY, Server};
+use crate::servers::{FLOOR, FOREBAY, Server, is_peer};
 
 /// What the command line says.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
-    /// Fewer repeats of less, and peers once: four minutes without peers, ten with five of them
+    /// Fewer repeats of less, and peers once: two minutes without peers, five with five of them
     #[arg(long, conflicts_with = "full")]
     quick: bool,
     /// More payloads and points of the curves, 10 000 slow receivers and an hour of churn: several hours
@@ -55,13 +55,19 @@ pub(crate) struct Plan {
     pub(crate) sizes: Vec<usize>,
     /// Entries in a burst.
     pub(crate) bursts: Vec<usize>,
-    /// Rounds of bursts, at least.
-    pub(crate) burst_rounds_min: usize,
-    /// Deliveries in a stretch of single broadcasts, at least.
-    pub(crate) deliveries: usize,
+    /// Rounds in a stretch, at least.
+    rounds_min: usize,
+    /// Deliveries in a stretch, as long as rounds are that small.
+    deliveries: usize,
+    /// Of a peer.
+    peer_deliveries: usize,
     pub(crate) post_seconds: f64,
     /// How long a rate has to be sustained.
     pub(crate) rate_seconds: f64,
+    /// Deliveries per second that are measured first.
+    pub(crate) rate_first: f64,
+    /// Shares of what a server sustains that are measured, in per cent.
+    pub(crate) rate_shares: &'static [u32],
     /// How often the interval in which saturation lies is halved.
     pub(crate) rate_refinements: usize,
     pub(crate) curve_idle: Vec<usize>,
@@ -100,10 +106,13 @@ impl Plan {
             connections: vec![1_000, 10_000],
             sizes: vec![400],
             bursts: vec![8, 32],
-            burst_rounds_min: 5,
+            rounds_min: 5,
             deliveries: 300_000,
+            peer_deliveries: 300_000,
             post_seconds: 2.0,
             rate_seconds: 2.0,
+            rate_first: 10_000.0,
+            rate_shares: &[25, 50, 75, 90],
             rate_refinements: 3,
             curve_idle: vec![0, 1_000, 5_000, 18_000],
             curve_streams: vec![10, 100, 1_000, 10_000, 100_000],
@@ -120,16 +129,20 @@ impl Plan {
                 repeats: 3,
                 peer_repeats: 1,
                 seldom_repeats: 1,
-                burst_rounds_min: 2,
-                post_seconds: 1.0,
+                rounds_min: 1,
+                deliveries: 200_000,
+                peer_deliveries: 100_000,
+                post_seconds: 0.5,
                 rate_seconds: 1.0,
-                rate_refinements: 2,
-                curve_idle: vec![0, 1_000, 18_000],
-                curve_streams: vec![10, 1_000, 100_000],
-                curve_history: vec![0, 1_000, 100_000],
+                rate_first: 80_000.0,
+                rate_shares: &[50],
+                rate_refinements: 1,
+                curve_idle: vec![0, 18_000],
+                curve_streams: vec![10, 100_000],
+                curve_history: vec![0, 100_000],
                 slow_receivers: 1_000,
                 slow_seconds: 2.0,
-                churn_minutes: 0.2,
+                churn_minutes: 0.1,
                 ..base
             }
         } else if options.full {
@@ -157,6 +170,13 @@ impl Plan {
         plan.slow_receivers = options.slow_receivers.unwrap_or(plan.slow_receivers);
         plan.churn_minutes = options.churn.unwrap_or(plan.churn_minutes);
         plan
+    }
+
+    /// Rounds in which a server gets as many deliveries as a stretch has.
+    pub(super) fn rounds(&self, server: &Server, receivers: usize, burst: usize) -> usize {
+        let peer = is_peer(server.name);
+        let deliveries = if peer { self.peer_deliveries } else { self.deliveries };
+        (deliveries / receivers / burst).max(self.rounds_min)
     }
 }
 

@@ -5,38 +5,38 @@
 
 use anyhow::{Result, anyhow};
 
+use super::plan::Plan;
 use super::site::{Site, thousands};
 use super::{Bench, name};
 use crate::load::work::{Order, Outcome};
-use crate::servers::{Server, is_peer};
+use crate::servers::{FOREBAY, Server, is_peer};
 
 const CLIENTS: usize = 1_000;
 
-/// Deliveries per second that are measured of every server, twice as many each time, until it keeps up
-/// no longer. The same for all, so that they can be compared.
-const FIRST: f64 = 10_000.0;
+/// Rates that every server is measured at, so that they can be compared, are this one, twice as many
+/// deliveries per second, and so on: as long as it keeps up, from the plan's first to the last.
+const COMMON: f64 = 10_000.0;
 const LAST: f64 = 2_560_000.0;
 
 /// How far below the first a server is tried that can't keep up with it.
 const LEAST: f64 = 1_000.0;
 
-/// Shares of what a server sustains, in per cent.
-const SHARES: [u32; 4] = [25, 50, 75, 90];
-
 /// A rate that is not measured, for a server that has just begun.
 const WARM: f64 = 160_000.0;
 
-/// How often latency is measured at half of what a server sustains, which is what goals compare.
-const HALF_SAMPLES: usize = 3;
+/// How often latency is measured at half of what a server sustains, which is what goals compare: a second
+/// of it has so few broadcasts that the slowest alone is 1 % of the deliveries.
+const HALF_SAMPLES: usize = 5;
 
 /// Late by more than this share of the time for which was published means not to have kept up.
 const LATE: f64 = 0.1;
 
 pub(super) fn measure(bench: &mut Bench, server: &Server) -> Result<()> {
-    let mut loaded = Loaded { site: None };
+    let mut loaded = Loaded { server: *server, site: None };
     let mut busy: f64 = 0.0;
-    let limit = saturation(bench.plan.rate_refinements, |rate| {
-        let Some(step) = loaded.try_twice(bench, server, rate)? else { return Ok(false) };
+    let Plan { rate_first, rate_shares, rate_refinements, .. } = bench.plan;
+    let limit = saturation(rate_first, rate_refinements, |rate| {
+        let Some(step) = loaded.try_twice(bench, rate)? else { return Ok(false) };
         if is_common(rate) {
             let names = format!("rate_{}", thousands(rate as usize));
             note(bench, server, &names, &step);
@@ -48,33 +48,40 @@ pub(super) fn measure(bench: &mut Bench, server: &Server) -> Result<()> {
     bench.figures.add(name(server, "saturation_deliveries_per_second"), limit);
     // Which of both was at its limit, the server or the load.
     bench.figures.add(name(server, "saturation_busy_share"), busy);
-    for share in SHARES {
-        let rate = limit * f64::from(share) / 100.0;
-        let samples = if share == 50 { HALF_SAMPLES } else { 1 };
-        for step in loaded.sample(bench, server, rate, samples)? {
+    for share in rate_shares {
+        let rate = limit * f64::from(*share) / 100.0;
+        if *share == 50 {
+            at_half(bench, &mut loaded, rate)?;
+        } else if let Some(step) = loaded.try_twice(bench, rate)? {
             note(bench, server, &format!("load_{share}"), &step);
         }
     }
     Ok(())
 }
 
-/// Forebay with half of what each peer sustained in this repeat.
-pub(super) fn at_halves(bench: &mut Bench, server: &Server) -> Result<()> {
-    let mut loaded = Loaded { site: None };
-    // The peers had all rates up to their limits behind them.
-    loaded.try_twice(bench, server, WARM)?;
-    for peer in bench.all().iter().filter(|peer| is_peer(peer.name)) {
-        let sustained = bench.figures.latest(&name(peer, "saturation_deliveries_per_second"));
-        let Some(sustained) = sustained else { continue };
-        for step in loaded.sample(bench, server, sustained / 2.0, HALF_SAMPLES)? {
-            note(bench, peer, "forebay_at_half", &step);
+/// Beside a peer Forebay gets the same, in turns with it: how fast the machine is changes by the minute.
+fn at_half(bench: &mut Bench, loaded: &mut Loaded, rate: f64) -> Result<()> {
+    let server = loaded.server;
+    let mut forebay = Loaded { server: FOREBAY, site: None };
+    if is_peer(server.name) {
+        // The peer has all rates up to its limit behind it.
+        forebay.try_twice(bench, WARM)?;
+    }
+    for _ in 0..HALF_SAMPLES {
+        if let Some(step) = loaded.try_twice(bench, rate)? {
+            note(bench, &server, "load_50", &step);
+        }
+        if is_peer(server.name)
+            && let Some(step) = forebay.try_twice(bench, rate)?
+        {
+            note(bench, &server, "forebay_at_half", &step);
         }
     }
     Ok(())
 }
 
 fn is_common(rate: f64) -> bool {
-    rate >= FIRST && (rate / FIRST).log2().fract() == 0.0
+    rate >= COMMON && (rate / COMMON).log2().fract() == 0.0
 }
 
 fn note(bench: &mut Bench, server: &Server, names: &str, step: &Step) {
@@ -92,6 +99,7 @@ fn note(bench: &mut Bench, server: &Server, names: &str, step: &Step) {
 
 /// A server with its clients, until it has failed: then it is behind, or has ended connections.
 struct Loaded {
+    server: Server,
     site: Option<Site>,
 }
 
@@ -103,23 +111,12 @@ struct Step {
 }
 
 impl Loaded {
-    /// As many steps as it kept up with, of so many.
-    fn sample(
-        &mut self,
-        bench: &Bench,
-        server: &Server,
-        rate: f64,
-        samples: usize,
-    ) -> Result<Vec<Step>> {
-        (0..samples).filter_map(|_| self.try_twice(bench, server, rate).transpose()).collect()
-    }
-
     /// Nothing, if it did not keep up. One failure may be another process's doing.
-    fn try_twice(&mut self, bench: &Bench, server: &Server, rate: f64) -> Result<Option<Step>> {
+    fn try_twice(&mut self, bench: &Bench, rate: f64) -> Result<Option<Step>> {
         for _ in 0..2 {
             let mut site = match self.site.take() {
                 Some(site) => site,
-                None => loaded(bench, server)?,
+                None => loaded(bench, &self.server)?,
             };
             let seconds = bench.plan.rate_seconds;
             let per_second = rate / CLIENTS as f64;
@@ -149,11 +146,12 @@ fn loaded(bench: &Bench, server: &Server) -> Result<Site> {
 
 /// The most that is sustained: doubles until something is not, then closes in on it by halves.
 fn saturation(
+    first: f64,
     refinements: usize,
     mut sustains: impl FnMut(f64) -> Result<bool>,
 ) -> Result<Option<f64>> {
     let mut good = None;
-    let mut rate = FIRST;
+    let mut rate = first;
     let mut bad = loop {
         if sustains(rate)? {
             good = Some(rate);
@@ -188,7 +186,7 @@ mod tests {
 
     fn found(limit: f64) -> (Option<f64>, usize) {
         let mut tries = 0;
-        let found = saturation(3, |rate| {
+        let found = saturation(COMMON, 3, |rate| {
             tries += 1;
             Ok(rate <= limit)
         });

@@ -37,7 +37,7 @@ use Of::{All, Forebay};
 use Often::{Always, Once, Seldom};
 
 /// In the order in which they are run.
-pub(crate) const SCENARIOS: [Scenario; 12] = [
+pub(crate) const SCENARIOS: [Scenario; 11] = [
     Scenario { name: "delivery", of: All, often: Always, measure: delivery::measure },
     Scenario { name: "memory", of: All, often: Seldom, measure: memory::most },
     Scenario { name: "cursors", of: Forebay, often: Always, measure: memory::with_cursors },
@@ -45,7 +45,6 @@ pub(crate) const SCENARIOS: [Scenario; 12] = [
     Scenario { name: "resume", of: All, often: Always, measure: storms::resume },
     Scenario { name: "publishing", of: Forebay, often: Always, measure: publishing::measure },
     Scenario { name: "rates", of: All, often: Seldom, measure: rates::measure },
-    Scenario { name: "halves", of: Forebay, often: Seldom, measure: rates::at_halves },
     Scenario { name: "cores", of: All, often: Seldom, measure: cores::measure },
     Scenario { name: "curves", of: Forebay, often: Always, measure: curves::measure },
     Scenario { name: "slow", of: Forebay, often: Seldom, measure: slow::measure },

@@ -73,12 +73,7 @@ pub(super) fn rows(summary: &Summary) -> Vec<Row> {
     });
     let what = "p99 at half of its own saturation below every peer's";
     let half = below_peers(summary, what, "load_50_p99_us", " µs");
-    let common = common_rate(summary).and_then(|rate| {
-        let what = format!("p99 at {rate} deliveries/s below every peer's");
-        below_peers(summary, &what, &format!("rate_{rate}_p99_us"), " µs")
-    });
-    let peers_half = at_peers_half(summary);
-    fixed.chain(peers.flatten()).chain(half).chain(peers_half).chain(common).collect()
+    fixed.chain(peers.flatten()).chain(half).chain(at_peers_half(summary)).collect()
 }
 
 const AT_HALF: &str = "forebay_at_half_p99_us";
@@ -235,11 +230,6 @@ mod tests {
             ("b.rate_40k_p99_us", 9.0),
         ]);
         assert_eq!(common_rate(&summary).as_deref(), Some("20k"));
-        let rows = rows(&summary);
-        let row = rows.into_iter().find(|row| row.figure == "rate_20k_p99_us");
-        let row = row.expect("it is a goal");
-        assert_eq!(row.verdict, "not met");
-        assert!(row.what.ends_with("the best is a"), "{}", row.what);
         assert_eq!(common_rate(&Summary::default()), None);
     }
 

@@ -105,7 +105,7 @@ const MEASURES: &[(&str, &str)] = &[
     ),
     (
         "forebay_at_half_",
-        "the same as rate_, of Forebay, at half of what this peer sustains in the same repeat",
+        "the same as rate_, of Forebay, at half of what this peer sustains, in turns with it",
     ),
     (
         "load_",
