@@ -7,10 +7,15 @@ use clap::builder::PossibleValuesParser;
 use super::scenario::{SCENARIOS, Scenario};
 use crate::servers::{FLOOR, FOREBAY, Server, is_peer};
 
+/// Peers that the quick plan has where none are named. The others, axum as it is by default, Action Cable
+/// and Forebay's other dialects, take nearly as long as all of these.
+const QUICK_PEERS: [&str; 6] =
+    ["axum_ws_tuned", "tokio_websockets", "fastwebsockets", "nchan", "anycable", "centrifugo"];
+
 /// What the command line says.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
-    /// Fewer repeats of less, and peers once: two minutes without peers, five with five of them
+    /// Fewer repeats of less, and peers once, without Action Cable unless it is named: five minutes, two without peers
     #[arg(long, conflicts_with = "full")]
     quick: bool,
     /// More payloads and points of the curves, 10 000 slow receivers and an hour of churn: several hours
@@ -82,9 +87,12 @@ pub(crate) struct Plan {
 
 impl Options {
     pub(super) fn wants(&self, server: &Server) -> bool {
-        let named = |names: &Vec<String>| names.iter().any(|name| name == server.name);
         let always = server.name == FLOOR.name || server.name == FOREBAY.name;
-        always || self.servers.as_ref().is_none_or(named)
+        let chosen = match &self.servers {
+            Some(names) => names.iter().any(|name| name == server.name),
+            None => !self.quick || QUICK_PEERS.contains(&server.name),
+        };
+        always || chosen
     }
 
     pub(super) fn scenarios(&self) -> Vec<Scenario> {
@@ -209,6 +217,17 @@ mod tests {
         let options = parsed("bench --servers none");
         let servers = crate::servers::ALL.iter().filter(|server| options.wants(server));
         assert_eq!(servers.map(|server| server.name).collect::<Vec<_>>(), ["floor", "forebay"]);
+    }
+
+    #[test]
+    fn the_quick_plan_has_some_of_the_peers_if_none_are_named() {
+        let count = |line| {
+            let options = parsed(line);
+            crate::servers::ALL.iter().filter(|server| options.wants(server)).count()
+        };
+        assert_eq!(count("bench --quick"), 2 + QUICK_PEERS.len());
+        assert_eq!(count("bench --quick --servers action_cable"), 3);
+        assert_eq!(count("bench"), crate::servers::ALL.len());
     }
 
     #[test]
