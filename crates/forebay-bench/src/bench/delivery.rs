@@ -35,8 +35,10 @@ fn with(bench: &mut Bench, server: &Server, connections: usize) -> Result<()> {
     let after = site.memory_per_connection()?;
     bench.figures.add(name(server, &format!("after_traffic_rss_bytes_per_conn_{k}")), after.rss);
     // Of system calls each delivery takes as many, however many connections there are.
-    let counted = connections == bench.plan.connections[0];
-    for burst in [1, 32].into_iter().filter(|_| counted) {
+    if connections != bench.plan.connections[0] {
+        return Ok(());
+    }
+    for burst in [1, 32] {
         let kind = if burst == 1 { String::new() } else { format!("burst{burst}_") };
         if let Some(calls) = syscalls::per_delivery(bench, &mut site, burst)? {
             bench.figures.add(name(server, &format!("{kind}syscalls_per_delivery_{k}")), calls);

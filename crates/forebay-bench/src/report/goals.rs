@@ -1,7 +1,5 @@
 //! What Forebay set out to reach, and whether it does.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::number;
@@ -105,20 +103,6 @@ fn below_peers(summary: &Summary, what: &str, name: &str, unit: &str) -> Option<
     Some(row(&what, name, Bound::Below(best), unit, summary.figure(FOREBAY.name, name)))
 }
 
-/// The highest rate that all servers sustain, as figures' names say it.
-pub(super) fn common_rate(summary: &Summary) -> Option<String> {
-    let names = summary.names();
-    let rates = |server: &String| summary.series(server, "rate_", "_p99_us").into_keys();
-    let measured: Vec<BTreeSet<u64>> = names
-        .iter()
-        .filter(|server| summary.figure(server, "saturation_deliveries_per_second").is_some())
-        .map(|server| rates(server).collect())
-        .collect();
-    let (first, others) = measured.split_first()?;
-    let common = |rate: &&u64| others.iter().all(|rates| rates.contains(rate));
-    first.iter().rev().find(common).map(|rate| number::name(*rate))
-}
-
 fn row(what: &str, name: &str, bound: Bound, unit: &str, figure: Option<&Figure>) -> Row {
     let with_unit = |value: f64| format!("{}{unit}", number::figure(value));
     let target = match bound {
@@ -212,25 +196,6 @@ mod tests {
         };
         assert_eq!(check(9.0), "met");
         assert_eq!(check(10.0), "not met");
-    }
-
-    #[test]
-    fn latencies_are_compared_where_all_keep_up() {
-        let summary = summary(&[
-            ("saturation_deliveries_per_second", 90_000.0),
-            ("rate_10k_p99_us", 1.0),
-            ("rate_20k_p99_us", 2.0),
-            ("rate_40k_p99_us", 3.0),
-            ("a.saturation_deliveries_per_second", 30_000.0),
-            ("a.rate_10k_p99_us", 5.0),
-            ("a.rate_20k_p99_us", 1.5),
-            ("b.saturation_deliveries_per_second", 40_000.0),
-            ("b.rate_10k_p99_us", 5.0),
-            ("b.rate_20k_p99_us", 9.0),
-            ("b.rate_40k_p99_us", 9.0),
-        ]);
-        assert_eq!(common_rate(&summary).as_deref(), Some("20k"));
-        assert_eq!(common_rate(&Summary::default()), None);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! All servers beside each other.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::goals::common_rate;
 use super::number;
 use super::summary::Summary;
 use crate::servers::FLOOR;
@@ -159,6 +160,20 @@ fn rates(summary: &Summary) -> Vec<Column> {
     columns
 }
 
+/// The highest rate that all servers sustain, as figures' names say it.
+fn common_rate(summary: &Summary) -> Option<String> {
+    let names = summary.names();
+    let rates = |server: &String| summary.series(server, "rate_", "_p99_us").into_keys();
+    let measured: Vec<BTreeSet<u64>> = names
+        .iter()
+        .filter(|server| summary.figure(server, "saturation_deliveries_per_second").is_some())
+        .map(|server| rates(server).collect())
+        .collect();
+    let (first, others) = measured.split_first()?;
+    let common = |rate: &&u64| others.iter().all(|rates| rates.contains(rate));
+    first.iter().rev().find(common).map(|rate| number::name(*rate))
+}
+
 fn cores(summary: &Summary) -> Vec<Column> {
     let at = |heading, best, figure: &str| column(summary, heading, best, figure);
     vec![
@@ -245,6 +260,25 @@ fn table(summary: &Summary, title: String, columns: Vec<Column>) -> Table {
 mod tests {
     use super::super::summary::tests::summary;
     use super::*;
+
+    #[test]
+    fn the_common_rate_is_one_that_all_sustain() {
+        let summary = summary(&[
+            ("saturation_deliveries_per_second", 90_000.0),
+            ("rate_10k_p99_us", 1.0),
+            ("rate_20k_p99_us", 2.0),
+            ("rate_40k_p99_us", 3.0),
+            ("a.saturation_deliveries_per_second", 30_000.0),
+            ("a.rate_10k_p99_us", 5.0),
+            ("a.rate_20k_p99_us", 1.5),
+            ("b.saturation_deliveries_per_second", 40_000.0),
+            ("b.rate_10k_p99_us", 5.0),
+            ("b.rate_20k_p99_us", 9.0),
+            ("b.rate_40k_p99_us", 9.0),
+        ]);
+        assert_eq!(common_rate(&summary).as_deref(), Some("20k"));
+        assert_eq!(common_rate(&Summary::default()), None);
+    }
 
     #[test]
     fn the_best_is_no_floor_and_nothing_stays_empty() {
