@@ -698,11 +698,12 @@ async fn a_write_error_does_not_hide_the_clients_close() {
 }
 
 /// What an idle connection costs is mostly this; a field that it needs only now and then is out of
-/// line.
+/// line. The bound is its size in a server: eight bytes less without tokio's threaded runtime, as
+/// where this crate is tested alone.
 #[test]
 fn a_connection_stays_small() {
     let task = size_of::<Connection<tokio::net::TcpStream>>();
-    assert!(task <= 600, "{task}: a connection's size has changed: see what for");
+    assert!(task <= 608, "{task}: a connection's size has changed: see what for");
 }
 
 /// All in one round, and no two alike but the first three.
