@@ -39,10 +39,11 @@ pub(crate) struct Bench {
     _scratch: tempfile::TempDir,
 }
 
-/// Measures, and writes the report.
+/// Measures, and writes the report after each repeat: hours are not lost by an end before the last.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let began = Instant::now();
     let mut bench = Bench::new(options)?;
+    let folder = options.report.clone().unwrap_or_else(|| bench.place.root.join("bench/report"));
     let scenarios = options.scenarios();
     for repeat in 1..=bench.plan.repeats {
         println!(
@@ -61,10 +62,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 }
             }
         }
+        report::write(&bench, &folder)?;
+        println!("{} s; the report is in {}", began.elapsed().as_secs(), folder.display());
     }
-    let folder = options.report.clone().unwrap_or_else(|| bench.place.root.join("bench/report"));
-    report::write(&bench, &folder)?;
-    println!("{} s; the report is in {}", began.elapsed().as_secs(), folder.display());
     Ok(())
 }
 
