@@ -41,13 +41,15 @@ pub struct Appended {
     pub stream: StreamId,
 }
 
-/// An entry that has left the log, for whoever keeps a copy of it.
+/// What has left the log, for whoever keeps a copy of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Dropped {
-    /// The entry's offset.
-    pub offset: Offset,
-    /// Its stream, and what that has forgotten with it; `None` if a later entry has superseded it.
-    pub forgotten: Option<(Arc<str>, Forgotten)>,
+pub enum Dropped {
+    /// An entry that a later one has superseded.
+    Superseded(Offset),
+    /// A stream's entry. The offset of what the stream has forgotten with it is the entry's own.
+    Forgotten(Arc<str>, Forgotten),
+    /// The record of what a stream has forgotten: the floor says as much from now on.
+    Covered(Arc<str>),
 }
 
 /// The ordered log of one hub, in memory.
@@ -159,7 +161,7 @@ impl Log {
         let mut dropped = self.dropped.take();
         let freed = self.stream_mut(id).push(entry, &mut |offset| {
             if let Some(dropped) = &mut dropped {
-                dropped.push(Dropped { offset, forgotten: None });
+                dropped.push(Dropped::Superseded(offset));
             }
         });
         self.dropped = dropped;
@@ -351,9 +353,8 @@ impl Log {
         let stream = self.streams[id.index()].as_mut().expect("it has an oldest entry");
         self.bytes -= stream.forget_oldest();
         if let Some(dropped) = &mut self.dropped {
-            let forgotten = stream.forgotten();
-            let (offset, name) = (forgotten.offset, Arc::clone(&stream.name));
-            dropped.push(Dropped { offset, forgotten: Some((name, forgotten)) });
+            dropped.push(Dropped::Forgotten(Arc::clone(&stream.name), stream.forgotten()));
+            stream.is_noted = true;
         }
         self.entries -= 1;
         self.settle_if_idle(id);
@@ -394,6 +395,11 @@ impl Log {
             return;
         };
         self.floor = self.floor.max(stream.forgotten());
+        if stream.is_noted
+            && let Some(dropped) = &mut self.dropped
+        {
+            dropped.push(Dropped::Covered(Arc::clone(&stream.name)));
+        }
         // The id that was asked for may be an earlier one of this index.
         let id = self.names.remove(&stream.name).unwrap_or(id);
         self.free.push(StreamId { generation: id.generation.wrapping_add(1), ..id });

@@ -67,6 +67,8 @@ pub(crate) struct Stream {
     pub(crate) name: Arc<str>,
     pub(crate) pins: u32,
     pub(crate) queued_as_idle: bool,
+    /// Whether a copy of the log has a record of what the stream has forgotten.
+    pub(crate) is_noted: bool,
     kept: VecDeque<Entry>,
     ephemeral: VecDeque<Entry>,
     bytes: usize,
@@ -79,6 +81,7 @@ impl Stream {
             name,
             pins: 0,
             queued_as_idle: false,
+            is_noted: false,
             kept: VecDeque::new(),
             ephemeral: VecDeque::new(),
             bytes: 0,

@@ -11,6 +11,7 @@
 //! that was not clean is taken for a loss of power. What can't be read on disk is taken for lost, too.
 
 mod format;
+mod open;
 mod recover;
 mod store;
 

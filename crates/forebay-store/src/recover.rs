@@ -8,7 +8,8 @@ use std::sync::Arc;
 use forebay_log::{Epoch, Forgotten, Offset};
 
 use crate::format;
-use crate::store::{Open, Recovered, Revoked, StoreError, Written};
+use crate::open::Open;
+use crate::store::{Recovered, Revoked, StoreError, Written};
 
 /// Why what is on disk is not gone on with.
 #[derive(Debug, thiserror::Error)]

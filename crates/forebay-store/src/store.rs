@@ -5,26 +5,17 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use fjall::{OwnedWriteBatch, PersistMode};
 use forebay_log::{
     Class, Dropped, Entry, Epoch, Forgotten, Log, Message, Offset, Restoration, Retention,
     UnixMillis,
 };
 
 use crate::format;
+use crate::open::{FORMAT, Open};
 use crate::recover::{boot, recover};
-
-/// The layout of what is on disk. Another one is refused, and left alone.
-const FORMAT: &[u8] = b"forebay log 2";
-
-/// Its entries don't say what their streams lacked before them. It is read, and becomes the newer one,
-/// which whoever knows only this one must refuse: it would remove what streams with entries have
-/// forgotten where the floor covers that.
-const FORMAT_WITHOUT_FORGOTTEN: &[u8] = b"forebay log 1";
 
 /// Offsets are reserved in blocks before they are used, so that none is given twice: those of
 /// ephemeral broadcasts are written nowhere else, and a lost tail may have been delivered.
@@ -176,92 +167,6 @@ impl fmt::Debug for Store {
     }
 }
 
-const KEYSPACES: [&str; 4] = ["entries", "forgotten", "revoked", "about"];
-
-pub(crate) struct Open {
-    pub(crate) database: Database,
-    pub(crate) entries: Keyspace,
-    pub(crate) forgotten: Keyspace,
-    pub(crate) revoked: Keyspace,
-    pub(crate) about: Keyspace,
-    syncing: Option<Syncing>,
-}
-
-impl Open {
-    /// The database panics on a journal whose bytes were changed: that is an error here.
-    fn at(path: &Path, fsync: Fsync) -> Result<Self, StoreError> {
-        match std::panic::catch_unwind(|| Self::try_at(path, fsync)) {
-            Ok(Ok(Some(open))) => Ok(open),
-            Ok(Ok(None)) => Err(StoreError::Foreign(path.to_owned())),
-            Ok(Err(error)) => Err(StoreError::of(path, error)),
-            Err(_) => Err(StoreError::Broken("what is written is not what was written".into())),
-        }
-    }
-
-    /// `None` if the folder is another application's.
-    fn try_at(path: &Path, fsync: Fsync) -> Result<Option<Self>, fjall::Error> {
-        let database = Database::builder(path).worker_threads(1).open()?;
-        if !is_ours(&database)? {
-            return Ok(None);
-        }
-        let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
-        let (entries, forgotten) = (keyspace("entries")?, keyspace("forgotten")?);
-        let (revoked, about) = (keyspace("revoked")?, keyspace("about")?);
-        let syncing = match fsync {
-            Fsync::Every(pause) => Some(Syncing::start(database.clone(), pause)),
-            Fsync::Os | Fsync::Always => None,
-        };
-        Ok(Some(Self { database, entries, forgotten, revoked, about, syncing }))
-    }
-}
-
-/// Whether it has a known format, or nothing yet. Nothing is made in another application's.
-fn is_ours(database: &Database) -> Result<bool, fjall::Error> {
-    let names = database.list_keyspace_names();
-    if !names.iter().any(|name| &**name == "about") {
-        // A process may have ended while it made them.
-        return Ok(names.iter().all(|name| KEYSPACES.contains(&&**name)));
-    }
-    let about = database.keyspace("about", KeyspaceCreateOptions::default)?;
-    Ok(match about.get("format")? {
-        Some(format) => [FORMAT, FORMAT_WITHOUT_FORGOTTEN].contains(&format.as_ref()),
-        None => about.is_empty()?,
-    })
-}
-
-/// The thread that syncs every so often.
-struct Syncing {
-    ends: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
-impl Syncing {
-    fn start(database: Database, pause: Duration) -> Self {
-        let ends = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&ends);
-        let thread = std::thread::spawn(move || {
-            while !stop.load(Ordering::Acquire) {
-                std::thread::park_timeout(pause);
-                if let Err(error) = database.persist(PersistMode::SyncData) {
-                    tracing::error!(%error, "the log could not be synced");
-                }
-            }
-        });
-        Self { ends, thread }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        if let Some(Syncing { ends, thread }) = self.syncing.take() {
-            ends.store(true, Ordering::Release);
-            thread.thread().unpark();
-            // It ends by itself; a panic in it has been reported.
-            let _ = thread.join();
-        }
-    }
-}
-
 impl Store {
     /// Opens the log of this folder, or begins one with the epoch `fresh`.
     ///
@@ -378,18 +283,30 @@ impl Store {
     }
 
     fn try_forget(&mut self, dropped: &[Dropped], floor: Forgotten) -> Result<(), StoreError> {
-        // The last of a stream says all that the stream lacks.
-        let streams: BTreeMap<&str, Forgotten> = dropped
-            .iter()
-            .filter_map(|dropped| dropped.forgotten.as_ref())
-            .map(|(stream, forgotten)| (&**stream, *forgotten))
-            .collect();
+        // The last of a stream says all that the stream lacks; nothing, if the floor does.
+        let mut streams: BTreeMap<&str, Option<Forgotten>> = BTreeMap::new();
         self.write(|open, batch| {
             for dropped in dropped {
-                batch.remove(&open.entries, format::key(dropped.offset));
+                match dropped {
+                    Dropped::Superseded(offset) => {
+                        batch.remove(&open.entries, format::key(*offset));
+                    }
+                    Dropped::Forgotten(stream, forgotten) => {
+                        batch.remove(&open.entries, format::key(forgotten.offset));
+                        streams.insert(stream, Some(*forgotten));
+                    }
+                    Dropped::Covered(stream) => {
+                        streams.insert(stream, None);
+                    }
+                }
             }
             for (stream, forgotten) in streams {
-                batch.insert(&open.forgotten, stream, format::pair(forgotten));
+                match forgotten {
+                    Some(forgotten) => {
+                        batch.insert(&open.forgotten, stream, format::pair(forgotten));
+                    }
+                    None => batch.remove(&open.forgotten, stream),
+                }
             }
             batch.insert(&open.about, "floor", format::pair(floor));
             PersistMode::Buffer

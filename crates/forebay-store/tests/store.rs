@@ -396,6 +396,32 @@ fn what_could_not_be_forgotten_is_forgotten_later() {
     assert_eq!(offsets, [2]);
 }
 
+/// A long life has more streams than it remembers: of the others nothing stays on disk.
+#[test]
+fn what_the_floor_covers_has_no_record_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    let mut kept = open(folder.path(), NOW);
+    for user in 0..50 {
+        kept.publish(&format!("user {user}"), "text", Class::Log).unwrap();
+        kept.now.0 += 60_001;
+        kept.forget();
+    }
+    // One that is heard of again is remembered again.
+    kept.publish("user 0", "text", Class::Log).unwrap();
+    kept.now.0 += 60_001;
+    kept.forget();
+    let floor = kept.log.take_dropped().1;
+    drop(kept);
+    let database = fjall::Database::builder(folder.path()).open().unwrap();
+    let forgotten = database.keyspace("forgotten", Default::default).unwrap();
+    let streams: Vec<_> = forgotten.iter().map(|item| item.key().unwrap().to_vec()).collect();
+    assert_eq!(streams, [b"user 0".to_vec(), b"user 49".to_vec()]);
+    drop((forgotten, database));
+    let kept = open(folder.path(), NOW);
+    assert_eq!(kept.log.forgotten("user 0").offset, Offset(51));
+    assert_eq!(kept.log.forgotten("user 48"), floor);
+}
+
 /// Of a log that was closed the next start must not believe that it has all, when it went on.
 #[test]
 fn only_a_log_that_nothing_was_appended_to_has_ended_well() {

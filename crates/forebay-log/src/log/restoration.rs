@@ -30,7 +30,8 @@ impl Restoration {
 
     /// Says again what was forgotten of a stream.
     pub fn forget(&mut self, stream: &str, forgotten: Forgotten) {
-        self.open(stream, forgotten);
+        let id = self.open(stream, forgotten);
+        self.log.stream_mut(id).is_noted = true;
     }
 
     /// Puts an entry back, in order of offsets. `forgotten` is what its stream lacked when it was

@@ -1,0 +1,105 @@
+//! The database of a log: whose it is, and the thread that syncs it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+
+use crate::store::{Fsync, StoreError};
+
+/// The layout of what is on disk. Another one is refused, and left alone.
+pub(crate) const FORMAT: &[u8] = b"forebay log 2";
+
+/// Its entries don't say what their streams lacked before them. It is read, and becomes the newer one,
+/// which whoever knows only this one must refuse: it would remove what streams with entries have
+/// forgotten where the floor covers that.
+const FORMAT_WITHOUT_FORGOTTEN: &[u8] = b"forebay log 1";
+
+const KEYSPACES: [&str; 4] = ["entries", "forgotten", "revoked", "about"];
+
+pub(crate) struct Open {
+    pub(crate) database: Database,
+    pub(crate) entries: Keyspace,
+    pub(crate) forgotten: Keyspace,
+    pub(crate) revoked: Keyspace,
+    pub(crate) about: Keyspace,
+    syncing: Option<Syncing>,
+}
+
+impl Open {
+    /// The database panics on a journal whose bytes were changed: that is an error here.
+    pub(crate) fn at(path: &Path, fsync: Fsync) -> Result<Self, StoreError> {
+        match std::panic::catch_unwind(|| Self::try_at(path, fsync)) {
+            Ok(Ok(Some(open))) => Ok(open),
+            Ok(Ok(None)) => Err(StoreError::Foreign(path.to_owned())),
+            Ok(Err(error)) => Err(StoreError::of(path, error)),
+            Err(_) => Err(StoreError::Broken("what is written is not what was written".into())),
+        }
+    }
+
+    /// `None` if the folder is another application's.
+    fn try_at(path: &Path, fsync: Fsync) -> Result<Option<Self>, fjall::Error> {
+        let database = Database::builder(path).worker_threads(1).open()?;
+        if !is_ours(&database)? {
+            return Ok(None);
+        }
+        let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
+        let (entries, forgotten) = (keyspace("entries")?, keyspace("forgotten")?);
+        let (revoked, about) = (keyspace("revoked")?, keyspace("about")?);
+        let syncing = match fsync {
+            Fsync::Every(pause) => Some(Syncing::start(database.clone(), pause)),
+            Fsync::Os | Fsync::Always => None,
+        };
+        Ok(Some(Self { database, entries, forgotten, revoked, about, syncing }))
+    }
+}
+
+/// Whether it has a known format, or nothing yet. Nothing is made in another application's.
+fn is_ours(database: &Database) -> Result<bool, fjall::Error> {
+    let names = database.list_keyspace_names();
+    if !names.iter().any(|name| &**name == "about") {
+        // A process may have ended while it made them.
+        return Ok(names.iter().all(|name| KEYSPACES.contains(&&**name)));
+    }
+    let about = database.keyspace("about", KeyspaceCreateOptions::default)?;
+    Ok(match about.get("format")? {
+        Some(format) => [FORMAT, FORMAT_WITHOUT_FORGOTTEN].contains(&format.as_ref()),
+        None => about.is_empty()?,
+    })
+}
+
+/// The thread that syncs every so often.
+struct Syncing {
+    ends: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Syncing {
+    fn start(database: Database, pause: Duration) -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&ends);
+        let thread = std::thread::spawn(move || {
+            while !stop.load(Ordering::Acquire) {
+                std::thread::park_timeout(pause);
+                if let Err(error) = database.persist(PersistMode::SyncData) {
+                    tracing::error!(%error, "the log could not be synced");
+                }
+            }
+        });
+        Self { ends, thread }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(Syncing { ends, thread }) = self.syncing.take() {
+            ends.store(true, Ordering::Release);
+            thread.thread().unpark();
+            // It ends by itself; a panic in it has been reported.
+            let _ = thread.join();
+        }
+    }
+}
