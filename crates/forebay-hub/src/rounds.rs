@@ -10,6 +10,7 @@
 //! nobody to take them, publishing signals all readers itself.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -182,11 +183,14 @@ impl Rounds {
             self.plan(readers);
         }
         round.begin();
-        for seat in seats.drain(..) {
-            if !seat.deliver(round) {
-                seat.wake().signal(Signals::ENTRIES);
-            }
+        let signal = |seat: &Arc<dyn Seat>| seat.wake().signal(Signals::ENTRIES);
+        let rest =
+            AssertUnwindSafe(|| seats.iter().filter(|seat| !seat.deliver(round)).for_each(signal));
+        if catch_unwind(rest).is_err() {
+            // Each looks for itself: those before it in vain, it and those after it not.
+            seats.iter().for_each(signal);
         }
+        seats.clear();
         Some(round.end())
     }
 

@@ -10,7 +10,6 @@ use tokio::runtime::Handle;
 
 use super::{Hub, Inner, TICK_PARTS, TICKS_PER_INTERVAL};
 use crate::rounds::Taker;
-use crate::wake::Signals;
 
 impl Hub {
     /// Starts the tick in the runtime that uses the hub.
@@ -53,17 +52,15 @@ impl Drop for Ticking {
     }
 }
 
-/// Has readers signalled when somebody takes no more rounds, and as long as nobody does.
+/// Has readers signalled when nobody takes rounds any more, and lets another runtime begin with it.
 struct Taking(Weak<Inner>);
 
 impl Drop for Taking {
     fn drop(&mut self) {
-        if let Some(inner) = self.0.upgrade() {
-            if inner.rounds.remove_taker() {
-                inner.takes_rounds.store(false, Ordering::Relaxed);
-            }
-            // It may have ended in the middle of a round, by a panic.
-            inner.connections.signal_part(0, 1, Signals::ENTRIES);
+        if let Some(inner) = self.0.upgrade()
+            && inner.rounds.remove_taker()
+        {
+            inner.takes_rounds.store(false, Ordering::Relaxed);
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::*;
 use crate::read::Batch;
+use crate::revocations::Revocation;
 
 #[derive(Default)]
 struct Woken(AtomicUsize);
@@ -438,7 +439,7 @@ async fn who_takes_rounds_ends_with_the_hub() {
     assert_eq!(tasks(), 1);
 }
 
-/// Whoever would have come after it in the round reads in its own task, and so does everybody later.
+/// Whoever would have come after it in the round reads in its own task, and the next rounds go on.
 #[tokio::test]
 async fn a_panic_in_a_round_costs_nobody_else_an_entry() {
     struct Panics(Arc<crate::Wake>);
@@ -459,7 +460,7 @@ async fn a_panic_in_a_round_costs_nobody_else_an_entry() {
     let weak = Arc::downgrade(&seat);
     first.client.sit(weak);
     first.subscribe("a", None);
-    let (mut second, _seat) = Page::seated(&hub, "a");
+    let (mut second, its_seat) = Page::seated(&hub, "a");
     for wakes in 1..3 {
         say(&hub, "a", "1");
         tokio::task::yield_now().await;
@@ -467,4 +468,10 @@ async fn a_panic_in_a_round_costs_nobody_else_an_entry() {
         assert_eq!(second.wakes(), wakes);
         second.signals();
     }
+    drop(first);
+    say(&hub, "a", "1");
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    assert_eq!(its_seat.rounds.load(Ordering::SeqCst), 1);
+    assert_eq!(second.wakes(), 2);
 }

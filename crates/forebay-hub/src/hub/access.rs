@@ -1,0 +1,113 @@
+//! Access that is taken back, and given again.
+
+use forebay_log::{Class, Message, Offset, Position};
+use forebay_store::{Revoked, StoreError};
+use parking_lot::Mutex;
+
+use super::{Broadcast, Hub, Inner, PublishError};
+use crate::revocations::Revocation;
+use crate::wake::Signals;
+
+/// The stream of revocations' places in the order. No stream of an application's has this name.
+const REVOCATIONS: &str = "\0revocations";
+
+impl Hub {
+    /// Ends all connections of this name, and tells them whether to come back. Gives their number.
+    ///
+    /// They end within one turn of their tasks. Nothing keeps them from coming back but the
+    /// application's own connect hook; see [`revoke`](Self::revoke).
+    pub fn disconnect(&self, identity: &str) -> usize {
+        self.0.connections.signal_identity(identity, Signals::DISCONNECT)
+    }
+
+    /// Takes access back: connections that have it end within one turn of their tasks, what was
+    /// remembered to resume them is of no use any more, and whoever comes back with a page that
+    /// was rendered before is refused. Gives the position from which on pages are good again.
+    ///
+    /// # Errors
+    /// [`PublishError`] where the log is kept on disk, and the disk does not take it. Access is
+    /// taken back all the same, but only until a restart, and pages rendered from now on may be
+    /// refused, too: revoke again.
+    pub fn revoke(&self, revocation: Revocation) -> Result<Position, PublishError> {
+        let inner = &*self.0;
+        let place = Broadcast {
+            stream: REVOCATIONS,
+            message: Message::json("null"),
+            class: Class::Ephemeral,
+        };
+        let published = self.publish(place);
+        let unplaced = Position { offset: self.position().offset.next(), ..self.position() };
+        let position = published.as_ref().map_or(unplaced, |published| published.position);
+        inner.stats.revocations.add(1);
+        let (identity, stream) = (revocation.identity().cloned(), revocation.stream().cloned());
+        // Remembered before anybody is woken, so that whoever looks finds it.
+        let kept = inner.remember(position.offset, revocation, published.is_ok());
+        if let Some(identity) = identity {
+            // With everything taken back, a connection that reads nothing ends, too.
+            let signal = if stream.is_some() { Signals::REVOKED } else { Signals::DISCONNECT };
+            inner.connections.signal_identity(&identity, signal);
+        } else if let Some(stream) = stream {
+            let id = inner.log.write().open(&stream);
+            inner.subscribers.signal(id, Signals::REVOKED);
+            inner.log.write().close(id);
+        }
+        published?;
+        kept?;
+        Ok(position)
+    }
+
+    /// Takes a revocation back. False if there was none.
+    ///
+    /// Where the log is kept on disk and the disk does not take it, that is logged, and the
+    /// revocation is back after a restart.
+    pub fn readmit(&self, revocation: &Revocation) -> bool {
+        let mut store = self.0.store.as_ref().map(Mutex::lock);
+        let gone = self.0.revocations.write().take_back(revocation);
+        if !gone.is_empty()
+            && let Some(store) = &mut store
+            && let Err(error) = store.readmit(&gone)
+        {
+            tracing::error!(%error, "a revocation that was taken back is still on disk");
+        }
+        !gone.is_empty()
+    }
+
+    /// Whether somebody may not read a stream with a page of this cursor.
+    pub fn is_revoked(
+        &self,
+        identity: Option<&str>,
+        stream: &str,
+        cursor: Option<Position>,
+    ) -> bool {
+        let seen = cursor.filter(|cursor| cursor.epoch == self.0.epoch);
+        self.0.revocations.read().refuse(identity, stream, seen.map(|cursor| cursor.offset))
+    }
+}
+
+impl Inner {
+    /// Remembers a revocation, in memory and on disk. The store's lock keeps the two alike.
+    fn remember(
+        &self,
+        at: Offset,
+        revocation: Revocation,
+        is_placed: bool,
+    ) -> Result<(), StoreError> {
+        let mut store = self.store.as_ref().map(Mutex::lock);
+        let revoked = Revoked {
+            at,
+            identity: revocation.identity().cloned(),
+            stream: revocation.stream().cloned(),
+        };
+        let mut revocations = self.revocations.write();
+        let gone = revocations.add(at, revocation);
+        let floor = revocations.floor();
+        // Readers don't wait for the disk.
+        drop(revocations);
+        match &mut store {
+            Some(store) if is_placed => store.revoke(&revoked, &gone, floor).inspect_err(|error| {
+                tracing::error!(%error, "a revocation is not on disk");
+            }),
+            _ => Ok(()),
+        }
+    }
+}
