@@ -5,6 +5,8 @@
 //! confirmation is transmitted before the first entry of its subscription can be read; an
 //! identifier is subscribed at most once; nothing here grows without a limit of [`Limits`].
 
+mod answers;
+mod commands;
 mod delivery;
 mod dialect;
 mod extended;
@@ -25,16 +27,16 @@ pub use self::delivery::Around;
 use self::dialect::Dialect;
 pub use self::extended::Kept;
 use self::extended::KeptSubscription;
-use self::left::{Left, Progress};
+use self::left::Left;
 pub use self::proof::Mark;
 use self::proof::Proof;
 use self::queue::Queue;
 use self::subscription::Subscription;
 pub use self::subscription::{Attachment, Reader, ReaderId, Resync, Start, SubscriptionId};
-use crate::close::{Close, CloseCode, DisconnectReason, RejectReason};
+use crate::close::{Close, CloseCode, DisconnectReason};
 use crate::command::{Claim, Command, CommandError, Identifier, Report, Terms};
 use crate::limits::Limits;
-use crate::wire::{self, Envelope, Protocol};
+use crate::wire::{Envelope, Protocol};
 
 /// Names a session on the wire: AnyCable's `sid`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -224,8 +226,6 @@ impl Session {
         self.id
     }
 
-    // --- inputs -------------------------------------------------------------------------------
-
     /// Takes one text message from the client.
     pub fn handle_text(&mut self, text: &str) {
         if self.close.is_some() {
@@ -294,143 +294,6 @@ impl Session {
         }
     }
 
-    // --- answers to effects -------------------------------------------------------------------
-
-    /// Answers [`Effect::Subscribe`]: the client is told, and from now on these streams can be
-    /// read for it. The caller has registered for their entries *before* this call, so that
-    /// nothing falls between what is read and what it is woken for.
-    ///
-    /// `goes_on` says that the identifier carries a cursor and always reads the same streams: then
-    /// a subscription that this session had left goes on behind what it was sent. An
-    /// identifier without a cursor begins anew, since it may belong to a page that was rendered
-    /// in between.
-    pub fn confirm(&mut self, attachments: Vec<Attachment>, goes_on: bool, resync: Resync) {
-        let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
-        let Waiting::Subscription(pending) = waiting else {
-            self.waiting = waiting;
-            return;
-        };
-        let Pending { id, envelope, quiet, asks_history, restored } = *pending;
-        self.last_confirmed = id;
-        let left = if goes_on { self.left.take(&envelope) } else { None };
-        let mut subscription = Subscription::new(id, envelope, goes_on, resync);
-        let mut lost = false;
-        for mut attachment in attachments {
-            if restored.is_some() && attachment.start == Start::Lost {
-                // Its cursor is too old to begin at; where its client stands need not be.
-                attachment.start = Start::After(Offset::ZERO);
-                lost = true;
-            }
-            lost |= subscription.attach(&attachment, left);
-            self.dialect.opened(attachment.stream, attachment.name);
-        }
-        if let Some(Restored { proven }) = restored {
-            subscription.hold(proven, std::mem::take(&mut lost));
-        } else if self.dialect.confirms_with_resync() {
-            if lost {
-                subscription.advance_all(subscription.newest_sent().unwrap_or_default());
-            }
-            if lost || !quiet {
-                self.say_confirm(&subscription, lost);
-            }
-            lost = false;
-        } else if !quiet {
-            self.say_confirm(&subscription, false);
-        }
-        self.subscriptions.push(subscription);
-        if asks_history {
-            self.dialect.owe_history(id);
-        }
-        if lost {
-            self.lost(self.subscriptions.len() - 1);
-        }
-        self.work_off();
-    }
-
-    /// Answers [`Effect::Subscribe`]: no.
-    pub fn reject(&mut self, reason: RejectReason) {
-        let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
-        if let Waiting::Subscription(pending) = waiting {
-            if pending.restored.is_none() {
-                self.say_reject(&pending.envelope, reason);
-            }
-            self.work_off();
-        } else {
-            self.waiting = waiting;
-        }
-    }
-
-    /// Answers [`Effect::Perform`] and [`Effect::Unsubscribe`].
-    pub fn done(&mut self) {
-        if matches!(self.waiting, Waiting::Completion(_)) {
-            self.waiting = Waiting::Nothing;
-            self.work_off();
-        }
-    }
-
-    /// Answers [`Effect::Whisper`]. A subscription that may not whisper is told so.
-    pub fn whispered(&mut self, allowed: bool) {
-        if let Waiting::Completion(id) = self.waiting {
-            if !allowed && let Some(subscription) = self.subscription(id) {
-                let text = subscription.envelope.typed("reject_whisper", format_args!(""));
-                self.push(text);
-            }
-            self.done();
-        }
-    }
-
-    // --- what a channel may do at any time ----------------------------------------------------
-
-    /// Sends a JSON value to one subscription. False if there is no such subscription.
-    pub fn transmit(&mut self, id: SubscriptionId, json: &[u8]) -> bool {
-        let Some(subscription) = self.subscription(id) else {
-            return false;
-        };
-        let text = self.message_text(subscription, json);
-        self.push(text);
-        true
-    }
-
-    /// Reads one more stream for a subscription. False if there is no such subscription, which
-    /// leaves the stream with the caller.
-    pub fn attach(&mut self, id: SubscriptionId, attachment: Attachment) -> bool {
-        let Some(index) = self.subscriptions.iter().position(|s| s.id == id) else {
-            return false;
-        };
-        let lost = self.subscriptions[index].attach(&attachment, None);
-        self.dialect.opened(attachment.stream, attachment.name);
-        if lost {
-            self.lost(index);
-        } else {
-            self.say_rewind(index);
-        }
-        true
-    }
-
-    /// Stops reading a stream. True if it was read, and is the caller's to close again.
-    pub fn detach(&mut self, id: SubscriptionId, stream: StreamId) -> bool {
-        let subscription = self.subscriptions.iter_mut().find(|s| s.id == id);
-        subscription.is_some_and(|subscription| subscription.detach(stream))
-    }
-
-    /// Stops reading all streams of a subscription, and gives them back.
-    pub fn detach_all(&mut self, id: SubscriptionId) -> Vec<StreamId> {
-        let subscription = self.subscriptions.iter_mut().find(|s| s.id == id);
-        subscription.map_or_else(Vec::new, Subscription::detach_all)
-    }
-
-    /// Rejects a subscription that was confirmed; gives back its streams.
-    pub fn revoke(&mut self, id: SubscriptionId) -> Vec<StreamId> {
-        let Some(index) = self.subscriptions.iter().position(|s| s.id == id) else {
-            return Vec::new();
-        };
-        let subscription = self.subscriptions.swap_remove(index);
-        self.say_reject(&subscription.envelope, RejectReason::Unauthorized);
-        subscription.streams()
-    }
-
-    // --- outputs ------------------------------------------------------------------------------
-
     /// The next text message for the client.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
         let text = self.transmits.pop_front()?;
@@ -479,118 +342,6 @@ impl Session {
         self.close.is_none()
             && self.steps.len() < self.limits.commands_waiting_max
             && self.transmit_bytes < self.limits.transmit_bytes_max
-    }
-
-    // --- inside -------------------------------------------------------------------------------
-
-    fn work_off(&mut self) {
-        while matches!(self.waiting, Waiting::Nothing) && self.close.is_none() {
-            if !matches!(self.steps.front(), Some(Step::Restore(_))) {
-                self.end_restoring();
-            }
-            let Some(step) = self.steps.pop_front() else { break };
-            match step {
-                Step::Command(command) => self.carry_out(command),
-                Step::Restore(kept) => {
-                    let terms = Terms::default();
-                    let restored = Some(Restored { proven: kept.proven });
-                    self.subscribe(&kept.identifier, terms, restored);
-                }
-                Step::Release(id) => self.release(id),
-            }
-        }
-    }
-
-    fn carry_out(&mut self, command: Command) {
-        match command {
-            Command::Subscribe { identifier, terms } => self.subscribe(&identifier, terms, None),
-            Command::Unsubscribe { identifier } => self.unsubscribe(&identifier),
-            Command::Perform { identifier, action, data } => {
-                let perform = |id| Effect::Perform { id, action, data };
-                self.ask(&identifier, perform);
-            }
-            Command::History { identifier, history } => self.history(&identifier, history),
-            Command::Whisper { identifier, json } => {
-                self.ask(&identifier, |id| Effect::Whisper { id, json });
-            }
-            Command::Presence { identifier } => self.say_no_presence(&identifier),
-            Command::Ping => self.push(Bytes::from_static(wire::PONG)),
-            Command::Pong => {}
-            Command::Report(report) => self.dialect.report(report),
-        }
-    }
-
-    /// A client that loses patience asks again while the answer is being found: that one answer
-    /// serves both. (`@anycable/web` takes a second confirmation for a mistake and unsubscribes.)
-    fn is_answered_already(&self, command: &Command) -> bool {
-        let (Waiting::Subscription(pending), Command::Subscribe { identifier, .. }) =
-            (&self.waiting, command)
-        else {
-            return false;
-        };
-        let leaves = |step: &Step| matches!(step, Step::Command(Command::Unsubscribe { identifier: other }) if other == identifier);
-        pending.envelope == Envelope::new(identifier) && !self.steps.iter().any(leaves)
-    }
-
-    fn subscribe(&mut self, text: &str, mut terms: Terms, restored: Option<Restored>) {
-        self.last_subscription = self.last_subscription.next();
-        let id = self.last_subscription;
-        let envelope = Envelope::new(text);
-        if let Some(index) = self.find(&envelope) {
-            // Rails says nothing here, and its client then asks again every 500 ms for ever
-            // (rails/rails#44652).
-            self.say_confirm_again(index);
-            return;
-        }
-        let full = self.subscriptions.len() >= self.limits.subscriptions_max;
-        let long = text.len() > self.limits.identifier_bytes_max;
-        let identifier = Identifier::decode(text);
-        let (false, false, Ok(identifier)) = (full, long, identifier) else {
-            self.rejections += 1;
-            if restored.is_none() {
-                self.say_reject(&envelope, RejectReason::Limit);
-            }
-            return;
-        };
-        let asks_history = matches!(terms.claim, Claim::History(_));
-        if asks_history && self.knows_better(&envelope, &identifier) {
-            terms.claim = Claim::None;
-        }
-        let quiet = terms.quiet;
-        let pending = Pending { id, envelope, quiet, asks_history, restored };
-        self.waiting = Waiting::Subscription(Box::new(pending));
-        self.effect = Some(Box::new(Effect::Subscribe { id, identifier, terms }));
-    }
-
-    fn unsubscribe(&mut self, identifier: &str) {
-        // An unknown one is no error: the client may have been rejected in the meantime.
-        let Some(index) = self.find(&Envelope::new(identifier)) else {
-            return;
-        };
-        let subscription = self.subscriptions.swap_remove(index);
-        let id = subscription.id;
-        let remembers = subscription.has_cursor() && !self.dialect.knows_positions();
-        if let (true, Some(sent)) = (remembers, subscription.sent()) {
-            let progress = Progress { sent, proven: self.proven(&subscription) };
-            self.left.put(&subscription.envelope, progress, self.limits.left_max);
-        }
-        self.waiting = Waiting::Completion(id);
-        let streams = subscription.streams();
-        self.effect = Some(Box::new(Effect::Unsubscribe { id, streams }));
-    }
-
-    /// Asks the caller for something that concerns one subscription.
-    fn ask(&mut self, identifier: &str, effect: impl FnOnce(SubscriptionId) -> Effect) {
-        let envelope = Envelope::new(identifier);
-        let Some(index) = self.find(&envelope) else {
-            // Rails only logs this; the client would go on believing that it is subscribed.
-            self.rejections += 1;
-            self.say_reject(&envelope, RejectReason::Limit);
-            return;
-        };
-        let id = self.subscriptions[index].id;
-        self.waiting = Waiting::Completion(id);
-        self.effect = Some(Box::new(effect(id)));
     }
 
     fn find(&self, envelope: &Envelope) -> Option<usize> {

@@ -5,6 +5,7 @@ mod dialects;
 use forebay_log::{Class, Epoch, Log, Message, Offset, Position, Retention};
 
 use super::*;
+use crate::close::RejectReason;
 
 /// A session, the log it reads, and what its client got.
 struct Pair {

@@ -1,0 +1,140 @@
+//! What the caller answers to effects, and what a channel may do at any time.
+
+use forebay_log::{Offset, StreamId};
+
+use super::subscription::{Attachment, Resync, Start, Subscription, SubscriptionId};
+use super::{Pending, Restored, Session, Waiting};
+use crate::close::RejectReason;
+
+impl Session {
+    /// Answers [`Effect::Subscribe`]: the client is told, and from now on these streams can be
+    /// read for it. The caller has registered for their entries *before* this call, so that
+    /// nothing falls between what is read and what it is woken for.
+    ///
+    /// `goes_on` says that the identifier carries a cursor and always reads the same streams: then
+    /// a subscription that this session had left goes on behind what it was sent. An
+    /// identifier without a cursor begins anew, since it may belong to a page that was rendered
+    /// in between.
+    pub fn confirm(&mut self, attachments: Vec<Attachment>, goes_on: bool, resync: Resync) {
+        let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
+        let Waiting::Subscription(pending) = waiting else {
+            self.waiting = waiting;
+            return;
+        };
+        let Pending { id, envelope, quiet, asks_history, restored } = *pending;
+        self.last_confirmed = id;
+        let left = if goes_on { self.left.take(&envelope) } else { None };
+        let mut subscription = Subscription::new(id, envelope, goes_on, resync);
+        let mut lost = false;
+        for mut attachment in attachments {
+            if restored.is_some() && attachment.start == Start::Lost {
+                // Its cursor is too old to begin at; where its client stands need not be.
+                attachment.start = Start::After(Offset::ZERO);
+                lost = true;
+            }
+            lost |= subscription.attach(&attachment, left);
+            self.dialect.opened(attachment.stream, attachment.name);
+        }
+        if let Some(Restored { proven }) = restored {
+            subscription.hold(proven, std::mem::take(&mut lost));
+        } else if self.dialect.confirms_with_resync() {
+            if lost {
+                subscription.advance_all(subscription.newest_sent().unwrap_or_default());
+            }
+            if lost || !quiet {
+                self.say_confirm(&subscription, lost);
+            }
+            lost = false;
+        } else if !quiet {
+            self.say_confirm(&subscription, false);
+        }
+        self.subscriptions.push(subscription);
+        if asks_history {
+            self.dialect.owe_history(id);
+        }
+        if lost {
+            self.lost(self.subscriptions.len() - 1);
+        }
+        self.work_off();
+    }
+
+    /// Answers [`Effect::Subscribe`]: no.
+    pub fn reject(&mut self, reason: RejectReason) {
+        let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
+        if let Waiting::Subscription(pending) = waiting {
+            if pending.restored.is_none() {
+                self.say_reject(&pending.envelope, reason);
+            }
+            self.work_off();
+        } else {
+            self.waiting = waiting;
+        }
+    }
+
+    /// Answers [`Effect::Perform`] and [`Effect::Unsubscribe`].
+    pub fn done(&mut self) {
+        if matches!(self.waiting, Waiting::Completion(_)) {
+            self.waiting = Waiting::Nothing;
+            self.work_off();
+        }
+    }
+
+    /// Answers [`Effect::Whisper`]. A subscription that may not whisper is told so.
+    pub fn whispered(&mut self, allowed: bool) {
+        if let Waiting::Completion(id) = self.waiting {
+            if !allowed && let Some(subscription) = self.subscription(id) {
+                let text = subscription.envelope.typed("reject_whisper", format_args!(""));
+                self.push(text);
+            }
+            self.done();
+        }
+    }
+
+    /// Sends a JSON value to one subscription. False if there is no such subscription.
+    pub fn transmit(&mut self, id: SubscriptionId, json: &[u8]) -> bool {
+        let Some(subscription) = self.subscription(id) else {
+            return false;
+        };
+        let text = self.message_text(subscription, json);
+        self.push(text);
+        true
+    }
+
+    /// Reads one more stream for a subscription. False if there is no such subscription, which
+    /// leaves the stream with the caller.
+    pub fn attach(&mut self, id: SubscriptionId, attachment: Attachment) -> bool {
+        let Some(index) = self.subscriptions.iter().position(|s| s.id == id) else {
+            return false;
+        };
+        let lost = self.subscriptions[index].attach(&attachment, None);
+        self.dialect.opened(attachment.stream, attachment.name);
+        if lost {
+            self.lost(index);
+        } else {
+            self.say_rewind(index);
+        }
+        true
+    }
+
+    /// Stops reading a stream. True if it was read, and is the caller's to close again.
+    pub fn detach(&mut self, id: SubscriptionId, stream: StreamId) -> bool {
+        let subscription = self.subscriptions.iter_mut().find(|s| s.id == id);
+        subscription.is_some_and(|subscription| subscription.detach(stream))
+    }
+
+    /// Stops reading all streams of a subscription, and gives them back.
+    pub fn detach_all(&mut self, id: SubscriptionId) -> Vec<StreamId> {
+        let subscription = self.subscriptions.iter_mut().find(|s| s.id == id);
+        subscription.map_or_else(Vec::new, Subscription::detach_all)
+    }
+
+    /// Rejects a subscription that was confirmed; gives back its streams.
+    pub fn revoke(&mut self, id: SubscriptionId) -> Vec<StreamId> {
+        let Some(index) = self.subscriptions.iter().position(|s| s.id == id) else {
+            return Vec::new();
+        };
+        let subscription = self.subscriptions.swap_remove(index);
+        self.say_reject(&subscription.envelope, RejectReason::Unauthorized);
+        subscription.streams()
+    }
+}

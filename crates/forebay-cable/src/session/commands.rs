@@ -1,0 +1,122 @@
+//! Working off what the client said: one command at a time, in the order in which they came.
+
+use bytes::Bytes;
+
+use super::left::Progress;
+use super::subscription::SubscriptionId;
+use super::{Effect, Pending, Restored, Session, Step, Waiting};
+use crate::close::RejectReason;
+use crate::command::{Claim, Command, Identifier, Terms};
+use crate::wire::{self, Envelope};
+
+impl Session {
+    pub(super) fn work_off(&mut self) {
+        while matches!(self.waiting, Waiting::Nothing) && self.close.is_none() {
+            if !matches!(self.steps.front(), Some(Step::Restore(_))) {
+                self.end_restoring();
+            }
+            let Some(step) = self.steps.pop_front() else { break };
+            match step {
+                Step::Command(command) => self.carry_out(command),
+                Step::Restore(kept) => {
+                    let terms = Terms::default();
+                    let restored = Some(Restored { proven: kept.proven });
+                    self.subscribe(&kept.identifier, terms, restored);
+                }
+                Step::Release(id) => self.release(id),
+            }
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Subscribe { identifier, terms } => self.subscribe(&identifier, terms, None),
+            Command::Unsubscribe { identifier } => self.unsubscribe(&identifier),
+            Command::Perform { identifier, action, data } => {
+                let perform = |id| Effect::Perform { id, action, data };
+                self.ask(&identifier, perform);
+            }
+            Command::History { identifier, history } => self.history(&identifier, history),
+            Command::Whisper { identifier, json } => {
+                self.ask(&identifier, |id| Effect::Whisper { id, json });
+            }
+            Command::Presence { identifier } => self.say_no_presence(&identifier),
+            Command::Ping => self.push(Bytes::from_static(wire::PONG)),
+            Command::Pong => {}
+            Command::Report(report) => self.dialect.report(report),
+        }
+    }
+
+    /// A client that loses patience asks again while the answer is being found: that one answer
+    /// serves both. (`@anycable/web` takes a second confirmation for a mistake and unsubscribes.)
+    pub(super) fn is_answered_already(&self, command: &Command) -> bool {
+        let (Waiting::Subscription(pending), Command::Subscribe { identifier, .. }) =
+            (&self.waiting, command)
+        else {
+            return false;
+        };
+        let leaves = |step: &Step| matches!(step, Step::Command(Command::Unsubscribe { identifier: other }) if other == identifier);
+        pending.envelope == Envelope::new(identifier) && !self.steps.iter().any(leaves)
+    }
+
+    fn subscribe(&mut self, text: &str, mut terms: Terms, restored: Option<Restored>) {
+        self.last_subscription = self.last_subscription.next();
+        let id = self.last_subscription;
+        let envelope = Envelope::new(text);
+        if let Some(index) = self.find(&envelope) {
+            // Rails says nothing here, and its client then asks again every 500 ms for ever
+            // (rails/rails#44652).
+            self.say_confirm_again(index);
+            return;
+        }
+        let full = self.subscriptions.len() >= self.limits.subscriptions_max;
+        let long = text.len() > self.limits.identifier_bytes_max;
+        let identifier = Identifier::decode(text);
+        let (false, false, Ok(identifier)) = (full, long, identifier) else {
+            self.rejections += 1;
+            if restored.is_none() {
+                self.say_reject(&envelope, RejectReason::Limit);
+            }
+            return;
+        };
+        let asks_history = matches!(terms.claim, Claim::History(_));
+        if asks_history && self.knows_better(&envelope, &identifier) {
+            terms.claim = Claim::None;
+        }
+        let quiet = terms.quiet;
+        let pending = Pending { id, envelope, quiet, asks_history, restored };
+        self.waiting = Waiting::Subscription(Box::new(pending));
+        self.effect = Some(Box::new(Effect::Subscribe { id, identifier, terms }));
+    }
+
+    fn unsubscribe(&mut self, identifier: &str) {
+        // An unknown one is no error: the client may have been rejected in the meantime.
+        let Some(index) = self.find(&Envelope::new(identifier)) else {
+            return;
+        };
+        let subscription = self.subscriptions.swap_remove(index);
+        let id = subscription.id;
+        let remembers = subscription.has_cursor() && !self.dialect.knows_positions();
+        if let (true, Some(sent)) = (remembers, subscription.sent()) {
+            let progress = Progress { sent, proven: self.proven(&subscription) };
+            self.left.put(&subscription.envelope, progress, self.limits.left_max);
+        }
+        self.waiting = Waiting::Completion(id);
+        let streams = subscription.streams();
+        self.effect = Some(Box::new(Effect::Unsubscribe { id, streams }));
+    }
+
+    /// Asks the caller for something that concerns one subscription.
+    fn ask(&mut self, identifier: &str, effect: impl FnOnce(SubscriptionId) -> Effect) {
+        let envelope = Envelope::new(identifier);
+        let Some(index) = self.find(&envelope) else {
+            // Rails only logs this; the client would go on believing that it is subscribed.
+            self.rejections += 1;
+            self.say_reject(&envelope, RejectReason::Limit);
+            return;
+        };
+        let id = self.subscriptions[index].id;
+        self.waiting = Waiting::Completion(id);
+        self.effect = Some(Box::new(effect(id)));
+    }
+}
