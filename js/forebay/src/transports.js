@@ -80,7 +80,7 @@ async function place() {
 export class WebSocketTransport {
   /** @type {Set<Subscription>} */
   #sent = new Set();
-  /** By the number of their `subscribe` in this session. @type {Subscription[]} */
+  /** By the number of their `subscribe` in this session, with holes where one has left. @type {Subscription[]} */
   #asked = [];
   #welcomed = false;
 
@@ -113,6 +113,7 @@ export class WebSocketTransport {
       if (wanted.delete(subscription)) continue;
       commands.push({ command: "unsubscribe", identifier: subscription.identifier });
       this.#sent.delete(subscription);
+      delete this.#asked[this.#asked.indexOf(subscription)];
     }
     for (const subscription of wanted) {
       commands.push(subscription.subscribeCommand());
@@ -159,7 +160,7 @@ export class WebSocketTransport {
  * @param {Message} message @param {Subscription[]} subscriptions
  */
 const meant = (message, subscriptions) =>
-  subscriptions[message.s - 1] ?? subscriptions.findLast(({ identifier }) => identifier === message.identifier);
+  message.s ? subscriptions[message.s - 1] : subscriptions.findLast((subscription) => subscription?.identifier === message.identifier);
 
 /**
  * What the two transports over HTTP have in common: a request names all subscriptions.
