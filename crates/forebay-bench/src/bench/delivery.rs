@@ -1,10 +1,11 @@
-//! Idle connections, single broadcasts and bursts.
+//! Idle connections, single broadcasts and bursts. Beside Forebay the floor is measured in turns with
+//! it: within ten seconds a shared machine may have become a quarter slower.
 
 use anyhow::Result;
 
 use super::site::thousands;
 use super::{Bench, name, syscalls};
-use crate::servers::Server;
+use crate::servers::{FLOOR, FOREBAY, Server};
 
 pub(super) fn measure(bench: &mut Bench, server: &Server) -> Result<()> {
     for connections in bench.plan.connections.clone() {
@@ -22,16 +23,25 @@ fn with(bench: &mut Bench, server: &Server, connections: usize) -> Result<()> {
     bench.figures.add(name(server, &format!("idle_rss_bytes_per_conn_{k}")), idle.rss);
     bench.figures.add(name(server, &format!("kernel_bytes_per_conn_{k}")), idle.kernel);
 
+    let mut beside = if server.name == FOREBAY.name {
+        let mut site = bench.site(&FLOOR, connections)?;
+        site.connect(connections)?;
+        Some(site)
+    } else {
+        None
+    };
     for size in bench.plan.sizes.clone() {
         let suffix = if size == 400 { k.clone() } else { format!("{size}b_{k}") };
-        let rounds = bench.plan.rounds(server, connections, 1);
-        site.stretch(rounds, 1, size)?.note(bench, server, "", &suffix);
-        for burst in bench.plan.bursts.clone() {
+        let bursts = bench.plan.bursts.iter().map(|burst| (format!("burst{burst}_"), *burst));
+        for (kind, burst) in [(String::new(), 1)].into_iter().chain(bursts).collect::<Vec<_>>() {
             let rounds = bench.plan.rounds(server, connections, burst);
-            let kind = format!("burst{burst}_");
+            if let Some(floor) = &mut beside {
+                floor.stretch(rounds, burst, size)?.note(bench, &FLOOR, &kind, &suffix);
+            }
             site.stretch(rounds, burst, size)?.note(bench, server, &kind, &suffix);
         }
     }
+    drop(beside);
     let after = site.memory_per_connection()?;
     bench.figures.add(name(server, &format!("after_traffic_rss_bytes_per_conn_{k}")), after.rss);
     // Of system calls each delivery takes as many, however many connections there are.
