@@ -184,10 +184,15 @@ impl Rounds {
         }
         round.begin();
         let signal = |seat: &Arc<dyn Seat>| seat.wake().signal(Signals::ENTRIES);
-        let rest =
-            AssertUnwindSafe(|| seats.iter().filter(|seat| !seat.deliver(round)).for_each(signal));
-        if catch_unwind(rest).is_err() {
-            // Each looks for itself: those before it in vain, it and those after it not.
+        let deliver = AssertUnwindSafe(|| {
+            for seat in seats.iter() {
+                if !seat.deliver(round) {
+                    signal(seat);
+                }
+            }
+        });
+        if catch_unwind(deliver).is_err() {
+            tracing::error!("a round has failed: its connections look at the log for themselves");
             seats.iter().for_each(signal);
         }
         seats.clear();

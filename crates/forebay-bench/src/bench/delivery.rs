@@ -23,13 +23,12 @@ fn with(bench: &mut Bench, server: &Server, connections: usize) -> Result<()> {
     bench.figures.add(name(server, &format!("idle_rss_bytes_per_conn_{k}")), idle.rss);
     bench.figures.add(name(server, &format!("kernel_bytes_per_conn_{k}")), idle.kernel);
 
-    let mut beside = if server.name == FOREBAY.name {
-        let mut site = bench.site(&FLOOR, connections)?;
-        site.connect(connections)?;
-        Some(site)
-    } else {
-        None
-    };
+    let mut beside = None;
+    if server.name == FOREBAY.name {
+        let mut floor = bench.site(&FLOOR, connections)?;
+        floor.connect(connections)?;
+        beside = Some(floor);
+    }
     for size in bench.plan.sizes.clone() {
         let suffix = if size == 400 { k.clone() } else { format!("{size}b_{k}") };
         let bursts = bench.plan.bursts.iter().map(|burst| (format!("burst{burst}_"), *burst));
