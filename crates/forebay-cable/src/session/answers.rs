@@ -7,9 +7,9 @@ use super::{Pending, Restored, Session, Waiting};
 use crate::close::RejectReason;
 
 impl Session {
-    /// Answers [`Effect::Subscribe`]: the client is told, and from now on these streams can be
-    /// read for it. The caller has registered for their entries *before* this call, so that
-    /// nothing falls between what is read and what it is woken for.
+    /// Answers [`Effect::Subscribe`](super::Effect::Subscribe): the client is told, and from now on
+    /// these streams can be read for it. The caller has registered for their entries *before* this
+    /// call, so that nothing falls between what is read and what it is woken for.
     ///
     /// `goes_on` says that the identifier carries a cursor and always reads the same streams: then
     /// a subscription that this session had left goes on behind what it was sent. An
@@ -58,7 +58,7 @@ impl Session {
         self.work_off();
     }
 
-    /// Answers [`Effect::Subscribe`]: no.
+    /// Answers [`Effect::Subscribe`](super::Effect::Subscribe): no.
     pub fn reject(&mut self, reason: RejectReason) {
         let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
         if let Waiting::Subscription(pending) = waiting {
@@ -71,7 +71,8 @@ impl Session {
         }
     }
 
-    /// Answers [`Effect::Perform`] and [`Effect::Unsubscribe`].
+    /// Answers [`Effect::Perform`](super::Effect::Perform) and
+    /// [`Effect::Unsubscribe`](super::Effect::Unsubscribe).
     pub fn done(&mut self) {
         if matches!(self.waiting, Waiting::Completion(_)) {
             self.waiting = Waiting::Nothing;
@@ -79,7 +80,8 @@ impl Session {
         }
     }
 
-    /// Answers [`Effect::Whisper`]. A subscription that may not whisper is told so.
+    /// Answers [`Effect::Whisper`](super::Effect::Whisper). A subscription that may not whisper is
+    /// told so.
     pub fn whispered(&mut self, allowed: bool) {
         if let Waiting::Completion(id) = self.waiting {
             if !allowed && let Some(subscription) = self.subscription(id) {
