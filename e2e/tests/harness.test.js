@@ -92,10 +92,11 @@ test("errors of the page fail the test, but for those that it expects", async (t
     "/throws": `<script>throw new Error("in the page")</script>`,
     "/logs": `<link rel="icon" href="data:,"><script>console.error("in the console")</script>`,
   });
-  for (const [path, message] of [["/throws", /in the page/], ["/logs", /in the console/]]) {
+  for (const [path, event, message] of [["/throws", "pageerror", /in the page/], ["/logs", "console", /in the console/]]) {
     const inner = fakeTest();
     const page = await browser.page(inner.t, { baseURL: server.url, allow: [/404/] });
-    await page.goto(path);
+    // The browser tells of it in its own time, which may be after the page has loaded.
+    await Promise.all([page.waitForEvent(event), page.goto(path)]);
     await assert.rejects(inner.end(), message);
     const tolerant = fakeTest();
     await (await browser.page(tolerant.t, { baseURL: server.url, allow: [/404/, message] })).goto(path);
