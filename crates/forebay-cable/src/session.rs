@@ -348,8 +348,16 @@ impl Session {
         self.subscriptions.iter().position(|subscription| subscription.envelope == *envelope)
     }
 
+    fn subscription_index(&self, id: SubscriptionId) -> Option<usize> {
+        self.subscriptions.iter().position(|subscription| subscription.id == id)
+    }
+
     fn subscription(&self, id: SubscriptionId) -> Option<&Subscription> {
         self.subscriptions.iter().find(|subscription| subscription.id == id)
+    }
+
+    fn subscription_mut(&mut self, id: SubscriptionId) -> Option<&mut Subscription> {
+        self.subscriptions.iter_mut().find(|subscription| subscription.id == id)
     }
 
     fn push(&mut self, text: Bytes) {

@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 
-use super::site::Site;
+use super::site::{Site, kind};
 use super::{Bench, name};
 use crate::fleet::{Clients, Fleet};
 use crate::load::work::Manner;
@@ -20,7 +20,7 @@ pub(super) fn measure(bench: &mut Bench, server: &Server) -> Result<()> {
     let (one, load) = (bench.plan.server_cores, bench.plan.load_cores);
     let both = format!("{one},{load}");
     for burst in [1, 32] {
-        let kind = if burst == 1 { String::new() } else { format!("burst{burst}_") };
+        let kind = kind(burst);
         let separate = throughput(bench, server, burst, [one, load])?;
         bench.place.cores = 2;
         let shared = throughput(bench, server, burst, [&both, &both]);

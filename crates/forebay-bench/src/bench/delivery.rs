@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::site::thousands;
+use super::site::{kind, thousands};
 use super::{Bench, name, syscalls};
 use crate::servers::{FLOOR, FOREBAY, Server};
 
@@ -31,8 +31,8 @@ fn with(bench: &mut Bench, server: &Server, connections: usize) -> Result<()> {
     }
     for size in bench.plan.sizes.clone() {
         let suffix = if size == 400 { k.clone() } else { format!("{size}b_{k}") };
-        let bursts = bench.plan.bursts.iter().map(|burst| (format!("burst{burst}_"), *burst));
-        for (kind, burst) in [(String::new(), 1)].into_iter().chain(bursts).collect::<Vec<_>>() {
+        for burst in [1].into_iter().chain(bench.plan.bursts.clone()) {
+            let kind = kind(burst);
             let rounds = bench.plan.rounds(server, connections, burst);
             if let Some(floor) = &mut beside {
                 floor.stretch(rounds, burst, size)?.note(bench, &FLOOR, &kind, &suffix);
@@ -48,8 +48,8 @@ fn with(bench: &mut Bench, server: &Server, connections: usize) -> Result<()> {
         return Ok(());
     }
     for burst in [1, 32] {
-        let kind = if burst == 1 { String::new() } else { format!("burst{burst}_") };
         if let Some(calls) = syscalls::per_delivery(bench, &mut site, burst)? {
+            let kind = kind(burst);
             bench.figures.add(name(server, &format!("{kind}syscalls_per_delivery_{k}")), calls);
         }
     }

@@ -182,6 +182,11 @@ impl Stretch {
     }
 }
 
+/// What names of figures begin with that are measured in bursts of so many entries.
+pub(super) fn kind(burst: usize) -> String {
+    if burst == 1 { String::new() } else { format!("burst{burst}_") }
+}
+
 /// The number of connections (or of anything else), as names of figures say it.
 pub(super) fn thousands(count: usize) -> String {
     match count % 1_000 {

@@ -105,7 +105,7 @@ impl Session {
     /// Reads one more stream for a subscription. False if there is no such subscription, which
     /// leaves the stream with the caller.
     pub fn attach(&mut self, id: SubscriptionId, attachment: Attachment) -> bool {
-        let Some(index) = self.subscriptions.iter().position(|s| s.id == id) else {
+        let Some(index) = self.subscription_index(id) else {
             return false;
         };
         let lost = self.subscriptions[index].attach(&attachment, None);
@@ -120,19 +120,17 @@ impl Session {
 
     /// Stops reading a stream. True if it was read, and is the caller's to close again.
     pub fn detach(&mut self, id: SubscriptionId, stream: StreamId) -> bool {
-        let subscription = self.subscriptions.iter_mut().find(|s| s.id == id);
-        subscription.is_some_and(|subscription| subscription.detach(stream))
+        self.subscription_mut(id).is_some_and(|subscription| subscription.detach(stream))
     }
 
     /// Stops reading all streams of a subscription, and gives them back.
     pub fn detach_all(&mut self, id: SubscriptionId) -> Vec<StreamId> {
-        let subscription = self.subscriptions.iter_mut().find(|s| s.id == id);
-        subscription.map_or_else(Vec::new, Subscription::detach_all)
+        self.subscription_mut(id).map_or_else(Vec::new, Subscription::detach_all)
     }
 
     /// Rejects a subscription that was confirmed; gives back its streams.
     pub fn revoke(&mut self, id: SubscriptionId) -> Vec<StreamId> {
-        let Some(index) = self.subscriptions.iter().position(|s| s.id == id) else {
+        let Some(index) = self.subscription_index(id) else {
             return Vec::new();
         };
         let subscription = self.subscriptions.swap_remove(index);

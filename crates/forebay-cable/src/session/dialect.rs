@@ -7,7 +7,7 @@ use bytes::Bytes;
 use forebay_log::{Epoch, Offset, Position, StreamId, UnixMillis};
 
 use super::extended::Extended;
-use super::subscription::{Subscription, SubscriptionId};
+use super::subscription::Subscription;
 use super::{Hello, Session};
 use crate::close::{DisconnectReason, RejectReason};
 use crate::command::{Command, CommandError, Report};
@@ -288,9 +288,5 @@ impl Session {
             let at = Position { epoch: ours.epoch, offset: oldest };
             self.push(forebay::rewind(subscription.id, at));
         }
-    }
-
-    pub(super) fn subscription_index(&self, id: SubscriptionId) -> Option<usize> {
-        self.subscriptions.iter().position(|subscription| subscription.id == id)
     }
 }
