@@ -1,5 +1,5 @@
 // Changes between the moment at which a handler reads its data and the moment at which its page is subscribed.
-// Each is to be shown once, in order, without a reload (pitfalls.md 6.1).
+// Each is to be shown once, in order, without a reload (S01 to S13).
 
 import { cable, forwarded, isConfirm, isSubscribe } from "../support/cable.js";
 import { within } from "../support/deadline.js";

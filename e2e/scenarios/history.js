@@ -1,5 +1,5 @@
 // What a late subscriber is replayed: not only rows that are new, and with whatever happens at the same time
-// (pitfalls.md 6.4).
+// (S40 to S42).
 
 import { cable, isSubscribe } from "../support/cable.js";
 import { within } from "../support/deadline.js";

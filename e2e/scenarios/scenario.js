@@ -3,7 +3,7 @@
 /** @typedef {import("../support/room.js").Room} Room */
 /** @typedef {{name: string, run: (room: Room) => Promise<void>}} Scenario */
 
-/** @param {string} name its id in pitfalls.md and the behaviour @param {Scenario["run"]} run @returns {Scenario} */
+/** @param {string} name its number in SCENARIOS.md and the behaviour @param {Scenario["run"]} run @returns {Scenario} */
 export const scenario = (name, run) => ({ name, run });
 
 /** "message 1" to "message n", as a flood creates them. @param {number} count */

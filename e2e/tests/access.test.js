@@ -1,4 +1,4 @@
-// Who may read what, in the browser, with every client (pitfalls.md 6.6). Without a browser: `crates/forebay/tests/http.rs`; and
+// Who may read what, in the browser, with every client (S60 to S64). Without a browser: `crates/forebay/tests/http.rs`; and
 // `hostile.test.js` for other origins (S67), `refusals.test.js` for forged signatures and cursors.
 
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-// Pages whose clocks are wrong, and become wrong in other ways, while messages are created (pitfalls.md S32), with every client.
+// Pages whose clocks are wrong, and become wrong in other ways, while messages are created (S32), with every client.
 
 import { test } from "node:test";
 import { useBrowser } from "../support/browser.js";

@@ -1,5 +1,5 @@
 // Turbo's navigation: pages that come back from its cache go on where they left, and visits in quick succession leave nothing
-// behind (pitfalls.md S33).
+// behind (S33).
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// One order for everybody, however the publishers race and whenever a viewer joins (pitfalls.md 6.2).
+// One order for everybody, however the publishers race and whenever a viewer joins (S20).
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

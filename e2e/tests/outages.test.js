@@ -1,5 +1,5 @@
 // Every client through the same outages while messages are created: the page converges, and each entry is applied once
-// (pitfalls.md 6.3). The page's time is moved, so that half a minute takes none.
+// (S30, S31). The page's time is moved, so that half a minute takes none.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

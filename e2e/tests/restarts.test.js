@@ -1,5 +1,5 @@
 // A server that keeps its log on disk goes and comes back while messages are created: no page notices more than a pause, and nothing
-// that was acknowledged is lost (pitfalls.md S35, S36).
+// that was acknowledged is lost (S35, S36).
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";

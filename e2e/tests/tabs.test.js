@@ -1,4 +1,4 @@
-// What happens to a tab while entries come: it is hidden, it is frozen, it is given everything twice (pitfalls.md 6.2, 6.3).
+// What happens to a tab while entries come: it is hidden, it is frozen, it is given everything twice (S24, S26, S37).
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,5 +1,5 @@
 // Stream tags that come and go: each is live at once from its own cursor, and its subscription goes with the last tag that
-// wants it (pitfalls.md S06 to S08). Tags of the stream `region` come from the app by `{source}`.
+// wants it (S06 to S08). Tags of the stream `region` come from the app by `{source}`.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// What a page's tokens are good for, for how long, and where they can be read (pitfalls.md 6.6), with every client.
+// What a page's tokens are good for, for how long, and where they can be read (S65, S66, S68), with every client.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";

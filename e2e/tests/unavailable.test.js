@@ -1,4 +1,4 @@
-// A server that is there and does not let the page in (pitfalls.md S38, S69): it is not asked all the time, and no page passes for live.
+// A server that is there and does not let the page in (S38, S69): it is not asked all the time, and no page passes for live.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

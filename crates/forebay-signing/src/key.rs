@@ -108,7 +108,7 @@ impl Key {
 mod tests {
     use super::{Key, KeyDigest};
 
-    /// Two keys that stock Rails made from the same secret (reference/turbo.md 2.4).
+    /// Two keys that stock Rails made from the same secret.
     #[test]
     fn both_digests_give_rails_keys() {
         let secret = "0123456789abcdef".repeat(8);

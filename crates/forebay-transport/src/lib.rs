@@ -3,8 +3,8 @@
 //!
 //! HTTP itself is hyper's. After the upgrade the raw `TcpStream` is taken back from it and driven
 //! with a frame reader of our own, because that costs a tenth of the memory of any WebSocket
-//! crate and lets a burst leave in one write (measured: `shared/reference/rust-ecosystem.md`,
-//! part 1). Where there is no raw socket (TLS in the process, HTTP/2) the same driver runs on
+//! crate and lets a burst leave in one write (ARCHITECTURE.md, "A WebSocket codec of our
+//! own"). Where there is no raw socket (TLS in the process, HTTP/2) the same driver runs on
 //! hyper's upgraded stream.
 //!
 //! Who may subscribe to what is the application's: [`Channels`].

@@ -1,4 +1,4 @@
-//! Which web pages may open a connection (cross-site WebSocket hijacking, pitfalls P56).
+//! Which web pages may open a connection (cross-site WebSocket hijacking).
 
 use http::uri::Authority;
 use http::{HeaderMap, Uri, header};

@@ -231,18 +231,17 @@ fn view() -> Html {
 }
 
 fn file() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let named = std::env::var("FOREBAY_VECTORS").ok();
-    root.join(named.unwrap_or_else(|| "../shared/vectors/turbo-rails.json".to_owned()))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors/turbo-rails.json")
 }
 
 #[tokio::test]
 async fn vectors_broadcasts() {
     let text = std::fs::read_to_string(file()).expect("the vectors can be read");
     let tables: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let rows = tables.get("broadcasts").cloned().unwrap_or_else(|| serde_json::json!([]));
+    let rows = tables["broadcasts"].as_array().expect("a table of rows");
+    assert!(!rows.is_empty(), "nothing to check");
     let mut failures = Vec::new();
-    for row in rows.as_array().expect("a table of rows") {
+    for row in rows {
         if let Err(failure) = check(row).await {
             failures.push(format!("{row}\n  {failure}"));
         }

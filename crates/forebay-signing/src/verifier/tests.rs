@@ -1,4 +1,4 @@
-//! Against tokens made by stock Rails (reference/turbo.md 2.3 and 2.4), and by property.
+//! Against tokens made by stock Rails, and by property.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! AnyCable's broadcasts as data: one object, or an array of them (reference/anycable.md 1.6).
+//! AnyCable's broadcasts as data: one object, or an array of them.
 //!
 //! ```json
 //! {"stream": "chat/1", "data": "{\"text\":\"hi\"}",
