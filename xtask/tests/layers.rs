@@ -201,6 +201,13 @@ fn only_signing_touches_keys() {
     }
 }
 
+/// An id or a key that is not random where the system has no randomness is one to be guessed.
+#[test]
+fn randomness_has_no_stand_in() {
+    let stand_ins = ["getrandom::u64().unwrap_or", "getrandom::u64().ok("];
+    assert_eq!(who_says(&stand_ins, &[]), [""; 0]);
+}
+
 #[test]
 fn only_the_server_reads_the_environment_logs_and_exits() {
     let words = ["std::env::var", "env::vars", "process::exit", "tracing_subscriber"];

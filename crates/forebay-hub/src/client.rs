@@ -40,9 +40,11 @@ impl Client {
     pub(crate) fn new(hub: Hub) -> Result<Self, Refused> {
         let wake = Arc::new(Wake::default());
         let seat = Arc::downgrade(&wake);
+        // Whoever knows it gets what is kept of the session: there is no guessable one instead.
+        let id = getrandom::u64().expect("the operating system gives random numbers");
+        let id = SessionId(id);
         let place = hub.0.connections.add(&wake).ok_or(Refused)?;
         hub.0.stats.connections.add(1);
-        let id = SessionId(getrandom::u64().unwrap_or(place as u64));
         let (registrations, pages) = (SmallVec::new(), SmallVec::new());
         Ok(Self { hub, wake, seat, place, id, identity: None, registrations, pages })
     }

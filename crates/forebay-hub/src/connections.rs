@@ -13,7 +13,7 @@ use crate::wake::{Signals, Wake};
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     all: Mutex<Slab<Arc<Wake>>>,
-    /// The places of those that have a name.
+    /// The places of those that have a name. Taken before `all`, where both are.
     named: Mutex<HashMap<Arc<str>, SmallVec<[usize; 2]>>>,
     closed: AtomicBool,
 }
@@ -44,11 +44,11 @@ impl Connections {
 
     /// Signals all connections of one name; gives their number.
     pub(crate) fn signal_identity(&self, identity: &str, signals: Signals) -> usize {
-        let places = self.named.lock().get(identity).cloned().unwrap_or_default();
+        // Held to the end: a place that is given away meanwhile would have a stranger disconnected.
+        let named = self.named.lock();
         let all = self.all.lock();
-        // A place that was given away in between has another to look after itself: a signal too
-        // many does no harm.
-        let wakes = places.iter().filter_map(|place| all.get(*place));
+        let places = named.get(identity).into_iter().flatten();
+        let wakes = places.filter_map(|place| all.get(*place));
         wakes.map(|wake| wake.signal(signals)).count()
     }
 

@@ -258,7 +258,7 @@ impl Log {
     pub fn expire(&mut self, now: UnixMillis) {
         let limit = before(now, self.retention.age_max);
         while let Some(&(offset, id)) = self.order.front() {
-            let oldest = self.streams[id.index()].as_ref().and_then(Stream::oldest);
+            let oldest = find(&self.streams, id).and_then(Stream::oldest);
             match oldest {
                 Some(entry) if entry.offset == offset && entry.appended_at >= limit => break,
                 Some(entry) if entry.offset == offset => self.forget_oldest(id),
@@ -268,7 +268,7 @@ impl Log {
         }
         let limit = before(now, EPHEMERAL_AGE_MAX);
         for id in std::mem::take(&mut self.ephemeral) {
-            let Some(stream) = &mut self.streams[id.index()] else {
+            let Some(stream) = find_mut(&mut self.streams, id) else {
                 continue;
             };
             stream.drop_ephemeral_before(limit);
@@ -287,7 +287,7 @@ impl Log {
         self.add(Stream::new(name.into(), self.floor))
     }
 
-    fn add(&mut self, stream: Stream) -> StreamId {
+    fn add(&mut self, mut stream: Stream) -> StreamId {
         let name = Arc::clone(&stream.name);
         let id = self.free.pop().unwrap_or_else(|| {
             self.streams.push(None);
@@ -295,17 +295,20 @@ impl Log {
             let index = index.expect("fewer than 2^32 streams fit in memory");
             StreamId { index, generation: 0 }
         });
+        stream.generation = id.generation;
         self.streams[id.index()] = Some(stream);
         self.names.insert(name, id);
         id
     }
 
+    /// Whoever kept an id for too long must not be shown the stream that has its index now: better
+    /// the connection ends with a panic that says so.
     fn stream(&self, id: StreamId) -> &Stream {
-        self.streams[id.index()].as_ref().expect("a StreamId is used only while it is open")
+        find(&self.streams, id).expect("a StreamId is used only while it is open")
     }
 
     fn stream_mut(&mut self, id: StreamId) -> &mut Stream {
-        self.streams[id.index()].as_mut().expect("a StreamId is used only while it is open")
+        find_mut(&mut self.streams, id).expect("a StreamId is used only while it is open")
     }
 
     fn enforce_bounds(&mut self, id: StreamId) {
@@ -313,7 +316,7 @@ impl Log {
             || self.stream(id).bytes() > self.retention.bytes_max
         {
             self.forget_oldest(id);
-            if self.streams[id.index()].is_none() {
+            if find(&self.streams, id).is_none() {
                 break;
             }
         }
@@ -321,7 +324,7 @@ impl Log {
             let Some((offset, id)) = self.order.pop_front() else {
                 break;
             };
-            let oldest = self.streams[id.index()].as_ref().and_then(Stream::oldest);
+            let oldest = find(&self.streams, id).and_then(Stream::oldest);
             if oldest.is_some_and(|entry| entry.offset == offset) {
                 self.forget_oldest(id);
             }
@@ -332,7 +335,7 @@ impl Log {
         if self.order.len() > 2 * self.entries + 1024 {
             let streams = &self.streams;
             self.order.retain(|(offset, id)| {
-                streams[id.index()].as_ref().is_some_and(|stream| stream.holds(*offset))
+                find(streams, *id).is_some_and(|stream| stream.holds(*offset))
             });
         }
     }
@@ -341,7 +344,7 @@ impl Log {
     /// there is rarely much to sweep while everybody waits.
     fn drop_stale_places(&mut self) {
         while let Some(&(offset, id)) = self.order.front() {
-            let oldest = self.streams[id.index()].as_ref().and_then(Stream::oldest);
+            let oldest = find(&self.streams, id).and_then(Stream::oldest);
             if oldest.is_some_and(|entry| entry.offset <= offset) {
                 break;
             }
@@ -350,7 +353,7 @@ impl Log {
     }
 
     fn forget_oldest(&mut self, id: StreamId) {
-        let stream = self.streams[id.index()].as_mut().expect("it has an oldest entry");
+        let stream = find_mut(&mut self.streams, id).expect("it has an oldest entry");
         self.bytes -= stream.forget_oldest();
         if let Some(dropped) = &mut self.dropped {
             dropped.push(Dropped::Forgotten(Arc::clone(&stream.name), stream.forgotten()));
@@ -367,7 +370,7 @@ impl Log {
             let Some(id) = self.idle.pop_front() else {
                 break;
             };
-            let Some(stream) = &mut self.streams[id.index()] else {
+            let Some(stream) = find_mut(&mut self.streams, id) else {
                 continue;
             };
             stream.queued_as_idle = false;
@@ -391,7 +394,8 @@ impl Log {
     }
 
     fn drop_record(&mut self, id: StreamId) {
-        let Some(stream) = self.streams[id.index()].take() else {
+        let place = &mut self.streams[id.index()];
+        let Some(stream) = place.take_if(|stream| stream.generation == id.generation) else {
             return;
         };
         self.floor = self.floor.max(stream.forgotten());
@@ -400,10 +404,21 @@ impl Log {
         {
             dropped.push(Dropped::Covered(Arc::clone(&stream.name)));
         }
-        // The id that was asked for may be an earlier one of this index.
-        let id = self.names.remove(&stream.name).unwrap_or(id);
-        self.free.push(StreamId { generation: id.generation.wrapping_add(1), ..id });
+        self.names.remove(&stream.name);
+        // An index whose generations are used up is not given out again.
+        if let Some(generation) = id.generation.checked_add(1) {
+            self.free.push(StreamId { generation, ..id });
+        }
     }
+}
+
+/// The stream of this id, unless its index has another by now.
+fn find(streams: &[Option<Stream>], id: StreamId) -> Option<&Stream> {
+    streams.get(id.index())?.as_ref().filter(|stream| stream.generation == id.generation)
+}
+
+fn find_mut(streams: &mut [Option<Stream>], id: StreamId) -> Option<&mut Stream> {
+    streams.get_mut(id.index())?.as_mut().filter(|stream| stream.generation == id.generation)
 }
 
 fn before(now: UnixMillis, age: Duration) -> UnixMillis {

@@ -65,6 +65,8 @@ impl Forgotten {
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) name: Arc<str>,
+    /// How many streams had its index in the log before.
+    pub(crate) generation: u32,
     pub(crate) pins: u32,
     pub(crate) queued_as_idle: bool,
     /// Whether a copy of the log has a record of what the stream has forgotten.
@@ -79,6 +81,7 @@ impl Stream {
     pub(crate) fn new(name: Arc<str>, forgotten: Forgotten) -> Self {
         Self {
             name,
+            generation: 0,
             pins: 0,
             queued_as_idle: false,
             is_noted: false,

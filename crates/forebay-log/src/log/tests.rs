@@ -392,3 +392,28 @@ fn two_streams_never_have_the_same_id() {
     assert_eq!(first.index(), second.index());
     assert_ne!(first, second);
 }
+
+/// The kind of fault that shows one tenant another's entries.
+#[test]
+#[should_panic(expected = "a StreamId is used only while it is open")]
+fn an_id_that_was_kept_for_too_long_reads_no_other_stream() {
+    let (mut log, stale) = log_whose_only_index_was_given_on();
+    say(&mut log, 0, "another tenant's", "secret");
+    let _ = texts(&log, stale, Offset::ZERO);
+}
+
+#[test]
+#[should_panic(expected = "a StreamId is used only while it is open")]
+fn an_id_that_was_kept_for_too_long_closes_no_other_stream() {
+    let (mut log, stale) = log_whose_only_index_was_given_on();
+    log.close(stale);
+}
+
+fn log_whose_only_index_was_given_on() -> (Log, StreamId) {
+    let mut log = log(Retention::default());
+    let stale = log.open("a tenant's");
+    log.close(stale);
+    let next = log.open("another tenant's");
+    assert_eq!(stale.index(), next.index());
+    (log, stale)
+}
