@@ -204,6 +204,11 @@ impl Client {
         Arc::clone(&self.wake)
     }
 
+    /// Whether something panicked in the middle of its work, and it was not told yet.
+    pub fn has_failed(&self) -> bool {
+        self.wake.has_failed()
+    }
+
     /// Registers the task to wake, then takes the signals that have come.
     pub fn poll_signals(&self, waker: &Waker) -> Signals {
         self.wake.register(waker);

@@ -29,7 +29,7 @@ const SEATS: usize = 32;
 /// A connection that a round may write for.
 pub trait Seat: Send + Sync {
     /// Writes what is new to the connection. False where its own task has to look after it: then it
-    /// is signalled.
+    /// is signalled. If it panics, the connection has [failed](Wake::fail).
     fn deliver(&self, round: &mut Round) -> bool;
 
     /// What signals its task.
@@ -100,6 +100,16 @@ impl Round {
     /// Counts entries that a socket has taken.
     pub fn count(&mut self, deliveries: usize) {
         self.deliveries += deliveries as u64;
+    }
+
+    /// Delivers to one seat after the other. In a panic `rest` begins with the one that it came from.
+    fn deliver(&mut self, rest: &mut &[Arc<dyn Seat>]) {
+        while let [seat, others @ ..] = *rest {
+            if !seat.deliver(self) {
+                seat.wake().signal(Signals::ENTRIES);
+            }
+            *rest = others;
+        }
     }
 
     fn begin(&mut self) {
@@ -183,17 +193,14 @@ impl Rounds {
             self.plan(readers);
         }
         round.begin();
-        let signal = |seat: &Arc<dyn Seat>| seat.wake().signal(Signals::ENTRIES);
-        let deliver = AssertUnwindSafe(|| {
-            for seat in seats.iter() {
-                if !seat.deliver(round) {
-                    signal(seat);
-                }
+        let mut rest = &seats[..];
+        while catch_unwind(AssertUnwindSafe(|| round.deliver(&mut rest))).is_err() {
+            // What was being read or framed may be half of it.
+            round.clear();
+            if let [failed, others @ ..] = rest {
+                failed.wake().fail();
+                rest = others;
             }
-        });
-        if catch_unwind(deliver).is_err() {
-            tracing::error!("a round has failed: its connections look at the log for themselves");
-            seats.iter().for_each(signal);
         }
         seats.clear();
         Some(round.end())

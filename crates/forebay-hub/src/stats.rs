@@ -60,6 +60,8 @@ counters! {
     cursors_refused,
     /// Connections closed because of what the client sent.
     violations,
+    /// Connections ended because something panicked: a channel of the application's, or the server.
+    panics,
     /// Access taken back.
     revocations,
     /// Connections ended because of that, or because their identity was disconnected.

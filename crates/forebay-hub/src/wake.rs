@@ -20,9 +20,13 @@ impl Signals {
     pub const REVOKED: Self = Self(8);
     /// This connection is to end: its identity was disconnected.
     pub const DISCONNECT: Self = Self(16);
+    /// Something panicked while it was at work: nobody knows how much of what its socket has taken,
+    /// so it ends as it is.
+    pub const FAILED: Self = Self(32);
 
     /// What a connection has to know before it sends anything more.
-    const CALLS: Self = Self(Self::SHUTDOWN.0 | Self::REVOKED.0 | Self::DISCONNECT.0);
+    const CALLS: Self =
+        Self(Self::SHUTDOWN.0 | Self::REVOKED.0 | Self::DISCONNECT.0 | Self::FAILED.0);
 
     /// Whether all of `other` is among these.
     pub const fn contains(self, other: Self) -> bool {
@@ -52,6 +56,16 @@ impl Wake {
     /// Whether a signal waits to be taken that the connection has to know before it sends anything.
     pub(crate) fn is_called(&self) -> bool {
         self.signals.load(Ordering::Acquire) & Signals::CALLS.0 != 0
+    }
+
+    /// Says that something panicked in the middle of the connection's work. Say it while the
+    /// connection is still yours: nobody then writes behind what it may have written half of.
+    pub fn fail(&self) {
+        self.signal(Signals::FAILED);
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.signals.load(Ordering::Acquire) & Signals::FAILED.0 != 0
     }
 
     /// Registers the task that the next signal wakes. Call it before [`take`](Self::take): a

@@ -11,6 +11,7 @@ use forebay_cable::{
 };
 use forebay_hub::{Broadcast, Client};
 use forebay_log::{Class, Message, Offset, StreamId, UnixMillis};
+use tokio::runtime::Handle;
 
 use crate::begin::{self, Known};
 use crate::channels::{
@@ -120,13 +121,13 @@ impl Application {
                     Err(_) => {
                         // The panic hook has said where. Other connections go on.
                         self.running = None;
-                        session.disconnect(DisconnectReason::InternalError, true);
+                        fail(session, client);
                     }
                 }
             } else if let Some(effect) = session.poll_effect() {
                 let begun = catch_unwind(AssertUnwindSafe(|| self.begin(effect, session, client)));
                 if begun.is_err() {
-                    session.disconnect(DisconnectReason::InternalError, true);
+                    fail(session, client);
                 }
             } else {
                 return moved;
@@ -136,8 +137,11 @@ impl Application {
     }
 
     /// The connection is gone: what runs runs to its end, and every channel hears of it, each in
-    /// its own time.
+    /// its own time. Without a runtime there is nobody left to tell.
     pub(crate) fn end(&mut self) {
+        if Handle::try_current().is_err() {
+            return;
+        }
         match self.running.take().map(|running| *running) {
             Some(Running::Perform(_, later)) => {
                 tokio::spawn(async move { later.await.0.unsubscribed().await });
@@ -358,6 +362,11 @@ impl Application {
         let index = handlers.iter().position(|(other, _)| *other == id)?;
         Some(handlers.swap_remove(index).1)
     }
+}
+
+fn fail(session: &mut Session, client: &Client) {
+    client.hub().stats().panics.add(1);
+    session.disconnect(DisconnectReason::InternalError, true);
 }
 
 fn reject(reason: RejectReason, session: &mut Session, client: &Client) {

@@ -48,6 +48,8 @@ struct Connection<Io> {
     close_ticks: u8,
     /// Its access was taken back: nothing of it is remembered.
     revoked: bool,
+    /// Whoever has to hear of its end has heard.
+    ended: bool,
 }
 
 /// A session that was let in, and lacks only its socket.
@@ -97,6 +99,10 @@ enum End {
     Lost(io::Error),
     #[error("the client did not answer our close frame")]
     Unanswered,
+    #[error("something panicked at it")]
+    Failed,
+    #[error("its task was dropped")]
+    Dropped,
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
@@ -113,6 +119,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             outgoing,
             close_ticks: 0,
             revoked: false,
+            ended: false,
         }
     }
 
@@ -157,6 +164,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
 
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let signals = self.client.poll_signals(cx.waker());
+        if signals.contains(Signals::FAILED) {
+            return Poll::Ready(End::Failed);
+        }
         if signals.contains(Signals::SHUTDOWN) {
             self.session.disconnect(DisconnectReason::ServerRestart, true);
         }
@@ -266,10 +276,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             }
         })
     }
+}
 
+impl<Io> Connection<Io> {
     fn end(&mut self, end: &End) {
-        tracing::debug!(session = %self.session.id(), %end, "connection ended");
+        self.ended = true;
+        let session = self.session.id();
+        tracing::debug!(%session, %end, "connection ended");
         self.application.end();
+        if matches!(end, End::Failed) {
+            self.client.hub().stats().panics.add(1);
+            tracing::error!(%session, "a panic has ended a connection; its client comes back");
+            return;
+        }
         if self.incoming.was_unloaded() || self.revoked {
             return;
         }
@@ -278,6 +297,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         }
         for (id, acknowledged) in self.session.acknowledged() {
             self.client.leave_page(id, acknowledged);
+        }
+    }
+}
+
+/// A task that is aborted, or has panicked, is dropped without having come to its end.
+impl<Io> Drop for Connection<Io> {
+    fn drop(&mut self) {
+        if !self.ended {
+            let failed = self.client.has_failed();
+            self.end(if failed { &End::Failed } else { &End::Dropped });
         }
     }
 }

@@ -15,7 +15,6 @@ use forebay_cable::{DisconnectReason, Session};
 use forebay_hub::{Batch, Client, Signals};
 use forebay_log::UnixMillis;
 use http_body::{Body, Frame};
-use tokio::runtime::Handle;
 
 use crate::application::{self, Application};
 use crate::channels::{Channels, Identity};
@@ -40,6 +39,8 @@ pub(crate) struct Exchange {
     client: Client,
     application: Application,
     format: Format,
+    /// In the middle of a turn: where it ends like this, something has panicked.
+    turning: bool,
 }
 
 impl Exchange {
@@ -50,7 +51,8 @@ impl Exchange {
         identity: Identity,
         format: Format,
     ) -> Self {
-        Self { session, client, application: Application::new(channels, identity), format }
+        let application = Application::new(channels, identity);
+        Self { session, client, application, format, turning: false }
     }
 
     /// Hands the session what the client said. False if that is no command.
@@ -77,6 +79,7 @@ impl Exchange {
 
     /// Moves on, and writes what is due, as much as one look at the log gives.
     fn turn(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Signals {
+        self.turning = true;
         let signals = self.client.poll_signals(cx.waker());
         if signals.contains(Signals::SHUTDOWN) {
             self.session.disconnect(DisconnectReason::ServerRestart, true);
@@ -100,6 +103,7 @@ impl Exchange {
                 self.say(out);
             }
         }
+        self.turning = false;
         signals
     }
 
@@ -195,10 +199,10 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        // Without a runtime there is nobody left to tell.
-        if Handle::try_current().is_ok() {
-            self.application.end();
+        if self.turning {
+            self.client.hub().stats().panics.add(1);
         }
+        self.application.end();
     }
 }
 

@@ -35,7 +35,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> Driver<Io> {
 impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> forebay_hub::Seat for Seat<Io> {
     fn deliver(&self, round: &mut Round) -> bool {
         // Where its task is at it this very moment, it may have looked at the log already.
-        self.connection.try_lock().is_some_and(|mut connection| connection.deliver(round))
+        let Some(mut connection) = self.connection.try_lock() else { return false };
+        let failing = Failing(&self.wake);
+        let delivered = connection.deliver(round);
+        failing.unless();
+        delivered
     }
 
     fn wake(&self) -> &Wake {
@@ -48,6 +52,27 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Future for Driver<Io> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // A round is done with this socket after two writes.
-        self.0.connection.lock().poll(cx)
+        let mut connection = self.0.connection.lock();
+        let failing = Failing(&self.0.wake);
+        let over = connection.poll(cx);
+        failing.unless();
+        over
+    }
+}
+
+/// A panic leaves the connection in the middle of something. It is marked while it is still locked, so
+/// that nobody writes the beginning of a ws frame behind the half of another.
+struct Failing<'a>(&'a Wake);
+
+impl Failing<'_> {
+    /// It went well.
+    fn unless(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Failing<'_> {
+    fn drop(&mut self) {
+        self.0.fail();
     }
 }

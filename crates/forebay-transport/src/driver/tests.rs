@@ -1,5 +1,6 @@
 //! The driver over in-memory pipes: a client that writes frames by hand, the real hub and log.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use forebay_cable::{Limits, Protocol, RejectReason, Resync};
@@ -566,7 +567,7 @@ async fn a_client_that_closes_and_reads_nothing_is_let_go() {
     }
 }
 
-/// A channel whose actions and goodbyes take their time, and are counted.
+/// A channel of the room whose actions and goodbyes take their time, and are counted.
 #[derive(Clone)]
 struct Slow {
     performed: Arc<Semaphore>,
@@ -603,7 +604,7 @@ impl Channels for Slow {
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
         assert_eq!(request.identifier.channel, "echo", "others panic while they are made");
         Answer::Now(Ok(Subscribed {
-            streams: Vec::new(),
+            streams: vec![Stream { name: "room".into(), begin: Begin::Now }],
             goes_on: false,
             resync: Resync::new("null"),
             transmissions: Vec::new(),
@@ -644,6 +645,129 @@ async fn a_channel_that_panics_while_it_is_made_takes_no_other_with_it() {
     drop(peer.io);
     peer.task.await.unwrap();
     slow.gone.acquire().await.unwrap().forget();
+}
+
+/// A socket that, once it is told to, takes half of what it is given and panics.
+struct Cracked {
+    io: DuplexStream,
+    cracks: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Cracked {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Cracked {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let cracks = self.cracks.load(Ordering::SeqCst);
+        let bytes = &bytes[..if cracks { bytes.len() / 2 } else { bytes.len() }];
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        assert!(!cracks, "as asked");
+        written
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl Peer {
+    /// Reads the room, and is at a channel that hears of its end.
+    async fn cracked(hub: &Hub, slow: &Slow) -> (Self, Arc<AtomicBool>) {
+        let channels = Arc::new(slow.clone());
+        let client = hub.connect().unwrap();
+        let hello = client.hello(Protocol::ActionCableV1Json);
+        let session = Session::open(hub.now(), hello, Arc::clone(hub.limits()));
+        let (near, io) = duplex(64 << 10);
+        let cracks = Arc::new(AtomicBool::new(false));
+        let io = Cracked { io, cracks: Arc::clone(&cracks) };
+        let task = tokio::spawn(drive(io, session, client, channels, Identity::anonymous()));
+        let mut peer = Self { io: near, task, pings: Vec::new() };
+        peer.text().await;
+        peer.subscribe("echo").await;
+        (peer, cracks)
+    }
+
+    /// All that still comes before its socket is closed.
+    async fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.io.read_to_end(&mut rest).await.unwrap();
+        rest
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_round_ends_its_connection_and_no_other() {
+    let hub = Hub::new(Options::default());
+    let slow = Slow::default();
+    let mut first = comes_back(&hub, hub.position(), &[]).await;
+    let (mut bad, cracks) = Peer::cracked(&hub, &slow).await;
+    let mut last = comes_back(&hub, hub.position(), &[]).await;
+    cracks.store(true, Ordering::SeqCst);
+    say(&hub, "1");
+    // In the same round, and without a tick.
+    let now = tokio::time::Instant::now();
+    assert_eq!((first.message().await, last.message().await), ("1".into(), "1".into()));
+    cracks.store(false, Ordering::SeqCst);
+    say(&hub, "2");
+    assert_eq!((first.message().await, last.message().await), ("2".into(), "2".into()));
+    // The half that was written, and nothing behind it.
+    let whole = br#"12{"identifier":"{\"channel\":\"echo\"}","message":"1"}"#;
+    assert_eq!(bad.rest().await[2..], whole[2..whole.len() / 2]);
+    bad.task.await.unwrap();
+    slow.gone.acquire().await.unwrap().forget();
+    assert_eq!((hub.stats().panics.get(), hub.connections()), (1, 2));
+    assert_eq!(tokio::time::Instant::now(), now);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_its_own_task_ends_a_connection() {
+    let hub = Hub::new(Options::default());
+    let slow = Slow::default();
+    let (mut bad, cracks) = Peer::cracked(&hub, &slow).await;
+    cracks.store(true, Ordering::SeqCst);
+    bad.send(0x89, b"").await;
+    assert_eq!(bad.rest().await, [0x8a]);
+    assert!(bad.task.await.unwrap_err().is_panic());
+    slow.gone.acquire().await.unwrap().forget();
+    assert_eq!((hub.stats().panics.get(), hub.connections()), (1, 0));
+}
+
+/// As an application does that drives sockets of its own and stops.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_dropped_tells_its_channels_and_keeps_what_was_proven() {
+    let hub = Hub::new(Options::default());
+    let slow = Slow::default();
+    let mut peer = Peer::connect_to(&hub, Arc::new(slow.clone()), 64 << 10);
+    peer.text().await;
+    peer.subscribe("echo").await;
+    peer.task.abort();
+    slow.gone.acquire().await.unwrap().forget();
+    assert_eq!((hub.stats().panics.get(), hub.connections()), (0, 0));
+
+    let cursor = hub.position();
+    let mut page = comes_back(&hub, cursor, &[]).await;
+    say(&hub, "1");
+    assert_eq!(page.message().await, "1");
+    page.pong().await;
+    page.task.abort();
+    assert!(page.task.await.unwrap_err().is_cancelled());
+    comes_back(&hub, cursor, &[]).await;
+    assert_eq!(hub.stats().resumes.get(), 1);
 }
 
 /// For a connection without a peer.
