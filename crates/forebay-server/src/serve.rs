@@ -19,8 +19,9 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use self::config::{Config, Place};
 use self::life::Life;
+use crate::logs::Log;
 use crate::options::{self, Id, Settings};
-use crate::{logs, output};
+use crate::output;
 
 /// Connections that may wait to be accepted: all that Linux lets wait by default. Where more come at
 /// once, as after a restart, their first packets are lost and they wait a second. `TcpListener::bind`
@@ -36,7 +37,8 @@ pub(crate) fn run(settings: &Settings, warnings: &[String]) -> anyhow::Result<()
     if settings.switch(Id::PrintConfig) {
         return Ok(());
     }
-    logs::install(config.log_level, config.log_format);
+    let _log =
+        Log::install(config.log_level, config.log_format).context("no thread for the log")?;
     for warning in warnings.iter().chain(&config.warnings) {
         tracing::warn!("{warning}");
     }

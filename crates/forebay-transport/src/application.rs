@@ -17,6 +17,7 @@ use crate::begin::{self, Known};
 use crate::channels::{
     Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
 };
+use crate::excerpt::excerpt;
 
 /// Whispers of one connection in a second: a hand that draws, at a display's 60 frames, may lose
 /// one or the other. Each costs its stream's subscribers a message.
@@ -395,6 +396,7 @@ pub(crate) fn note_reports(reports: Vec<Report>, session: &Session, client: &Cli
         };
         counter.add(1);
         let (session, offset) = (session.id(), offset.unwrap_or(Offset::ZERO));
+        let (identifier, detail) = (excerpt(&identifier), excerpt(&detail));
         tracing::info!(?kind, %session, identifier, %offset, detail, "a page reports");
     }
 }

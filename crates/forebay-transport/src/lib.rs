@@ -14,6 +14,7 @@ mod begin;
 mod channels;
 mod driver;
 mod endpoint;
+mod excerpt;
 mod exchange;
 mod handshake;
 mod origins;
@@ -25,6 +26,7 @@ pub use channels::{
 };
 pub use driver::drive;
 pub use endpoint::{Endpoint, ExchangeError, Handover};
+pub use excerpt::excerpt;
 pub use exchange::EventStream;
 pub use handshake::HandshakeError;
 pub use origins::{Origins, OriginsError};

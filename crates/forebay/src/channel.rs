@@ -50,6 +50,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
+use forebay_transport::excerpt;
 use serde_json::{Map, Value};
 
 pub use self::context::Context;
@@ -70,7 +71,7 @@ pub struct Rejection;
 
 impl From<forebay_turbo::StreamNameError> for Rejection {
     fn from(error: forebay_turbo::StreamNameError) -> Self {
-        tracing::warn!(%error, "subscription rejected");
+        tracing::warn!(error = excerpt(&error.to_string()), "subscription rejected");
         Self
     }
 }
@@ -94,7 +95,7 @@ pub trait Channel: Send + 'static {
         data: Map<String, Value>,
     ) -> impl Future<Output = ()> + Send {
         let (_, _) = (cx, data);
-        tracing::debug!(action, "the channel has no actions");
+        tracing::debug!(action = excerpt(action), "the channel has no actions");
         async {}
     }
 

@@ -60,6 +60,9 @@ pub use forebay_derive::Streamable;
 pub use forebay_hub::{Fsync, PublishError, Revocation, StatsSnapshot, StoreError};
 pub use forebay_log::{Gap, Position, Retention};
 pub use forebay_signing as signing;
+/// For `forebay serve`.
+#[doc(hidden)]
+pub use forebay_transport::excerpt;
 pub use forebay_transport::{Handover, Origins, OriginsError};
 #[doc(inline)]
 pub use forebay_turbo as turbo;

@@ -3,6 +3,7 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use forebay::excerpt;
 use forebay::signing::tokens_match;
 
 use super::http::Peer;
@@ -60,7 +61,8 @@ impl Access {
             peer.map_or(Err(Denied::NotLocal), |peer| self.check(request.headers(), peer));
         allowed.inspect_err(|denied| {
             let peer = peer.map(|peer| tracing::field::display(peer.0));
-            tracing::warn!(peer, path = request.uri().path(), %denied, "publisher refused");
+            let path = excerpt(request.uri().path());
+            tracing::warn!(peer, path, %denied, "publisher refused");
         })
     }
 

@@ -14,7 +14,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use forebay::{BroadcastError, Forebay, PublishError, Revocation, StoreError};
+use forebay::{BroadcastError, Forebay, PublishError, Revocation, StoreError, excerpt};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 
@@ -70,7 +70,7 @@ impl IntoResponse for Refused {
             Self::Format(error) => error.status(),
             Self::Access | Self::Method(_) | Self::Message(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        tracing::warn!(refused = %self, "broadcasts refused");
+        tracing::warn!(refused = excerpt(&self.to_string()), "broadcasts refused");
         let mut answer = answer(status, &self);
         let headers = answer.headers_mut();
         match self {

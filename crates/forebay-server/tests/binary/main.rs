@@ -13,5 +13,7 @@ mod durable;
 mod keys;
 #[cfg(unix)]
 mod life;
+#[cfg(unix)]
+mod logs;
 mod rails;
 mod support;

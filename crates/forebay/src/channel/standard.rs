@@ -6,7 +6,9 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use forebay_cable::{Identifier, RejectReason, Resync};
 use forebay_log::{Epoch, Offset, Position};
 use forebay_signing::{Cursor, CursorError, Subject, Verifier, VerifyError};
-use forebay_transport::{Answer, Begin, Channels, Identity, Rejected, Request, Stream, Subscribed};
+use forebay_transport::{
+    Answer, Begin, Channels, Identity, Rejected, Request, Stream, Subscribed, excerpt,
+};
 use forebay_turbo::TurboStream;
 
 use super::context::Context;
@@ -71,7 +73,8 @@ impl StandardChannels {
     fn public(&self, identifier: &Identifier) -> Result<Arc<str>, Rejected> {
         let name = identifier.text("stream_name").ok_or(REJECTED)?;
         if !self.registry.public_streams.iter().any(|pattern| pattern.fits(name)) {
-            tracing::warn!(stream = name, "subscription rejected: the stream is not public");
+            let stream = excerpt(name);
+            tracing::warn!(stream, "subscription rejected: the stream is not public");
             return Err(REJECTED);
         }
         Ok(name.into())
@@ -94,7 +97,7 @@ impl StandardChannels {
             }
             // What the page shows is unknown, so it heals itself.
             Err(error) => {
-                tracing::warn!(channel = identifier.channel, %error, "cursor refused");
+                tracing::warn!(channel = excerpt(&identifier.channel), %error, "cursor refused");
                 self.core.hub.stats().cursors_refused.add(1);
                 Begin::Lost
             }
@@ -143,7 +146,8 @@ impl Channels for StandardChannels {
             TURBO | PUBSUB => Answer::Now(self.decide(&identifier, &identity)),
             name => {
                 let Some(factory) = self.registry.channels.get(name) else {
-                    tracing::warn!(channel = name, "subscription rejected: no such channel");
+                    let channel = excerpt(name);
+                    tracing::warn!(channel, "subscription rejected: no such channel");
                     return Answer::Now(Err(REJECTED));
                 };
                 factory(Context {
@@ -176,7 +180,7 @@ fn signed(
         (name, _) => name,
     };
     name.map(Arc::from).map_err(|error| {
-        tracing::warn!(channel = identifier.channel, %error, "subscription rejected");
+        tracing::warn!(channel = excerpt(&identifier.channel), %error, "subscription rejected");
         refusal(error)
     })
 }

@@ -24,11 +24,22 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(command: &mut Command) -> Self {
+        let mut program = Self::start_unheard(command);
+        program.hear();
+        program
+    }
+
+    /// Nobody reads its standard error until [`hear`](Self::hear).
+    pub(crate) fn start_unheard(command: &mut Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = read_lines::<ChildStdout>(child.stdout.take().unwrap());
-        let errors = read_lines::<ChildStderr>(child.stderr.take().unwrap());
-        Self { child, lines, errors }
+        Self { child, lines, errors: mpsc::channel().1 }
+    }
+
+    /// Begins to read its standard error.
+    pub(crate) fn hear(&mut self) {
+        self.errors = read_lines::<ChildStderr>(self.child.stderr.take().unwrap());
     }
 
     /// The next line of standard output.
@@ -49,6 +60,18 @@ impl Program {
             }
         }
         panic!("standard error never said {part:?}")
+    }
+
+    /// What standard error says until it is closed.
+    pub(crate) fn rest_of_errors(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            match self.errors.recv_timeout(PATIENCE) {
+                Ok(line) => lines.push(line),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return lines,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it goes on after {lines:#?}"),
+            }
+        }
     }
 
     #[cfg(unix)]
@@ -105,9 +128,16 @@ impl Server {
 
     /// With these flags alone.
     pub(crate) fn start_with(flags: &[&str]) -> Self {
+        let mut server = Self::start_unheard(flags);
+        server.program.hear();
+        server
+    }
+
+    /// The same, but nobody reads its log.
+    pub(crate) fn start_unheard(flags: &[&str]) -> Self {
         let port: &[&str] = if flags.contains(&"--port") { &[] } else { &["--port", "0"] };
         let arguments = [&["serve", "--log-level", "debug"], port, flags].concat();
-        let program = Program::start(&mut forebay(&arguments));
+        let program = Program::start_unheard(&mut forebay(&arguments));
         let ready = program.line();
         let urls = ready.strip_prefix("ready ").unwrap_or_else(|| panic!("{ready}"));
         let mut addresses =
