@@ -25,5 +25,5 @@ pub(crate) mod tests;
 
 pub(crate) use self::print::print;
 pub(crate) use self::problem::{Problem, Problems};
-pub(crate) use self::resolve::{Resolved, Settings, Surroundings, resolve};
+pub(crate) use self::resolve::{Origin, Resolved, Settings, Surroundings, resolve};
 pub(crate) use self::spec::{Command, Id};

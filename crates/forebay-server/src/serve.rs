@@ -7,6 +7,7 @@ mod access;
 mod broadcasts;
 mod config;
 mod http;
+mod identity;
 mod life;
 mod routes;
 

@@ -2,6 +2,8 @@
 //!
 //! Those that do have one are in the table, by their AnyCable name.
 
+use super::kind::switch;
+
 /// What becomes of an option of AnyCable's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Fate {
@@ -9,6 +11,8 @@ pub(super) enum Fate {
     Fine,
     /// It asks for something that this server does not do.
     Unsupported,
+    /// It promises security that this server does not give: nothing starts with it.
+    Unsafe(&'static str),
     /// AnyCable's server has no such option; perhaps its gem has.
     Unknown,
 }
@@ -26,6 +30,23 @@ const FINE: &[(&str, &[&str])] = &[
     ("streams_presence", &["false", "0", "f"]),
     ("turbo_streams", &["true", "1", "t"]),
 ];
+
+/// Options that say who may connect, or who may listen in. Without what they ask for, every visitor
+/// would connect, or the connection would be readable, although the configuration says otherwise.
+const UNSAFE: &[(&str, &str)] = &[
+    ("enforce_jwt", JWT),
+    ("jwt_id_enforce", JWT),
+    ("jwt_id_key", JWT),
+    ("jwt_id_param", JWT),
+    ("jwt_param", JWT),
+    ("jwt_secret", JWT),
+    ("noauth", "visitors are not asked who they are"),
+    ("ssl_cert", TLS),
+    ("ssl_key", TLS),
+];
+
+const JWT: &str = "tokens are not checked, so every visitor would connect";
+const TLS: &str = "connections would not be encrypted; let a proxy end TLS";
 
 /// Flags that take no value.
 const SWITCHES: &[&str] = &[
@@ -160,8 +181,16 @@ const VALUES: &[&str] = &[
 pub(super) fn fate(name: &str, value: &str) -> Fate {
     let name = plain(name);
     let asks_for = |(fine, values): &(&str, &[&str])| *fine == name && values.contains(&value);
+    let promises = UNSAFE.iter().find(|(promise, _)| *promise == name);
+    // `none` is AnyCable's word for no secret. `noauth` promises something where it is off.
+    let is_off = match takes_value(&name) {
+        Some(true) => value == "none",
+        _ => name != "noauth" && switch(value) == Some(false),
+    };
     if FINE.iter().any(asks_for) {
         Fate::Fine
+    } else if let Some((_, why)) = promises {
+        if is_off { Fate::Fine } else { Fate::Unsafe(why) }
     } else if takes_value(&name).is_some() {
         Fate::Unsupported
     } else {
@@ -178,6 +207,11 @@ pub(super) fn takes_value(name: &str) -> Option<bool> {
 /// What is said of an option as the user wrote it.
 pub(super) fn unsupported(written: &str) -> String {
     format!("{written} is an option of AnyCable's that is not supported yet; it is ignored")
+}
+
+/// Why nothing starts with this option.
+pub(super) fn unsafe_without(why: &str) -> String {
+    format!("this option of AnyCable's is not supported, and nothing starts with it: {why}")
 }
 
 fn plain(name: &str) -> String {
@@ -198,6 +232,19 @@ mod tests {
         check("BROADCAST_ADAPTER", "http", Fate::Fine);
         check("broadcast_adapter", "redisx", Fate::Unsupported);
         check("WEBSOCKETS", "1", Fate::Unknown);
+        check("ENFORCE_JWT", "1", Fate::Unsafe(JWT));
+        check("enforce-jwt", "False", Fate::Fine);
+        check("jwt_secret", "false hope", Fate::Unsafe(JWT));
+        check("jwt_secret", "none", Fate::Fine);
+        check("noauth", "false", Fate::Unsafe("visitors are not asked who they are"));
+        check("noauth", "true", Fate::Fine);
+    }
+
+    #[test]
+    fn what_is_unsafe_is_one_of_anycables_options() {
+        for (name, _) in UNSAFE {
+            assert!(takes_value(name).is_some(), "{name}");
+        }
     }
 
     #[test]

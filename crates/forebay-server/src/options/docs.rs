@@ -17,7 +17,8 @@ than the default. `forebay serve --print-config` prints every value and where it
 
 - AnyCable's names are accepted, too, as flags (`--history_limit`) and as variables
   (`ANYCABLE_HISTORY_LIMIT`); they are given where they differ. Options of AnyCable's that do
-  nothing here yet are named in a warning.
+  nothing here yet are named in a warning. Those that say who may connect, or that nobody may listen in
+  (`enforce_jwt`, `jwt_secret`, `ssl_cert`, `noauth=false`, …), stop the start.
 - What is wrong is said all at once, and nothing starts: flags, keys and `FOREBAY_` variables that
   don't exist, and values that can't be. Unknown `ANYCABLE_` variables are only mentioned, since
   they may be the application's. An empty variable counts as not set.

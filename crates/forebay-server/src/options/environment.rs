@@ -3,7 +3,7 @@
 //! An unknown `FOREBAY_*` is a mistake. An unknown `ANYCABLE_*` may be meant for the Rails
 //! application that shares the environment, so it is only mentioned.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use super::anycable::{self, Fate};
 use super::kind::Raw;
@@ -47,6 +47,9 @@ pub(super) fn read(environment: &[(OsString, OsString)]) -> Findings {
             match anycable::fate(option, &value.to_string_lossy()) {
                 Fate::Fine => {}
                 Fate::Unsupported => findings.warnings.push(anycable::unsupported(name)),
+                Fate::Unsafe(why) => {
+                    findings.problems.push(Problem::at(name, anycable::unsafe_without(why)));
+                }
                 Fate::Unknown => others.push(*name),
             }
         }
@@ -59,20 +62,31 @@ pub(super) fn read(environment: &[(OsString, OsString)]) -> Findings {
     findings
 }
 
-/// Kubernetes sets such variables for a service that is called `forebay`: for links as Docker
-/// made them, `FOREBAY_PORT` among them.
-fn is_of_kubernetes(name: &str, value: &std::ffi::OsStr) -> bool {
-    let rest = name.strip_prefix(OWN).or_else(|| name.strip_prefix(ANYCABLE));
-    let Some(rest) = rest else { return false };
-    let is_address = value.to_str().is_some_and(|value| {
-        ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme))
-    });
-    let is_link = rest.strip_prefix("PORT_").is_some_and(|rest| {
-        let port = rest.split('_').next().unwrap_or_default();
-        !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    rest == "SERVICE_HOST"
-        || rest.starts_with("SERVICE_PORT")
-        || is_link
-        || (rest == "PORT" && is_address)
+/// Kubernetes sets variables for each service of the namespace, `FOREBAY_CABLE_SERVICE_HOST` for one
+/// that is called `forebay-cable`. Beside host and port they are links as Docker made them,
+/// `FOREBAY_CABLE_PORT=tcp://10.0.0.1:8080` and what `FOREBAY_CABLE_PORT_8080_TCP` begins.
+fn is_of_kubernetes(name: &str, value: &OsStr) -> bool {
+    let Some(rest) = name.strip_prefix(OWN).or_else(|| name.strip_prefix(ANYCABLE)) else {
+        return false;
+    };
+    // So that each part stands between two underscores, also where the service is called `forebay`.
+    let rest = format!("_{rest}_");
+    let is_address = ["tcp://", "udp://", "sctp://"]
+        .iter()
+        .any(|scheme| value.as_encoded_bytes().starts_with(scheme.as_bytes()));
+    rest.ends_with("_SERVICE_HOST_")
+        || rest.contains("_SERVICE_PORT_")
+        || (rest.ends_with("_PORT_") && is_address)
+        || rest.match_indices("_PORT_").any(|(at, part)| is_link(&rest[at + part.len()..]))
+}
+
+/// `8080_TCP_`, and perhaps what of it.
+fn is_link(text: &str) -> bool {
+    let mut parts = text.split_terminator('_');
+    let port = parts.next().unwrap_or_default();
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    is_port
+        && matches!(parts.next(), Some("TCP" | "UDP" | "SCTP"))
+        && matches!(parts.next(), None | Some("PROTO" | "PORT" | "ADDR"))
+        && parts.next().is_none()
 }

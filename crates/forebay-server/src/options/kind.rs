@@ -194,7 +194,7 @@ fn range(min: u64, max: u64, show: impl Fn(u64) -> String) -> String {
 }
 
 /// AnyCable's words, and a few more.
-fn switch(text: &str) -> Option<bool> {
+pub(super) fn switch(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "t" | "1" | "yes" | "on" => Some(true),
         "false" | "f" | "0" | "no" | "off" => Some(false),

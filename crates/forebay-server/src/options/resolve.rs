@@ -1,6 +1,7 @@
 //! From what was found to one value for each option, and where it came from.
 //!
-//! Default, file, environment, flag: each is stronger than those before it.
+//! Default, file, environment, flag: each is stronger than those before it. One value follows from
+//! another: where a platform sets `PORT`, the host is every address.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -15,6 +16,12 @@ use super::{environment, file, print};
 
 /// The file that is read if it is there.
 const DEFAULT_FILE: &str = "forebay.toml";
+
+/// What Heroku, Render, Cloud Run and others set.
+const PLATFORM_PORT: &str = "PORT";
+
+/// Every address of IPv4.
+const ALL_INTERFACES: &str = "0.0.0.0";
 
 /// A value that was checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -122,6 +129,7 @@ pub(crate) fn resolve(
             Err(message) => all.problems.push(Problem::at(found.origin, message)),
         }
     }
+    settings.follow_the_platform();
     Problems(all.problems).or(Resolved { settings, warnings: all.warnings })
 }
 
@@ -162,6 +170,16 @@ impl Settings {
             (value, Origin::Default)
         };
         Self { command, rows: TABLE.iter().map(default).collect() }
+    }
+
+    /// Where a platform says the port, its router comes from another machine: an address that only this
+    /// machine reaches would be of no use. Whoever says a host is obeyed.
+    fn follow_the_platform(&mut self) {
+        let platform = Origin::Variable(PLATFORM_PORT.to_owned());
+        let (host, port) = (self.origin(Id::Host), self.origin(Id::Port));
+        if *host == Origin::Default && *port == platform {
+            self.rows[row(Id::Host)] = (Some(Value::Text(ALL_INTERFACES.to_owned())), platform);
+        }
     }
 
     /// The options of the command, their values and origins, in the table's order.

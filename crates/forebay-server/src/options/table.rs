@@ -60,7 +60,8 @@ pub(crate) const TABLE: &[Spec] = &[
             "host",
             Text,
             Everywhere("host"),
-            "The name or address to listen at. In a container: 0.0.0.0",
+            "The name or address to listen at. In a container: 0.0.0.0, which is also what it is where \
+             PORT says the port and nobody says the host",
         )
     },
     Spec {

@@ -145,16 +145,71 @@ fn what_anycable_alone_can_do_is_a_warning() {
     assert_eq!(resolved.settings.text(Id::Secret), Some("x"));
 }
 
+/// Without what they ask for everybody would connect, or could listen in.
 #[test]
-fn kubernetes_variables_of_a_service_called_forebay_are_no_options() {
-    let variables = [
-        ("FOREBAY_PORT", "tcp://10.0.0.1:8080"),
-        ("FOREBAY_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
-        ("FOREBAY_PORT_8080_TCP_ADDR", "10.0.0.1"),
-        ("FOREBAY_SERVICE_HOST", "10.0.0.1"),
-        ("FOREBAY_SERVICE_PORT_HTTP", "8080"),
-    ];
-    assert_eq!(settings("serve", &variables, "").port(Id::Port), Some(8080));
+fn what_promises_security_and_is_not_served_stops_the_start() {
+    let check = |flags: &str, variable: (&str, &str), name: &str| {
+        let expected = format!("{name}: this option of AnyCable's is not supported, and nothing");
+        refuse(&format!("serve --secret=x {flags}"), &[variable], "", &[&expected]);
+    };
+    for name in ["ENFORCE_JWT", "JWT_ID_ENFORCE"] {
+        let name = format!("ANYCABLE_{name}");
+        check("", (&name, "1"), &name);
+    }
+    for name in ["JWT_SECRET", "JWT_PARAM", "JWT_ID_KEY", "JWT_ID_PARAM", "SSL_CERT", "SSL_KEY"] {
+        let name = format!("ANYCABLE_{name}");
+        check("", (&name, "some text"), &name);
+    }
+    check("--enforce_jwt", ("A", "b"), "--enforce_jwt");
+    check("--jwt_secret=qwerty", ("A", "b"), "--jwt_secret");
+    check("--ssl-cert cert.pem --ssl-key key.pem", ("A", "b"), "--ssl-key");
+    check("--noauth=false", ("A", "b"), "--noauth");
+    let off = [("ANYCABLE_ENFORCE_JWT", "false"), ("ANYCABLE_JWT_SECRET", "none")];
+    let resolved = try_resolve("serve --secret=x --noauth", &off, None).unwrap();
+    assert_eq!(resolved.warnings, [""; 0]);
+}
+
+#[test]
+fn variables_of_kubernetes_services_are_no_options() {
+    for service in ["", "CABLE_", "BROADCAST_", "A_PORT_OF_2_"] {
+        let variable =
+            |rest: &str, value: &'static str| (format!("FOREBAY_{service}{rest}"), value);
+        let variables = [
+            variable("PORT", "tcp://10.0.0.1:8080"),
+            variable("PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+            variable("PORT_8080_TCP_ADDR", "10.0.0.1"),
+            variable("PORT_8080_TCP_PORT", "8080"),
+            variable("PORT_53_UDP_PROTO", "udp"),
+            variable("SERVICE_HOST", "10.0.0.1"),
+            variable("SERVICE_PORT", "8080"),
+            variable("SERVICE_PORT_HTTP_WEB", "8080"),
+        ];
+        let variables: Vec<_> = variables.iter().map(|(name, v)| (name.as_str(), *v)).collect();
+        assert_eq!(settings("serve", &variables, "").port(Id::Port), Some(8080), "{service}");
+    }
+    for mistake in ["FOREBAY_CABLE_PORT", "FOREBAY_PORT_8080", "FOREBAY_PORT_8080_TCP_HOST"] {
+        refuse(
+            "serve",
+            &[(mistake, "8080")],
+            "",
+            &[&format!("{mistake}: there is no such option")],
+        );
+    }
+}
+
+#[test]
+fn where_the_platform_says_the_port_every_address_is_listened_at() {
+    let check = |flags: &str, variables: &[_], file, expected: &str, origin: Origin| {
+        let settings = settings(&format!("serve {flags}"), variables, file);
+        assert_eq!((settings.text(Id::Host), settings.origin(Id::Host)), (Some(expected), &origin));
+    };
+    let platform = ("PORT", "5000");
+    let line = Origin::File { name: "forebay.toml".into(), line: 1 };
+    check("", &[platform], "", "0.0.0.0", Origin::Variable("PORT".into()));
+    check("", &[platform], "host = \"::1\"", "::1", line);
+    check("--host localhost", &[platform], "", "localhost", Origin::Flag("host".into()));
+    check("--port 1", &[platform], "", "localhost", Origin::Default);
+    check("", &[("FOREBAY_PORT", "5000")], "", "localhost", Origin::Default);
 }
 
 /// The error says each of these, and nothing starts.

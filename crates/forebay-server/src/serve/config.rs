@@ -7,9 +7,10 @@ use forebay::Forebay;
 use tracing::level_filters::LevelFilter;
 
 use super::access::Access;
+use super::identity::IdentityHeader;
 use super::life::Shutdown;
 use crate::logs::Format;
-use crate::options::{Id, Problem, Problems, Settings};
+use crate::options::{Id, Origin, Problem, Problems, Settings};
 
 /// Shorter secrets are warned about: 16 bytes are 128 bits, if they are random.
 const SECRET_BYTES_ADVISED: usize = 16;
@@ -21,6 +22,8 @@ pub(super) struct Config {
     /// Where publishers have a listener of their own.
     pub(super) publishers: Option<Place>,
     pub(super) access: Access,
+    /// Says who a visitor is.
+    pub(super) identity_header: Option<IdentityHeader>,
     pub(super) paths: Paths,
     pub(super) sizes: Sizes,
     pub(super) shutdown: Shutdown,
@@ -63,6 +66,7 @@ impl Config {
             host: reader.text(Id::Host),
             port: settings.port(Id::Port).unwrap_or_default(),
         };
+        reader.say_where_it_listens();
         let (access, publishers) = reader.publishers(&pages);
         let paths = reader.paths();
         reader.check_order(Id::HistoryBytes, Id::HistoryTotalBytes);
@@ -70,7 +74,8 @@ impl Config {
         reader.check_secrets();
         let shutdown = reader.shutdown();
         let (log_level, log_format) = reader.logs();
-        let forebay = reader.forebay();
+        let identity_header = reader.identity_header();
+        let forebay = reader.forebay(identity_header.clone());
         let Reader { problems, warnings, .. } = reader;
         let Some(forebay) = forebay else { return Err(Problems(problems)) };
         Problems(problems).or(Self {
@@ -78,6 +83,7 @@ impl Config {
             pages,
             publishers,
             access,
+            identity_header,
             paths,
             sizes: Sizes {
                 connections_max: settings.size(Id::MaxConn),
@@ -104,6 +110,17 @@ impl Reader<'_> {
 
     fn problem(&mut self, message: impl Into<String>) {
         self.problems.push(Problem::general(message));
+    }
+
+    /// Where the platform's `PORT` is also why the host is every address.
+    fn say_where_it_listens(&mut self) {
+        let (host, port) = (self.settings.origin(Id::Host), self.settings.origin(Id::Port));
+        if host == port && *host == Origin::Variable("PORT".to_owned()) {
+            self.warnings.push(
+                "listening on all interfaces, because PORT says the port; set host to choose"
+                    .into(),
+            );
+        }
     }
 
     fn paths(&mut self) -> Paths {

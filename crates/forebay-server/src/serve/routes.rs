@@ -13,6 +13,8 @@ use forebay::{Forebay, Turbo};
 use super::access::Denied;
 use super::broadcasts::{self, Broadcasts};
 use super::config::Config;
+use super::http::Peer;
+use super::identity::IdentityHeader;
 use super::life::Life;
 
 /// The routes of each listener.
@@ -36,9 +38,10 @@ pub(super) fn all(config: &Config, life: &Life) -> Routes {
         .route(&paths.disconnect, post(broadcasts::disconnect))
         .with_state(broadcasts);
     let life = life.clone();
-    let mut main = pages(forebay, config.sizes.connections_max)
-        .route(&paths.health, get(async || "ok\n"))
-        .route(&paths.ready, get(async move || ready(&life)));
+    let mut main =
+        named(pages(forebay, config.sizes.connections_max), config.identity_header.clone())
+            .route(&paths.health, get(async || "ok\n"))
+            .route(&paths.ready, get(async move || ready(&life)));
     let mut own = None;
     if config.publishers.is_some() {
         own = Some(publishers.fallback(nothing_here));
@@ -66,6 +69,21 @@ fn pages(forebay: &Forebay, connections_max: usize) -> Router {
                 ([retry], answer).into_response()
             } else {
                 next.run(request).await
+            }
+        }
+    }))
+}
+
+/// The same, for visitors whose names are clear.
+fn named(pages: Router, header: Option<IdentityHeader>) -> Router {
+    let Some(header) = header else { return pages };
+    pages.layer(middleware::from_fn(move |request: Request, next: Next| {
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+        let checked = header.check(request.headers(), peer);
+        async move {
+            match checked {
+                Ok(()) => next.run(request).await,
+                Err(unclear) => answer(StatusCode::BAD_REQUEST, unclear),
             }
         }
     }))

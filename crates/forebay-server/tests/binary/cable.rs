@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 
-use crate::support::{Page, Server};
+use crate::support::{Connection, Page, Server};
 
 #[test]
 fn pages_of_other_origins_are_refused_unless_allowed() {
@@ -17,6 +17,21 @@ fn pages_of_other_origins_are_refused_unless_allowed() {
     check(&["--allowed-origins", "https://app.example"], "https://evil.example", false);
     check(&["--allowed_origins=*.app.example"], "https://a.app.example", true);
     check(&["--allowed_origins=*"], "https://evil.example", true);
+}
+
+/// One of them is the visitor's own.
+#[test]
+fn a_visitor_with_two_names_is_refused() {
+    let server = Server::start(&["--identity-header", "X-Forebay-User"]);
+    let (proxys, own) = (("x-forebay-user", "user:7"), ("x-forebay-user", "user:1"));
+    assert_eq!(Page::open(&server.address, &[proxys]).map(|_| ()), Ok(()));
+    assert_eq!(Page::open(&server.address, &[proxys, own]).map(|_| ()), Err(400));
+    let line = server.program.error_line("request refused");
+    assert!(line.contains("WARN") && line.contains("x-forebay-user"), "{line}");
+    let headers = ["content-type: application/json", "x-forebay-user: a", "x-forebay-user: b"];
+    let mut connection = Connection::open(&server.address);
+    let answer = connection.request("POST", "/forebay/poll?wait=0", &headers, "[]");
+    assert_eq!(answer.status, 400, "{answer:?}");
 }
 
 #[test]

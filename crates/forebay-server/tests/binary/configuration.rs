@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::{SECRET, forebay};
+use crate::support::{Program, SECRET, forebay};
 
 /// What it prints and complains of.
 #[track_caller]
@@ -88,6 +88,34 @@ fn what_only_anycable_can_do_is_a_warning() {
 }
 
 #[test]
+fn what_promises_security_and_is_not_served_stops_the_start() {
+    let (_, err) = run(
+        forebay(&["serve", "--secret", SECRET, "--enforce_jwt"])
+            .envs([("ANYCABLE_JWT_SECRET", "qwerty"), ("ANYCABLE_SSL_CERT", "cert.pem")]),
+        2,
+    );
+    for expected in [
+        "error: --enforce_jwt: this option of AnyCable's is not supported, and nothing starts with it: \
+         tokens are not checked, so every visitor would connect",
+        "error: ANYCABLE_JWT_SECRET: this option",
+        "error: ANYCABLE_SSL_CERT: this option of AnyCable's is not supported, and nothing starts \
+         with it: connections would not be encrypted; let a proxy end TLS",
+    ] {
+        assert!(err.contains(expected), "no {expected:?} in:\n{err}");
+    }
+    assert!(!err.contains("qwerty"), "{err}");
+}
+
+#[test]
+fn where_the_platform_says_the_port_the_log_says_where_it_listens() {
+    let arguments = ["serve", "--secret", SECRET];
+    let program = Program::start(forebay(&arguments).env("PORT", "0"));
+    program.error_line("listening on all interfaces, because PORT says the port");
+    let ready = program.line();
+    assert!(ready.starts_with("ready http://0.0.0.0:"), "{ready}");
+}
+
+#[test]
 fn values_and_their_origins_can_be_seen_and_secrets_can_not() {
     let path = file("print.toml", "[history]\nlimit = 5\n");
     let path = path.to_str().unwrap();
@@ -95,7 +123,7 @@ fn values_and_their_origins_can_be_seen_and_secrets_can_not() {
     let (out, _) = run(forebay(&arguments).env("PORT", "3000"), 0);
     for expected in [
         "port = 3000 # PORT\n",
-        "host = \"localhost\" # default\n",
+        "host = \"0.0.0.0\" # PORT\n",
         "# secret = \"…\" # --secret\n",
         &format!("limit = 5 # {path}:2\n"),
     ] {

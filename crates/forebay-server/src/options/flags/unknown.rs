@@ -41,8 +41,15 @@ pub(super) fn take_out(command: Command, arguments: Vec<OsString>) -> (Vec<OsStr
         }
         let next = next.as_deref().map(OsStr::to_string_lossy);
         let value = value.or(next.as_deref()).unwrap_or("true");
-        if anycable::fate(name, value) != Fate::Fine {
-            findings.warnings.push(anycable::unsupported(&format!("--{name}")));
+        let written = format!("--{name}");
+        match anycable::fate(name, value) {
+            Fate::Fine => {}
+            Fate::Unsafe(why) => {
+                findings.problems.push(Problem::at(written, anycable::unsafe_without(why)));
+            }
+            Fate::Unsupported | Fate::Unknown => {
+                findings.warnings.push(anycable::unsupported(&written));
+            }
         }
     }
     (kept, findings)

@@ -1,18 +1,19 @@
 //! The library's part of the configuration.
 
-use axum::http::request::Parts;
+use forebay::channel::Unauthorized;
 use forebay::signing::Key;
-use forebay::{Forebay, Fsync, Identity, Limits, Retention};
+use forebay::{Forebay, Fsync, Limits, Retention};
 use std::future::ready;
 use std::time::Duration;
 
 use super::Reader;
 use crate::options::Id;
+use crate::serve::identity::IdentityHeader;
 use crate::{keys, origins};
 
 impl Reader<'_> {
     /// The library, unless it can't be had.
-    pub(super) fn forebay(&mut self) -> Option<Forebay> {
+    pub(super) fn forebay(&mut self, identity: Option<IdentityHeader>) -> Option<Forebay> {
         let settings = self.settings;
         let (turbo, pubsub) = (keys::turbo(settings), keys::pubsub(settings));
         let mut public = settings.list(Id::PublicStreams).to_vec();
@@ -42,15 +43,29 @@ impl Reader<'_> {
         let builder = public.into_iter().fold(builder, forebay::Builder::public_streams);
         let whispered = settings.list(Id::WhisperedStreams).iter().cloned();
         let builder = whispered.fold(builder, forebay::Builder::whispered_streams);
-        let builder = match self.text(Id::IdentityHeader) {
-            header if header.is_empty() => builder,
-            header => builder.connect(move |parts| ready(Ok(named(parts, &header)))),
+        let builder = match identity {
+            None => builder,
+            Some(header) => builder.connect(move |parts| {
+                // Refused before, where it is unclear (`routes.rs`).
+                ready(header.read(&parts.headers).map_err(|_| Unauthorized))
+            }),
         };
         let builder = match self.text(Id::HistoryFolder) {
             folder if folder.is_empty() => builder,
             folder => builder.file_log(folder, self.fsync()),
         };
         builder.build().map_err(|error| self.problem(error.to_string())).ok()
+    }
+
+    /// The header that says who a visitor is, if there is to be one.
+    pub(super) fn identity_header(&mut self) -> Option<IdentityHeader> {
+        let name = self.settings.text(Id::IdentityHeader)?;
+        let header = IdentityHeader::new(name);
+        if header.is_none() {
+            let option = self.settings.describe(Id::IdentityHeader);
+            self.problem(format!("{option}: no header can be called so"));
+        }
+        header
     }
 
     fn fsync(&self) -> Fsync {
@@ -89,13 +104,4 @@ fn or_random(mut keys: Vec<Key>) -> Vec<Key> {
         keys.push(Key::raw(bytes));
     }
     keys
-}
-
-/// Who the proxy says that it is.
-fn named(parts: &Parts, header: &str) -> Identity {
-    let name = parts.headers.get(header).and_then(|name| name.to_str().ok());
-    match name.filter(|name| !name.is_empty()) {
-        Some(name) => Identity::named(name),
-        None => Identity::anonymous(),
-    }
 }

@@ -39,8 +39,12 @@ impl Page {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = format!("ws://{address}/cable").into_client_request().unwrap();
         let all = [("sec-websocket-protocol", "actioncable-v1-json")];
+        for (name, _) in headers {
+            request.headers_mut().remove(*name);
+        }
+        // What is there twice is sent twice.
         for (name, value) in all.iter().chain(headers) {
-            request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
+            request.headers_mut().append(*name, HeaderValue::from_str(value).unwrap());
         }
         let socket = match tungstenite::client(request, stream) {
             Ok((socket, _)) => socket,
