@@ -23,10 +23,14 @@ impl Signals {
     /// Something panicked while it was at work: nobody knows how much of what its socket has taken,
     /// so it ends as it is.
     pub const FAILED: Self = Self(32);
+    /// It is to end as with [`DISCONNECT`](Self::DISCONNECT), and its client is not to come back by
+    /// itself.
+    pub const DISMISS: Self = Self(64);
 
     /// What a connection has to know before it sends anything more.
-    const CALLS: Self =
-        Self(Self::SHUTDOWN.0 | Self::REVOKED.0 | Self::DISCONNECT.0 | Self::FAILED.0);
+    const CALLS: Self = Self(
+        Self::SHUTDOWN.0 | Self::REVOKED.0 | Self::DISCONNECT.0 | Self::FAILED.0 | Self::DISMISS.0,
+    );
 
     /// Whether all of `other` is among these.
     pub const fn contains(self, other: Self) -> bool {

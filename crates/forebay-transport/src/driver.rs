@@ -155,11 +155,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         matches!(sent, Poll::Ready(Ok(()))) && !session.has_something_to_say()
     }
 
-    fn is_disconnected(&mut self, signals: Signals) -> bool {
-        let disconnected = signals.contains(Signals::DISCONNECT);
+    /// Ends the session where somebody has taken its access back, or sent its visitor away.
+    fn end_if_told(&mut self, signals: Signals) {
+        let dismissed = signals.contains(Signals::DISMISS);
+        let disconnected = dismissed || signals.contains(Signals::DISCONNECT);
         let revoked = signals.contains(Signals::REVOKED) && self.client.is_revoked(&self.session);
-        self.revoked |= disconnected || revoked;
-        disconnected || revoked
+        if disconnected || revoked {
+            self.revoked = true;
+            self.client.hub().stats().disconnects.add(1);
+            self.session.disconnect(DisconnectReason::Remote, !dismissed);
+        }
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<End> {
@@ -170,10 +175,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         if signals.contains(Signals::SHUTDOWN) {
             self.session.disconnect(DisconnectReason::ServerRestart, true);
         }
-        if self.is_disconnected(signals) {
-            self.client.hub().stats().disconnects.add(1);
-            self.session.disconnect(DisconnectReason::Remote, true);
-        }
+        self.end_if_told(signals);
         if signals.contains(Signals::TICK) {
             self.session.handle_timeout(self.client.hub().now());
             let closes = self.session.poll_close().is_some() || self.outgoing.answers_close();

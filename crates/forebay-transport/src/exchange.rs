@@ -85,9 +85,10 @@ impl Exchange {
             self.session.disconnect(DisconnectReason::ServerRestart, true);
         }
         let revoked = signals.contains(Signals::REVOKED) && self.client.is_revoked(&self.session);
-        if revoked || signals.contains(Signals::DISCONNECT) {
+        let dismissed = signals.contains(Signals::DISMISS);
+        if revoked || dismissed || signals.contains(Signals::DISCONNECT) {
             self.client.hub().stats().disconnects.add(1);
-            self.session.disconnect(DisconnectReason::Remote, true);
+            self.session.disconnect(DisconnectReason::Remote, !dismissed);
         }
         if signals.contains(Signals::TICK) && self.format != Format::Array {
             self.session.handle_timeout(self.client.hub().now());

@@ -266,6 +266,12 @@ impl Forebay {
         self.core.hub.disconnect(identity)
     }
 
+    /// The same, but their clients don't come back by themselves: not before their page is loaded
+    /// again. What keeps a visitor out for good is the connect hook, or [`revoke`](Self::revoke).
+    pub fn dismiss(&self, identity: &str) -> usize {
+        self.core.hub.dismiss(identity)
+    }
+
     /// Takes access back, at once: connections that use it end (within one turn of their tasks, a
     /// fraction of a second on a busy server), nothing that they could resume with is honoured,
     /// and tags that were rendered before are refused, over every transport. A page that is rendered

@@ -12,12 +12,18 @@ use crate::wake::Signals;
 const REVOCATIONS: &str = "\0revocations";
 
 impl Hub {
-    /// Ends all connections of this name, and tells them whether to come back. Gives their number.
+    /// Ends all connections of this name, and tells their clients to come back. Gives their number.
     ///
     /// They end within one turn of their tasks. Nothing keeps them from coming back but the
     /// application's own connect hook; see [`revoke`](Self::revoke).
     pub fn disconnect(&self, identity: &str) -> usize {
         self.0.connections.signal_identity(identity, Signals::DISCONNECT)
+    }
+
+    /// The same, and tells their clients not to come back by themselves: not before their page is
+    /// loaded again.
+    pub fn dismiss(&self, identity: &str) -> usize {
+        self.0.connections.signal_identity(identity, Signals::DISMISS)
     }
 
     /// Takes access back: connections that have it end within one turn of their tasks, what was

@@ -18,7 +18,7 @@ use forebay::{BroadcastError, Forebay, PublishError, Revocation, StoreError, exc
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 
-use self::format::{FormatError, Posted};
+use self::format::{Disconnect, FormatError, Posted};
 use super::access::{Access, Denied};
 use super::routes::answer;
 
@@ -29,6 +29,7 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 pub(super) struct Broadcasts {
     pub(super) forebay: Forebay,
     pub(super) access: Access,
+    pub(super) has_identities: bool,
     pub(super) body_bytes_max: usize,
 }
 
@@ -50,6 +51,14 @@ pub(super) enum Refused {
     Format(#[from] FormatError),
     #[error("the body must be a JSON object that names an identity, or a stream, or both")]
     Access,
+    #[error(
+        "the body must be a JSON object with an `identity`, and perhaps `reconnect`, which is true \
+         or false"
+    )]
+    Disconnect,
+    /// Nobody would be disconnected, and nobody would know.
+    #[error("no visitor has a name here, so nobody can be disconnected: set identity_header")]
+    Nameless,
     #[error(transparent)]
     Message(#[from] BroadcastError),
 }
@@ -68,7 +77,10 @@ impl IntoResponse for Refused {
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken(_) => StatusCode::BAD_REQUEST,
             Self::Format(error) => error.status(),
-            Self::Access | Self::Method(_) | Self::Message(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Nameless => StatusCode::NOT_IMPLEMENTED,
+            Self::Access | Self::Disconnect | Self::Method(_) | Self::Message(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
         };
         tracing::warn!(refused = excerpt(&self.to_string()), "broadcasts refused");
         let mut answer = answer(status, &self);
@@ -99,9 +111,8 @@ pub(super) async fn take(
     let body = read(request.into_body(), broadcasts.body_bytes_max).await?;
     let batch = match format::read(&body)? {
         Posted::Broadcasts(batch) => batch,
-        Posted::Disconnect(identity) => {
-            let connections = broadcasts.forebay.disconnect(&identity);
-            tracing::debug!(connections, "disconnected");
+        Posted::Disconnect(whom) => {
+            broadcasts.disconnect(&whom)?;
             return Ok(StatusCode::CREATED);
         }
     };
@@ -144,12 +155,29 @@ pub(super) async fn disconnect(
 ) -> Result<StatusCode, Refused> {
     broadcasts.access.check_request(&request)?;
     let body = read(request.into_body(), broadcasts.body_bytes_max).await?;
-    let Ok(Concerned { identity: Some(identity), stream: None }) = serde_json::from_slice(&body)
-    else {
-        return Err(Refused::Access);
-    };
-    broadcasts.forebay.disconnect(&identity);
+    let whom = serde_json::from_slice(&body).map_err(|_| Refused::Disconnect)?;
+    broadcasts.disconnect(&whom)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+impl Broadcasts {
+    fn disconnect(&self, whom: &Disconnect) -> Result<(), Refused> {
+        if !self.has_identities {
+            return Err(Refused::Nameless);
+        }
+        let connections = if whom.reconnect {
+            self.forebay.disconnect(&whom.identity)
+        } else {
+            self.forebay.dismiss(&whom.identity)
+        };
+        tracing::info!(
+            identity = whom.identity,
+            reconnect = whom.reconnect,
+            connections,
+            "disconnected"
+        );
+        Ok(())
+    }
 }
 
 async fn read(body: Body, max: usize) -> Result<Bytes, Refused> {

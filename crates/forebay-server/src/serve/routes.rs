@@ -29,6 +29,7 @@ pub(super) fn all(config: &Config, life: &Life) -> Routes {
     let broadcasts = Arc::new(Broadcasts {
         forebay: forebay.clone(),
         access: config.access.clone(),
+        has_identities: config.identity_header.is_some(),
         body_bytes_max: config.sizes.body_bytes_max,
     });
     let publishers = Router::new()

@@ -71,10 +71,11 @@ fn rails_disconnects_a_visitor_by_anycables_command() {
     let server = Server::start(&["--identity-header", "x-visitor"]);
     let open = |visitor| Page::open(&server.address, &[("x-visitor", visitor)]).unwrap();
     let good = one("s", "1");
-    let (mut one, mut two) = (open("one"), open("two"));
+    let (mut one, mut two) = (open("account:one"), open("two"));
     one.subscribe(&turbo("s", None));
     two.subscribe(&turbo("s", None));
-    let payload = json!({ "identifier": json!({ "user": "one" }).to_string(), "reconnect": true });
+    let identifier = json!({ "user": "one", "account": "account" }).to_string();
+    let payload = json!({ "identifier": identifier, "reconnect": true });
     let command = json!({ "command": "disconnect", "payload": payload }).to_string();
     assert_eq!(server.post(&command).status, 201);
     let end = json!({ "type": "disconnect", "reason": "remote", "reconnect": true });
@@ -86,6 +87,40 @@ fn rails_disconnects_a_visitor_by_anycables_command() {
     assert!(batch.body.contains("broadcast 2 of the batch: a command is posted alone"));
     server.broadcast("s", &["\"end\""]);
     assert_eq!(two.messages(1), ["end"], "nothing of the batch was published, and two stays");
+}
+
+/// `reconnect: false`, as Rails' `disconnect(reconnect: false)` says it.
+#[test]
+fn who_is_dismissed_is_told_not_to_come_back() {
+    let server = Server::start(&["--identity-header", "x-visitor"]);
+    let end = json!({ "type": "disconnect", "reason": "remote", "reconnect": false });
+    let command = json!({ "command": "disconnect", "payload":
+        { "identifier": json!({ "user": "one" }).to_string(), "reconnect": false } });
+    let ask = |path, body: &str| server.publisher().request("POST", path, &[&bearer()], body);
+    for (path, body, status) in [
+        ("/_broadcast", command.to_string(), 201),
+        ("/_disconnect", json!({ "identity": "one", "reconnect": false }).to_string(), 204),
+    ] {
+        let mut page = Page::open(&server.address, &[("x-visitor", "one")]).unwrap();
+        page.subscribe(&turbo("s", None));
+        assert_eq!(ask(path, &body).status, status);
+        assert_eq!(page.next(), end, "{path}");
+    }
+    assert_eq!(ask("/_disconnect", r#"{"identity":"one","reconnect":0}"#).status, 422);
+}
+
+/// Without `identity_header` nobody has a name: an answer of 201 would hide that nobody was sent away.
+#[test]
+fn nobody_is_disconnected_where_nobody_has_a_name() {
+    let server = Server::start(&[]);
+    let payload = json!({ "identifier": json!({ "user": "one" }).to_string() });
+    let command = json!({ "command": "disconnect", "payload": payload }).to_string();
+    let whom = r#"{"identity":"one"}"#;
+    for (path, body) in [("/_broadcast", command.as_str()), ("/_disconnect", whom)] {
+        let answer = server.publisher().request("POST", path, &[&bearer()], body);
+        assert_eq!(answer.status, 501, "{path}");
+        assert!(answer.body.contains("identity_header"), "{}", answer.body);
+    }
 }
 
 #[test]

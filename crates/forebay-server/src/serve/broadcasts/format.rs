@@ -65,14 +65,12 @@ pub(in crate::serve) enum ElementError {
     #[error("a command is posted alone, not in a batch")]
     Batched,
     #[error(
-        "`payload.identifier` must be a text: a JSON object with one key, whose value is the \
-         visitor's identity (identity_header)"
+        "`payload.identifier` must be a text: a JSON object whose values are texts; sorted and \
+         joined by colons they are the visitor's identity (identity_header)"
     )]
     Identifier,
     #[error("`payload.reconnect` must be true or false")]
     Reconnect,
-    #[error("`reconnect: false` is not supported: what keeps visitors out is /_revoke")]
-    KeepOut,
 }
 
 fn place(index: Option<usize>, what: &ElementError) -> String {
@@ -85,10 +83,9 @@ fn place(index: Option<usize>, what: &ElementError) -> String {
 impl FormatError {
     pub(super) const fn status(&self) -> StatusCode {
         match self {
-            Self::Element {
-                what: ElementError::Command(_) | ElementError::Batched | ElementError::KeepOut,
-                ..
-            } => StatusCode::NOT_IMPLEMENTED,
+            Self::Element { what: ElementError::Command(_) | ElementError::Batched, .. } => {
+                StatusCode::NOT_IMPLEMENTED
+            }
             Self::Batch(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(_) | Self::Element { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         }
@@ -110,8 +107,21 @@ struct Element<'a> {
 /// What a request asks for.
 pub(super) enum Posted {
     Broadcasts(Vec<RawBroadcast>),
-    /// The connections of this identity are to end; they may come back.
-    Disconnect(String),
+    Disconnect(Disconnect),
+}
+
+/// The connections of this identity are to end.
+#[derive(Deserialize, PartialEq, Eq, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Disconnect {
+    pub(super) identity: String,
+    /// Whether their clients are to come back by themselves.
+    #[serde(default = "comes_back")]
+    pub(super) reconnect: bool,
+}
+
+const fn comes_back() -> bool {
+    true
 }
 
 /// A value that is there; `null` is one, too.
@@ -158,21 +168,22 @@ fn batched(raw: &RawValue) -> Result<RawBroadcast, ElementError> {
     broadcast(element)
 }
 
-/// Whose connections end. Rails' identifiers are JSON in a text; with several of them nobody
-/// could say which is the proxy's.
-fn disconnect(payload: &Value) -> Result<String, ElementError> {
+/// Whose connections end. Rails' identifiers are JSON in a text. Rails itself names a visitor by the
+/// values alone, sorted and joined by colons (`connection_identifier`), and so does this.
+fn disconnect(payload: &Value) -> Result<Disconnect, ElementError> {
     let identifier = payload.get("identifier").and_then(Value::as_str);
     let identifiers = identifier.and_then(|text| serde_json::from_str(text).ok());
     let Some(Value::Object(identifiers)) = identifiers else {
         return Err(ElementError::Identifier);
     };
-    let mut values = identifiers.into_iter().map(|(_, value)| value);
-    let (Some(Value::String(identity)), None) = (values.next(), values.next()) else {
-        return Err(ElementError::Identifier);
-    };
+    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let values: Option<Vec<_>> = identifiers.values().map(text).collect();
+    let mut values = values.filter(|all| !all.is_empty()).ok_or(ElementError::Identifier)?;
+    values.sort_unstable();
+    let identity = values.join(":");
     match payload.get("reconnect") {
-        None | Some(Value::Bool(true)) => Ok(identity),
-        Some(Value::Bool(false)) => Err(ElementError::KeepOut),
+        None => Ok(Disconnect { identity, reconnect: true }),
+        Some(Value::Bool(reconnect)) => Ok(Disconnect { identity, reconnect: *reconnect }),
         Some(_) => Err(ElementError::Reconnect),
     }
 }

@@ -47,7 +47,7 @@ fn turbo_rails_html_stays_the_json_string_that_it_is() {
 fn read(body: &[u8]) -> Result<Vec<RawBroadcast>, FormatError> {
     match super::read(body)? {
         Posted::Broadcasts(batch) => Ok(batch),
-        Posted::Disconnect(identity) => panic!("{identity} is disconnected"),
+        Posted::Disconnect(identity) => panic!("{identity:?}"),
     }
 }
 
@@ -84,13 +84,20 @@ fn what_can_not_be_read_is_named() {
 }
 
 #[test]
-fn a_remote_disconnect_names_one_identity() {
+fn a_remote_disconnect_names_an_identity_as_rails_does() {
     let post = |payload: &str| format!(r#"{{"command":"disconnect","payload":{payload}}}"#);
-    for reconnect in ["", r#","reconnect":true"#] {
-        let body = post(&format!(r#"{{"identifier":"{{\"user\":\"u:7\"}}"{reconnect}}}"#));
-        let posted = super::read(body.as_bytes()).unwrap();
-        assert!(matches!(posted, Posted::Disconnect(identity) if identity == "u:7"), "{body}");
-    }
+    let check = |identifier: &str, more: &str, identity: &str, reconnect| {
+        let identifier = serde_json::to_string(identifier).unwrap();
+        let body = post(&format!(r#"{{"identifier":{identifier}{more}}}"#));
+        let Posted::Disconnect(posted) = super::read(body.as_bytes()).unwrap() else {
+            panic!("{body}")
+        };
+        assert_eq!(posted, Disconnect { identity: identity.to_owned(), reconnect });
+    };
+    check(r#"{"user":"u:7"}"#, "", "u:7", true);
+    check(r#"{"user":"u:7"}"#, r#","reconnect":true"#, "u:7", true);
+    check(r#"{"user":"u:7"}"#, r#","reconnect":false"#, "u:7", false);
+    check(r#"{"user":"u","account":"a","tab":"é"}"#, "", "a:u:é", true);
     for payload in [
         "{}",
         "null",
@@ -99,13 +106,13 @@ fn a_remote_disconnect_names_one_identity() {
         r#"{"identifier":"u:7"}"#,
         r#"{"identifier":"{}"}"#,
         r#"{"identifier":"{\"user\":7}"}"#,
-        r#"{"identifier":"{\"user\":\"u:7\",\"account\":\"a\"}"}"#,
+        r#"{"identifier":"{\"user\":\"u:7\",\"account\":null}"}"#,
+        r#"{"identifier":"{\"user\":\"\"}"}"#,
     ] {
         refuse(&post(payload), 422, "`payload.identifier` must be");
     }
     let identifier = r#""identifier":"{\"user\":\"u:7\"}""#;
     refuse(&post(&format!(r#"{{{identifier},"reconnect":1}}"#)), 422, "`payload.reconnect`");
-    refuse(&post(&format!(r#"{{{identifier},"reconnect":false}}"#)), 501, "/_revoke");
     refuse(r#"{"command":"disconnect"}"#, 422, "`payload.identifier` must be");
     refuse(r#"{"command":"other","payload":{}}"#, 501, "not \"other\"");
     refuse(r#"{"command":1}"#, 501, "not 1");
