@@ -41,3 +41,7 @@ pub(crate) const EPHEMERAL_ENTRIES_MAX: usize = 64;
 
 /// Bytes of them. A typing notice has 100; one that is larger than all of this is held alone.
 pub(crate) const EPHEMERAL_BYTES_MAX: usize = 64 << 10;
+
+/// The newest entries of a stream that a state looks through for those it supersedes, while nobody else
+/// reads or appends: some 2 µs. As many as a stream keeps unless its owner wants more.
+pub(crate) const SUPERSEDED_AMONG_MAX: usize = 1_000;

@@ -6,9 +6,11 @@ use std::collections::{VecDeque, vec_deque};
 use std::iter::Peekable;
 use std::sync::Arc;
 
-use crate::message::{Class, Message};
+use crate::message::{Class, Message, StateKey};
 use crate::position::{Offset, UnixMillis};
-use crate::retention::{ENTRY_OVERHEAD_BYTES, EPHEMERAL_BYTES_MAX, EPHEMERAL_ENTRIES_MAX};
+use crate::retention::{
+    ENTRY_OVERHEAD_BYTES, EPHEMERAL_BYTES_MAX, EPHEMERAL_ENTRIES_MAX, SUPERSEDED_AMONG_MAX,
+};
 
 /// One element of the log.
 #[derive(Clone, Debug)]
@@ -106,20 +108,29 @@ impl Stream {
                 return 0;
             }
             Class::State(key) => {
-                // Linear on purpose: superseded entries leave, so there are as many as targets.
-                self.kept.retain(|old| {
-                    let gone = matches!(&old.class, Class::State(old) if key.supersedes(old));
-                    if gone {
-                        freed += old.cost_bytes();
-                        superseded(old.offset);
-                    }
-                    !gone
-                });
+                freed = self.drop_superseded(key, superseded);
             }
             Class::Log => {}
         }
         self.bytes = self.bytes + entry.cost_bytes() - freed;
         self.kept.push_back(entry);
+        freed
+    }
+
+    /// Linear on purpose: superseded entries leave, so there are about as many as targets. An older one
+    /// past [`SUPERSEDED_AMONG_MAX`] stays: a replay that has both leads to the same page.
+    fn drop_superseded(&mut self, key: &StateKey, superseded: &mut impl FnMut(Offset)) -> usize {
+        let mut freed = 0;
+        let mut index = self.kept.len().saturating_sub(SUPERSEDED_AMONG_MAX);
+        while let Some(old) = self.kept.get(index) {
+            if matches!(&old.class, Class::State(old) if key.supersedes(old)) {
+                freed += old.cost_bytes();
+                superseded(old.offset);
+                self.kept.remove(index);
+            } else {
+                index += 1;
+            }
+        }
         freed
     }
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::message::{Effect, StateKey};
+use crate::retention::SUPERSEDED_AMONG_MAX;
 
 fn log(retention: Retention) -> Log {
     Log::new(Epoch(1), retention)
@@ -381,6 +382,30 @@ proptest! {
             }
         }
     }
+}
+
+/// However much a stream keeps, a state looks at so many of its entries while all others wait.
+#[test]
+fn a_state_supersedes_among_the_newest_entries_only() {
+    let mut log = log(Retention { entries_max: 10_000, ..Retention::default() });
+    let state = |log: &mut Log, text: &str| {
+        let class = Class::State(StateKey::new("counter", Effect::Content));
+        log.append(UnixMillis(0), "room", Message::json(text), class).offset
+    };
+    let oldest = state(&mut log, "old");
+    for _ in 1..SUPERSEDED_AMONG_MAX {
+        say(&mut log, 0, "room", "x");
+    }
+    let near = state(&mut log, "near");
+    assert_eq!(log.entries(), SUPERSEDED_AMONG_MAX, "{oldest} was near enough");
+    for _ in 0..SUPERSEDED_AMONG_MAX {
+        say(&mut log, 0, "room", "x");
+    }
+    let newest = state(&mut log, "new");
+    assert_eq!(log.entries(), 2 * SUPERSEDED_AMONG_MAX + 1);
+    let room = log.open("room");
+    let got = texts(&log, room, Offset(near.0 - 1)).unwrap();
+    assert_eq!((got[0].as_str(), got.last().unwrap().as_str()), ("near", "new"), "{newest}");
 }
 
 #[test]
