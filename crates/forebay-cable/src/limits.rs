@@ -12,9 +12,23 @@ pub struct Limits {
     /// Subscriptions at a time. Default 1 000, ten times the busiest pages known (tens to a
     /// hundred tags); at 300 bytes each a client can hold 300 KB. Past it: rejected.
     pub subscriptions_max: usize,
-    /// Commands that wait while one is being answered. Default 64; then the caller stops reading
-    /// the socket ([`Session::wants_input`](crate::Session::wants_input)), so none is lost.
+    /// Commands that wait while one is being answered. Default 64; from then on the caller stops
+    /// reading the socket ([`Session::wants_input`](crate::Session::wants_input)), so none is lost. The
+    /// last message that was read may bring [`commands_each_max`](Self::commands_each_max) more.
     pub commands_waiting_max: usize,
+    /// Commands of one message, in the protocols where it may be an array. Default 2 000: all the
+    /// subscriptions that a session may have, and an action on each. At 200 bytes each they are 400 KB
+    /// while they wait. Past it: close code 1008.
+    pub commands_each_max: usize,
+    /// Commands that may come at once, where there were none for a while. Default 1 000: a browser that
+    /// comes back with all the subscriptions it may have, or three visits in a second between pages of
+    /// 100 tags, each of which is left, entered, and asks for its history. Past it the caller stops
+    /// reading the socket, until there is room again.
+    pub commands_burst: u16,
+    /// Commands that may come in each second, on and on. Default 100: a visit between pages of 50 tags,
+    /// or a hand that draws at a display's 60 frames. At some 30 µs for a command a connection takes 3 ms
+    /// of a second.
+    pub commands_per_second: u16,
     /// Bytes that wait to be sent, entries not included. Default 64 KiB, about 200
     /// confirmations; then the caller stops reading the socket.
     pub transmit_bytes_max: usize,
@@ -33,6 +47,9 @@ impl Default for Limits {
             identifier_bytes_max: 4 << 10,
             subscriptions_max: 1_000,
             commands_waiting_max: 64,
+            commands_each_max: 2_000,
+            commands_burst: 1_000,
+            commands_per_second: 100,
             transmit_bytes_max: 64 << 10,
             left_max: 256,
             ping_interval_ms: 3_000,

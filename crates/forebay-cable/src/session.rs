@@ -11,6 +11,7 @@ mod delivery;
 mod dialect;
 mod extended;
 mod left;
+mod pace;
 mod proof;
 mod queue;
 mod subscription;
@@ -28,6 +29,7 @@ use self::dialect::Dialect;
 pub use self::extended::Kept;
 use self::extended::KeptSubscription;
 use self::left::Left;
+use self::pace::Pace;
 pub use self::proof::Mark;
 use self::proof::Proof;
 use self::queue::Queue;
@@ -171,6 +173,7 @@ pub struct Session {
     ping_at: UnixMillis,
     /// Rejections that the session made by itself, not yet counted by the caller.
     rejections: u32,
+    pace: Pace,
     close: Option<Box<Close>>,
 }
 
@@ -179,7 +182,7 @@ impl Session {
     pub fn open(now: UnixMillis, hello: Hello, limits: Arc<Limits>) -> Self {
         let mut session = Self::closed(hello, limits);
         session.say_welcome();
-        session.plan_ping(now);
+        session.begin_at(now);
         session
     }
 
@@ -188,7 +191,7 @@ impl Session {
     pub fn restore(now: UnixMillis, hello: Hello, limits: Arc<Limits>, kept: Kept) -> Self {
         let mut session = Self::closed(hello, limits);
         session.begin_restoring(now, kept);
-        session.plan_ping(now);
+        session.begin_at(now);
         session.work_off();
         session
     }
@@ -217,6 +220,7 @@ impl Session {
             proof: Proof::default(),
             ping_at: UnixMillis(u64::MAX),
             rejections: 0,
+            pace: Pace::default(),
             close: None,
         }
     }
@@ -232,7 +236,11 @@ impl Session {
             return;
         }
         match self.dialect.decode(text) {
+            Ok(commands) if commands.len() > self.limits.commands_each_max => {
+                self.fail(CloseCode::PolicyViolation, "too many commands in one message");
+            }
             Ok(commands) => {
+                self.pace.take(commands.len());
                 for command in commands {
                     if !self.is_answered_already(&command) {
                         self.steps.push_back(Step::Command(command));
@@ -250,6 +258,11 @@ impl Session {
         }
     }
 
+    /// The client has sent a WebSocket Ping: it counts as a command, since it wants an answer.
+    pub fn handle_ping(&mut self) {
+        self.pace.take(1);
+    }
+
     /// The peer broke a rule below this protocol: tells it which, and closes.
     pub fn fail(&mut self, code: CloseCode, reason: &'static str) {
         if self.close.is_none() {
@@ -257,11 +270,13 @@ impl Session {
         }
     }
 
-    /// Sends what is due at `now`. Call it at [`poll_timeout`](Self::poll_timeout) or later.
+    /// Sends what is due at `now`, and takes note of the time: a client that has sent as many commands as
+    /// it may can send more. Call it every second or so, or at [`poll_timeout`](Self::poll_timeout).
     pub fn handle_timeout(&mut self, now: UnixMillis) {
         if self.close.is_some() {
             return;
         }
+        self.pace.fill(now, &self.limits);
         self.release_held(now);
         if now < self.ping_at {
             return;
@@ -301,9 +316,24 @@ impl Session {
         Some(text)
     }
 
-    /// What the caller has to do and to answer.
+    /// What the caller has to do and to answer. `None` where there is nothing, or where the session
+    /// [pauses](Self::is_paused).
     pub fn poll_effect(&mut self) -> Option<Effect> {
+        if self.is_paused() {
+            self.work_off();
+        }
         self.effect.take().map(|effect| *effect)
+    }
+
+    /// Whether the session stopped in the middle of what the client said, so that others have their turn:
+    /// [`poll_effect`](Self::poll_effect) goes on with it.
+    pub fn is_paused(&self) -> bool {
+        matches!(self.waiting, Waiting::Nothing) && !self.steps.is_empty() && self.close.is_none()
+    }
+
+    /// Whether the client has sent as many commands as it may for now.
+    pub fn is_held_back(&self) -> bool {
+        self.pace.is_empty() && self.close.is_none()
     }
 
     /// Rejections since the last call that nobody was asked about: past a limit, without a
@@ -340,6 +370,7 @@ impl Session {
     /// Whether the client may send more. While false, leave its bytes in the socket.
     pub fn wants_input(&self) -> bool {
         self.close.is_none()
+            && !self.pace.is_empty()
             && self.steps.len() < self.limits.commands_waiting_max
             && self.transmit_bytes < self.limits.transmit_bytes_max
     }
@@ -366,6 +397,11 @@ impl Session {
         }
         self.transmit_bytes += text.len();
         self.transmits.push_back(text);
+    }
+
+    fn begin_at(&mut self, now: UnixMillis) {
+        self.pace = Pace::full(now, &self.limits);
+        self.plan_ping(now);
     }
 
     /// A thirtieth early: a caller whose clock ticks a millisecond too soon would else ping at

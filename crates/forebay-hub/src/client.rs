@@ -65,6 +65,11 @@ impl Client {
         self.identity = Some(Arc::clone(identity));
     }
 
+    /// Who that is.
+    pub fn identity(&self) -> Option<&str> {
+        self.identity.as_deref()
+    }
+
     /// Keeps what the client's next session has to know.
     pub fn keep_session(&self, kept: Kept) {
         let key = (self.id, self.identity.clone());

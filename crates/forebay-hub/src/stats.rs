@@ -60,6 +60,8 @@ counters! {
     cursors_refused,
     /// Connections closed because of what the client sent.
     violations,
+    /// Times that a connection was not read for a while because it had sent too many commands.
+    commands_held_back,
     /// Connections ended because something panicked: a channel of the application's, or the server.
     panics,
     /// Access taken back.

@@ -102,15 +102,17 @@ impl Application {
         Self { channels, identity, handlers: None, whispers: None, running: None }
     }
 
-    /// Moves on as far as answers are there. True if the session has moved.
+    /// Moves on as far as answers are there, and takes no more than `steps`, each a command or some that
+    /// need no answer. True if the session has moved.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         session: &mut Session,
         client: &mut Client,
+        steps: &mut usize,
     ) -> bool {
         let mut moved = false;
-        loop {
+        while *steps > 0 {
             if let Some(running) = &mut self.running {
                 let polled = catch_unwind(AssertUnwindSafe(|| running.poll(cx)));
                 match polled {
@@ -126,15 +128,19 @@ impl Application {
                     }
                 }
             } else if let Some(effect) = session.poll_effect() {
+                *steps -= 1;
                 let begun = catch_unwind(AssertUnwindSafe(|| self.begin(effect, session, client)));
                 if begun.is_err() {
                     fail(session, client);
                 }
+            } else if session.is_paused() {
+                *steps -= 1;
             } else {
                 return moved;
             }
             moved = true;
         }
+        moved
     }
 
     /// The connection is gone: what runs runs to its end, and every channel hears of it, each in
@@ -384,10 +390,14 @@ fn place(stream: StreamId, claim: &Claim, client: &Client) -> Start {
         .map_or(Start::Lost, |position| client.start(&name, position))
 }
 
-/// Counts and logs what pages could not do.
-pub(crate) fn note_reports(reports: Vec<Report>, session: &Session, client: &Client) {
-    for Report { kind, identifier, offset, detail } in reports {
-        let stats = client.hub().stats();
+/// Counts what the session has rejected by itself; counts and logs what pages could not do.
+pub(crate) fn note(session: &mut Session, client: &Client) {
+    let stats = client.hub().stats();
+    let rejections = session.take_rejections();
+    if rejections > 0 {
+        stats.rejections.add(rejections.into());
+    }
+    for Report { kind, identifier, offset, detail } in session.take_reports() {
         let counter = match kind {
             ReportKind::NoTarget => &stats.reported_no_target,
             ReportKind::Rejected => &stats.reported_rejected,

@@ -35,6 +35,10 @@ use crate::ws::Event;
 /// seconds each, between four and a half and six seconds. Then the socket is closed as it is.
 const CLOSE_TICKS_MAX: u8 = 3;
 
+/// What one turn of a connection's task takes from its client at the most: pieces off the socket,
+/// messages, and commands that are begun. At some 30 µs for a command others wait a millisecond.
+pub(crate) const TURN_STEPS_MAX: usize = 32;
+
 /// A connection.
 #[derive(Debug)]
 struct Connection<Io> {
@@ -50,6 +54,8 @@ struct Connection<Io> {
     revoked: bool,
     /// Whoever has to hear of its end has heard.
     ended: bool,
+    /// It is in the log that it sent too many commands.
+    held_back: bool,
 }
 
 /// A session that was let in, and lacks only its socket.
@@ -120,6 +126,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             close_ticks: 0,
             revoked: false,
             ended: false,
+            held_back: false,
         }
     }
 
@@ -184,8 +191,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
                 return Poll::Ready(End::Unanswered);
             }
         }
+        let mut steps = TURN_STEPS_MAX;
         loop {
-            let mut moved = self.application.poll(cx, &mut self.session, &mut self.client);
+            let Self { application, session, client, .. } = self;
+            let mut moved = application.poll(cx, session, client, &mut steps);
             let sent = self.poll_send(cx);
             if let Poll::Ready(Err(error)) = sent {
                 self.hear_last_words(cx);
@@ -194,10 +203,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
             if self.incoming.is_closed() && self.outgoing.is_done() {
                 return Poll::Ready(End::Closed);
             }
-            match self.poll_receive(cx) {
+            match self.poll_receive(cx, &mut steps) {
                 Poll::Ready(Err(error)) => return Poll::Ready(End::Lost(error)),
                 Poll::Ready(Ok(())) => moved = true,
                 Poll::Pending => {}
+            }
+            application::note(&mut self.session, &self.client);
+            if steps == 0 {
+                // There may be more. First the others have their turn.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             if !moved {
                 if sent.is_pending() {
@@ -238,29 +253,32 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
     }
 
     /// Ready if anything was received, and handled.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>, steps: &mut usize) -> Poll<io::Result<()>> {
+        if *steps == 0 {
+            return Poll::Pending;
+        }
         // After our close frame everything but the client's own is read and thrown away.
         let over = self.session.poll_close().is_some();
         if self.incoming.is_closed() || !(over || self.session.wants_input()) {
             return Poll::Pending;
         }
-        let Self { io, session, client, incoming, outgoing, .. } = self;
+        let Self { io, session, client, incoming, outgoing, held_back, .. } = self;
         let bytes_max = client.hub().limits().message_bytes_max;
-        incoming.poll(cx, Pin::new(io), bytes_max, |event| match event {
+        let received = incoming.poll(cx, Pin::new(io), bytes_max, |event| match event {
             Ok(Event::Text(text)) => {
+                *steps = steps.saturating_sub(1);
                 session.handle_text(text);
-                let stats = client.hub().stats();
-                stats.rejections.add(session.take_rejections().into());
-                application::note_reports(session.take_reports(), session, client);
                 if !over && session.poll_close().is_some() {
-                    stats.violations.add(1);
+                    client.hub().stats().violations.add(1);
                     tracing::debug!(session = %session.id(), "client sent no command");
                 }
-                over || session.wants_input()
+                over || (*steps > 0 && wants_more(session, client, held_back))
             }
             Ok(Event::Ping(payload)) => {
+                *steps = steps.saturating_sub(1);
                 outgoing.pong(payload);
-                true
+                session.handle_ping();
+                over || (*steps > 0 && wants_more(session, client, held_back))
             }
             Ok(Event::Pong(payload)) => {
                 session.handle_pong(payload);
@@ -276,7 +294,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
                 session.fail(violation.close_code(), violation.reason());
                 false
             }
-        })
+        });
+        if received.is_ready() {
+            *steps = steps.saturating_sub(1);
+        }
+        received
     }
 }
 
@@ -311,6 +333,18 @@ impl<Io> Drop for Connection<Io> {
             self.end(if failed { &End::Failed } else { &End::Dropped });
         }
     }
+}
+
+/// Whether the client may say more. That it has said too much is counted, and logged once.
+fn wants_more(session: &Session, client: &Client, held_back: &mut bool) -> bool {
+    if session.is_held_back() {
+        client.hub().stats().commands_held_back.add(1);
+        if !std::mem::replace(held_back, true) {
+            let (session, identity) = (session.id(), client.identity().unwrap_or_default());
+            tracing::warn!(%session, identity, "a client sends too many commands: they wait");
+        }
+    }
+    session.wants_input()
 }
 
 /// The code to answer a client's close frame with (RFC 6455, section 5.5.1): its own.

@@ -18,6 +18,7 @@ use http_body::{Body, Frame};
 
 use crate::application::{self, Application};
 use crate::channels::{Channels, Identity};
+use crate::driver::TURN_STEPS_MAX;
 
 /// Bytes after which a piece of an event stream takes no further entry: what a connection that is
 /// not read holds is this much and one entry.
@@ -69,12 +70,18 @@ impl Exchange {
         self.session.subscription_ids().next().is_some()
     }
 
-    /// Answers what can be answered at once.
+    /// Answers what can be answered at once: all of it, since its head has bounds of its own.
     pub(crate) fn settle(&mut self, cx: &mut Context<'_>) {
-        self.application.poll(cx, &mut self.session, &mut self.client);
-        let stats = self.client.hub().stats();
-        stats.rejections.add(self.session.take_rejections().into());
-        application::note_reports(self.session.take_reports(), &self.session, &self.client);
+        self.take_steps(cx, usize::MAX);
+    }
+
+    fn take_steps(&mut self, cx: &mut Context<'_>, mut steps: usize) {
+        self.application.poll(cx, &mut self.session, &mut self.client, &mut steps);
+        application::note(&mut self.session, &self.client);
+        if steps == 0 {
+            // There may be more. First the others have their turn.
+            cx.waker().wake_by_ref();
+        }
     }
 
     /// Moves on, and writes what is due, as much as one look at the log gives.
@@ -93,7 +100,7 @@ impl Exchange {
         if signals.contains(Signals::TICK) && self.format != Format::Array {
             self.session.handle_timeout(self.client.hub().now());
         }
-        self.settle(cx);
+        self.take_steps(cx, TURN_STEPS_MAX);
         let over = self.session.poll_close().is_some();
         // A poll has one answer: until all is decided, what is said stays with the session. What it
         // is for is read once it is known who reads it.

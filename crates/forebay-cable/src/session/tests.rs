@@ -417,6 +417,69 @@ fn a_client_that_outruns_its_answers_is_not_read_from() {
 }
 
 #[test]
+fn a_client_that_sends_without_end_is_held_back_until_time_has_passed() {
+    let limits = Limits { commands_burst: 10, commands_per_second: 4, ..Limits::default() };
+    let mut pair = Pair::with(limits);
+    // How many commands it may send before it has to wait.
+    let mut sends = |at: u64| {
+        pair.session.handle_timeout(UnixMillis(NOW.0 + at));
+        let mut sent = 0;
+        while pair.session.wants_input() {
+            pair.command("unsubscribe", &room(0));
+            sent += 1;
+        }
+        assert!(pair.session.is_held_back());
+        sent
+    };
+    assert_eq!(sends(0), 10);
+    assert_eq!(sends(0), 0);
+    assert_eq!(sends(500), 2);
+    assert_eq!(sends(2_000), 6);
+    assert_eq!(sends(3_600_000), 10, "it saves up no more than this");
+    // A message is taken whole, and what it brought too much of is waited for.
+    let mut ours = Session::open(
+        NOW,
+        hello(Protocol::ForebayV1Json),
+        Arc::new(Limits { commands_burst: 10, commands_per_second: 10, ..Limits::default() }),
+    );
+    ours.handle_text(&format!("[{}]", [r#"{"command":"ping"}"#; 30].join(",")));
+    ours.handle_timeout(UnixMillis(NOW.0 + 2_000));
+    assert!(!ours.wants_input());
+    ours.handle_timeout(UnixMillis(NOW.0 + 2_100));
+    assert!(ours.wants_input());
+    ours.handle_ping();
+    assert!(!ours.wants_input(), "a Ping wants an answer, too");
+}
+
+#[test]
+fn many_commands_in_one_message_are_worked_off_a_few_at_a_time_and_all_of_them() {
+    let mut session = Session::open(NOW, hello(Protocol::ForebayV1Json), Arc::default());
+    while session.poll_transmit().is_some() {}
+    let array = |commands: usize| {
+        let ping = r#"{"command":"ping"}"#;
+        format!("[{}]", std::iter::repeat_n(ping, commands).collect::<Vec<_>>().join(","))
+    };
+    session.handle_text(&array(100));
+    let answered = |session: &mut Session| {
+        std::iter::from_fn(|| session.poll_transmit())
+            .inspect(|text| assert_eq!(text, r#"{"type":"pong"}"#))
+            .count()
+    };
+    let mut rounds = Vec::new();
+    while session.is_paused() {
+        assert!(!session.is_settled());
+        rounds.push(answered(&mut session));
+        assert_eq!(session.poll_effect(), None);
+    }
+    rounds.push(answered(&mut session));
+    assert_eq!(rounds, [16, 16, 16, 16, 16, 16, 4]);
+    assert!(session.is_settled());
+
+    session.handle_text(&array(Limits::default().commands_each_max + 1));
+    assert_eq!(session.poll_close().map(|close| close.code), Some(CloseCode::PolicyViolation));
+}
+
+#[test]
 fn pings_come_every_three_seconds_and_never_pile_up() {
     let mut pair = Pair::new();
     assert_eq!(pair.session.poll_timeout(), UnixMillis(3_900));

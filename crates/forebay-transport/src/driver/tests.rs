@@ -1,6 +1,6 @@
 //! The driver over in-memory pipes: a client that writes frames by hand, the real hub and log.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use forebay_cable::{Limits, Protocol, RejectReason, Resync};
@@ -174,6 +174,16 @@ impl Peer {
         let (first, payload) = self.frame().await;
         assert_eq!(first, 0x81, "{payload:?}");
         String::from_utf8(payload).unwrap()
+    }
+
+    /// The next text that is no ping.
+    async fn answer(&mut self) -> String {
+        loop {
+            let text = self.text().await;
+            if !text.starts_with(r#"{"type":"ping""#) {
+                return text;
+            }
+        }
     }
 
     async fn message(&mut self) -> String {
@@ -424,12 +434,76 @@ async fn ten_thousand_subscriptions_are_refused_past_the_limit_and_all_answered(
             r#"{{"command":"subscribe","identifier":"{{\"channel\":\"room\",\"n\":{n}}}"}}"#
         );
         peer.send(0x81, text.as_bytes()).await;
-        let answer = peer.text().await;
+        let answer = peer.answer().await;
         confirmed += usize::from(answer.contains("confirm_subscription"));
         rejected += usize::from(answer.contains("reject_subscription"));
     }
     assert_eq!((confirmed, rejected), (1_000, 9_000));
     assert_eq!(hub.stats().snapshot().rejections, 9_000);
+}
+
+/// It waits for its own sake only, and gets all its answers.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_too_many_commands_waits_for_its_answers() {
+    let hub = Hub::new(Options::default());
+    let Limits { commands_burst, commands_per_second, .. } = Limits::default();
+    let mut peer = Peer::open(&hub, None).await;
+    let began = tokio::time::Instant::now();
+    let rounds = commands_burst;
+    for n in 0..rounds {
+        peer.command("subscribe", "room").await;
+        assert!(peer.answer().await.contains("confirm_subscription"));
+        peer.command("unsubscribe", "room").await;
+        if n + 1 == rounds / 2 {
+            assert_eq!(began.elapsed(), Duration::ZERO, "as many as a page may have");
+        }
+    }
+    let owed = f64::from(2 * rounds - commands_burst) / f64::from(commands_per_second);
+    let took = began.elapsed().as_secs_f64();
+    assert!((owed - 2.0..=owed + 2.0).contains(&took), "{took} s instead of {owed}");
+    assert!(hub.stats().commands_held_back.get() > 0);
+}
+
+/// Two of them beside a neighbour: it has its turn after one of each of theirs.
+#[tokio::test(start_paused = true)]
+async fn a_turn_ends_however_much_a_client_has_sent() {
+    let hub = Hub::new(Options::default());
+    let mut said = Vec::new();
+    for command in ["subscribe", "unsubscribe"].into_iter().cycle().take(200) {
+        let text = format!(r#"{{"command":"{command}","identifier":"{{\"channel\":\"echo\"}}"}}"#);
+        said.extend([0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0]);
+        said.extend(text.into_bytes());
+    }
+    assert!(said.len() < 16 << 10, "it is read at once");
+    let io = Full { said, takes: 1_000, waits: None, taken: Vec::new(), meanwhile: None };
+    let mut connection = Connection::new(io, InHand::default(), opening(&hub));
+    let (waker, woken) = count_wakes();
+    let mut cx = Context::from_waker(&waker);
+    let mut confirmed = 0;
+    for turns in 1.. {
+        assert!(connection.drive(&mut cx).is_pending());
+        let taken = std::mem::take(&mut connection.io.taken);
+        let now = String::from_utf8_lossy(&taken).matches("confirm_subscription").count();
+        assert!(now <= TURN_STEPS_MAX, "{now} in one turn");
+        confirmed += now;
+        if confirmed == 100 {
+            assert!(turns > 200 / TURN_STEPS_MAX, "{turns} turns");
+            break;
+        }
+        assert!(woken.swap(0, Ordering::SeqCst) > 0, "it goes on by itself");
+    }
+}
+
+/// A waker, and how often it was used.
+fn count_wakes() -> (Waker, Arc<AtomicUsize>) {
+    struct Woken(Arc<AtomicUsize>);
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let woken = Arc::new(AtomicUsize::new(0));
+    (Waker::from(Arc::new(Woken(Arc::clone(&woken)))), woken)
 }
 
 /// What a page that comes back with its old cursor is given.
