@@ -6,37 +6,39 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use clap::Parser;
+use clap::{Parser, value_parser};
 use forebay_sim::{Numbers, Plan, Tally, Variant, Violation, run, shrink};
 
-#[derive(Parser)]
+/// Either one world, or many until enough entries were shown: options of the other are refused.
+#[derive(Debug, Parser)]
 #[command(about = "Simulates until a promise is broken, or enough entries were shown")]
 struct Arguments {
     /// Entries to be shown, in all worlds together
     #[arg(long, default_value_t = 1_000_000)]
     entries: u64,
     /// Run this world alone
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["entries", "from", "threads"])]
     seed: Option<u64>,
-    /// Entries of one world
-    #[arg(long, default_value_t = 20_000)]
+    /// Entries of one world; one of none would never end
+    #[arg(long, default_value_t = 20_000, value_parser = value_parser!(u64).range(1..))]
     world: u64,
     /// The first seed
     #[arg(long, default_value_t = 1)]
     from: u64,
-    #[arg(long, default_value_t = 2)]
-    threads: usize,
+    /// Worlds that are run at a time
+    #[arg(long, default_value_t = 2, value_parser = value_parser!(u64).range(1..=1_024))]
+    threads: u64,
     /// A design that is known to be wrong
     #[arg(long, value_enum, default_value_t)]
     variant: Variant,
-    /// Steps of one world, at the most
-    #[arg(long)]
+    /// Steps of the one world, instead of its entries
+    #[arg(long, requires = "seed", conflicts_with = "world")]
     steps: Option<u64>,
-    /// The pages that take part: 1-3,7
-    #[arg(long)]
+    /// The pages that take part: 1-3,7. The one world then ends by its steps
+    #[arg(long, requires = "steps")]
     pages: Option<Numbers>,
-    /// The events that happen: 1-3,7
-    #[arg(long)]
+    /// The events that happen: 1-3,7. The one world then ends by its steps
+    #[arg(long, requires = "steps")]
     events: Option<Numbers>,
 }
 
@@ -109,4 +111,64 @@ fn main() -> Result<()> {
         )
     });
     bail!("{violation:?}: {said}\nrun it again: {plan}{}", shrunk.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, String> {
+        Arguments::try_parse_from(line.split(' ')).map_err(|error| error.to_string())
+    }
+
+    /// Refused, with both options named.
+    fn check_refused(line: &str, named: [&str; 2]) {
+        let said = parse(line).expect_err(line);
+        assert!(named.iter().all(|name| said.contains(name)), "{line}: {said}");
+    }
+
+    #[test]
+    fn options_that_exclude_each_other_are_refused() {
+        Arguments::command().debug_assert();
+        check_refused("sim --seed 1 --entries 5", ["--seed", "--entries"]);
+        check_refused("sim --entries 5 --seed 1", ["--seed", "--entries"]);
+        check_refused("sim --seed 1 --from 2", ["--seed", "--from"]);
+        check_refused("sim --seed 1 --threads 2", ["--seed", "--threads"]);
+        check_refused("sim --seed 1 --steps 9 --world 5", ["--steps", "--world"]);
+    }
+
+    #[test]
+    fn what_is_one_worlds_needs_its_seed_and_its_end() {
+        check_refused("sim --steps 9", ["required", "--seed"]);
+        check_refused("sim --seed 1 --events 1-3", ["required", "--steps"]);
+        check_refused("sim --seed 1 --pages 1", ["required", "--steps"]);
+    }
+
+    #[test]
+    fn a_run_that_would_show_nothing_is_refused() {
+        check_refused("sim --threads 0", ["--threads", "0"]);
+        check_refused("sim --world 0", ["--world", "0"]);
+    }
+
+    /// [`Plan`] prints it when a world fails.
+    #[test]
+    fn the_command_that_repeats_a_world_is_understood() {
+        for plan in [
+            Plan::new(7, 500, Variant::NonAtomic),
+            Plan {
+                steps: 30,
+                pages: Numbers::some([2]),
+                events: Numbers::some([1, 2, 9]),
+                ..Plan::new(7, u64::MAX, Variant::None)
+            },
+        ] {
+            let line = plan.to_string();
+            let line = line.strip_prefix("cargo xtask ").expect("it is a task");
+            let arguments = parse(line).unwrap();
+            assert_eq!((arguments.seed, arguments.variant), (Some(7), plan.variant));
+            assert_eq!(arguments.events.unwrap_or_default(), plan.events);
+        }
+    }
 }

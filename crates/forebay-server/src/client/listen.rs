@@ -15,7 +15,7 @@ use super::connect::connect;
 use super::follow::{self, Delivery, End, Subscription};
 use super::sign;
 use crate::keys;
-use crate::options::{Id, Settings};
+use crate::options::{Id, Problem, Problems, Settings};
 use crate::output;
 
 /// Prints messages until `--count` or Ctrl-C.
@@ -38,14 +38,19 @@ pub(crate) fn listen(settings: &Settings, stream: Option<&str>) -> anyhow::Resul
 
 /// The subscription's identifier, as a page's client would write it.
 fn identifier(settings: &Settings, stream: Option<&str>) -> anyhow::Result<String> {
-    let is_pubsub = settings.switch(Id::Unsigned) || settings.text(Id::Channel) == Some("pubsub");
+    let is_public = settings.switch(Id::Unsigned);
+    if is_public && settings.is_set(Id::Channel) && settings.text(Id::Channel) == Some("turbo") {
+        let message = "a public stream is of $pubsub, not of Turbo's channel";
+        return Err(Problems(vec![Problem::at("--channel", message)]).into());
+    }
+    let is_pubsub = is_public || settings.text(Id::Channel) == Some("pubsub");
     let mut identifier = serde_json::Map::new();
     let channel = if is_pubsub { "$pubsub" } else { "Turbo::StreamsChannel" };
     identifier.insert("channel".to_owned(), channel.into());
     let stream = stream.unwrap_or_default();
     let (key, name) = if let Some(signed) = settings.text(Id::Signed) {
         ("signed_stream_name", signed.to_owned())
-    } else if settings.switch(Id::Unsigned) {
+    } else if is_public {
         ("stream_name", stream.to_owned())
     } else {
         let keys = if is_pubsub { keys::pubsub(settings) } else { keys::turbo(settings) };

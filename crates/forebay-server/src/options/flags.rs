@@ -14,6 +14,10 @@ use super::resolve::{Findings, Found, Origin};
 use super::spec::{Command, Scope, Spec};
 use super::table::TABLE;
 
+/// Arguments beside which others would mean nothing, and so are refused.
+const EXCLUSIVE: [(&str, &[&str]); 2] =
+    [("signed", &["stream", "unsigned"]), ("verify", &["stream", "expires_in", "tag"])];
+
 /// What the command line asks for.
 #[derive(Debug)]
 pub(crate) enum Request {
@@ -85,7 +89,9 @@ fn arg(spec: &'static Spec, command: Command) -> Arg {
         let _ = write!(long_help, " [file: {path}]");
     }
     let is_list = spec.kind.is_list();
+    let excluded = EXCLUSIVE.iter().filter(|(name, _)| *name == spec.name);
     let arg = Arg::new(spec.name)
+        .conflicts_with_all(excluded.flat_map(|(_, others)| others.iter().copied()))
         .long(spec.flag())
         .aliases(spec.flag_aliases(command))
         .value_name(spec.kind.placeholder())

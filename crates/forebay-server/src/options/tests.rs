@@ -87,6 +87,19 @@ fn clap_takes_the_table() {
 }
 
 #[test]
+fn arguments_that_exclude_each_other_are_refused() {
+    let check = |command_line: &str, named: &str| {
+        let said = try_resolve(command_line, &[], None).expect_err(command_line);
+        assert!(said.contains("cannot be used with") && said.contains(named), "{said}");
+    };
+    check("listen room --signed x--y", "STREAM");
+    check("listen --signed x--y --public", "--public");
+    check("sign room --verify x--y", "STREAM");
+    check("sign --verify x--y --tag", "--tag");
+    check("sign --verify x--y --expires-in 1h", "--expires-in");
+}
+
+#[test]
 fn the_documentation_is_what_the_table_says() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/options.md");
     let committed = std::fs::read_to_string(path).unwrap_or_default();
