@@ -41,6 +41,7 @@ pub(crate) struct Bench {
 
 /// Measures, and writes the report after each repeat: hours are not lost by an end before the last.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    options.check()?;
     let began = Instant::now();
     let mut bench = Bench::new(options)?;
     let folder = options.report.clone().unwrap_or_else(|| bench.place.root.join("bench/report"));
@@ -75,6 +76,7 @@ impl Bench {
         let place = Place {
             root,
             scratch: scratch.path().to_owned(),
+            anycable: options.anycable.clone(),
             envelope: envelope(&FOREBAY.target(0, 1)),
             replay: 0,
             cores: 1,

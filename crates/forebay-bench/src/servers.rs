@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+pub(crate) use self::anycable::ANYCABLE;
 pub(crate) use self::libraries::SINK;
 pub(crate) use self::own::{FLOOR, FOREBAY, is_ours, is_peer};
 use crate::load::{Dialect, Post, Rendered, Target};
@@ -32,7 +33,7 @@ pub(crate) const ALL: &[Server] = &[
     libraries::TOKIO_WEBSOCKETS,
     libraries::FASTWEBSOCKETS,
     nchan::NCHAN,
-    anycable::ANYCABLE,
+    ANYCABLE,
     centrifugo::CENTRIFUGO,
     action_cable::ACTION_CABLE,
 ];
@@ -76,6 +77,8 @@ pub(crate) struct Place {
     pub(crate) root: PathBuf,
     /// For what servers write; peers that are built stay in `target/bench`.
     pub(crate) scratch: PathBuf,
+    /// The anycable-go that the command line names.
+    pub(crate) anycable: Option<PathBuf>,
     /// Where the floor's frames come from: what Forebay puts around a message.
     pub(crate) envelope: (String, String),
     /// Entries that whoever connects has missed: the floor gives them to everybody.

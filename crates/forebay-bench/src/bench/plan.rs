@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Result, ensure};
 use clap::builder::PossibleValuesParser;
+use clap::value_parser;
 
 use super::scenario::{SCENARIOS, Scenario};
-use crate::servers::{FLOOR, FOREBAY, Server, is_peer};
+use crate::servers::{ALL, ANYCABLE, FLOOR, FOREBAY, Server, is_peer};
 
 /// Peers that the quick plan has where none are named. The others, axum as it is by default, Action Cable
 /// and Forebay's other dialects, take nearly as long as all of these.
@@ -24,15 +26,18 @@ pub(crate) struct Options {
     /// Only these scenarios
     #[arg(long, value_delimiter = ',', value_name = "SCENARIO", value_parser = scenarios())]
     only: Option<Vec<String>>,
-    /// Only these servers, beside the floor and Forebay: nchan,centrifugo,…, or none
-    #[arg(long, value_delimiter = ',', value_name = "SERVER")]
+    /// Only these servers, beside the floor and Forebay; or none
+    #[arg(long, value_delimiter = ',', value_name = "SERVER", value_parser = servers())]
     servers: Option<Vec<String>>,
+    /// The anycable-go to measure; otherwise what PATH has, or what Go builds
+    #[arg(long, value_name = "FILE")]
+    pub(super) anycable: Option<PathBuf>,
     /// Only these numbers of connections, where single broadcasts and bursts are measured
     #[arg(long, value_delimiter = ',')]
     connections: Option<Vec<usize>>,
     /// How often everything is measured, of peers and in long scenarios, too; but churn is measured once
-    #[arg(long)]
-    repeats: Option<usize>,
+    #[arg(long, value_parser = value_parser!(u16).range(1..))]
+    repeats: Option<u16>,
     /// Clients that read 1 000 bytes a second, beside 100 others
     #[arg(long, value_name = "CLIENTS")]
     slow_receivers: Option<usize>,
@@ -47,6 +52,13 @@ pub(crate) struct Options {
 fn scenarios() -> PossibleValuesParser {
     SCENARIOS.map(|scenario| scenario.name).into()
 }
+
+fn servers() -> PossibleValuesParser {
+    ALL.iter().map(|server| server.name).chain([NONE]).collect::<Vec<_>>().into()
+}
+
+/// In place of servers: no peers.
+const NONE: &str = "none";
 
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -86,6 +98,31 @@ pub(crate) struct Plan {
 }
 
 impl Options {
+    /// Fails where one option leaves nothing for another to do.
+    pub(super) fn check(&self) -> Result<()> {
+        let none = self.servers.as_ref().filter(|names| names.iter().any(|name| name == NONE));
+        ensure!(
+            none.is_none_or(|names| names.len() == 1),
+            "--servers {NONE} cannot be used with the name of a server"
+        );
+        for (is_given, flag, scenario) in [
+            (self.connections.is_some(), "--connections", "delivery"),
+            (self.slow_receivers.is_some(), "--slow-receivers", "slow"),
+            (self.churn.is_some(), "--churn", "churn"),
+        ] {
+            let is_run = self.scenarios().iter().any(|run| run.name == scenario);
+            ensure!(
+                !is_given || is_run,
+                "{flag} is for the scenario {scenario}, which --only leaves out"
+            );
+        }
+        if let Some(file) = &self.anycable {
+            ensure!(self.wants(&ANYCABLE), "--anycable is for a server that --servers leaves out");
+            ensure!(file.is_file(), "--anycable: there is no file {}", file.display());
+        }
+        Ok(())
+    }
+
     pub(super) fn wants(&self, server: &Server) -> bool {
         let always = server.name == FLOOR.name || server.name == FOREBAY.name;
         let chosen = match &self.servers {
@@ -172,7 +209,7 @@ impl Plan {
         if let Some(connections) = &options.connections {
             plan.connections.clone_from(connections);
         }
-        if let Some(repeats) = options.repeats {
+        if let Some(repeats) = options.repeats.map(usize::from) {
             (plan.repeats, plan.peer_repeats, plan.seldom_repeats) = (repeats, repeats, repeats);
         }
         plan.slow_receivers = options.slow_receivers.unwrap_or(plan.slow_receivers);
@@ -213,9 +250,27 @@ mod tests {
     }
 
     #[test]
+    fn options_that_exclude_each_other_are_refused() {
+        let check = |line, expected: &str| {
+            let said = parsed(line).check().expect_err(line).to_string();
+            assert!(said.contains(expected), "{line}: {said}");
+        };
+        check("bench --servers none,nchan", "--servers none cannot be used with");
+        check("bench --only rates --churn 5", "--churn is for the scenario churn");
+        check("bench --only rates --connections 5", "--connections is for the scenario delivery");
+        check("bench --only rates --slow-receivers 5", "for the scenario slow");
+        check("bench --servers nchan --anycable /bin/sh", "--servers leaves out");
+        check("bench --anycable /nowhere", "there is no file /nowhere");
+        for line in ["bench --quick --full", "bench --servers nchn", "bench --repeats 0"] {
+            assert!(Command::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+        parsed("bench --quick --only churn --churn 5 --anycable /bin/sh").check().unwrap();
+    }
+
+    #[test]
     fn without_peers_the_floor_and_forebay_stay() {
         let options = parsed("bench --servers none");
-        let servers = crate::servers::ALL.iter().filter(|server| options.wants(server));
+        let servers = ALL.iter().filter(|server| options.wants(server));
         assert_eq!(servers.map(|server| server.name).collect::<Vec<_>>(), ["floor", "forebay"]);
     }
 
@@ -223,11 +278,11 @@ mod tests {
     fn the_quick_plan_has_some_of_the_peers_if_none_are_named() {
         let count = |line| {
             let options = parsed(line);
-            crate::servers::ALL.iter().filter(|server| options.wants(server)).count()
+            ALL.iter().filter(|server| options.wants(server)).count()
         };
         assert_eq!(count("bench --quick"), 2 + QUICK_PEERS.len());
         assert_eq!(count("bench --quick --servers action_cable"), 3);
-        assert_eq!(count("bench"), crate::servers::ALL.len());
+        assert_eq!(count("bench"), ALL.len());
     }
 
     #[test]
