@@ -290,7 +290,8 @@ fn revocations_outlive_the_process() {
     hub.revoke(user.clone()).unwrap();
     hub.revoke(room.clone()).unwrap();
     let fresh = Some(hub.position());
-    // As after SIGKILL: nothing is closed well.
+    // The store is not closed well. What a killed process leaves is tested with one, in
+    // forebay-server/tests/binary/durable.rs.
     drop(hub);
     let hub = open();
     for seen in [old, None] {

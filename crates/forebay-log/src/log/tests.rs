@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::message::{Effect, StateKey};
-use crate::retention::SUPERSEDED_AMONG_MAX;
+use crate::retention::{ENTRY_OVERHEAD_BYTES, SUPERSEDED_AMONG_MAX};
 
 fn log(retention: Retention) -> Log {
     Log::new(Epoch(1), retention)
@@ -307,6 +307,46 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(act, 0..40).prop_map(valid)
 }
 
+/// What the bounds leave of a log: the reference for what it may give up.
+struct Kept {
+    retention: Retention,
+    /// Offset, stream, date and cost, in order.
+    entries: Vec<(u64, String, u64, usize)>,
+}
+
+impl Kept {
+    fn add(&mut self, offset: u64, stream: &str, now: u64, cost: usize) {
+        let Retention { entries_max, bytes_max, age_max, total_bytes_max, .. } = self.retention;
+        let age_max = u64::try_from(age_max.as_millis()).unwrap();
+        self.entries.retain(|(_, _, at, _)| at + age_max >= now);
+        self.entries.push((offset, stream.to_owned(), now, cost));
+        let is_its = |entry: &(u64, String, u64, usize)| entry.1 == stream;
+        while self.entries.iter().filter(|e| is_its(e)).count() > entries_max
+            || self.entries.iter().filter(|e| is_its(e)).map(|e| e.3).sum::<usize>() > bytes_max
+        {
+            let oldest = self.entries.iter().position(is_its).unwrap();
+            self.entries.remove(oldest);
+        }
+        while self.entries.iter().map(|entry| entry.3).sum::<usize>() > total_bytes_max {
+            self.entries.remove(0);
+        }
+    }
+
+    /// A gap names an entry that came after the cursor and has left the log. It is of this stream, or
+    /// of one that was dropped as a whole: then nothing that this stream still has is older.
+    fn check_missing(&self, stream: &str, cursor: u64, gap: Gap) -> Result<(), TestCaseError> {
+        let Gap::Forgotten(Offset(missing)) = gap else {
+            return Err(TestCaseError::fail(format!("{gap:?}")));
+        };
+        prop_assert!(missing > cursor, "{missing} is not after {cursor}");
+        let mut left = self.entries.iter();
+        prop_assert!(left.all(|entry| entry.0 != missing), "{missing} is still there");
+        let mut own = self.entries.iter().filter(|entry| entry.1 == stream);
+        prop_assert!(own.all(|entry| entry.0 > missing), "{stream} has what is before {missing}");
+        Ok(())
+    }
+}
+
 proptest! {
     /// S46: what compaction leaves leads every page, from wherever it stands, to the same page.
     #[test]
@@ -334,7 +374,8 @@ proptest! {
         }
     }
 
-    /// The gap rule: an answer is complete or a gap, and a gap only where something is missing.
+    /// The gap rule: an answer is complete or a gap, and a gap only where something is missing. What is
+    /// missing, the bounds say, by a model of their own.
     #[test]
     fn a_read_is_complete_or_a_gap(
         steps in prop::collection::vec((0u8..4, 0u64..400, 0usize..40), 1..120),
@@ -342,14 +383,16 @@ proptest! {
         total in 200usize..4_000,
         idle in 0usize..3,
     ) {
-        let mut log = log(Retention {
+        let retention = Retention {
             entries_max,
             bytes_max: 900,
             age_max: Duration::from_secs(1),
             total_bytes_max: total,
             idle_streams_max: idle,
-        });
+        };
+        let mut log = log(retention.clone());
         let mut model: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
+        let mut kept = Kept { retention, entries: Vec::new() };
         let mut now = 0;
         for (stream, wait, size) in steps {
             now += wait;
@@ -357,6 +400,8 @@ proptest! {
             let name = format!("s{stream}");
             let text = "x".repeat(size);
             let offset = say(&mut log, now, &name, &text);
+            kept.add(offset.0, &name, now, size + ENTRY_OVERHEAD_BYTES);
+            prop_assert_eq!(log.entries(), kept.entries.len());
             model.entry(name).or_default().push((offset.0, text));
             let (bytes, head) = (log.bytes(), log.head().offset.0);
             prop_assert!(bytes <= total, "{} bytes of {}", bytes, total);
@@ -375,7 +420,10 @@ proptest! {
                             prop_assert_eq!(given, expected);
                             prop_assert_eq!(servable, Ok(()));
                         }
-                        Err(gap) => prop_assert_eq!(servable, Err(gap)),
+                        Err(gap) => {
+                            prop_assert_eq!(servable, Err(gap));
+                            kept.check_missing(name, cursor, gap)?;
+                        }
                     }
                 }
                 log.close(id);

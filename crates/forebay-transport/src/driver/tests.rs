@@ -346,11 +346,26 @@ async fn whispers_past_their_limits_are_refused_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pings_are_answered_and_sent() {
+async fn a_clients_ping_is_answered_with_its_own_bytes() {
     let hub = Hub::new(Options::default());
     let mut peer = Peer::open(&hub, None).await;
     peer.send(0x89, b"abc").await;
     assert_eq!(peer.frame().await, (0x8a, b"abc".to_vec()));
+}
+
+/// The stock client takes a connection for dead that says nothing for two intervals.
+#[tokio::test(start_paused = true)]
+async fn a_quiet_connection_is_sent_a_ping_each_interval() {
+    let hub = Hub::new(Options::default());
+    let interval = Duration::from_millis(hub.limits().ping_interval_ms);
+    let mut peer = Peer::open(&hub, None).await;
+    let began = tokio::time::Instant::now();
+    for pings in 1..=5 {
+        assert!(peer.text().await.starts_with(r#"{"type":"ping","message":"#));
+        let due = interval * pings;
+        let waited = began.elapsed();
+        assert!(waited <= due && waited + interval >= due, "ping {pings} after {waited:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -544,6 +544,34 @@ fn a_restored_client_that_says_nothing_goes_on_where_it_was_proven_to_be() {
     }
 }
 
+/// A restored session says that history is gone, and its connection is lost before that is proven to have
+/// arrived. The next one goes on from what was proven before, so its client is told again.
+#[test]
+fn a_refusal_that_was_lost_with_its_connection_is_said_again() {
+    let (pair, kept) = lost_session();
+    let mut pair = restored(pair, kept);
+    pair.confirm_from(after(0), true);
+    pair.confirm_from(Start::Live, false);
+    pair.drain();
+    for identifier in [TAG, ROOM] {
+        pair.say(&ask_history(identifier, 2));
+        pair.place(Start::Lost);
+        assert_eq!(pair.gist(), ["reject_history", "<refresh>"], "{identifier}");
+    }
+    let kept = pair.session.keep().unwrap();
+    let mut pair = restored(pair, kept);
+    pair.confirm_from(after(0), true);
+    pair.confirm_from(Start::Live, false);
+    pair.drain();
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 5_000));
+    pair.drain();
+    for identifier in [TAG, ROOM] {
+        let proven = Position { epoch: Epoch(1), offset: Offset(1) };
+        assert_eq!(pair.place(Start::Lost), Claim::After(proven), "{identifier}");
+        assert_eq!(pair.gist(), ["reject_history", "<refresh>"], "{identifier}");
+    }
+}
+
 #[test]
 fn only_a_lost_session_is_kept() {
     let (mut pair, _) = lost_session();
