@@ -31,14 +31,14 @@ export async function scriptedServerFor(t, script) {
 
 /** A tag of the stream `name`, rendered at this position. */
 export const tag = (name, position) =>
-  `<turbo-cable-stream-source channel="Turbo::StreamsChannel" signed-stream-name="${name}" data-cursor="${position}"></turbo-cable-stream-source>`;
+  `<turbo-cable-stream-source channel="Turbo::StreamsChannel" signed-stream-name="${name}.${position}"></turbo-cable-stream-source>`;
 
 /** @param {string} text */
 export const append = (text) => `<turbo-stream action="append" target="list"><template><li>${text}</li></template></turbo-stream>`;
 
 /** Subscribed, behind the position that the page has. @param {Session} session */
 export function confirm(session, { identifier, after }, s) {
-  const at = after ?? JSON.parse(identifier).cursor;
+  const at = after ?? JSON.parse(identifier).signed_stream_name.split(".").slice(1).join(".");
   session.send({ type: "confirm_subscription", identifier, s, at });
 }
 

@@ -197,18 +197,14 @@ for (const client of CLIENTS.filter(({ name }) => name !== "EventSource")) {
     const query = { good_for: "visitor" };
     const active = await visitWith(t, room, client, "ann", { query });
     const other = await visitWith(t, room, client, "bob", { query, id: 2 });
-    const attributes = await active.page.evaluate(() => {
-      const { dataset, attributes } = document.querySelector("turbo-cable-stream-source");
-      return { name: attributes["signed-stream-name"].value, cursor: dataset.cursor };
-    });
+    const name = await active.page.locator("turbo-cable-stream-source").getAttribute("signed-stream-name");
     const seen = other.proxy.watchFor("for ann");
-    await other.page.evaluate(({ name, cursor }) => {
+    await other.page.evaluate((name) => {
       const stolen = document.createElement("turbo-cable-stream-source");
       stolen.setAttribute("channel", "Turbo::StreamsChannel");
       stolen.setAttribute("signed-stream-name", name);
-      stolen.dataset.cursor = cursor;
       document.body.append(stolen);
-    }, attributes);
+    }, name);
     await untilRejected(room, [other.page], 1);
     await room.create("for ann");
     await active.viewer.shows("for ann");

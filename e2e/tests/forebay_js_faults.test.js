@@ -138,7 +138,7 @@ test("a visit to another page does not call its streams stale while they are bei
   await page.evaluate(() => window.Turbo.visit("/?two"));
   await eventually("the other stream", async () => {
     await page.clock.runFor(1);
-    return (await page.locator("[signed-stream-name=two][connected]").count()) === 1;
+    return (await page.locator("[signed-stream-name^="two."][connected]").count()) === 1;
   });
   assert.deepEqual(await said(page), ["connected", "connected"]);
 });
@@ -174,7 +174,7 @@ test("ten streams that are lost at once are healed by one refresh, and it counts
     const numbers = await lastNumbers(server.session);
     for (const [identifier, s] of numbers) server.session.send({ type: "resync", identifier, s, at: `a.${n}` });
     await eventually("the refresh", async () => server.loads > loads);
-    await page.waitForFunction((n) => document.querySelectorAll(`[data-cursor="a.${n}"][connected]:not([stale])`).length === 10, n);
+    await page.waitForFunction((n) => document.querySelectorAll(`[signed-stream-name$=".a.${n}"][connected]:not([stale])`).length === 10, n);
   }
   assert.equal(server.loads, 4);
   assert.deepEqual((await said(page)).filter((what) => what.startsWith("error")), []);
@@ -217,7 +217,7 @@ for (const [what, begin] of Object.entries({
     begin(server.session);
     await isHeld;
     await page.evaluate(() => document.querySelector("form").requestSubmit());
-    await page.waitForSelector('[data-cursor="a.5"][connected]:not([stale])', { state: "attached" });
+    await page.waitForSelector('[signed-stream-name$=".a.5"][connected]:not([stale])', { state: "attached" });
     assert.equal(server.loads, 2);
   });
 }
@@ -233,7 +233,7 @@ test("what is left out of a page, as its own request has shown it, does not move
   server.session.send({ s: 1, o: 3, p: 2, m: append("row 3").replace(" ", ' request-id="its-own" ') });
   server.session.send({ s: 1, o: 4, p: 3 });
   await page.evaluate(() => {
-    const tag = document.querySelector("[signed-stream-name=one]");
+    const tag = document.querySelector("[signed-stream-name^="one."]");
     window.firstMoved = new Promise((resolve) => {
       const observer = new MutationObserver(() => resolve(document.querySelector("#list li") ? "behind the row" : "ahead of it"));
       observer.observe(tag, { attributeFilter: ["data-forebay-at"] });
@@ -242,7 +242,7 @@ test("what is left out of a page, as its own request has shown it, does not move
   confirm(server.session, server.session.commands[1], 2);
   await row(page, "row 2");
   assert.equal(await page.evaluate(() => window.firstMoved), "behind the row");
-  await page.waitForSelector('[signed-stream-name=one][data-forebay-at="a.4"]', { state: "attached" });
+  await page.waitForSelector('[signed-stream-name^="one."][data-forebay-at="a.4"]', { state: "attached" });
   assert.deepEqual(await shown(page), ["row 2"]);
 });
 
@@ -316,7 +316,7 @@ test("a confirmation of a subscription that was left is not taken for that of it
     const tag = document.querySelector("turbo-cable-stream-source");
     tag.remove();
     await new Promise((resolve) => setTimeout(resolve));
-    tag.dataset.cursor = "a.9";
+    tag.setAttribute("signed-stream-name", "one.a.9");
     document.body.append(tag);
   });
   await eventually("the second", async () => held.length === 2);
@@ -376,7 +376,7 @@ async function halfAnswered(t, answers, prepare = movableTime) {
     },
   });
   const page = await pageOf(t, server, prepare);
-  await page.waitForSelector("[signed-stream-name=one][connected]", { state: "attached" });
+  await page.waitForSelector("[signed-stream-name^="one."][connected]", { state: "attached" });
   return { server, page };
 }
 
@@ -389,7 +389,7 @@ test("S44 a living server that never answers for one stream is asked again, less
   /** Lets time pass until the server has been asked so often; never while the page connects. */
   const untilAsked = (often) =>
     eventually(`${often} sessions`, async () => {
-      await page.waitForSelector("[signed-stream-name=one][connected]", { state: "attached" });
+      await page.waitForSelector("[signed-stream-name^="one."][connected]", { state: "attached" });
       await page.clock.runFor(1_000);
       return server.sessions.length >= often;
     });
@@ -400,7 +400,7 @@ test("S44 a living server that never answers for one stream is asked again, less
     const pause = asked[index + 1] - asked[index];
     assert.ok(pause >= least && pause < least + 10, `${pause} s instead of ${least}`);
   }
-  await page.waitForSelector("[signed-stream-name=one][connected]", { state: "attached" });
+  await page.waitForSelector("[signed-stream-name^="one."][connected]", { state: "attached" });
   server.session.send({ s: 1, o: 2, p: 1, m: append("row 2") });
   await eventually("a row of the other stream", async () => {
     await page.clock.runFor(250);
@@ -461,7 +461,7 @@ test("S44 a subscription that is told twice that history is gone: the page is re
     },
   });
   const page = await pageOf(t, server);
-  await page.waitForSelector('[data-cursor="a.5"][connected]:not([stale])', { state: "attached" });
+  await page.waitForSelector('[signed-stream-name$=".a.5"][connected]:not([stale])', { state: "attached" });
   server.session.send({ s: 1, o: 6, p: 5, m: append("row 6") });
   await row(page, "row 6");
   assert.deepEqual(await shown(page), ["row 6"]);
@@ -511,8 +511,8 @@ for (const reason of ["expired", "unauthorized"]) {
       },
     });
     const page = await pageOf(t, server);
-    await page.waitForSelector(`[signed-stream-name="refused ${most + 1}"][rejected=${reason}]`, { state: "attached" });
-    await page.waitForSelector("[signed-stream-name=one][connected]", { state: "attached" });
+    await page.waitForSelector(`[signed-stream-name^="refused ${most + 1}."][rejected=${reason}]`, { state: "attached" });
+    await page.waitForSelector("[signed-stream-name^="one."][connected]", { state: "attached" });
     server.session.send({ s: 1, o: 2, p: 1, m: append("row 2") });
     await row(page, "row 2");
     // Behind whatever the page may have asked for.

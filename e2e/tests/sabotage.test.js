@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as delivery from "../scenarios/delivery.js";
 import * as history from "../scenarios/history.js";
+import * as morph from "../scenarios/morph.js";
 import { useBrowser } from "../support/browser.js";
 import { roomFor } from "../support/room.js";
 
@@ -15,6 +16,8 @@ const NO_CURSOR = { name: "no cursor, as plain Action Cable", query: { cursor: "
 const LATE_CURSOR = { name: "a cursor taken when the tag is rendered", query: { cursor: "late" } };
 const DETACHED = { name: "history read before following, not atomically", query: { cable: "/cable-detached" } };
 
+const UNOBSERVED = { name: "a cursor in an attribute that nobody observes", query: { cursor: "unobserved" } };
+
 const PASSES = [
   [NO_CURSOR, delivery.nothingInTheGap],
   [LATE_CURSOR, delivery.nothingInTheGap],
@@ -22,6 +25,8 @@ const PASSES = [
   [LATE_CURSOR, delivery.createdBeforeTheSubscribe],
   [DETACHED, delivery.nothingInTheGap],
   [DETACHED, delivery.createdBeforeTheSubscribe],
+  [UNOBSERVED, delivery.createdAfterTheRead],
+  [UNOBSERVED, delivery.createdBeforeTheSubscribe],
 ];
 
 const CAUGHT = [
@@ -41,6 +46,10 @@ const CAUGHT = [
   [LATE_CURSOR, delivery.createdAfterTheRead],
   [LATE_CURSOR, delivery.createdBeforeTheTag],
   [DETACHED, history.inTheMiddleOfSubscribing],
+  [UNOBSERVED, morph.afterTheRead],
+  [UNOBSERVED, morph.beforeTheTag],
+  [UNOBSERVED, morph.inTheLayout],
+  [UNOBSERVED, morph.beforeTheFlush],
 ];
 
 for (const [variant, { name, run }] of PASSES) {
@@ -65,6 +74,6 @@ async function assertCaught(scenario) {
   assert.equal(error.code, "ERR_ASSERTION", error.stack);
   const { actual, expected } = error;
   assert.ok(Array.isArray(actual?.applied), error.stack);
-  const missed = expected.applied.filter((action) => !actual.applied.includes(action));
-  assert.ok(missed.length > 0, `nothing was missed: ${error.message}`);
+  const missed = (/** @type {"applied" | "rows"} */ what) => expected[what].filter((each) => !actual[what].includes(each));
+  assert.ok(missed("applied").length + missed("rows").length > 0, `nothing was missed: ${error.message}`);
 }

@@ -117,7 +117,8 @@ for (const client of CLIENTS) {
     const tokens = await viewer.page.evaluate(() => {
       const tag = document.querySelector("turbo-cable-stream-source, turbo-stream-source");
       const src = tag.hasAttribute("src") ? new URL(tag.getAttribute("src"), location.href).searchParams : new URLSearchParams();
-      return [tag.getAttribute("signed-stream-name") ?? src.get("stream"), tag.dataset.cursor ?? src.get("cursor")];
+      const [name, ...cursor] = tag.getAttribute("signed-stream-name")?.split(".") ?? [];
+      return [name ?? src.get("stream"), name ? cursor.join(".") : src.get("cursor")];
     });
     assert.ok(urls.length > 2 && tokens.every((token) => token.length > 20));
     const telling = urls.filter((url) => tokens.some((token) => decodeURIComponent(url).includes(token)));

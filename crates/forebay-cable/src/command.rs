@@ -335,15 +335,28 @@ pub enum IdentifierError {
 impl Identifier {
     /// Decodes an identifier.
     ///
+    /// A tag's cursor comes behind its signed name and a dot. Here it becomes the parameter `cursor`,
+    /// as if the tag had `data-cursor`, and the name is again what was signed.
+    ///
     /// # Errors
     /// [`IdentifierError`] says what is missing.
     pub fn decode(text: &str) -> Result<Self, IdentifierError> {
         let mut params: Map<String, Value> =
             serde_json::from_str(text).map_err(|_| IdentifierError::Malformed)?;
-        match params.remove("channel") {
-            Some(Value::String(channel)) if !channel.is_empty() => Ok(Self { channel, params }),
-            _ => Err(IdentifierError::NoChannel),
+        let Some(Value::String(channel)) = params.remove("channel") else {
+            return Err(IdentifierError::NoChannel);
+        };
+        if channel.is_empty() {
+            return Err(IdentifierError::NoChannel);
         }
+        if let Some(Value::String(name)) = params.get_mut("signed_stream_name")
+            && let Some(dot) = name.find('.')
+        {
+            let cursor = name.split_off(dot + 1);
+            name.pop();
+            params.insert("cursor".to_owned(), cursor.into());
+        }
+        Ok(Self { channel, params })
     }
 
     /// A parameter that is a string.
@@ -442,6 +455,22 @@ mod tests {
         let Ok(Command::Report(report)) = Command::decode(&text) else { panic!("no report") };
         assert_eq!((report.kind, report.offset), (ReportKind::Gap, Some(Offset(7))));
         assert_eq!(report.detail.len(), REPORT_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_cursor_behind_the_signed_name_is_a_parameter_of_its_own() {
+        let check = |params: &str, name, cursor| {
+            let identifier = Identifier::decode(&format!(r#"{{"channel":"A",{params}}}"#)).unwrap();
+            let actual = (identifier.text("signed_stream_name"), identifier.text("cursor"));
+            assert_eq!(actual, (name, cursor), "{params}");
+        };
+        check(r#""signed_stream_name":"a==--b""#, Some("a==--b"), None);
+        check(r#""signed_stream_name":"a--b.e.1.p.m""#, Some("a--b"), Some("e.1.p.m"));
+        check(r#""signed_stream_name":"a--b","cursor":"e.1""#, Some("a--b"), Some("e.1"));
+        // A morph changes both; the observed attribute is the one that counts.
+        check(r#""signed_stream_name":"a--b.e.2","cursor":"e.1""#, Some("a--b"), Some("e.2"));
+        check(r#""signed_stream_name":"a--b.""#, Some("a--b"), Some(""));
+        check(r#""stream_name":"a.b""#, None, None);
     }
 
     #[test]

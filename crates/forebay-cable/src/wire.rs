@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use forebay_log::{Offset, Position, UnixMillis};
+use memchr::memchr2;
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 
@@ -118,9 +119,23 @@ pub(crate) fn end_with_position<'a>(stream: &str, position: Position) -> Part<'a
 const IDENTIFIER_KEY: &[u8] = b"{\"identifier\":";
 const MESSAGE_KEY: &[u8] = b",\"message\":";
 
-/// In front of a page's own cursor, as it stands in the identifier's JSON text.
-const CURSOR_KEY: &[u8] = br#"\"cursor\":\""#;
-static CURSOR_KEY_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(CURSOR_KEY));
+/// In front of a signed name, behind which a page's own cursor may stand, as it is in the identifier's
+/// JSON text.
+static SIGNED_KEY: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new(br#"\"signed_stream_name\":\""#));
+
+/// In front of a cursor that is a parameter of its own.
+static CURSOR_KEY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#"\"cursor\":\""#));
+
+/// Where a page's own cursor begins, if there is one.
+fn cursor_at(bytes: &[u8]) -> Option<usize> {
+    let behind = |key: &Finder<'_>| Some(key.find(bytes)? + key.needle().len());
+    let suffix = behind(&SIGNED_KEY).and_then(|name| {
+        let end = name + memchr2(b'.', b'\\', &bytes[name..])?;
+        (bytes[end] == b'.').then_some(end + 1)
+    });
+    suffix.or_else(|| behind(&CURSOR_KEY))
+}
 
 /// `{"identifier":"…","message":`: all of a delivery that is the subscription's own.
 ///
@@ -139,8 +154,7 @@ impl Envelope {
         bytes.extend_from_slice(IDENTIFIER_KEY);
         serde_json::to_writer(&mut bytes, identifier).expect("a string encodes into a Vec");
         bytes.extend_from_slice(MESSAGE_KEY);
-        let cursor = CURSOR_KEY_FINDER.find(&bytes).map(|key| key + CURSOR_KEY.len());
-        let split = cursor.unwrap_or(bytes.len());
+        let split = cursor_at(&bytes).unwrap_or(bytes.len());
         Self { shared: bytes[..split].into(), own: bytes[split..].into() }
     }
 
@@ -289,7 +303,14 @@ mod tests {
         assert_eq!(one.identifier_text(), page("a.1"));
         assert_eq!(two.identifier_text(), page("\"cursor\":\"é"));
         assert_ne!(one, two);
-        for whole in ["", "x", r#"{"cursor":1}"#] {
+        let tag = |name: &str| {
+            serde_json::json!({ "channel": "T", "signed_stream_name": name, "x": "." }).to_string()
+        };
+        let [one, two] = ["a--b.1.2", "a--b.1.30"].map(|name| Envelope::new(&tag(name)));
+        assert_eq!((one.shared(), one.is_shared()), (two.shared(), false));
+        assert_eq!(one.own(), br#"1.2\",\"x\":\".\"}","message":"#);
+        assert_eq!(two.identifier_text(), tag("a--b.1.30"));
+        for whole in ["", "x", r#"{"cursor":1}"#, &tag("a--b")] {
             let envelope = Envelope::new(whole);
             assert!(envelope.is_shared(), "{whole}");
             assert_eq!(envelope.identifier_text(), whole);

@@ -257,7 +257,15 @@ impl Application {
         };
         let known = Known { acknowledged, left: session.waiting_left().filter(|_| goes_on) };
         let streams = if terms.deaf { &[][..] } else { &subscribed.streams };
-        let attach = |stream| begin::attach(stream, &terms.claim, known, client);
+        let attach = |stream: &Stream| {
+            let claim = if session.has_opened(&stream.name) && goes_on {
+                // What its client has of the stream it may have got for another rendering's tag.
+                &Claim::None
+            } else {
+                &terms.claim
+            };
+            begin::attach(stream, claim, known, client)
+        };
         let attachments: Vec<Attachment> = streams.iter().map(attach).collect();
         // After they are attached: a revocation from here on finds them.
         // Whispers have no page that could be older than a revocation: they go with what they belong to.

@@ -16,11 +16,11 @@ const DEFAULT_CHANNEL: &str = "Turbo::StreamsChannel";
 /// ```
 /// use forebay_turbo::StreamSource;
 ///
-/// let source = StreamSource::new("Im0i--42716a").data("cursor", "ab.12.7.mac");
+/// let source = StreamSource::new("Im0i--42716a").cursor("ab.12.7.mac");
 /// assert_eq!(
 ///     source.to_string(),
-///     "<turbo-cable-stream-source data-cursor=\"ab.12.7.mac\" channel=\"Turbo::StreamsChannel\" \
-///      signed-stream-name=\"Im0i--42716a\"></turbo-cable-stream-source>"
+///     "<turbo-cable-stream-source id=\"source-ab.12.7.mac\" channel=\"Turbo::StreamsChannel\" \
+///      signed-stream-name=\"Im0i--42716a.ab.12.7.mac\"></turbo-cable-stream-source>"
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,19 @@ impl StreamSource {
     /// Subscribes to the stream of a signed name.
     pub fn new(signed_stream_name: impl Into<String>) -> Self {
         Self { signed_stream_name: signed_stream_name.into(), attributes: Attributes::new() }
+    }
+
+    /// Says where the page stands: `EPOCH.OFFSET.PAGE.MAC`, different in every rendering.
+    ///
+    /// A morph keeps an element and gives it the attributes of the new rendering, while the page
+    /// goes back to what that rendering shows. So the element has to subscribe anew, from the new
+    /// cursor. `@hotwired/turbo-rails` does that when `signed-stream-name` changes, and looks at no
+    /// `data-` attribute: the cursor follows the name, behind a dot, which no signed name has.
+    /// Elements that observe nothing (`@anycable/turbo-stream` 0.8) are replaced instead of kept,
+    /// because their id changes; an id of your own, set after this, takes that away.
+    pub fn cursor(mut self, cursor: &str) -> Self {
+        self.signed_stream_name.extend([".", cursor]);
+        self.attribute("id", format!("source-{cursor}"))
     }
 
     /// Another channel than `Turbo::StreamsChannel`.
@@ -90,6 +103,13 @@ impl EventStreamSource {
     /// Listens to this URL.
     pub fn new(src: impl Into<String>) -> Self {
         Self { src: src.into(), attributes: Attributes::new() }
+    }
+
+    /// Has a morph replace the element instead of keeping it: Turbo's element opens its URL once,
+    /// when it is inserted, and never looks at a new one. `rendering` is a text that differs in
+    /// every rendering.
+    pub fn replaced_by_morphs(self, rendering: &str) -> Self {
+        self.attribute("id", format!("source-{rendering}"))
     }
 
     attribute_setters!(attributes);

@@ -199,7 +199,7 @@ impl Forebay {
             GoodFor::Channel(channel) => source.channel(channel),
             GoodFor::Anybody | GoodFor::Viewer(_) => source,
         };
-        Ok(source.data("cursor", cursor))
+        Ok(source.cursor(&cursor))
     }
 
     pub(crate) fn event_source<S: Streamable>(
@@ -209,6 +209,7 @@ impl Forebay {
     ) -> Result<EventStreamSource, StreamNameError> {
         let mut src = EVENTS.to_owned();
         let mut separator = '?';
+        let mut rendering = String::new();
         for parts in streams {
             let name = self.core.stream_name(&parts)?;
             let signed = self.core.sign_for(&name, GoodFor::Anybody);
@@ -223,8 +224,9 @@ impl Forebay {
                 &cursor,
             ]);
             separator = '&';
+            rendering = cursor;
         }
-        Ok(EventStreamSource::new(src))
+        Ok(EventStreamSource::new(src).replaced_by_morphs(&rendering))
     }
 
     pub(crate) fn page_cursor(&self, position: Position, page: u64) -> PageCursor {

@@ -149,8 +149,9 @@ impl Turbo {
 
     /// What makes the cursors of this page's tags, for those that are not made here.
     ///
-    /// A tag's `data-cursor` is good with its own signed name only, so that an old page's name and a new
-    /// page's cursor are no new page. What makes them must not be rendered itself.
+    /// A tag's cursor is good with its own signed name only, so that an old page's name and a new
+    /// page's cursor are no new page. It follows the name behind a dot ([`StreamSource::cursor`]). What
+    /// makes cursors must not be rendered itself.
     ///
     /// ```
     /// use forebay::signing::Subject;

@@ -204,8 +204,7 @@ async fn a_page_gets_what_was_broadcast_while_it_was_made() {
         let rest = body.split_once(&format!("{name}=\"")).unwrap().1;
         rest.split_once('"').unwrap().0.to_owned()
     };
-    let identifier =
-        turbo(&value("signed-stream-name"), &json!({ "cursor": value("data-cursor") }));
+    let identifier = turbo(&value("signed-stream-name"), &json!({}));
     server.say("room", "before subscribing").await;
     let mut client = server.connect().await;
     assert_eq!(client.subscribe(&identifier).await, CONFIRMED);

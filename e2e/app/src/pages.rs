@@ -19,7 +19,7 @@ pub(crate) struct Options {
     script: String,
     /// `late`: a cursor that is taken when the tag is rendered, which is wrong. `none`: none.
     /// `foreign`: signed by somebody else. `future`: ahead of the log. `expired`: as it is to be,
-    /// on a tag that is too old.
+    /// on a tag that is too old. `unobserved`: as it is to be, in `data-cursor`.
     #[serde(default)]
     cursor: String,
     /// `events`: listens to server-sent events instead of the cable.
@@ -118,6 +118,7 @@ fn source(app: &App, turbo: &Turbo, room: i64, options: &Options) -> Result<Stre
         "foreign" => sabotage::foreign_source(app, stream)?,
         "expired" => sabotage::expired_source(app, turbo, stream)?,
         "future" => sabotage::future_source(app, stream)?,
+        "unobserved" => sabotage::unobserved_source(app, turbo, stream)?,
         _ => turbo.stream_from(stream)?,
     };
     Ok(match &options.channel {

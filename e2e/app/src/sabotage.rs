@@ -66,7 +66,18 @@ fn source_at(
 
 fn source_from(signed: String, page: &PageCursor) -> StreamSource {
     let cursor = page.cursor_for(Subject::Signed(&signed));
-    StreamSource::new(signed).data("cursor", cursor)
+    StreamSource::new(signed).cursor(&cursor)
+}
+
+/// The cursor where no element looks: a morph changes it, and nobody subscribes anew.
+pub(crate) fn unobserved_source(
+    app: &App,
+    turbo: &Turbo,
+    stream: impl Streamable,
+) -> Result<StreamSource, StreamNameError> {
+    let signed = app.forebay.sign(&app.forebay.stream_name(stream)?);
+    let cursor = turbo.page_cursor().cursor_for(Subject::Signed(&signed));
+    Ok(StreamSource::new(signed).data("cursor", cursor))
 }
 
 /// turbo-rails' own tag.

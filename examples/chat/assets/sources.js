@@ -28,20 +28,11 @@ export function sourceState() {
   return waiting.some((source) => wereLive.has(source)) ? "offline" : "connecting";
 }
 
-/** Where this page began to listen: `epoch.offset.page.mac`. @returns {string} empty without a source */
+/** Where this page began to listen: `epoch.offset.page.mac`, behind a signed name and a dot. @returns {string} empty without a source */
 export function pageCursor() {
-  return document.querySelector(`${SELECTOR}[data-cursor]`)?.dataset.cursor ?? "";
+  const [, ...cursor] = document.querySelector(SELECTOR)?.getAttribute("signed-stream-name").split(".") ?? [];
+  return cursor.join(".");
 }
-
-// A source stays subscribed through a morph, from the cursor that it had, unless its name is another. So the morph may not
-// take `connected` off it, which the server's HTML hasn't got, nor give it the cursor of a subscription that doesn't exist.
-addEventListener("turbo:before-morph-element", ({ target, detail: { newElement } }) => {
-  const name = (source) => source.getAttribute("signed-stream-name");
-  if (!target.matches(SELECTOR) || !newElement?.matches?.(SELECTOR) || name(target) !== name(newElement)) return;
-  for (const attribute of ["connected", "data-cursor"]) {
-    if (target.hasAttribute(attribute)) newElement.setAttribute(attribute, target.getAttribute(attribute));
-  }
-});
 
 /**
  * @param {object} handlers
@@ -62,7 +53,7 @@ export function watchSources({ changed, applied }) {
     for (const { subscription } of streamSources()) if (subscription) subscription.rejected = rejected;
     changed();
   };
-  new MutationObserver(look).observe(document, { subtree: true, attributeFilter: ["connected", "data-cursor"] });
+  new MutationObserver(look).observe(document, { subtree: true, attributeFilter: ["connected", "signed-stream-name"] });
   addEventListener("turbo:render", look);
   addEventListener("turbo:load", () => {
     refused = false;

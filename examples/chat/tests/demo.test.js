@@ -73,7 +73,7 @@ function waitForOffset(view, offset) {
 /** Where the server's log stands: the cursor of a page that is rendered now says it. */
 async function serverOffset(server) {
   const html = await (await fetch(`${server.url}/rooms`)).text();
-  return Number(/data-cursor="[^".]+\.(\d+)\./.exec(html)[1]);
+  return Number(/signed-stream-name="[^".]+\.[^".]+\.(\d+)\./.exec(html)[1]);
 }
 
 /** As another program would. */

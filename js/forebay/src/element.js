@@ -234,6 +234,11 @@ class StreamSourceElement extends Element {
     return { channel: this.getAttribute("channel"), signed_stream_name: this.getAttribute("signed-stream-name"), ...params };
   }
 
+  /** The signed name, and the cursor behind its dot. Tags of older servers have that in `data-cursor`. */
+  get #parts() {
+    return `${this.getAttribute("signed-stream-name")}`.split(/\.(.*)/);
+  }
+
   /** Names the subscription for the server, as turbo-rails' element does. */
   get identifier() {
     return JSON.stringify(this.#params);
@@ -241,12 +246,12 @@ class StreamSourceElement extends Element {
 
   /** Equal for all tags of one source. */
   get key() {
-    return JSON.stringify({ ...this.#params, cursor: undefined });
+    return JSON.stringify({ ...this.#params, signed_stream_name: this.#parts[0], cursor: undefined });
   }
 
   /** What the document shows, as far as this tag knows. @returns {Position | null} */
   get position() {
-    const rendered = parse(this.dataset.cursor);
+    const rendered = parse(this.#parts[1] ?? this.dataset.cursor);
     const shown = parse(this.getAttribute(AT));
     if (!shown || !rendered) return shown ?? rendered;
     return isBefore(shown, rendered) ? rendered : shown;

@@ -169,17 +169,18 @@ impl Target {
         }
     }
 
-    /// Action Cable's subscription, as `turbo_stream_from`'s element writes it: `data-cursor` comes last.
+    /// Action Cable's subscription, as `turbo_stream_from`'s element writes it: the cursor comes behind the
+    /// signed name.
     pub(crate) fn identifier(&self, stream: usize, page: usize) -> String {
         let signed = self.signed(stream);
         let cursor = self.rendered.as_ref().map(|Rendered { epoch, offset }| {
             let cursors = CursorSigner::new(Key::raw(&self.secret));
             let epoch = u64::from_str_radix(epoch, 16).unwrap_or_default();
             let page = cursors.page(Cursor { epoch, offset: *offset, page: page as u64 });
-            format!(r#","cursor":"{}""#, page.cursor_for(Subject::Signed(&signed)))
+            format!(".{}", page.cursor_for(Subject::Signed(&signed)))
         });
         let cursor = cursor.unwrap_or_default();
-        format!(r#"{{"channel":"Turbo::StreamsChannel","signed_stream_name":"{signed}"{cursor}}}"#)
+        format!(r#"{{"channel":"Turbo::StreamsChannel","signed_stream_name":"{signed}{cursor}"}}"#)
     }
 
     /// What a page says to subscribe, if its address does not say it.

@@ -118,6 +118,15 @@ impl Session {
         has_cursor && (!extended.fresh || self.left.contains(envelope))
     }
 
+    /// Whether a client that keeps one position for a stream may have got it on this connection, under
+    /// whatever identifier.
+    pub fn has_opened(&self, stream: &str) -> bool {
+        match &self.dialect {
+            Dialect::Extended(extended) => extended.names.iter().any(|(_, name)| **name == *stream),
+            _ => false,
+        }
+    }
+
     /// The client says where it stands on a subscription that it has.
     pub(super) fn history(&mut self, identifier: &str, mut history: History) {
         let envelope = Envelope::new(identifier);
