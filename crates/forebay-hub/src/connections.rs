@@ -66,6 +66,14 @@ impl Connections {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// How many parts after this one comes the next that has somebody, or the first of all.
+    pub(crate) fn parts_until_next(&self, part: usize, parts: usize) -> usize {
+        let all = self.all.lock();
+        let has_somebody =
+            |part: &usize| (*part..all.capacity()).step_by(parts).any(|key| all.contains(key));
+        (part + 1..parts).find(has_somebody).unwrap_or(parts) - part
+    }
+
     /// Signals one `part` of `parts`: those whose place is congruent to it. Places are dense, so
     /// the parts are about equal, and no connection needs a timer of its own.
     pub(crate) fn signal_part(&self, part: usize, parts: usize, signals: Signals) {

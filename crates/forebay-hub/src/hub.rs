@@ -15,6 +15,7 @@ use forebay_log::{
 use forebay_store::{Fsync, Record, Recovered, Store, StoreError};
 use parking_lot::{Mutex, RwLock};
 
+use self::tasks::Doze;
 use crate::client::{Client, Refused};
 use crate::clock::Clock;
 use crate::connections::Connections;
@@ -90,6 +91,7 @@ pub(crate) struct Inner {
     pub(crate) stats: Stats,
     /// Somebody ticks.
     is_ticking: AtomicBool,
+    pub(crate) doze: Arc<Doze>,
     /// Somebody takes rounds, or is about to.
     takes_rounds: AtomicBool,
     clock: Clock,
@@ -203,6 +205,7 @@ impl Hub {
             limits: Arc::new(limits),
             stats: Stats::default(),
             is_ticking: AtomicBool::new(false),
+            doze: Arc::default(),
             takes_rounds: AtomicBool::new(false),
             clock,
         }))
@@ -268,7 +271,9 @@ impl Hub {
     pub fn connect(&self) -> Result<Client, Refused> {
         self.ensure_ticking();
         self.ensure_rounds();
-        Client::new(self.clone())
+        let client = Client::new(self.clone());
+        self.0.doze.end();
+        client
     }
 
     /// Connections at this moment.
@@ -342,6 +347,8 @@ impl Inner {
             .map(|broadcast| log.append(now, broadcast.stream, broadcast.message, broadcast.class))
             .collect();
         self.head.store(log.head().offset.0, Ordering::Release);
+        drop(log);
+        self.doze.end();
         appended
     }
 
@@ -404,8 +411,9 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // Who takes rounds looks whether there is a hub.
+        // Who takes rounds, or dozes, looks whether there is a hub.
         self.rounds.planned.notify_waiters();
+        self.doze.end();
     }
 }
 

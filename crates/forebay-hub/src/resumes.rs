@@ -104,6 +104,11 @@ impl Resumes {
         }
     }
 
+    /// Nothing is remembered that could be too old one day.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
     pub(crate) fn expire(&mut self, now: UnixMillis) {
         while let Some(&(key, left_at)) = self.left.front() {
             if left_at.until(now) <= SHARED_MAX {

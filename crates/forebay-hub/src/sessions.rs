@@ -58,6 +58,10 @@ impl Sessions {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
     pub(crate) fn expire(&mut self, now: UnixMillis) {
         while let Some((at, sid)) = self.order.front() {
             if self.bytes <= BYTES_MAX && now.0.saturating_sub(at.0) <= KEPT_MAX_MS {

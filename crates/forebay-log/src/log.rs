@@ -280,6 +280,23 @@ impl Log {
         }
     }
 
+    /// When [`expire`](Self::expire) has something to forget again; `None` if nothing is kept.
+    pub fn expires_at(&self) -> Option<UnixMillis> {
+        let kept = self.order.front().map(|(offset, id)| {
+            match find(&self.streams, *id).and_then(Stream::oldest) {
+                Some(oldest) if oldest.offset == *offset => {
+                    past(oldest.appended_at, self.retention.age_max)
+                }
+                // A place whose entry has left early says nothing of those behind it.
+                _ => UnixMillis(0),
+            }
+        });
+        let streams = self.ephemeral.iter().filter_map(|id| find(&self.streams, *id));
+        let oldest = streams.filter_map(Stream::oldest_ephemeral).map(|entry| entry.appended_at);
+        let ephemeral = oldest.min().map(|at| past(at, EPHEMERAL_AGE_MAX));
+        kept.into_iter().chain(ephemeral).min()
+    }
+
     fn intern(&mut self, name: &str) -> StreamId {
         if let Some(id) = self.names.get(name) {
             return *id;
@@ -422,7 +439,16 @@ fn find_mut(streams: &mut [Option<Stream>], id: StreamId) -> Option<&mut Stream>
 }
 
 fn before(now: UnixMillis, age: Duration) -> UnixMillis {
-    UnixMillis(now.0.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)))
+    UnixMillis(now.0.saturating_sub(millis(age)))
+}
+
+/// The first moment at which something of `at` is older than `age`.
+fn past(at: UnixMillis, age: Duration) -> UnixMillis {
+    UnixMillis(at.0.saturating_add(millis(age)).saturating_add(1))
+}
+
+fn millis(age: Duration) -> u64 {
+    u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -166,6 +166,10 @@ impl Stream {
         self.kept.front()
     }
 
+    pub(crate) fn oldest_ephemeral(&self) -> Option<&Entry> {
+        self.ephemeral.front()
+    }
+
     pub(crate) fn holds(&self, offset: Offset) -> bool {
         self.kept.binary_search_by_key(&offset, |entry| entry.offset).is_ok()
     }

@@ -7,9 +7,14 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::{Hub, Inner, TICK_PARTS, TICKS_PER_INTERVAL};
 use crate::rounds::Taker;
+
+/// How long it is relied on that whoever has something to do says so.
+const DOZE_MAX: Duration = Duration::from_hours(1);
 
 impl Hub {
     /// Starts the tick in the runtime that uses the hub.
@@ -85,14 +90,73 @@ async fn take_rounds(hub: Weak<Inner>, _taking: Taking) {
     }
 }
 
+/// Goes from part to part, past those that nobody is in. So a few connections cost a few wake-ups, and a
+/// hub that nobody uses costs none.
 async fn tick(hub: Weak<Inner>, _ticking: Ticking) {
     let Some(interval) = hub.upgrade().map(|inner| inner.limits.ping_interval_ms) else { return };
     let pause = interval / TICKS_PER_INTERVAL / TICK_PARTS as u64;
-    let mut ticks = tokio::time::interval(Duration::from_millis(pause.max(1)));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    for part in (0..TICK_PARTS).cycle() {
-        ticks.tick().await;
+    let pause = Duration::from_millis(pause.max(1));
+    let (mut part, mut at) = (0, Instant::now());
+    loop {
+        if part == 0 && doze(&hub).await {
+            at = Instant::now();
+        }
         let Some(inner) = hub.upgrade() else { return };
         inner.tick(part);
+        let parts = inner.connections.parts_until_next(part, TICK_PARTS);
+        drop(inner);
+        part = (part + parts) % TICK_PARTS;
+        // Parts that were missed are not made up for.
+        at = Instant::now().max(at + pause * u32::try_from(parts).unwrap_or(u32::MAX));
+        tokio::time::sleep_until(at).await;
+    }
+}
+
+/// The sleep of whoever ticks while nobody is connected.
+#[derive(Debug, Default)]
+pub(crate) struct Doze {
+    sleeps: AtomicBool,
+    woken: Notify,
+}
+
+impl Doze {
+    /// There is something to tick for. Call it after that can be seen.
+    pub(crate) fn end(&self) {
+        if self.sleeps.load(Ordering::Relaxed) {
+            self.woken.notify_one();
+        }
+    }
+}
+
+/// Sleeps as long as there is nothing to do for whoever ticks. True if it slept at all.
+///
+/// What it looks at is behind locks, and so is what is new: either it sees that here, or who brings it
+/// sees that it sleeps.
+async fn doze(hub: &Weak<Inner>) -> bool {
+    let Some(inner) = hub.upgrade() else { return false };
+    let doze = Arc::clone(&inner.doze);
+    doze.sleeps.store(true, Ordering::Relaxed);
+    let idle = inner.is_idle_for();
+    drop(inner);
+    if let Some(idle) = idle {
+        // Whether it is over in time, or somebody has come: it looks again.
+        let _ = tokio::time::timeout(idle, doze.woken.notified()).await;
+    }
+    doze.sleeps.store(false, Ordering::Relaxed);
+    idle.is_some()
+}
+
+impl Inner {
+    /// How long there is nothing to do; `None` if there is now.
+    fn is_idle_for(&self) -> Option<Duration> {
+        if self.connections.len() > 0
+            || !self.resumes.lock().is_empty()
+            || !self.sessions.lock().is_empty()
+        {
+            return None;
+        }
+        let due = self.log.read().expires_at();
+        let left = due.map(|due| Duration::from_millis(due.0.saturating_sub(self.clock.now().0)));
+        left.map_or(Some(DOZE_MAX), |left| (!left.is_zero()).then_some(left.min(DOZE_MAX)))
     }
 }

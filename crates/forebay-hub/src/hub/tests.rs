@@ -11,11 +11,12 @@ use crate::read::Batch;
 use crate::revocations::Revocation;
 
 #[derive(Default)]
-struct Woken(AtomicUsize);
+struct Woken(AtomicUsize, tokio::sync::Notify);
 
 impl TaskWake for Woken {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::SeqCst);
+        self.1.notify_one();
     }
 }
 
@@ -68,6 +69,11 @@ impl Page {
     /// Takes the signals, as its task would, and stays registered.
     fn signals(&mut self) -> Signals {
         self.client.poll_signals(&Waker::from(Arc::clone(&self.woken)))
+    }
+
+    /// Waits until its task would have been woken again.
+    async fn woken(&self) {
+        self.woken.1.notified().await;
     }
 
     fn wakes(&self) -> usize {
@@ -437,7 +443,59 @@ async fn who_takes_rounds_ends_with_the_hub() {
     drop(hub);
     tokio::task::yield_now().await;
     assert!(inner.upgrade().is_none());
-    assert_eq!(tasks(), 1);
+    assert_eq!(tasks(), 0, "who ticks ends with it, too");
+}
+
+/// How often its only thread had nothing more to do, and slept.
+fn sleeps() -> u64 {
+    Handle::current().metrics().worker_park_count(0)
+}
+
+/// It slept twenty times in each second.
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_nobody_uses_sleeps_until_somebody_comes() {
+    let hub = Hub::new(Options::default());
+    drop(Page::open(&hub));
+    say(&hub, "room", "1");
+    let before = sleeps();
+    tokio::time::sleep(Duration::from_hours(2)).await;
+    assert!(sleeps() - before < 100, "{} times in two hours", sleeps() - before);
+    assert_eq!(hub.history_bytes(), 0, "it woke to forget what was too old");
+
+    let mut page = Page::open(&hub);
+    let before = sleeps();
+    while !page.signals().contains(Signals::TICK) {
+        page.woken().await;
+    }
+    assert!(sleeps() - before < 20);
+    let came = tokio::time::Instant::now();
+    for _ in 0..10 {
+        while !page.signals().contains(Signals::TICK) {
+            page.woken().await;
+        }
+    }
+    let between = came.elapsed() / 10;
+    let due = Duration::from_millis(hub.limits().ping_interval_ms / TICKS_PER_INTERVAL);
+    assert_eq!(between, due, "and then as often as beside many others");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_wakes_for_parts_that_somebody_is_in() {
+    let hub = Hub::new(Options::default());
+    let mut pages: Vec<_> = (0..3 * TICK_PARTS).map(|_| Page::open(&hub)).collect();
+    let ticks = async |pages: &mut [Page]| {
+        let before = sleeps();
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        for page in pages {
+            assert!(page.signals().contains(Signals::TICK));
+        }
+        sleeps() - before
+    };
+    let many = ticks(&mut pages).await;
+    // Where the last of them was alone, it still has its turn.
+    pages.drain(..3 * TICK_PARTS - 1);
+    let one = ticks(&mut pages).await;
+    assert!(one * 8 < many, "{one} times instead of {many}");
 }
 
 /// It alone is told to end; whoever comes after it in the round has its turn in the same one.

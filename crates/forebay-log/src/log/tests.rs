@@ -73,6 +73,22 @@ fn age_is_forgotten_and_remembered_as_forgotten() {
 }
 
 #[test]
+fn it_is_known_when_something_is_to_be_forgotten_again() {
+    let mut log = log(Retention { age_max: Duration::from_mins(1), ..Retention::default() });
+    assert_eq!(log.expires_at(), None);
+    say(&mut log, 1_000, "a", "1");
+    say(&mut log, 2_000, "b", "2");
+    log.append(UnixMillis(3_000), "a", Message::json("3"), Class::Ephemeral);
+    for (due, entries) in [(8_001, 2), (61_001, 1), (62_001, 0)] {
+        log.expire(UnixMillis(due - 1));
+        assert_eq!(log.expires_at(), Some(UnixMillis(due)), "not a moment before");
+        log.expire(UnixMillis(due));
+        assert_eq!(log.entries(), entries);
+    }
+    assert_eq!(log.expires_at(), None);
+}
+
+#[test]
 fn bytes_of_one_stream_are_bounded() {
     let mut log = log(Retention { bytes_max: 1_000, ..Retention::default() });
     for _ in 0..50 {
