@@ -12,6 +12,20 @@ pub struct Limits {
     /// Subscriptions at a time. Default 1 000, ten times the busiest pages known (tens to a
     /// hundred tags); at 300 bytes each a client can hold 300 KB. Past it: rejected.
     pub subscriptions_max: usize,
+    /// Subscriptions of one stream at a time, under different identifiers. Default 100: a browser with a
+    /// hundred tabs of one page, whose shared worker has one connection for all. Past it: rejected.
+    pub subscriptions_each_max: usize,
+    /// Bytes that are replayed to a connection at once. Default 32 MiB: all that history has of eight
+    /// streams. Past it a replay goes on when enough time has passed; nothing is left out.
+    pub replay_bytes_burst: u64,
+    /// Bytes that are replayed to a connection in each second, on and on. Default 1 MiB.
+    pub replay_bytes_per_second: u64,
+    /// The same for all connections of one address, at once. Default 256 MiB: as much as history holds of
+    /// all streams; or a network of 5 000 visitors behind one address, who lack 50 KB each and come back
+    /// together.
+    pub address_replay_bytes_burst: u64,
+    /// The same in each second. Default 32 MiB: a quarter of a gigabit line.
+    pub address_replay_bytes_per_second: u64,
     /// Commands that wait while one is being answered. Default 64; from then on the caller stops
     /// reading the socket ([`Session::wants_input`](crate::Session::wants_input)), so none is lost. The
     /// last message that was read may bring [`commands_each_max`](Self::commands_each_max) more.
@@ -46,6 +60,11 @@ impl Default for Limits {
             message_bytes_max: 64 << 10,
             identifier_bytes_max: 4 << 10,
             subscriptions_max: 1_000,
+            subscriptions_each_max: 100,
+            replay_bytes_burst: 32 << 20,
+            replay_bytes_per_second: 1 << 20,
+            address_replay_bytes_burst: 256 << 20,
+            address_replay_bytes_per_second: 32 << 20,
             commands_waiting_max: 64,
             commands_each_max: 2_000,
             commands_burst: 1_000,

@@ -1,5 +1,6 @@
 //! One connection's place in the hub: what it is registered for, and how it is woken.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
@@ -12,6 +13,7 @@ use smallvec::SmallVec;
 
 use crate::hub::Hub;
 use crate::read::{self, Batch};
+use crate::replays::AddressKey;
 use crate::resumes::PageKey;
 use crate::rounds::{Round, Seat};
 use crate::stats::Stats;
@@ -28,7 +30,8 @@ pub struct Client {
     hub: Hub,
     wake: Arc<Wake>,
     seat: Weak<dyn Seat>,
-    place: usize,
+    place: u32,
+    address: AddressKey,
     id: SessionId,
     identity: Option<Arc<str>>,
     registrations: SmallVec<[Registration; 1]>,
@@ -44,9 +47,11 @@ impl Client {
         let id = getrandom::u64().expect("the operating system gives random numbers");
         let id = SessionId(id);
         let place = hub.0.connections.add(&wake).ok_or(Refused)?;
+        let place = u32::try_from(place).expect("fewer than 2^32 connections fit in memory");
         hub.0.stats.connections.add(1);
         let (registrations, pages) = (SmallVec::new(), SmallVec::new());
-        Ok(Self { hub, wake, seat, place, id, identity: None, registrations, pages })
+        let (address, identity) = (AddressKey::NONE, None);
+        Ok(Self { hub, wake, seat, place, address, id, identity, registrations, pages })
     }
 
     /// The hub.
@@ -61,8 +66,16 @@ impl Client {
 
     /// Says who is at the other end, so that they can be disconnected by name.
     pub fn identify(&mut self, identity: &Arc<str>) {
-        self.hub.0.connections.identify(self.place, identity);
+        self.hub.0.connections.identify(self.place as usize, identity);
         self.identity = Some(Arc::clone(identity));
+    }
+
+    /// Says from which address it comes, as far as that is known. All connections of one are bounded in
+    /// what they are replayed.
+    pub fn is_at(&mut self, ip: IpAddr) {
+        let mut replays = self.hub.0.replays.lock();
+        replays.leave(self.place, self.address);
+        self.address = replays.enter(ip);
     }
 
     /// Who that is.
@@ -174,7 +187,7 @@ impl Client {
     /// taken back, since it last took its signals: it has to see to that first.
     #[must_use]
     pub fn read(&self, session: &Session, batch: &mut Batch) -> bool {
-        read::read(&self.hub.0.log.read(), session, batch);
+        read::read(&self.hub.0.log.read(), session, || self.may_replay(), batch);
         // Looked at behind the log: what was published after the signal is not given any more.
         let is_called = self.wake.is_called();
         if is_called {
@@ -186,12 +199,42 @@ impl Client {
     /// The same in a round, which may have read it for another session already.
     #[must_use]
     pub fn read_in(&self, round: &mut Round, session: &Session) -> bool {
-        round.read(&self.hub.0.log, session);
+        round.read(&self.hub.0.log, session, || self.may_replay());
         let is_called = self.wake.is_called();
         if is_called {
             round.clear();
         }
         !is_called
+    }
+
+    fn may_replay(&self) -> bool {
+        let inner = &*self.hub.0;
+        inner.replays.lock().allow(self.hub.now(), self.place, self.address, &inner.limits)
+    }
+
+    /// So many bytes have gone out that are older than their subscription.
+    pub fn note_replay(&self, bytes: usize) {
+        let inner = &*self.hub.0;
+        let (now, bytes) = (self.hub.now(), bytes as u64);
+        inner.replays.lock().owe(now, self.place, self.address, bytes, &inner.limits);
+    }
+
+    /// A replay has to wait: a tick goes on with it. That is counted and logged once in a while.
+    pub fn note_delay(&self) {
+        let inner = &*self.hub.0;
+        let mut replays = inner.replays.lock();
+        let (is_new, address) = (replays.note_wait(self.place), replays.ip(self.address));
+        drop(replays);
+        if is_new {
+            inner.stats.replays_delayed.add(1);
+            let (session, identity) = (self.id, self.identity().unwrap_or_default());
+            tracing::warn!(%session, identity, ?address, "a client is replayed too much: it waits");
+        }
+    }
+
+    /// How often this connection reads a stream.
+    pub fn readers_of(&self, stream: StreamId) -> usize {
+        self.registrations.iter().filter(|registration| registration.stream == stream).count()
     }
 
     /// The shared part of an envelope, kept once for all who have the same of a stream.
@@ -276,6 +319,7 @@ impl Drop for Client {
             let id = *id;
             self.leave_page(id, None);
         }
-        self.hub.0.connections.remove(self.place, self.identity.as_ref());
+        self.hub.0.replays.lock().leave(self.place, self.address);
+        self.hub.0.connections.remove(self.place as usize, self.identity.as_ref());
     }
 }

@@ -19,6 +19,7 @@ use self::tasks::Doze;
 use crate::client::{Client, Refused};
 use crate::clock::Clock;
 use crate::connections::Connections;
+use crate::replays::Replays;
 use crate::resumes::Resumes;
 use crate::revocations::Revocations;
 use crate::rounds::{Rounds, Taker};
@@ -86,6 +87,7 @@ pub(crate) struct Inner {
     pub(crate) connections: Connections,
     pub(crate) resumes: Mutex<Resumes>,
     pub(crate) sessions: Mutex<Sessions>,
+    pub(crate) replays: Mutex<Replays>,
     pub(crate) revocations: RwLock<Revocations>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stats: Stats,
@@ -201,6 +203,7 @@ impl Hub {
             connections: Connections::default(),
             resumes: Mutex::default(),
             sessions: Mutex::default(),
+            replays: Mutex::default(),
             revocations: RwLock::default(),
             limits: Arc::new(limits),
             stats: Stats::default(),
@@ -406,6 +409,7 @@ impl Inner {
         }
         self.resumes.lock().expire(now);
         self.sessions.lock().expire(now);
+        self.replays.lock().expire(now, &self.limits);
     }
 }
 

@@ -13,6 +13,7 @@ mod clock;
 mod connections;
 mod hub;
 mod read;
+mod replays;
 mod resumes;
 mod revocations;
 mod rounds;

@@ -27,6 +27,8 @@ pub struct Delivery {
     pub previous: Offset,
     /// It is not kept: its place is of no use to the client.
     pub ephemeral: bool,
+    /// It is older than the subscription.
+    pub replayed: bool,
     /// What to send, or nothing where this session is excepted from it.
     pub message: Option<Arc<Message>>,
 }
@@ -42,6 +44,8 @@ pub struct Batch {
     pub head: Offset,
     /// Nothing up to the head was left out.
     pub complete: bool,
+    /// A replay was left out: its client has to wait for it.
+    pub is_delayed: bool,
     /// Some session is excepted from one of these entries.
     excepts: bool,
 }
@@ -59,9 +63,11 @@ impl Batch {
     }
 }
 
-/// Fills `batch` with what comes first in the log, over all readers, past their positions.
-pub(crate) fn read(log: &Log, session: &Session, batch: &mut Batch) {
+/// Fills `batch` with what comes first in the log, over all readers, past their positions. `may_replay`
+/// is asked only where that is older than a subscription.
+pub(crate) fn read(log: &Log, session: &Session, may_replay: impl Fn() -> bool, batch: &mut Batch) {
     batch.clear();
+    batch.is_delayed = false;
     batch.head = log.head().offset;
     batch.complete = true;
     batch.excepts = false;
@@ -72,8 +78,16 @@ pub(crate) fn read(log: &Log, session: &Session, batch: &mut Batch) {
         }
         match log.read(reader.stream, reader.position, reader.attached) {
             Ok(entries) => {
-                let (entries, previous) = (entries.peekable(), reader.position);
-                sources.push(Source { reader: reader.id, previous, entries });
+                let (mut entries, attached) = (entries.peekable(), reader.attached);
+                if reader.position < attached
+                    && entries.peek().is_some_and(|entry| entry.offset <= attached)
+                    && !may_replay()
+                {
+                    (batch.complete, batch.is_delayed) = (false, true);
+                    continue;
+                }
+                let (reader, previous) = (reader.id, reader.position);
+                sources.push(Source { reader, previous, attached, entries });
             }
             Err(_) => batch.lost.push(reader.id),
         }
@@ -98,6 +112,7 @@ pub(crate) fn read(log: &Log, session: &Session, batch: &mut Batch) {
 struct Source<'a> {
     reader: ReaderId,
     previous: Offset,
+    attached: Offset,
     entries: Peekable<Entries<'a>>,
 }
 
@@ -145,12 +160,19 @@ impl Batch {
             offset: entry.offset,
             previous: std::mem::replace(&mut source.previous, entry.offset),
             ephemeral: entry.class == Class::Ephemeral,
+            replayed: entry.offset <= source.attached,
             message: (!excepted).then(|| Arc::clone(&entry.message)),
         });
     }
 }
 
 impl Delivery {
+    /// What it counts for among what its client is replayed.
+    pub fn replayed_bytes(&self) -> usize {
+        let message = self.message.as_ref().filter(|_| self.replayed);
+        message.map_or(0, |message| message.bytes().len())
+    }
+
     /// What its session has to know of it.
     pub fn around(&self) -> Around<'_> {
         let Self { offset, previous, ephemeral, .. } = *self;

@@ -67,7 +67,12 @@ pub struct BatchId {
 
 impl Round {
     /// What is new for the session: read now, or what was read for an earlier one.
-    pub(crate) fn read(&mut self, log: &RwLock<Log>, session: &Session) {
+    pub(crate) fn read(
+        &mut self,
+        log: &RwLock<Log>,
+        session: &Session,
+        may_replay: impl Fn() -> bool,
+    ) {
         let sole = session.sole_reader();
         // Past the head at which it joined, a reader gets what any other gets.
         let place = sole
@@ -77,7 +82,7 @@ impl Round {
             return;
         }
         self.id.batch += 1;
-        read::read(&log.read(), session, &mut self.batch);
+        read::read(&log.read(), session, may_replay, &mut self.batch);
         self.serves = place.filter(|_| self.batch.is_for_all());
     }
 

@@ -56,6 +56,8 @@ counters! {
     resyncs_behind,
     /// Subscriptions that went on where their page was known to be.
     resumes,
+    /// Replays that have to wait because their client was replayed much already.
+    replays_delayed,
     /// Cursors refused because nobody here signed them.
     cursors_refused,
     /// Connections closed because of what the client sent.

@@ -271,7 +271,13 @@ impl Application {
         // Whispers have no page that could be older than a revocation: they go with what they belong to.
         let whispers = subscribed.whispers.as_ref();
         let aged = subscribed.streams.iter().filter(|stream| Some(&stream.name) != whispers);
-        if self.is_revoked(aged, client) {
+        let refused = if self.is_revoked(aged, client) {
+            Some(RejectReason::Revoked)
+        } else {
+            let mut streams = attachments.iter().map(|attachment| attachment.stream);
+            streams.any(|stream| is_crowded(stream, client)).then_some(RejectReason::Limit)
+        };
+        if let Some(reason) = refused {
             for attachment in attachments {
                 client.detach(attachment.stream);
             }
@@ -279,7 +285,7 @@ impl Application {
             if let Some(handler) = subscribed.handler {
                 tokio::spawn(handler.unsubscribed());
             }
-            reject(RejectReason::Revoked, session, client);
+            reject(reason, session, client);
             return;
         }
         client.hub().stats().subscriptions.add(1);
@@ -332,6 +338,9 @@ impl Application {
                 if self.is_revoked(std::iter::once(&stream), client) {
                     client.detach(opened);
                     client.hub().stats().refused_again.add(1);
+                    self.carry_out(id, Op::Reject, session, client);
+                } else if is_crowded(opened, client) {
+                    client.detach(opened);
                     self.carry_out(id, Op::Reject, session, client);
                 } else if !session.attach(id, attachment) {
                     client.detach(opened);
@@ -389,6 +398,11 @@ fn reject(reason: RejectReason, session: &mut Session, client: &Client) {
     stats.rejections.add(1);
     stats.refused_again.add(matches!(reason, RejectReason::Expired | RejectReason::Revoked).into());
     session.reject(reason);
+}
+
+/// Whether the connection reads the stream more often than it may, with what it has just attached.
+fn is_crowded(stream: StreamId, client: &Client) -> bool {
+    client.readers_of(stream) > client.hub().limits().subscriptions_each_max
 }
 
 /// Where a client goes on with a stream that it has open.

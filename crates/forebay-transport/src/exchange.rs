@@ -133,7 +133,7 @@ impl Exchange {
             self.session.resync(*reader, batch.head);
         }
         self.say(out);
-        let mut delivered = 0;
+        let (mut delivered, mut replayed) = (0, 0);
         for delivery in &batch.deliveries {
             if self.format != Format::Array && out.len() >= PIECE_BYTES_MAX {
                 // The rest is read from the log again when this has gone.
@@ -148,7 +148,14 @@ impl Exchange {
                 let message = delivery.message.as_ref().map_or(&b""[..], |m| m.bytes());
                 self.append(out, &[wrap.before.as_bytes(), message, wrap.after.as_bytes()]);
             }
+            replayed += delivery.replayed_bytes();
             self.session.advance(delivery.reader, delivery.offset);
+        }
+        if replayed > 0 {
+            self.client.note_replay(replayed);
+        }
+        if batch.is_delayed {
+            self.client.note_delay();
         }
         self.client.hub().stats().deliveries.add(delivered);
         if batch.complete {

@@ -126,6 +126,33 @@ fn many_streams_are_read_in_the_order_of_the_log_past_every_limit() {
     assert_eq!(page.read(), expected);
 }
 
+/// Its position stays where it is; what is live on the session's other streams goes out meanwhile.
+#[test]
+fn a_replay_that_has_to_wait_is_read_when_enough_time_has_passed() {
+    let now = Arc::new(AtomicU64::new(0));
+    let limits = Limits { replay_bytes_burst: 4, replay_bytes_per_second: 1, ..Limits::default() };
+    let hub = Hub::simulated(Options { limits, ..Options::default() }, Epoch(1), Arc::clone(&now));
+    let rendered = hub.position();
+    say(&hub, "a", "12345");
+    say(&hub, "b", "67");
+    let mut page = Page::open(&hub);
+    page.subscribe("a", Some(rendered));
+    page.subscribe("live", None);
+    assert_eq!(page.read(), ["12345"]);
+    page.client.note_replay(5);
+    page.subscribe("b", Some(rendered));
+    say(&hub, "live", "1");
+    say(&hub, "a", "2");
+    let mut batch = Batch::default();
+    assert!(page.client.read(&page.session, &mut batch));
+    assert!(batch.is_delayed && !batch.complete, "nothing proves that b was read");
+    assert_eq!(page.read(), ["1", "2"]);
+    say(&hub, "b", "3");
+    assert_eq!(page.read(), [""; 0]);
+    now.store(2_000, Ordering::SeqCst);
+    assert_eq!(page.read(), ["67", "3"]);
+}
+
 #[test]
 fn a_batch_is_bounded_in_bytes_but_takes_one_of_any_size() {
     let hub = Hub::new(Options::default());

@@ -168,7 +168,7 @@ impl Outgoing {
                     return other.map_ok(|_| ());
                 }
             };
-            let all = self.note(turn, batch, written, session);
+            let all = self.note(turn, batch, written, session, client);
             let at_head = batch.complete && client.hub().position().offset == batch.head;
             let head = batch.head;
             source.count(turn.frames_sent(), client);
@@ -225,6 +225,9 @@ impl Outgoing {
                 client.hub().stats().resyncs_behind.add(1);
                 session.resync(*reader, batch.head);
             }
+            if batch.is_delayed {
+                client.note_delay();
+            }
             if batch.complete && batch.deliveries.is_empty() {
                 session.caught_up(batch.head);
             }
@@ -264,10 +267,16 @@ impl Outgoing {
         batch: &Batch,
         written: usize,
         session: &mut Session,
+        client: &Client,
     ) -> bool {
         let passed = turn.pass(batch, written, |rest| self.hold_shared(rest));
+        let mut replayed = 0;
         for delivery in &batch.deliveries[..passed] {
+            replayed += delivery.replayed_bytes();
             session.advance(delivery.reader, delivery.offset);
+        }
+        if replayed > 0 {
+            client.note_replay(replayed);
         }
         let all = passed == batch.deliveries.len();
         if let (true, Some(mark)) = (all, turn.mark()) {

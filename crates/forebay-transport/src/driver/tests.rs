@@ -441,7 +441,8 @@ async fn shutting_down_says_so_and_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_subscriptions_are_refused_past_the_limit_and_all_answered() {
-    let hub = Hub::new(Options::default());
+    let limits = Limits { subscriptions_each_max: 10_000, ..Limits::default() };
+    let hub = Hub::new(Options { limits, ..Options::default() });
     let mut peer = Peer::open(&hub, None).await;
     let (mut confirmed, mut rejected) = (0, 0);
     for n in 0..10_000 {
@@ -519,6 +520,90 @@ fn count_wakes() -> (Waker, Arc<AtomicUsize>) {
     }
     let woken = Arc::new(AtomicUsize::new(0));
     (Waker::from(Arc::new(Woken(Arc::clone(&woken)))), woken)
+}
+
+/// A room whose history is worth some megabytes, and someone who asks for it under many names.
+struct Greedy {
+    hub: Hub,
+    peer: Peer,
+    entries: usize,
+}
+
+/// What came of it.
+#[derive(Default)]
+struct Pulled {
+    confirmed: usize,
+    rejected: usize,
+    entries: usize,
+    bytes: usize,
+}
+
+impl Greedy {
+    async fn asks(limits: Limits, entries: usize, entry_bytes: usize, names: usize) -> Self {
+        let hub = Hub::new(Options { limits, ..Options::default() });
+        let cursor = hub.position();
+        (0..entries).for_each(|_| say(&hub, &"x".repeat(entry_bytes)));
+        let mut peer = Peer::connect(&hub, Some(cursor), 1 << 20);
+        peer.text().await;
+        for n in 0..names {
+            let text = format!(
+                r#"{{"command":"subscribe","identifier":"{{\"channel\":\"room\",\"n\":{n}}}"}}"#
+            );
+            peer.send(0x81, text.as_bytes()).await;
+        }
+        Self { hub, peer, entries }
+    }
+
+    /// Reads until nothing comes for a while: its pings come all the time.
+    async fn pulls(&mut self, quiet: Duration) -> Pulled {
+        let mut pulled = Pulled::default();
+        let mut last = tokio::time::Instant::now();
+        loop {
+            let frame = tokio::time::timeout_at(last + quiet, self.peer.any_frame());
+            let Ok((_, payload)) = frame.await else { return pulled };
+            let text = String::from_utf8_lossy(&payload);
+            let counted = match &*text {
+                text if text.contains("confirm_subscription") => &mut pulled.confirmed,
+                text if text.contains("reject_subscription") => &mut pulled.rejected,
+                text if text.contains("\"message\":\"x") => &mut pulled.entries,
+                _ => continue,
+            };
+            *counted += 1;
+            pulled.bytes += payload.len();
+            last = tokio::time::Instant::now();
+        }
+    }
+}
+
+/// Each subscribe has 60 bytes and would be answered with 3.85 MB: 3.85 GB in all.
+#[tokio::test(start_paused = true)]
+async fn a_thousand_names_of_one_stream_pull_no_more_than_a_connection_may() {
+    let mut greedy = Greedy::asks(Limits::default(), 1_000, 3_850, 1_000).await;
+    let pulled = greedy.pulls(Duration::from_secs(1)).await;
+    assert_eq!((pulled.confirmed, pulled.rejected), (100, 900));
+    let at_once = usize::try_from(Limits::default().replay_bytes_burst).unwrap();
+    assert!((at_once..at_once + (4 << 20)).contains(&pulled.bytes), "{}", pulled.bytes);
+    assert_eq!(greedy.hub.stats().replays_delayed.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_that_has_to_wait_keeps_nobody_else_waiting_and_is_whole_in_the_end() {
+    let limits = Limits {
+        replay_bytes_burst: 1 << 20,
+        replay_bytes_per_second: 100 << 10,
+        ..Limits::default()
+    };
+    let mut greedy = Greedy::asks(limits, 500, 1_000, 10).await;
+    let began = tokio::time::Instant::now();
+    let at_once = greedy.pulls(Duration::from_secs(1)).await;
+    assert!((1_000..2_000).contains(&at_once.entries), "{} of 5 000", at_once.entries);
+    let mut other = comes_back(&greedy.hub, greedy.hub.position(), &[]).await;
+    say(&greedy.hub, "x live");
+    assert_eq!(other.message().await, "x live");
+    let later = greedy.pulls(Duration::from_secs(5)).await;
+    assert_eq!(at_once.entries + later.entries, 10 * (greedy.entries + 1));
+    let took = began.elapsed().as_secs();
+    assert!((35..60).contains(&took), "{took} s for 4 MB");
 }
 
 /// What a page that comes back with its old cursor is given.
