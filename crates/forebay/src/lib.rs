@@ -80,3 +80,8 @@ pub use transaction::{Savepoint, Transaction};
 
 /// The bounds of a session: what one client can make the server hold.
 pub use forebay_cable::Limits;
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
