@@ -5,7 +5,9 @@
 mod browser;
 mod fuzz;
 mod instructions;
+mod package;
 mod run;
+mod wasm;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -27,8 +29,8 @@ enum Task {
         #[arg(long, default_value_t = 3000)]
         port: u16,
     },
-    /// Run every check: format, clippy, unit, simulation, vectors, documentation, instructions,
-    /// browser
+    /// Run every check: format, clippy, unit, simulation, vectors, wasm, packages, documentation,
+    /// instructions, browser
     Test,
     /// Run only the browser tests
     Browser {
@@ -53,6 +55,12 @@ enum Task {
         #[arg(long)]
         write: bool,
     },
+    /// Make the packages that a registry would get, and build each from its package alone
+    Package {
+        /// Don't build them
+        #[arg(long)]
+        no_verify: bool,
+    },
     /// Run each fuzz target for a while
     Fuzz {
         /// Seconds for each target
@@ -71,6 +79,7 @@ fn main() -> Result<()> {
         Task::Sim { arguments } => sim(&arguments),
         Task::Bench { arguments } => bench(&arguments),
         Task::Instructions { write } => instructions::run(write),
+        Task::Package { no_verify } => package::package(!no_verify),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
     }
 }
@@ -108,6 +117,9 @@ fn test() -> Result<()> {
     cargo(&[&plain[..], &deny[..]].concat())?;
     step("tests: unit, scenarios, vectors, layers");
     cargo(&["test", "--workspace", "--all-features"])?;
+    wasm::check()?;
+    step("packages");
+    package::package(false)?;
     step("documentation");
     run::cargo_with(
         &["doc", "--workspace", "--all-features", "--no-deps"],

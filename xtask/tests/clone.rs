@@ -141,3 +141,37 @@ fn every_scenario_that_is_named_is_in_the_list() {
     });
     assert_eq!(found, [""; 0]);
 }
+
+/// Both licenses ask to be passed on.
+#[test]
+fn every_package_has_the_licenses() {
+    let arguments = ["metadata", "--format-version", "1", "--no-deps"];
+    let metadata = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output();
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.unwrap().stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    for package in packages.iter().filter(|package| package["publish"].is_null()) {
+        let folder = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
+        for license in ["LICENSE-MIT", "LICENSE-APACHE"] {
+            let text = fs::read_to_string(folder.join(license));
+            let whole = fs::read_to_string(root().join(license)).unwrap();
+            assert_eq!(text.ok(), Some(whole), "{} of {}", license, folder.display());
+        }
+        assert!(package["description"].is_string(), "{}", folder.display());
+    }
+}
+
+/// A package holds its own folder and nothing else. What only documentation tests read may be elsewhere.
+#[test]
+fn no_crate_includes_a_file_from_outside_of_its_folder() {
+    let mut sources = texts();
+    sources.retain(|(name, _)| name.starts_with("crates/") && name.contains("/src/"));
+    for (_, text) in &mut sources {
+        *text = text.replace("#[cfg(doctest)]\n#[doc = include_str!", "\n");
+    }
+    let found = faults(&sources, |_, line| {
+        let includes = line.contains("include_str!") || line.contains("include_bytes!");
+        (includes && line.contains("../../"))
+            .then(|| "includes a file of another folder".to_owned())
+    });
+    assert_eq!(found, [""; 0]);
+}
