@@ -6,6 +6,7 @@ mod browser;
 mod fuzz;
 mod instructions;
 mod package;
+mod ruby;
 mod run;
 mod wasm;
 
@@ -37,6 +38,8 @@ enum Task {
         /// Files of e2e/tests to run; all if none is given
         files: Vec<String>,
     },
+    /// Run only the gem's tests, and the documentation's snippets that need Ruby or nginx
+    Ruby,
     /// Simulate pages, faults and publishers until a promise is broken or enough was shown
     Sim {
         /// What `forebay-sim --help` shows: --entries N, --seed N, --variant NAME, …
@@ -76,6 +79,7 @@ fn main() -> Result<()> {
         Task::Demo { port } => demo(port),
         Task::Test => test(),
         Task::Browser { files } => browser::test(&files),
+        Task::Ruby => ruby::run(),
         Task::Sim { arguments } => sim(&arguments),
         Task::Bench { arguments } => bench(&arguments),
         Task::Instructions { write } => instructions::run(write),
@@ -128,6 +132,7 @@ fn test() -> Result<()> {
     if instructions::has_baseline() {
         instructions::run(false)?;
     }
+    ruby::run()?;
     browser::client()?;
     browser::test(&[])
 }

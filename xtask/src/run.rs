@@ -39,9 +39,15 @@ pub(crate) fn target() -> PathBuf {
 
 /// Installs one of Debian's packages.
 pub(crate) fn install(package: &str) -> Result<()> {
-    step(&format!("installing {package}"));
+    install_all(&[package], &[])
+}
+
+/// Installs several, with these flags of apt-get's.
+pub(crate) fn install_all(packages: &[&str], flags: &[&str]) -> Result<()> {
+    step(&format!("installing {}", packages.join(", ")));
     succeed(Command::new("apt-get").args(["update", "--quiet"]))?;
-    succeed(Command::new("apt-get").args(["install", "--yes", "--quiet", package]))
+    let install = ["install", "--yes", "--quiet"];
+    succeed(Command::new("apt-get").args(install).args(flags).args(packages))
 }
 
 /// Runs a command whose output is the user's, and fails as it does.

@@ -9,11 +9,12 @@ mod cable;
 mod clients;
 mod configuration;
 #[cfg(unix)]
+mod documentation;
+#[cfg(unix)]
 mod durable;
 mod keys;
 #[cfg(unix)]
 mod life;
 #[cfg(unix)]
 mod logs;
-mod rails;
 mod support;

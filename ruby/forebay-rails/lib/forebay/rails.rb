@@ -1,0 +1,49 @@
+# frozen_string_literal: true
+
+# A Rails app in front of `forebay serve`: broadcasts are posted to it, and pages carry a cursor.
+
+require "rails"
+require "action_cable"
+
+require "forebay/rails/version"
+require "forebay/rails/settings"
+require "forebay/rails/server"
+require "forebay/rails/cursor_middleware"
+require "forebay/rails/source_tag"
+require "forebay/rails/railtie"
+
+module Forebay
+  module Rails
+    # The places that were warned of are kept, so that each is named once. Past this many a process
+    # warns no more: 100 lines have said it.
+    PLACES_MAX = 100
+
+    @warned = {}
+    @mutex = Mutex.new
+
+    class << self
+      # The adapter, if this app's cable is Forebay's. Another adapter is not even loaded.
+      def adapter
+        cable = ::ActionCable.server.config.cable
+        return unless cable && (cable["adapter"] || cable[:adapter]).to_s == "forebay"
+
+        pubsub = ::ActionCable.server.pubsub
+        pubsub if pubsub.respond_to?(:page_cursor)
+      end
+
+      # Logs a warning, once for each place.
+      def warn_once(place, message)
+        is_new = @mutex.synchronize do
+          next false if @warned.key?(place) || @warned.size >= PLACES_MAX
+
+          @warned[place] = true
+        end
+        logger.warn("forebay: #{message}") if is_new
+      end
+
+      def logger
+        ::ActionCable.server.config.logger || ::Rails.logger
+      end
+    end
+  end
+end

@@ -1,0 +1,54 @@
+//! The gem, and the snippets of the documentation that need Ruby or nginx.
+
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::run::{cargo, exists, install_all, repository, step, succeed, target};
+
+/// Debian's packages; Rails with what it recommends would bring a whole desktop's worth of others.
+const PACKAGES: [&str; 10] = [
+    "bundler",
+    "curl",
+    "nginx-light",
+    "openssl",
+    "puma",
+    "ruby",
+    "ruby-actioncable",
+    "ruby-connection-pool",
+    "ruby-minitest",
+    "ruby-railties",
+];
+
+/// What says whether the gems are there.
+const GEMS: &str =
+    "%w[actioncable connection_pool minitest puma railties].each { |name| gem name }";
+
+/// Every file that holds tests.
+const TESTS: &str = r#"Dir["test/*_test.rb"].sort.each { |file| require File.expand_path(file) }"#;
+
+pub(crate) fn run() -> Result<()> {
+    step("ruby, nginx");
+    ensure_packages()?;
+    cargo(&["build", "--package", "forebay-server"])?;
+    let binary = ["test", "--package", "forebay-server", "--test", "binary"];
+    cargo(&[&binary[..], &["documentation", "--", "--ignored"]].concat())?;
+    let mut ruby = Command::new("ruby");
+    ruby.args(["-Itest", "-e", TESTS]).current_dir(repository().join("ruby/forebay-rails"));
+    succeed(ruby.env("FOREBAY", target().join("debug/forebay")))
+}
+
+fn ensure_packages() -> Result<()> {
+    let has_gems = Command::new("ruby").args(["-e", GEMS]).output();
+    let has_gems = has_gems.is_ok_and(|output| output.status.success());
+    // nginx has no --version, but can be started.
+    let has_nginx = Command::new("nginx").arg("-v").output().is_ok();
+    if has_gems && has_nginx && ["bundle", "curl"].into_iter().all(exists) {
+        return Ok(());
+    }
+    ensure!(
+        exists("apt-get"),
+        "install Ruby, Rails, Bundler, Puma, minitest, connection_pool, nginx"
+    );
+    install_all(&PACKAGES, &["--no-install-recommends"])
+}
