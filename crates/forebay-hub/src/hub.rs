@@ -15,10 +15,10 @@ use forebay_log::{
 use forebay_store::{Fsync, Record, Recovered, Store, StoreError};
 use parking_lot::{Mutex, RwLock};
 
-use self::tasks::Doze;
 use crate::client::{Client, Refused};
 use crate::clock::Clock;
 use crate::connections::Connections;
+use crate::doze::Doze;
 use crate::replays::Replays;
 use crate::resumes::Resumes;
 use crate::revocations::Revocations;

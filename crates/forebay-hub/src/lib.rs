@@ -11,6 +11,7 @@
 mod client;
 mod clock;
 mod connections;
+mod doze;
 mod hub;
 mod read;
 mod replays;
@@ -20,6 +21,7 @@ mod rounds;
 mod sessions;
 mod stats;
 mod subscribers;
+mod sync;
 mod wake;
 
 pub use client::{Client, Refused};

@@ -11,16 +11,17 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use forebay_cable::{ReaderId, Session};
 use forebay_log::{Log, Offset, StreamId};
-use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use crate::read::{self, Batch};
 use crate::subscribers::Readers;
+use crate::sync::{AtomicUsize, Mutex, Ordering, RwLock};
 use crate::wake::{Signals, Wake};
 
 /// Connections of one round. At some 4 µs for each `send`, other tasks wait an eighth of a millisecond.
@@ -138,6 +139,24 @@ pub(crate) struct Rounds {
     /// How many take rounds.
     takers: AtomicUsize,
     pub(crate) planned: Arc<Notify>,
+}
+
+/// Takes `round` after `round`, as long as one is due, and then waits until others are planned. Ends when
+/// `round` gives `None`: there is nobody left to take them for.
+pub(crate) async fn take_rounds(planned: &Notify, mut round: impl FnMut() -> Option<bool>) {
+    loop {
+        let mut waiting = pin!(planned.notified());
+        // What is planned from here on is heard of, whatever the last round did not find.
+        waiting.as_mut().enable();
+        loop {
+            match round() {
+                Some(true) => tokio::task::yield_now().await,
+                Some(false) => break,
+                None => return,
+            }
+        }
+        waiting.await;
+    }
 }
 
 /// Memory for one who takes rounds.

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Weak};
 
 use forebay_log::StreamId;
-use parking_lot::{Mutex, RwLock};
 use slab::Slab;
 use smallvec::SmallVec;
 
 use crate::rounds::{Rounds, Seat};
+use crate::sync::{Mutex, RwLock};
 use crate::wake::Signals;
 
 /// Envelopes of one stream that are kept for whoever has the same. Pages have theirs from one tag, of
@@ -221,4 +221,5 @@ impl List {
 }
 
 #[cfg(test)]
+#[path = "subscribers/tests.rs"]
 mod tests;

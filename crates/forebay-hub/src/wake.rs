@@ -1,9 +1,8 @@
 //! How the hub tells one connection's task that there is something to do, without a queue.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::Waker;
 
-use atomic_waker::AtomicWaker;
+use crate::sync::{AtomicBool, AtomicU8, AtomicWaker, Ordering};
 
 /// What a connection's task is woken for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

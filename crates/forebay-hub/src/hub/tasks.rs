@@ -1,17 +1,15 @@
 //! The hub's tasks: one that ticks, and those that take rounds. They end with the hub, or with their
 //! runtime; then another's take over.
 
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{Hub, Inner, TICK_PARTS, TICKS_PER_INTERVAL};
-use crate::rounds::Taker;
+use crate::rounds::{self, Taker};
 
 /// How long it is relied on that whoever has something to do says so.
 const DOZE_MAX: Duration = Duration::from_hours(1);
@@ -75,19 +73,7 @@ async fn take_rounds(hub: Weak<Inner>, _taking: Taking) {
         return;
     };
     let mut taker = Taker::default();
-    loop {
-        let mut waiting = pin!(planned.notified());
-        waiting.as_mut().enable();
-        loop {
-            let Some(inner) = hub.upgrade() else { return };
-            if !inner.round(&mut taker) {
-                break;
-            }
-            drop(inner);
-            tokio::task::yield_now().await;
-        }
-        waiting.await;
-    }
+    rounds::take_rounds(&planned, || Some(hub.upgrade()?.round(&mut taker))).await;
 }
 
 /// Goes from part to part, past those that nobody is in. So a few connections cost a few wake-ups, and a
@@ -112,38 +98,13 @@ async fn tick(hub: Weak<Inner>, _ticking: Ticking) {
     }
 }
 
-/// The sleep of whoever ticks while nobody is connected.
-#[derive(Debug, Default)]
-pub(crate) struct Doze {
-    sleeps: AtomicBool,
-    woken: Notify,
-}
-
-impl Doze {
-    /// There is something to tick for. Call it after that can be seen.
-    pub(crate) fn end(&self) {
-        if self.sleeps.load(Ordering::Relaxed) {
-            self.woken.notify_one();
-        }
-    }
-}
-
 /// Sleeps as long as there is nothing to do for whoever ticks. True if it slept at all.
-///
-/// What it looks at is behind locks, and so is what is new: either it sees that here, or who brings it
-/// sees that it sleeps.
 async fn doze(hub: &Weak<Inner>) -> bool {
-    let Some(inner) = hub.upgrade() else { return false };
-    let doze = Arc::clone(&inner.doze);
-    doze.sleeps.store(true, Ordering::Relaxed);
-    let idle = inner.is_idle_for();
-    drop(inner);
-    if let Some(idle) = idle {
-        // Whether it is over in time, or somebody has come: it looks again.
-        let _ = tokio::time::timeout(idle, doze.woken.notified()).await;
-    }
-    doze.sleeps.store(false, Ordering::Relaxed);
-    idle.is_some()
+    let Some(doze) = hub.upgrade().map(|inner| Arc::clone(&inner.doze)) else { return false };
+    let Some((idle, woken)) = doze.begin(|| hub.upgrade()?.is_idle_for()) else { return false };
+    // Whether it is over in time, or somebody has come: it looks again.
+    let _ = tokio::time::timeout(idle, woken).await;
+    true
 }
 
 impl Inner {
