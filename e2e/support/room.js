@@ -113,16 +113,21 @@ export class Room {
     this.assertOrderOnTheWire();
   }
 
-  /** Per connection and identifier: a confirmation comes first, and offsets only go up, resubscribing or not. */
+  /**
+   * Per connection and identifier: a confirmation comes first, and offsets only go up. A tag that has left and comes back may be
+   * given again what was on its way.
+   */
   assertOrderOnTheWire() {
     /** @type {Map<string, number>} */
     const offsets = new Map();
+    const left = new Set();
     for (const message of this.proxy.messages.all) {
       // AnyCable's restored subscriptions are confirmed by their welcome.
       const restored = message.direction === "down" ? (message.json?.restored_ids ?? []) : [];
       for (const identifier of restored) offsets.set(`${message.connection} ${identifier}`, -1);
       const key = `${message.connection} ${message.json?.identifier}`;
-      if (isConfirm(message) && !offsets.has(key)) offsets.set(key, -1);
+      if (isUnsubscribe(message)) left.add(key);
+      if (isConfirm(message) && (left.delete(key) || !offsets.has(key))) offsets.set(key, -1);
       if (!isDelivery(message)) continue;
       assert.ok(offsets.has(key), `delivered before it was confirmed: ${message}`);
       const { offset } = message.json;

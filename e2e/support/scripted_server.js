@@ -38,7 +38,7 @@ export const append = (text) => `<turbo-stream action="append" target="list"><te
 
 /** Subscribed, behind the position that the page has. @param {Session} session */
 export function confirm(session, { identifier, after }, s) {
-  const at = after ?? JSON.parse(identifier).signed_stream_name.split(".").slice(1).join(".");
+  const at = after ?? JSON.parse(identifier).signed_stream_name?.split(/\.(.*)/)[1];
   session.send({ type: "confirm_subscription", identifier, s, at });
 }
 

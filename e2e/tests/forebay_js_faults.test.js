@@ -138,7 +138,7 @@ test("a visit to another page does not call its streams stale while they are bei
   await page.evaluate(() => window.Turbo.visit("/?two"));
   await eventually("the other stream", async () => {
     await page.clock.runFor(1);
-    return (await page.locator("[signed-stream-name^="two."][connected]").count()) === 1;
+    return (await page.locator("[signed-stream-name^=two][connected]").count()) === 1;
   });
   assert.deepEqual(await said(page), ["connected", "connected"]);
 });
@@ -233,7 +233,7 @@ test("what is left out of a page, as its own request has shown it, does not move
   server.session.send({ s: 1, o: 3, p: 2, m: append("row 3").replace(" ", ' request-id="its-own" ') });
   server.session.send({ s: 1, o: 4, p: 3 });
   await page.evaluate(() => {
-    const tag = document.querySelector("[signed-stream-name^="one."]");
+    const tag = document.querySelector("[signed-stream-name^=one]");
     window.firstMoved = new Promise((resolve) => {
       const observer = new MutationObserver(() => resolve(document.querySelector("#list li") ? "behind the row" : "ahead of it"));
       observer.observe(tag, { attributeFilter: ["data-forebay-at"] });
@@ -242,7 +242,7 @@ test("what is left out of a page, as its own request has shown it, does not move
   confirm(server.session, server.session.commands[1], 2);
   await row(page, "row 2");
   assert.equal(await page.evaluate(() => window.firstMoved), "behind the row");
-  await page.waitForSelector('[signed-stream-name^="one."][data-forebay-at="a.4"]', { state: "attached" });
+  await page.waitForSelector('[signed-stream-name^=one][data-forebay-at="a.4"]', { state: "attached" });
   assert.deepEqual(await shown(page), ["row 2"]);
 });
 
@@ -372,11 +372,11 @@ async function halfAnswered(t, answers, prepare = movableTime) {
   const server = await scriptedServerFor(t, {
     body: () => tag("one", "a.1") + tag("two", "a.1") + list,
     command(command, session, s) {
-      if (command.command === "subscribe" && (command.identifier.includes('"one"') || answers(server))) confirm(session, command, s);
+      if (command.command === "subscribe" && (command.identifier.includes('"one.') || answers(server))) confirm(session, command, s);
     },
   });
   const page = await pageOf(t, server, prepare);
-  await page.waitForSelector("[signed-stream-name^="one."][connected]", { state: "attached" });
+  await page.waitForSelector("[signed-stream-name^=one][connected]", { state: "attached" });
   return { server, page };
 }
 
@@ -389,7 +389,7 @@ test("S44 a living server that never answers for one stream is asked again, less
   /** Lets time pass until the server has been asked so often; never while the page connects. */
   const untilAsked = (often) =>
     eventually(`${often} sessions`, async () => {
-      await page.waitForSelector("[signed-stream-name^="one."][connected]", { state: "attached" });
+      await page.waitForSelector("[signed-stream-name^=one][connected]", { state: "attached" });
       await page.clock.runFor(1_000);
       return server.sessions.length >= often;
     });
@@ -400,7 +400,7 @@ test("S44 a living server that never answers for one stream is asked again, less
     const pause = asked[index + 1] - asked[index];
     assert.ok(pause >= least && pause < least + 10, `${pause} s instead of ${least}`);
   }
-  await page.waitForSelector("[signed-stream-name^="one."][connected]", { state: "attached" });
+  await page.waitForSelector("[signed-stream-name^=one][connected]", { state: "attached" });
   server.session.send({ s: 1, o: 2, p: 1, m: append("row 2") });
   await eventually("a row of the other stream", async () => {
     await page.clock.runFor(250);
@@ -506,13 +506,13 @@ for (const reason of ["expired", "unauthorized"]) {
       body: () => tag("one", "a.1") + tag(`refused ${(n += 1)}`, "a.1") + list,
       command(command, session, s) {
         if (command.command !== "subscribe") return;
-        if (command.identifier.includes('"one"')) return confirm(session, command, s);
+        if (command.identifier.includes('"one.')) return confirm(session, command, s);
         session.send({ type: "reject_subscription", identifier: command.identifier, reason });
       },
     });
     const page = await pageOf(t, server);
     await page.waitForSelector(`[signed-stream-name^="refused ${most + 1}."][rejected=${reason}]`, { state: "attached" });
-    await page.waitForSelector("[signed-stream-name^="one."][connected]", { state: "attached" });
+    await page.waitForSelector("[signed-stream-name^=one][connected]", { state: "attached" });
     server.session.send({ s: 1, o: 2, p: 1, m: append("row 2") });
     await row(page, "row 2");
     // Behind whatever the page may have asked for.

@@ -28,7 +28,7 @@ pub use command::{
 };
 pub use limits::Limits;
 pub use session::{
-    Around, Attachment, Effect, Hello, Kept, Mark, Reader, ReaderId, Resync, Session, SessionId,
-    Start, SubscriptionId,
+    Around, Attachment, Effect, Hello, Kept, Mark, Progress, Reader, ReaderId, Resync, Session,
+    SessionId, Start, SubscriptionId,
 };
 pub use wire::{Envelope, Part, Protocol, Wrap};

@@ -29,6 +29,7 @@ use self::dialect::Dialect;
 pub use self::extended::Kept;
 use self::extended::KeptSubscription;
 use self::left::Left;
+pub use self::left::Progress;
 use self::pace::Pace;
 pub use self::proof::Mark;
 use self::proof::Proof;

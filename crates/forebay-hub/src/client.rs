@@ -8,7 +8,7 @@ use std::task::Waker;
 use forebay_cable::{
     Attachment, Envelope, Hello, Kept, Protocol, Session, SessionId, Start, SubscriptionId,
 };
-use forebay_log::{Gap, Log, Offset, Position, StreamId, UnixMillis};
+use forebay_log::{Gap, Log, Message, Offset, Position, StreamId, UnixMillis};
 use smallvec::SmallVec;
 
 use crate::hub::Hub;
@@ -19,6 +19,10 @@ use crate::rounds::{Round, Seat};
 use crate::stats::Stats;
 use crate::subscribers::Registration;
 use crate::wake::{Signals, Wake};
+
+/// Entries that are looked at one by one: more than fit on the wire in the moment in which a tag leaves
+/// and comes back.
+const LOOKED_AT_MAX: usize = 256;
 
 /// The hub is shutting down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -136,6 +140,27 @@ impl Client {
     /// that is forgotten.
     pub fn since(&self, stream: &str, at: UnixMillis) -> Option<Position> {
         self.hub.0.log.read().since(stream, at).ok()
+    }
+
+    /// Whether all entries of a stream after one offset and up to another are there, few enough to be
+    /// looked at, and pass the test.
+    pub fn all_between(
+        &self,
+        stream: &str,
+        after: Offset,
+        through: Offset,
+        test: impl Fn(&Message) -> bool,
+    ) -> bool {
+        let log = self.hub.0.log.read();
+        let Ok(entries) = log.replay(stream, self.position_at(after)) else { return false };
+        let mut entries = entries.take_while(|entry| entry.offset <= through);
+        let looked_at: Vec<_> =
+            entries.by_ref().take(LOOKED_AT_MAX).map(|entry| Arc::clone(&entry.message)).collect();
+        let is_all = entries.next().is_none();
+        // Whoever publishes does not wait for the test.
+        drop(entries);
+        drop(log);
+        is_all && looked_at.iter().all(|message| test(message))
     }
 
     /// The name of a stream that this connection has open.

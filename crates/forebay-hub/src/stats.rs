@@ -54,6 +54,9 @@ counters! {
     resyncs_future,
     /// The same because a slow socket fell behind history while it was connected.
     resyncs_behind,
+    /// The same because its tag had left and came back, and nobody knows whether the page was shown what
+    /// was on its way when the tag left.
+    resyncs_in_doubt,
     /// Subscriptions that went on where their page was known to be.
     resumes,
     /// Replays that have to wait because their client was replayed much already.

@@ -13,7 +13,7 @@ use forebay_hub::{Broadcast, Client};
 use forebay_log::{Class, Message, Offset, StreamId, UnixMillis};
 use tokio::runtime::Handle;
 
-use crate::begin::{self, Known};
+use crate::begin::{self, Known, Left};
 use crate::channels::{
     Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
 };
@@ -255,7 +255,8 @@ impl Application {
             Some(envelope) if goes_on && pongs => client.enter_page(id, envelope),
             _ => None,
         };
-        let known = Known { acknowledged, left: session.waiting_left().filter(|_| goes_on) };
+        let progress = session.waiting_left().filter(|_| goes_on);
+        let channels = Arc::clone(&self.channels);
         let streams = if terms.deaf { &[][..] } else { &subscribed.streams };
         let attach = |stream: &Stream| {
             let claim = if session.has_opened(&stream.name) && goes_on {
@@ -264,7 +265,9 @@ impl Application {
             } else {
                 &terms.claim
             };
-            begin::attach(stream, claim, known, client)
+            let is_repeatable = |message: &Message| channels.is_repeatable(message);
+            let left = progress.map(|left| Left::of(&stream.name, left, client, is_repeatable));
+            begin::attach(stream, claim, Known { acknowledged, left }, client)
         };
         let attachments: Vec<Attachment> = streams.iter().map(attach).collect();
         // After they are attached: a revocation from here on finds them.

@@ -1,8 +1,8 @@
 //! Where a subscription begins: what its cursor says, what its client says, and what is known here.
 
-use forebay_cable::{Attachment, Claim, Start};
+use forebay_cable::{Attachment, Claim, Progress, Start};
 use forebay_hub::Client;
-use forebay_log::{Offset, Position};
+use forebay_log::{Message, Offset, Position};
 
 use crate::channels::{Begin, Stream};
 
@@ -11,8 +11,42 @@ use crate::channels::{Begin, Stream};
 pub(crate) struct Known {
     /// Its socket died, and it had proven to have this much.
     pub(crate) acknowledged: Option<Offset>,
-    /// This session was subscribed to it before, and had been sent this much.
-    pub(crate) left: Option<Offset>,
+    /// This session was subscribed to it before.
+    pub(crate) left: Option<Left>,
+}
+
+/// How often what is in doubt is given again before anything of it is proven. A region that brings its own
+/// tag has it leave and come back with each replay: where a client answers no Ping, that would go on
+/// for ever.
+const RETURNS_MAX: u8 = 8;
+
+/// Where a page stands whose tag had left, and comes back on the same connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Left {
+    /// It goes on from here: what it may have been shown already can be shown again.
+    At(Offset),
+    /// Nobody knows what it was shown.
+    InDoubt,
+}
+
+impl Left {
+    /// Decides where a stream goes on. What was sent and not proven to have arrived was on the wire when
+    /// the tag left, and so was shown or dropped: it is given again where that does no harm.
+    pub(crate) fn of(
+        stream: &str,
+        progress: Progress,
+        client: &Client,
+        is_repeatable: impl Fn(&Message) -> bool,
+    ) -> Self {
+        match progress.proven {
+            Some(proven) if proven >= progress.sent => Self::At(progress.sent),
+            _ if progress.returns >= RETURNS_MAX => Self::InDoubt,
+            Some(proven) if client.all_between(stream, proven, progress.sent, is_repeatable) => {
+                Self::At(proven)
+            }
+            _ => Self::InDoubt,
+        }
+    }
 }
 
 /// Opens the stream, from where the page stands.
@@ -26,14 +60,22 @@ pub(crate) fn attach(
         Claim::None => None,
         claim => claimed(&stream.name, claim, client),
     };
+    if known.left == Some(Left::InDoubt) {
+        client.hub().stats().resyncs_in_doubt.add(1);
+    }
+    let left = match known.left {
+        Some(Left::At(offset)) => Some(offset),
+        _ => None,
+    };
     let from = match (stream.begin, claim) {
         (Begin::Lost, _) => None,
+        _ if known.left == Some(Left::InDoubt) => None,
         (Begin::After(cursor), Claim::History(history)) if !history.names(&stream.name) => {
             // A time is less than a cursor, which is exact.
             Some(Some(cursor))
         }
         (Begin::After(cursor), _) => {
-            let here = known.acknowledged.max(known.left).map(|offset| client.position_at(offset));
+            let here = known.acknowledged.max(left).map(|offset| client.position_at(offset));
             Some(Some(later(client, later(client, cursor, here), claimed)))
         }
         (Begin::Now, Claim::None) => Some(None),

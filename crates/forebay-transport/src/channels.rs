@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_cable::{Identifier, RejectReason, Resync, SessionId};
-use forebay_log::Position;
+use forebay_log::{Message, Position};
 use serde_json::{Map, Value};
 
 /// Who is at the other end, as the application's connect hook says: Action Cable's
@@ -143,6 +143,13 @@ pub enum Answer<T> {
 pub trait Channels: Send + Sync + 'static {
     /// Decides on a subscription.
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>>;
+
+    /// Whether a subscriber that may have been shown this message already can be shown it again without
+    /// harm. Where it can't, the subscriber is told to heal itself. What a message means is the
+    /// application's: by default it can't.
+    fn is_repeatable(&self, _message: &Message) -> bool {
+        false
+    }
 }
 
 /// One subscription's channel object.

@@ -26,6 +26,7 @@ pub mod drive;
 mod frame;
 mod html;
 pub mod http;
+mod idempotent;
 mod naming;
 mod record;
 mod render;
@@ -42,6 +43,7 @@ pub use attributes::{AttributeValue, Attributes};
 pub use dom_id::{DomId, dom_class, dom_id, dom_id_with, new_dom_id};
 pub use frame::{Frame, frame};
 pub use html::Html;
+pub use idempotent::is_idempotent;
 pub use naming::ModelName;
 pub use record::{Record, RecordKey};
 #[cfg(feature = "minijinja")]

@@ -12,9 +12,9 @@ impl Session {
     /// call, so that nothing falls between what is read and what it is woken for.
     ///
     /// `goes_on` says that the identifier carries a cursor and always reads the same streams: then
-    /// a subscription that this session had left goes on behind what it was sent. An
-    /// identifier without a cursor begins anew, since it may belong to a page that was rendered
-    /// in between.
+    /// one that this session had left is to go on where it [was](Self::waiting_left), which the
+    /// attachments say. An identifier without a cursor begins anew, since it may belong to a page
+    /// that was rendered in between.
     pub fn confirm(&mut self, attachments: Vec<Attachment>, goes_on: bool, resync: Resync) {
         let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
         let Waiting::Subscription(pending) = waiting else {
@@ -23,8 +23,9 @@ impl Session {
         };
         let Pending { id, envelope, quiet, asks_history, restored } = *pending;
         self.last_confirmed = id;
-        let left = if goes_on { self.left.take(&envelope) } else { None };
+        let left = self.left.take(&envelope);
         let mut subscription = Subscription::new(id, envelope, goes_on, resync);
+        subscription.returns = left.map_or(0, |left| left.returns.saturating_add(1));
         let mut lost = false;
         for mut attachment in attachments {
             if restored.is_some() && attachment.start == Start::Lost {
@@ -32,7 +33,7 @@ impl Session {
                 attachment.start = Start::After(Offset::ZERO);
                 lost = true;
             }
-            lost |= subscription.attach(&attachment, left);
+            lost |= subscription.attach(&attachment);
             self.dialect.opened(attachment.stream, attachment.name);
         }
         if let Some(Restored { proven }) = restored {
@@ -108,7 +109,7 @@ impl Session {
         let Some(index) = self.subscription_index(id) else {
             return false;
         };
-        let lost = self.subscriptions[index].attach(&attachment, None);
+        let lost = self.subscriptions[index].attach(&attachment);
         self.dialect.opened(attachment.stream, attachment.name);
         if lost {
             self.lost(index);

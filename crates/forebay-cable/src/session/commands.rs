@@ -109,7 +109,9 @@ impl Session {
         let id = subscription.id;
         let remembers = subscription.has_cursor() && !self.dialect.knows_positions();
         if let (true, Some(sent)) = (remembers, subscription.sent()) {
-            let progress = Progress { sent, proven: self.proven(&subscription) };
+            let proven = self.proven(&subscription);
+            let returns = if proven == subscription.began_after { subscription.returns } else { 0 };
+            let progress = Progress { sent, proven, returns };
             self.left.put(&subscription.envelope, progress, self.limits.left_max);
         }
         self.waiting = Waiting::Completion(id);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use forebay_log::{Message, Offset, StreamId};
 
 use super::dialect::Dialect;
+use super::left::Progress;
 use super::proof::Mark;
 use super::subscription::{Reader, ReaderId, Subscription, SubscriptionId};
 use super::{Session, Waiting};
@@ -172,11 +173,9 @@ impl Session {
     }
 
     /// Where the subscription that waits for an answer was left by this session, if it was.
-    pub fn waiting_left(&self) -> Option<Offset> {
+    pub fn waiting_left(&self) -> Option<Progress> {
         match &self.waiting {
-            Waiting::Subscription(pending) => {
-                self.left.get(&pending.envelope).map(|left| left.sent)
-            }
+            Waiting::Subscription(pending) => self.left.get(&pending.envelope),
             _ => None,
         }
     }

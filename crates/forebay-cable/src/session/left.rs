@@ -1,10 +1,10 @@
-//! Where left subscriptions go on when their tag comes back (a restored Turbo snapshot, an element
-//! moved in the document), instead of replaying from its render.
+//! Where left subscriptions stood, for when their tag comes back (a restored Turbo snapshot, an element
+//! moved in the document): they go on from there instead of replaying from their render.
 //!
-//! It goes on behind what was sent. A client takes what was on the wire when it left, if it has
-//! subscribed again by the time that arrives, and drops it otherwise; the server cannot tell which
-//! (Pongs come from the browser's network stack, not from its scripts). Going on from what was
-//! proven instead gave a page that subscribes again at once its entries twice, seen in Chromium.
+//! A client takes what was on the wire when its tag left, if it has subscribed again by the time that
+//! arrives, and drops it otherwise. The server cannot tell which: Pongs come from the browser's network
+//! stack, not from its scripts. So what was sent and not proven is in doubt, and whoever answers the
+//! subscription decides what is to be done about it.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,10 +15,15 @@ use crate::wire::Envelope;
 
 /// How far a subscription had got when it was left. One number serves all of its streams, because
 /// offsets are one order over all streams.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Progress {
-    pub(super) sent: Offset,
-    pub(super) proven: Option<Offset>,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// Everything up to here was sent.
+    pub sent: Offset,
+    /// Everything up to here has arrived. `None` where its client was to be resynced, and that is not
+    /// proven.
+    pub proven: Option<Offset>,
+    /// How often it has come back before, since anything was proven.
+    pub returns: u8,
 }
 
 /// Progress by identifier, oldest first. Out of line: most sessions leave nothing.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use forebay_log::{Offset, StreamId};
 use smallvec::SmallVec;
 
-use super::left::Progress;
 use crate::wire::Envelope;
 
 /// Names a subscription within its session, never twice.
@@ -126,6 +125,8 @@ pub(super) struct Subscription {
     /// Its cursor could not be served when it was restored: of streams that its client has no
     /// position of, it lacks something.
     lost: bool,
+    /// How often its tag has come back to this session, see [`Progress`](super::Progress).
+    pub(super) returns: u8,
     pub(super) resync: Resync,
     /// The client has everything up to here from before this subscription. `None` once it lacks
     /// something.
@@ -146,25 +147,23 @@ impl Subscription {
             goes_on,
             held: false,
             lost: false,
+            returns: 0,
             resync,
             began_after: None,
             cursors: SmallVec::new(),
         }
     }
 
-    /// True if the client must be resynced. `left` is where this session stood on it before.
-    pub(super) fn attach(&mut self, new: &Attachment, left: Option<Progress>) -> bool {
-        let (position, lost) = match (new.start, left) {
-            (Start::After(offset), Some(left)) => (offset.max(left.sent), false),
-            (Start::After(offset), None) => (offset, false),
-            (Start::Live, _) => (new.head, false),
-            (Start::Lost, _) => (new.head, true),
+    /// True if the client must be resynced.
+    pub(super) fn attach(&mut self, new: &Attachment) -> bool {
+        let (position, lost) = match new.start {
+            Start::After(offset) => (offset, false),
+            Start::Live => (new.head, false),
+            Start::Lost => (new.head, true),
         };
-        // Not `left.sent`, which is no proof.
         self.began_after = match (new.start, self.began_after) {
             (Start::After(offset), earlier) if earlier.is_some() || self.cursors.is_empty() => {
-                let had = left.and_then(|left| left.proven).map_or(offset, |had| had.max(offset));
-                Some(earlier.map_or(had, |earlier| earlier.min(had)))
+                Some(earlier.map_or(offset, |earlier| earlier.min(offset)))
             }
             _ => None,
         };

@@ -39,15 +39,17 @@ impl Pair {
         self.session.handle_text(&text);
     }
 
-    /// Answers a waiting subscribe: the stream is named by the identifier, as is the cursor.
+    /// Answers a waiting subscribe: the stream is named by the identifier, as is the cursor. A tag that
+    /// comes back goes on behind what it is known to have.
     fn answer_subscribe(&mut self) {
         let Some(Effect::Subscribe { identifier, .. }) = self.session.poll_effect() else {
             panic!("no subscribe to answer");
         };
         let name = identifier.text("name").unwrap();
         let stream = self.log.open(name);
+        let left = self.session.waiting_left().and_then(|left| left.proven);
         let start = match identifier.params.get("cursor").and_then(Value::as_u64) {
-            Some(offset) => Start::After(Offset(offset)),
+            Some(offset) => Start::After(Offset(offset).max(left.unwrap_or_default())),
             None => Start::Live,
         };
         let head = self.log.head().offset;
@@ -634,7 +636,7 @@ fn a_mark_proves_nothing_for_a_younger_subscription() {
 }
 
 #[test]
-fn what_a_left_subscription_was_sent_is_not_proof() {
+fn what_a_left_subscription_was_sent_is_told_apart_from_what_is_proven() {
     let mut pair = Pair::new();
     pair.command("subscribe", &room(0));
     pair.answer_subscribe();
@@ -643,8 +645,11 @@ fn what_a_left_subscription_was_sent_is_not_proof() {
     pair.command("unsubscribe", &room(0));
     pair.answer_unsubscribe();
     pair.command("subscribe", &room(0));
+    let left = pair.session.waiting_left().unwrap();
+    assert_eq!((left.sent, left.proven), (Offset(1), Some(Offset(0))));
     pair.answer_subscribe();
     assert_eq!(acknowledged(&pair), [Some(0)]);
+    assert_eq!(pair.drain(), [confirm(&room(0)), message(&room(0), "1")]);
 }
 
 #[test]

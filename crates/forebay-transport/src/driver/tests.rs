@@ -19,6 +19,10 @@ struct Rooms {
 }
 
 impl Channels for Rooms {
+    fn is_repeatable(&self, message: &Message) -> bool {
+        message.as_json().starts_with("\"row")
+    }
+
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
         let begin = self.cursor.map_or(Begin::Now, Begin::After);
         let streams = match request.identifier.channel.as_str() {
@@ -675,6 +679,55 @@ async fn a_duplicated_tab_is_replayed_from_its_cursor() {
     }
     comes_back(&hub, cursor, &["1"]).await;
     assert_eq!(hub.stats().snapshot().resumes, 0);
+}
+
+/// What was on its way when a tag left may have been shown or dropped.
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_comes_back_is_given_again_what_is_in_doubt_or_heals() {
+    let check = async |texts: &[&str], is_proven: bool, expected: &[&str]| {
+        let hub = Hub::new(Options::default());
+        let mut peer = comes_back(&hub, hub.position(), &[]).await;
+        for text in texts {
+            say(&hub, text);
+            assert!(peer.answer().await.contains(text));
+        }
+        if is_proven {
+            peer.pong().await;
+        }
+        peer.command("unsubscribe", "room").await;
+        peer.send(0x89, b"has left").await;
+        assert_eq!(peer.frame().await, (0x8a, b"has left".to_vec()));
+        say(&hub, "meanwhile");
+        peer.command("subscribe", "room").await;
+        assert!(peer.answer().await.contains("confirm_subscription"));
+        for text in expected {
+            let answer = peer.answer().await;
+            assert!(answer.contains(text), "{text}: {answer}");
+        }
+        let in_doubt = u64::from(expected[0] == "resync");
+        assert_eq!(hub.stats().resyncs_in_doubt.get(), in_doubt, "{texts:?}");
+    };
+    check(&["1"], true, &["meanwhile"]).await;
+    check(&["row 1", "row 2"], false, &["row 1", "row 2", "meanwhile"]).await;
+    check(&["row 1", "2"], false, &["resync"]).await;
+    let too_many = ["row"; 300];
+    check(&too_many, false, &["resync"]).await;
+}
+
+/// A region that brings its own tag: shown again, it has the tag leave and come back.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_proves_nothing_is_not_given_the_same_for_ever() {
+    let hub = Hub::new(Options::default());
+    let mut peer = comes_back(&hub, hub.position(), &[]).await;
+    say(&hub, "row 1");
+    let mut given = 0;
+    while peer.answer().await.contains("row 1") {
+        given += 1;
+        peer.command("unsubscribe", "room").await;
+        peer.command("subscribe", "room").await;
+        assert!(peer.answer().await.contains("confirm_subscription"));
+    }
+    assert_eq!((given, hub.stats().resyncs_in_doubt.get()), (9, 1));
 }
 
 #[tokio::test(start_paused = true)]

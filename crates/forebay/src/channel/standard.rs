@@ -1,15 +1,16 @@
 //! Who may subscribe to what: Turbo's channel, `$pubsub`, and the application's own.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use forebay_cable::{Identifier, RejectReason, Resync};
-use forebay_log::{Epoch, Offset, Position};
+use forebay_log::{Epoch, Message, Offset, Position};
 use forebay_signing::{Cursor, CursorError, Subject, Verifier, VerifyError};
 use forebay_transport::{
     Answer, Begin, Channels, Identity, Rejected, Request, Stream, Subscribed, excerpt,
 };
-use forebay_turbo::TurboStream;
+use forebay_turbo::{TurboStream, is_idempotent};
 
 use super::context::Context;
 use super::custom::Factory;
@@ -140,6 +141,12 @@ impl StandardChannels {
 }
 
 impl Channels for StandardChannels {
+    /// Turbo's HTML, where Turbo itself takes care of that. What a script does with JSON is unknown.
+    fn is_repeatable(&self, message: &Message) -> bool {
+        serde_json::from_slice::<Cow<'_, str>>(message.bytes())
+            .is_ok_and(|html| is_idempotent(&html))
+    }
+
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
         let Request { identity, session, identifier } = request;
         match identifier.channel.as_str() {
