@@ -1,12 +1,14 @@
 //! Every connection of this process: for ticks, for shutting down, and for counting.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use slab::Slab;
 use smallvec::SmallVec;
+use tokio::sync::Notify;
 
 use crate::wake::{Signals, Wake};
 
@@ -16,6 +18,8 @@ pub(crate) struct Connections {
     /// The places of those that have a name. Taken before `all`, where both are.
     named: Mutex<HashMap<Arc<str>, SmallVec<[usize; 2]>>>,
     closed: AtomicBool,
+    /// The last one has left.
+    emptied: Notify,
 }
 
 impl Connections {
@@ -39,7 +43,29 @@ impl Connections {
                 }
             }
         }
-        self.all.lock().try_remove(key);
+        let mut all = self.all.lock();
+        all.try_remove(key);
+        if all.is_empty() {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// Waits until there is none.
+    pub(crate) async fn all_left(&self) {
+        let mut emptied = pin!(self.emptied.notified());
+        loop {
+            emptied.as_mut().enable();
+            if self.len() == 0 {
+                return;
+            }
+            emptied.as_mut().await;
+            emptied.set(self.emptied.notified());
+        }
+    }
+
+    /// Those of this moment.
+    pub(crate) fn all(&self) -> Vec<Arc<Wake>> {
+        self.all.lock().iter().map(|(_, wake)| Arc::clone(wake)).collect()
     }
 
     /// Signals all connections of one name; gives their number.

@@ -35,6 +35,10 @@ const TICK_PARTS: usize = 30;
 /// 50 ms a thirtieth of the connections, and a ping is at most one and a half seconds late.
 const TICKS_PER_INTERVAL: u64 = 2;
 
+/// How long one that was told to leave is waited for. Its last Pongs and its close frame take as long as a
+/// message to it and back; whoever starts the next process wants it soon.
+const LEAVE_MAX: Duration = Duration::from_secs(1);
+
 /// How a hub is made.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -304,23 +308,35 @@ impl Hub {
         self.0.clock.now()
     }
 
-    /// Lets nobody in any more and tells everybody to come back, spread over `window` so that
-    /// they do not all arrive elsewhere at once. Returns when all are gone, or after `window`
-    /// and five seconds more.
+    /// Tells everybody to come back, spread over `window` so that they do not all arrive elsewhere at
+    /// once. Meanwhile the doors are open: who comes is served, and told at the end. Then nobody is
+    /// let in any more, and once all are gone the log is closed on disk.
+    ///
+    /// Without connections it takes no time. One that does not leave when it is told is waited for a
+    /// second, and ended as it is: what its page has proven to have is kept.
     pub async fn shut_down(&self, window: Duration) {
-        let inner = &*self.0;
-        inner.connections.close();
-        let pause = window / u32::try_from(TICK_PARTS).unwrap_or(u32::MAX);
-        for part in 0..TICK_PARTS {
-            inner.connections.signal_part(part, TICK_PARTS, Signals::SHUTDOWN);
-            tokio::time::sleep(pause).await;
-        }
-        let mut waits = 0;
-        while inner.connections.len() > 0 && waits < 100 {
-            waits += 1;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        let connections = &self.0.connections;
+        self.tell_pages(window).await;
+        connections.close();
+        for signals in [Signals::SHUTDOWN, Signals::ENDS] {
+            connections.all().iter().for_each(|wake| wake.signal(signals));
+            let _ = tokio::time::timeout(LEAVE_MAX, connections.all_left()).await;
         }
         self.close_store();
+    }
+
+    /// Tells those who are here now. Ends with `window`, or when nobody is left.
+    async fn tell_pages(&self, window: Duration) {
+        let connections = &self.0.connections;
+        let here = connections.all();
+        let parts = here.chunks(here.len().div_ceil(TICK_PARTS).max(1));
+        let pause = window / u32::try_from(parts.len().max(1)).unwrap_or(u32::MAX);
+        for part in parts {
+            part.iter().for_each(|wake| wake.signal(Signals::SHUTDOWN));
+            if tokio::time::timeout(pause, connections.all_left()).await.is_ok() {
+                return;
+            }
+        }
     }
 
     /// Has everything on disk, where the log is kept on one. [`shut_down`](Self::shut_down) does it.

@@ -26,6 +26,9 @@ impl Signals {
     /// itself.
     pub const DISMISS: Self = Self(64);
 
+    /// The process ends: a connection that has been told so and has not left ends as it is.
+    pub const ENDS: Self = Self(64);
+
     /// What a connection has to know before it sends anything more.
     const CALLS: Self = Self(
         Self::SHUTDOWN.0 | Self::REVOKED.0 | Self::DISCONNECT.0 | Self::FAILED.0 | Self::DISMISS.0,

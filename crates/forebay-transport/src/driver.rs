@@ -179,6 +179,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         if signals.contains(Signals::FAILED) {
             return Poll::Ready(End::Failed);
         }
+        if signals.contains(Signals::ENDS) {
+            // The Pong to our last Ping may be there.
+            self.hear_last_words(cx);
+            return Poll::Ready(End::Unanswered);
+        }
         if signals.contains(Signals::SHUTDOWN) {
             self.session.disconnect(DisconnectReason::ServerRestart, true);
         }

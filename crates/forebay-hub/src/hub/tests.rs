@@ -312,6 +312,53 @@ async fn shutting_down_tells_everybody_and_lets_nobody_in() {
     shutdown.await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_comes_while_others_are_told_is_served_and_told_at_the_end() {
+    let hub = Hub::new(Options::default());
+    let mut pages: Vec<_> = (0..100).map(|_| Page::open(&hub)).collect();
+    let shutdown = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.shut_down(Duration::from_secs(30)).await }
+    });
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    let told = pages.extract_if(.., |page| page.signals().contains(Signals::SHUTDOWN)).count();
+    assert!((40..60).contains(&told), "{told} of 100 in half of the time");
+    let mut late = Page::open(&hub);
+    say(&hub, "s", "1");
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    assert!(!late.signals().contains(Signals::SHUTDOWN));
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(late.signals().contains(Signals::SHUTDOWN));
+    assert!(hub.connect().is_err());
+    drop((late, pages));
+    shutdown.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_takes_no_longer_than_it_has_to() {
+    let took = async |leaves: bool, pages: usize| {
+        let hub = Hub::new(Options::default());
+        let began = tokio::time::Instant::now();
+        let pages: Vec<_> = (0..pages).map(|_| Page::open(&hub)).collect();
+        let shutdown = tokio::spawn({
+            let hub = hub.clone();
+            async move { hub.shut_down(Duration::from_secs(10)).await }
+        });
+        if leaves {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop(pages);
+            shutdown.await.unwrap();
+        } else {
+            shutdown.await.unwrap();
+            drop(pages);
+        }
+        began.elapsed().as_secs()
+    };
+    assert_eq!(took(false, 0).await, 0, "with nobody connected");
+    assert_eq!(took(true, 3).await, 1, "when the last one has left");
+    assert_eq!(took(false, 3).await, 12, "with pages that do not leave");
+}
+
 #[test]
 fn revocations_outlive_the_process() {
     let folder = tempfile::TempDir::new().unwrap();

@@ -444,6 +444,23 @@ async fn shutting_down_says_so_and_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_that_does_not_leave_is_ended_as_it_is() {
+    let hub = Hub::new(Options::default());
+    let mut peer = Peer::open(&hub, None).await;
+    let down = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.shut_down(Duration::ZERO).await }
+    });
+    peer.text().await;
+    assert_eq!(peer.close_code().await, 1001);
+    let began = tokio::time::Instant::now();
+    down.await.unwrap();
+    assert_eq!(hub.connections(), 0);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    peer.task.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn ten_thousand_subscriptions_are_refused_past_the_limit_and_all_answered() {
     let limits = Limits { subscriptions_each_max: 10_000, ..Limits::default() };
     let hub = Hub::new(Options { limits, ..Options::default() });
