@@ -126,7 +126,8 @@ impl Session {
     /// to prove and the client answers. When it is on its way: [`marked`](Self::marked).
     /// `delivers` says that entries go out in front of it which have not been advanced yet.
     pub fn next_mark(&self, head: Offset, delivers: bool) -> Option<Mark> {
-        if self.dialect.knows_positions() {
+        // A mark is for all subscriptions, and those that are held have not been read.
+        if self.dialect.knows_positions() || self.holds_some() {
             return None;
         }
         let owed =

@@ -222,6 +222,11 @@ impl Session {
         }
     }
 
+    /// Whether a restored subscription still waits for its client to say where it goes on.
+    pub(super) fn holds_some(&self) -> bool {
+        self.dialect.held_until().is_some() && self.subscriptions.iter().any(|s| s.held)
+    }
+
     /// Those that were restored and never said where they go on, go on where they were proven to
     /// be.
     pub(super) fn release_held(&mut self, now: UnixMillis) {

@@ -544,6 +544,27 @@ fn a_restored_client_that_says_nothing_goes_on_where_it_was_proven_to_be() {
     }
 }
 
+/// What it brings to another subscription meanwhile proves nothing of those that it does not read yet.
+#[test]
+fn what_is_held_is_proven_by_no_pong() {
+    let (pair, kept) = lost_session();
+    let mut pair = restored(pair, kept);
+    pair.confirm_from(after(0), true);
+    pair.confirm_from(Start::Live, false);
+    let third = json!({"channel": "Third", "name": "room"}).to_string();
+    pair.say(&json!({"command": "subscribe", "identifier": third}));
+    pair.confirm_from(Start::Live, false);
+    pair.broadcast("room", "3");
+    pair.drain();
+    assert_eq!(pair.session.next_mark(Offset(3), true), None);
+    for identifier in [TAG, ROOM] {
+        pair.say(&ask_history(identifier, 2));
+        pair.place(after(2));
+    }
+    pair.drain();
+    assert!(pair.session.next_mark(Offset(3), true).is_some());
+}
+
 /// A restored session says that history is gone, and its connection is lost before that is proven to have
 /// arrived. The next one goes on from what was proven before, so its client is told again.
 #[test]
