@@ -26,25 +26,17 @@ class HungServerTest < Support::Test
   end
 
   def test_cursors_don_t_wait_for_broadcasts
-    server = serve
+    line = Support::Line.new(serve)
     # A broadcast that hangs for as long as the test does.
-    use_forebay(server, broadcast_seconds: 600)
-    broadcast("messages", "there is a kept connection")
-    line = Support::Line.new(server)
-    line.cut
-    silent = TCPServer.new("127.0.0.1", line.port)
-    adapter = ActionCable.server.pubsub
-    publisher = Forebay::Rails::Publisher.new(settings("http://127.0.0.1:#{line.port}"), nil)
-    parts = adapter.instance_variable_get(:@forebay).send(:parts)
-    parts.publisher = publisher
+    use(adapter: "forebay", url: line.url, broadcast_seconds: 600)
+    line.swallow_posts
     hanging = Thread.new { broadcast("messages", "hangs") }
     hanging.report_on_exception = false
-    silent.accept
+    line.wait_for_post
     assert name_in(get).start_with?("#{signed("messages")}.")
     assert_predicate hanging, :alive?
   ensure
-    hanging&.kill
-    silent&.close
+    hanging&.kill&.join
   end
 
   def test_an_answer_that_comes_in_drops_is_no_way_around_the_limit
@@ -70,15 +62,18 @@ class HungServerTest < Support::Test
     assert_match(/no cursor.*was not reached/, log)
   end
 
+  def test_a_wrong_setting_is_logged_once_by_pages_and_raised_by_broadcasts
+    use(adapter: "forebay", url: "localhost:8080")
+    2.times { assert_equal signed("messages"), name_in(get) }
+    assert_equal 1, log.scan("pages have no cursor: cable.yml: url must be the address of forebay serve").size, log
+    assert_raises(ArgumentError) { broadcast("messages", "1") }
+  ensure
+    use(adapter: "test")
+  end
+
   def test_a_wrong_key_says_so
     use_forebay(serve, key: "another")
     assert_equal signed("messages"), name_in(get)
     assert_match(/no cursor.*forebay answered 401: this is not the broadcast key/, log)
-  end
-
-  private
-
-  def settings(url)
-    Forebay::Rails::Settings.new("url" => url, "broadcast_seconds" => 600)
   end
 end

@@ -29,6 +29,10 @@ module Forebay
 
         pubsub = ::ActionCable.server.pubsub
         pubsub if pubsub.respond_to?(:page_cursor)
+      rescue ArgumentError => error
+        # Pages go on without cursors. Broadcasts raise this.
+        warn_once(error.message, "pages have no cursor: #{error.message}")
+        nil
       end
 
       # Logs a warning, once for each place.

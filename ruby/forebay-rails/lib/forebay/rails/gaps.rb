@@ -4,55 +4,45 @@ module Forebay
   module Rails
     # The streams whose pages may lack a broadcast, until the server knows.
     class Gaps
-      # Past so many, every stream has a gap: 1 000 names of 100 bytes are 100 KB, and one short request.
-      STREAMS_MAX = 1_000
+      # 10 000 names of 100 bytes are 1 MB. While the server is away each thread fails once a second, so
+      # five of them need half an hour for so many.
+      STREAMS_MAX = 10_000
+      # The server takes so many at a time.
+      TOLD_MAX = 1_000
 
       def initialize
         @mutex = Mutex.new
         @streams = {}
-        @is_everything = false
       end
 
+      # Whether there was room for it.
       def add(stream)
-        @mutex.synchronize do
-          @streams[stream] = true
-          widen if @streams.size > STREAMS_MAX
-        end
+        @mutex.synchronize { keep([stream]) }
       end
 
       def empty?
-        @mutex.synchronize { @streams.empty? && !@is_everything }
+        @mutex.synchronize { @streams.empty? }
       end
 
-      # Gives what the server is to be told, if there is anything, and forgets it; an error brings it back.
+      # Gives the streams, some at a time, and forgets them. An error brings back what was not told.
       def take
-        streams, is_everything = @mutex.synchronize { [@streams, @is_everything].tap { forget } }
-        return if streams.empty? && !is_everything
-
-        is_told = false
-        yield is_everything ? { "all" => true } : { "streams" => streams.keys }
-        is_told = true
+        streams = @mutex.synchronize { @streams.keys.tap { @streams = {} } }
+        until streams.empty?
+          yield streams.first(TOLD_MAX)
+          streams = streams.drop(TOLD_MAX)
+        end
       ensure
-        put_back(streams, is_everything) unless is_told
+        @mutex.synchronize { keep(streams) } if streams
       end
 
       private
 
-      def forget
-        @streams = {}
-        @is_everything = false
-      end
+      def keep(streams)
+        streams.all? do |stream|
+          next false unless @streams.key?(stream) || @streams.size < STREAMS_MAX
 
-      def put_back(streams, is_everything)
-        @mutex.synchronize do
-          @streams.merge!(streams)
-          widen if is_everything || @is_everything || @streams.size > STREAMS_MAX
+          @streams[stream] = true
         end
-      end
-
-      def widen
-        @streams = {}
-        @is_everything = true
       end
     end
   end

@@ -51,8 +51,9 @@ module Forebay
           @gaps.add(stream) unless is_once
         end
       rescue StandardError => error
-        @gaps.add(stream)
-        @logger&.error("forebay: a broadcast to #{stream.inspect} was not taken: #{error.message}")
+        is_kept = @gaps.add(stream)
+        said = is_kept ? "its pages are told when the server answers" : "its pages are not told: too many streams"
+        @logger&.error("forebay: a broadcast to #{stream.inspect} was not taken (#{said}): #{error.message}")
         raise
       ensure
         tell_gaps_soon
@@ -113,11 +114,11 @@ module Forebay
       end
 
       def tell_gaps(connection, deadline)
-        @gaps.take do |gap|
-          post_until_taken(connection, "/_gap", JSON.generate(gap), deadline)
+        @gaps.take do |streams|
+          post_until_taken(connection, "/_gap", JSON.generate("streams" => streams), deadline)
         rescue Refused => error
           # It would be refused again. What is broadcast now is not worse for it.
-          @logger&.error("forebay: pages of #{gap} may lack something, and could not be told: #{error.message}")
+          @logger&.error("forebay: pages of #{streams} may lack something, and could not be told: #{error.message}")
         end
       end
 
