@@ -82,10 +82,10 @@ impl Connections {
         self.all.lock().len()
     }
 
-    /// From now on nobody is let in.
-    pub(crate) fn close(&self) {
+    /// From now on nobody is let in. Whether it was so already.
+    pub(crate) fn close(&self) -> bool {
         let _all = self.all.lock();
-        self.closed.store(true, Ordering::Release);
+        self.closed.swap(true, Ordering::AcqRel)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

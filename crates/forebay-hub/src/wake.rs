@@ -27,7 +27,7 @@ impl Signals {
     pub const DISMISS: Self = Self(64);
 
     /// The process ends: a connection that has been told so and has not left ends as it is.
-    pub const ENDS: Self = Self(64);
+    pub const ENDS: Self = Self(128);
 
     /// What a connection has to know before it sends anything more.
     const CALLS: Self = Self(

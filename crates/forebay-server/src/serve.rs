@@ -9,25 +9,26 @@ mod config;
 mod http;
 mod identity;
 mod life;
+mod listeners;
 mod routes;
+mod takeover;
 
-use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use anyhow::Context as _;
-use forebay::{Forebay, Handover};
-use tokio::net::{TcpListener, TcpSocket};
+use anyhow::{Context as _, bail};
+use forebay::{BuildError, Forebay, StoreError};
 
-use self::config::{Config, Place};
-use self::life::Life;
+use self::config::Config;
+use self::life::{Life, Next};
+use self::listeners::{Given, Listeners};
+use self::takeover::{Meeting, Predecessor};
 use crate::logs::Log;
 use crate::options::{self, Id, Settings};
 use crate::output;
 
-/// Connections that may wait to be accepted: all that Linux lets wait by default. Where more come at
-/// once, as after a restart, their first packets are lost and they wait a second. `TcpListener::bind`
-/// has 128.
-const BACKLOG: u32 = 4_096;
+/// Between two looks at a folder that another process has open.
+const FOLDER_LOOKS: Duration = Duration::from_millis(20);
 
 /// Serves until a signal ends it.
 pub(crate) fn run(settings: &Settings, warnings: &[String]) -> anyhow::Result<()> {
@@ -38,37 +39,84 @@ pub(crate) fn run(settings: &Settings, warnings: &[String]) -> anyhow::Result<()
     if settings.switch(Id::PrintConfig) {
         return Ok(());
     }
-    let _log =
-        Log::install(config.log_level, config.log_format).context("no thread for the log")?;
+    // It changes the environment: there must not be another thread.
+    let given = Given::by_systemd().context("what systemd passes is no TCP listener")?;
+    let log = Log::install(config.log_level, config.log_format).context("no thread for the log")?;
     for warning in warnings.iter().chain(&config.warnings) {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Runtime::new().context("no threads to run on")?;
-    let outcome = runtime.block_on(serve(config));
+    let outcome = runtime.block_on(serve(settings, config, given));
     // Connections that did not end in time are not waited for.
     runtime.shutdown_background();
+    drop(log);
     outcome
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+/// The listeners come first, so that the kernel keeps whoever connects while the folder is opened.
+async fn serve(settings: &Settings, config: Config, given: Given) -> anyhow::Result<()> {
     let life = Life::new().context("signals can't be received")?;
     let open_files = http::raise_open_files_limit();
-    let forebay = config.forebay.clone();
-    let pages = bind(&config.pages).await?;
-    let publishers = match &config.publishers {
-        Some(place) => Some(bind(place).await?),
-        None => None,
+    let is_activated = !given.is_empty();
+    let begun = async {
+        let (listeners, predecessor) = if config.takes_over && !is_activated {
+            take_over(&config).await?
+        } else {
+            (Listeners::open(&config, given).await?, None)
+        };
+        if let Some(predecessor) = predecessor {
+            predecessor.end().await;
+        }
+        anyhow::Ok((listeners, open(settings, &config).await?))
     };
-    let routes = routes::all(&config, &life);
-    let mut addresses = vec![pages.local_addr()?];
-    let mut servers = vec![tokio::spawn(http::serve(pages, routes.main, life.clone()))];
-    if let (Some(listener), Some(routes)) = (publishers, routes.broadcasts) {
-        addresses.push(listener.local_addr()?);
+    let (listeners, forebay) = tokio::select! {
+        begun = begun => begun?,
+        () = life.signalled(1) => bail!("ended by a signal before it could serve"),
+    };
+    let next = if is_activated { Next::Systemd } else { Next::Unknown(meeting(&listeners)) };
+    let routes = routes::all(&config, &forebay, &life);
+    let addresses = listeners.addresses()?;
+    let mut servers = vec![tokio::spawn(http::serve(listeners.pages, routes.main, life.clone()))];
+    if let (Some(listener), Some(routes)) = (listeners.publishers, routes.broadcasts) {
         servers.push(tokio::spawn(http::serve(listener, routes, life.clone())));
     }
     announce(&forebay, &addresses, open_files);
-    life.run(&forebay, config.shutdown, servers).await;
-    Ok(())
+    Ok(life.run(&forebay, config.shutdown, servers, next).await?)
+}
+
+/// The listeners of whoever serves at our address now; if nobody does, our own.
+async fn take_over(config: &Config) -> anyhow::Result<(Listeners, Option<Predecessor>)> {
+    let addresses = listeners::addresses(&config.pages).await.context("host")?;
+    let taken = Predecessor::ask(&addresses).await.context("can't take over")?;
+    let (predecessor, given) = taken.unzip();
+    Ok((Listeners::open(config, given.unwrap_or_default()).await?, predecessor))
+}
+
+/// Where successors may ask. Without it there is only a restart that is less smooth.
+fn meeting(listeners: &Listeners) -> Option<Meeting> {
+    let meeting = Meeting::open(listeners);
+    meeting.inspect_err(|error| tracing::warn!(%error, "no successor can take over")).ok()
+}
+
+/// The library, with its folder. Another process may have that open, and be about to end.
+async fn open(settings: &Settings, config: &Config) -> anyhow::Result<Forebay> {
+    let began = tokio::time::Instant::now();
+    let mut is_said = false;
+    loop {
+        let error = match config::open(settings, config) {
+            Ok(forebay) => return Ok(forebay),
+            Err(error) => error,
+        };
+        let BuildError::Log(StoreError::InUse(folder)) = &error else { bail!(error) };
+        if began.elapsed() >= config.folder_wait {
+            bail!(error);
+        }
+        if !std::mem::replace(&mut is_said, true) {
+            let (folder, max) = (folder.display(), config.folder_wait);
+            tracing::warn!(%folder, ?max, "waiting for the folder: another process has it open");
+        }
+        tokio::time::sleep(FOLDER_LOOKS).await;
+    }
 }
 
 fn announce(forebay: &Forebay, addresses: &[SocketAddr], files: u64) {
@@ -76,38 +124,9 @@ fn announce(forebay: &Forebay, addresses: &[SocketAddr], files: u64) {
     let urls = urls.join(" ");
     let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
     tracing::info!(version, pid, urls, open_files_max = files, at = %forebay.position(), "ready");
+    life::notify_ready();
     // Nobody may be reading it; the server is ready all the same.
     if let Err(error) = output::print(format_args!("ready {urls}")) {
         tracing::warn!(%error, "the ready line could not be printed");
     }
-}
-
-/// Listens at the first address of the name that can be had, IPv4 before IPv6 as AnyCable does:
-/// `localhost` in an application's configuration mostly means 127.0.0.1.
-async fn bind(place: &Place) -> anyhow::Result<TcpListener> {
-    let Place { host, port } = place;
-    let context = || format!("can't listen at {host} port {port}");
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let mut addresses: Vec<_> =
-        tokio::net::lookup_host((host, *port)).await.with_context(context)?.collect();
-    addresses.sort_by_key(SocketAddr::is_ipv6);
-    let mut result = Err(io::Error::new(ErrorKind::InvalidInput, "the name has no address"));
-    for address in addresses {
-        result = listen(address);
-        if result.is_ok() {
-            break;
-        }
-    }
-    result.with_context(context)
-}
-
-/// As `TcpListener::bind` does, but for the backlog.
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
-    // On Windows this would let another process listen at the same port.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    Handover::prepare(&socket);
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }

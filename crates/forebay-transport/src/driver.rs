@@ -318,7 +318,8 @@ impl<Io> Connection<Io> {
             tracing::error!(%session, "a panic has ended a connection; its client comes back");
             return;
         }
-        if self.incoming.was_unloaded() || self.revoked {
+        let is_unloaded = self.incoming.was_unloaded() && !self.outgoing.close_answered();
+        if is_unloaded || self.revoked {
             return;
         }
         if let Some(kept) = self.session.keep() {

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
 use socket2::SockRef;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 pub use self::answers::ExchangeError;
 use crate::channels::{Channels, Identity};
@@ -158,6 +158,11 @@ impl Handover {
     /// that acknowledges nothing is given up after 30 seconds (by systems that have no such option: after
     /// their own patience).
     pub fn prepare(listener: &TcpSocket) {
+        prepare(&SockRef::from(listener));
+    }
+
+    /// The same, for one that another process has opened.
+    pub fn prepare_listener(listener: &TcpListener) {
         prepare(&SockRef::from(listener));
     }
 }

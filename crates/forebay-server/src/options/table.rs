@@ -73,6 +73,18 @@ pub(crate) const TABLE: &[Spec] = &[
     },
     Spec {
         group: LISTENING,
+        default: Some("false"),
+        ..row(
+            Id::Takeover,
+            "takeover",
+            Switch,
+            Everywhere("takeover"),
+            "Take the listeners of the server that runs at this address, and have it end, so that \
+             nobody is refused in between. Linux only. If none runs, this starts as usual",
+        )
+    },
+    Spec {
+        group: LISTENING,
         default: Some("/cable"),
         anycable: &["path"],
         ..row(Id::Path, "path", Route, Everywhere("path"), "Where pages connect")
@@ -464,6 +476,18 @@ pub(crate) const TABLE: &[Spec] = &[
     },
     Spec {
         group: HISTORY,
+        default: Some("30s"),
+        ..row(
+            Id::HistoryFolderWait,
+            "history_folder_wait",
+            Duration(0, DAY_MS),
+            Everywhere("history.folder_wait"),
+            "How long to wait for the folder at the start while another process has it open: a \
+             predecessor that is about to end",
+        )
+    },
+    Spec {
+        group: HISTORY,
         default: Some("os"),
         ..row(
             Id::HistoryFsync,
@@ -485,7 +509,8 @@ pub(crate) const TABLE: &[Spec] = &[
             Duration(0, DAY_MS),
             Everywhere("shutdown.timeout"),
             "After SIGTERM or Ctrl-C, how long the process may take to end. A second signal ends \
-             it at once",
+             it at once. Where systemd keeps the socket, or a successor takes over, it takes two \
+             seconds at the most, and the delay and the spread do not count",
         )
     },
     Spec {
@@ -497,7 +522,8 @@ pub(crate) const TABLE: &[Spec] = &[
             Duration(0, DAY_MS),
             Everywhere("shutdown.spread"),
             "Over how long pages are told to reconnect, so that they don't all do it at once. \
-             With few pages it takes less: 100 ms for each",
+             With few pages it takes less: 100 ms for each. Whoever comes meanwhile is served, and \
+             told at the end",
         )
     },
     Spec {

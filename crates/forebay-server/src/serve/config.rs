@@ -3,8 +3,11 @@
 mod library;
 mod publishers;
 
-use forebay::Forebay;
+use std::time::Duration;
+
 use tracing::level_filters::LevelFilter;
+
+pub(super) use self::library::open;
 
 use super::access::Access;
 use super::identity::IdentityHeader;
@@ -17,10 +20,13 @@ const SECRET_BYTES_ADVISED: usize = 16;
 
 /// What to serve, and how.
 pub(super) struct Config {
-    pub(super) forebay: Forebay,
     pub(super) pages: Place,
     /// Where publishers have a listener of their own.
     pub(super) publishers: Option<Place>,
+    /// Whether to ask a predecessor for its listeners.
+    pub(super) takes_over: bool,
+    /// How long to wait for the folder while another process has it open.
+    pub(super) folder_wait: Duration,
     pub(super) access: Access,
     /// Says who a visitor is.
     pub(super) identity_header: Option<IdentityHeader>,
@@ -75,13 +81,13 @@ impl Config {
         let shutdown = reader.shutdown();
         let (log_level, log_format) = reader.logs();
         let identity_header = reader.identity_header();
-        let forebay = reader.forebay(identity_header.clone());
+        reader.check_library(identity_header.clone());
         let Reader { problems, warnings, .. } = reader;
-        let Some(forebay) = forebay else { return Err(Problems(problems)) };
         Problems(problems).or(Self {
-            forebay,
             pages,
             publishers,
+            takes_over: settings.switch(Id::Takeover),
+            folder_wait: settings.duration(Id::HistoryFolderWait),
             access,
             identity_header,
             paths,

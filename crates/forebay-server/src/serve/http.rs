@@ -15,7 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use forebay::Handover;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::{self, Parts};
@@ -39,6 +39,10 @@ const FIRST_REQUEST_MAX: Duration = Duration::from_secs(10);
 /// For later requests' heads, waiting for them included: longer than load balancers keep an idle
 /// connection (60 s), so that it is they who close it, and no request meets a closed one.
 const NEXT_REQUEST_MAX: Duration = Duration::from_secs(75);
+
+/// How long a connection without a request is kept once the server closes. Who sends more often than this
+/// gets an answer that says that it is the last one, and so never sends into a connection that is gone.
+const LAST_REQUEST_WAIT: Duration = Duration::from_millis(250);
 
 /// A request's head: the stock client's is under 2 KB, cookies may be 8.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -93,6 +97,7 @@ async fn connection(
 ) {
     let (progress, handover) = (Arc::new(Progress::default()), Handover::default());
     let socket = TokioIo::new(Socket::new(stream, Arc::clone(&progress)));
+    let life = &life;
     let service = service_fn(|mut request: Request<Incoming>| {
         progress.has_asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(Peer(peer));
@@ -102,7 +107,12 @@ async fn connection(
         let response = router.clone().call(request.map(Body::new));
         let progress = Arc::clone(&progress);
         async move {
-            let response = response.await?;
+            let mut response = response.await?;
+            if life.is_closing() {
+                response
+                    .headers_mut()
+                    .insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 progress.switches.store(true, Ordering::Relaxed);
             }
@@ -120,13 +130,17 @@ async fn connection(
             std::future::pending::<()>().await;
         }
     };
+    let last_request = async {
+        life.closing().await;
+        tokio::time::sleep(LAST_REQUEST_WAIT).await;
+    };
     let ended = tokio::select! {
         ended = &mut connection => ended,
         () = is_silent => {
             tracing::debug!(%peer, "no request came in time");
             return;
         }
-        () = life.closing() => {
+        () = last_request => {
             std::pin::Pin::new(&mut connection).graceful_shutdown();
             (&mut connection).await
         }

@@ -24,8 +24,8 @@ pub(super) struct Routes {
     pub(super) broadcasts: Option<Router>,
 }
 
-pub(super) fn all(config: &Config, life: &Life) -> Routes {
-    let (forebay, paths) = (&config.forebay, &config.paths);
+pub(super) fn all(config: &Config, forebay: &Forebay, life: &Life) -> Routes {
+    let paths = &config.paths;
     let broadcasts = Arc::new(Broadcasts {
         forebay: forebay.clone(),
         access: config.access.clone(),

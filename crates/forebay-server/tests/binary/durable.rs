@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Server, bearer, turbo};
+use crate::support::{Page, Program, SECRET, Server, bearer, forebay, turbo};
 
 fn serve(folder: &Path, flags: &[&str]) -> Server {
     let folder = folder.to_str().unwrap();
@@ -129,13 +129,39 @@ fn two_servers_do_not_share_a_folder() {
     let folder = TempDir::new().unwrap();
     let _server = serve(folder.path(), &[]);
     let flags = ["serve", "--port", "0", "--secret", "a secret of a second server"];
-    let output = crate::support::forebay(&flags)
-        .args(["--history-folder", folder.path().to_str().unwrap()])
+    let output = forebay(&flags)
+        .args(["--history-folder", folder.path().to_str().unwrap(), "--history-folder-wait", "0"])
         .output()
         .unwrap();
-    assert!(!output.status.success());
+    assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("is in use by another process"), "{said}");
+}
+
+#[test]
+fn a_server_waits_for_the_folder_of_one_that_is_about_to_end() {
+    let folder = TempDir::new().unwrap();
+    let mut first = serve(folder.path(), &[]);
+    let cursor = first.cursor();
+    first.broadcast("s", &["1"]);
+    let name = folder.path().to_str().unwrap();
+    let flags = ["serve", "--port", "0", "--secret", SECRET, "--history-folder", name];
+    let second = Program::start(&mut forebay(&flags));
+    second.error_line("waiting for the folder");
+    first.program.kill();
+    let address = second.line().strip_prefix("ready http://").unwrap().to_owned();
+    let mut page = Page::open(&address, &[]).unwrap();
+    page.subscribe(&turbo("s", Some(&cursor)));
+    assert_eq!(page.messages(1), [1]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_no_wrong_configuration() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let name = file.path().to_str().unwrap();
+    let flags = ["serve", "--port", "0", "--secret", SECRET, "--history-folder", name];
+    let output = forebay(&flags).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
 
 /// A small disk of our own. Only root can make one.

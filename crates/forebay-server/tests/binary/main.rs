@@ -17,4 +17,6 @@ mod keys;
 mod life;
 #[cfg(unix)]
 mod logs;
+#[cfg(target_os = "linux")]
+mod restart;
 mod support;

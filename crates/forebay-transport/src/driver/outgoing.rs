@@ -57,12 +57,19 @@ pub(super) struct Outgoing {
     /// The code of the client's close frame, to be answered.
     close_answer: Option<u16>,
     close_sent: bool,
+    /// The client's close frame came after ours, and so is its answer.
+    close_answered: bool,
 }
 
 impl Outgoing {
     /// The client has closed, and our answer is on its way.
     pub(super) fn answers_close(&self) -> bool {
         self.close_answer.is_some()
+    }
+
+    /// The client has answered our close frame, mostly with its code: that says nothing of its page.
+    pub(super) fn close_answered(&self) -> bool {
+        self.close_answered
     }
 
     /// All is sent, the close frame included.
@@ -99,6 +106,7 @@ impl Outgoing {
     }
 
     pub(super) fn answer_close(&mut self, code: Option<u16>) {
+        self.close_answered = self.close_sent;
         self.close_answer = Some(echoed(code));
     }
 

@@ -1053,6 +1053,29 @@ impl AsyncWrite for Broken {
     }
 }
 
+/// A browser answers the server's close frame with the same code before the page hears of it.
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_our_goodbye_is_no_page_that_unloads() {
+    let hub = Hub::new(Options::default());
+    let cursor = hub.position();
+    let mut peer = comes_back(&hub, cursor, &[]).await;
+    let other = Peer::open(&hub, None).await;
+    say(&hub, "1");
+    assert_eq!(peer.message().await, "1");
+    peer.pong().await;
+    tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.shut_down(Duration::from_secs(20)).await }
+    });
+    assert!(peer.text().await.contains("server_restart"));
+    assert_eq!(peer.close_code().await, 1001);
+    peer.send(0x88, &1001_u16.to_be_bytes()).await;
+    peer.task.await.unwrap();
+    say(&hub, "2");
+    comes_back(&hub, cursor, &["2"]).await;
+    drop(other);
+}
+
 /// The page unloads, its peer resets the socket, and a ping is due: the 1001 is still heard.
 #[tokio::test(start_paused = true)]
 async fn a_write_error_does_not_hide_the_clients_close() {

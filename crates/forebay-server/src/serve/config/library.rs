@@ -2,34 +2,54 @@
 
 use forebay::channel::Unauthorized;
 use forebay::signing::Key;
-use forebay::{Forebay, Fsync, Limits, Retention};
+use forebay::{BuildError, Builder, Forebay, Fsync, Limits, Retention};
 use std::future::ready;
 use std::time::Duration;
 
-use super::Reader;
-use crate::options::Id;
+use super::{Config, Reader};
+use crate::options::{Id, Settings};
 use crate::serve::identity::IdentityHeader;
 use crate::{keys, origins};
 
+/// The library as it is configured, its folder open.
+///
+/// # Errors
+/// [`BuildError::Log`]: the rest is checked where the configuration is.
+pub(in crate::serve) fn open(settings: &Settings, config: &Config) -> Result<Forebay, BuildError> {
+    let reader = Reader { settings, problems: Vec::new(), warnings: Vec::new() };
+    let builder = reader.builder(config.identity_header.clone());
+    match settings.text(Id::HistoryFolder) {
+        Some(folder) if !folder.is_empty() => builder.file_log(folder, reader.fsync()).build(),
+        _ => builder.build(),
+    }
+}
+
 impl Reader<'_> {
-    /// The library, unless it can't be had.
-    pub(super) fn forebay(&mut self, identity: Option<IdentityHeader>) -> Option<Forebay> {
+    /// Whether the library can be had, but for its folder.
+    pub(super) fn check_library(&mut self, identity: Option<IdentityHeader>) {
         let settings = self.settings;
-        let (turbo, pubsub) = (keys::turbo(settings), keys::pubsub(settings));
-        let mut public = settings.list(Id::PublicStreams).to_vec();
-        if settings.switch(Id::Public) {
-            public.push("*".to_owned());
-        }
-        if turbo.is_empty() && public.is_empty() {
+        let has_key = !keys::turbo(settings).is_empty();
+        let has_public =
+            settings.switch(Id::Public) || !settings.list(Id::PublicStreams).is_empty();
+        if !has_key && !has_public {
             self.problem(
                 "no page could subscribe: there is neither a secret nor a public stream. Set \
                  secret_key_base to that of the Rails application, or secret to AnyCable's, or \
                  public_streams",
             );
-            return None;
+        } else if let Err(error) = self.builder(identity).build() {
+            self.problem(error.to_string());
         }
-        let turbo = turbo.into_iter().map(|named| named.key);
-        let pubsub = pubsub.into_iter().map(|named| named.key);
+    }
+
+    fn builder(&self, identity: Option<IdentityHeader>) -> Builder {
+        let settings = self.settings;
+        let mut public = settings.list(Id::PublicStreams).to_vec();
+        if settings.switch(Id::Public) {
+            public.push("*".to_owned());
+        }
+        let turbo = keys::turbo(settings).into_iter().map(|named| named.key);
+        let pubsub = keys::pubsub(settings).into_iter().map(|named| named.key);
         let builder = Forebay::builder()
             .signing_keys(
                 or_random(turbo.chain(keys::previous_turbo(settings)).collect()),
@@ -40,21 +60,16 @@ impl Reader<'_> {
             .retention(self.retention())
             .limits(self.limits())
             .message_bytes_max(settings.size(Id::BroadcastMaxMessageSize));
-        let builder = public.into_iter().fold(builder, forebay::Builder::public_streams);
+        let builder = public.into_iter().fold(builder, Builder::public_streams);
         let whispered = settings.list(Id::WhisperedStreams).iter().cloned();
-        let builder = whispered.fold(builder, forebay::Builder::whispered_streams);
-        let builder = match identity {
+        let builder = whispered.fold(builder, Builder::whispered_streams);
+        match identity {
             None => builder,
             Some(header) => builder.connect(move |parts| {
                 // Refused before, where it is unclear (`routes.rs`).
                 ready(header.read(&parts.headers).map_err(|_| Unauthorized))
             }),
-        };
-        let builder = match self.text(Id::HistoryFolder) {
-            folder if folder.is_empty() => builder,
-            folder => builder.file_log(folder, self.fsync()),
-        };
-        builder.build().map_err(|error| self.problem(error.to_string())).ok()
+        }
     }
 
     /// The header that says who a visitor is, if there is to be one.

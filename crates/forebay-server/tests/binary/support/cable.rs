@@ -33,7 +33,8 @@ pub(crate) fn pubsub(stream: &str) -> String {
 }
 
 impl Page {
-    /// Connects, and reads the welcome. The error is the status of the refusal.
+    /// Connects, and reads the welcome. The error is the status of the refusal, or
+    /// 0 where the connection broke off before there was an answer.
     pub(crate) fn open(address: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -51,7 +52,7 @@ impl Page {
             Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(response))) => {
                 return Err(response.status().as_u16());
             }
-            Err(error) => panic!("{error}"),
+            Err(_) => return Err(0),
         };
         let mut page = Self { socket, sid: String::new() };
         let welcome = page.next();
@@ -66,10 +67,15 @@ impl Page {
         assert_eq!(self.try_subscribe(identifier), "confirm_subscription", "{identifier}");
     }
 
+    /// Asks to subscribe, if the connection is not over.
+    pub(crate) fn send_subscribe(&mut self, identifier: &str) {
+        let command = json!({ "command": "subscribe", "identifier": identifier });
+        let _ = self.socket.send(Message::text(command.to_string()));
+    }
+
     /// Subscribes; gives the type of the answer.
     pub(crate) fn try_subscribe(&mut self, identifier: &str) -> String {
-        let command = json!({ "command": "subscribe", "identifier": identifier });
-        self.socket.send(Message::text(command.to_string())).unwrap();
+        self.send_subscribe(identifier);
         let answer = self.next();
         assert_eq!(answer["identifier"], identifier);
         answer["type"].as_str().unwrap().to_owned()
@@ -94,6 +100,25 @@ impl Page {
                 _ => {}
             }
         }
+    }
+
+    /// The same, until the connection is over.
+    pub(crate) fn next_or_end(&mut self) -> Option<Value> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) if !text.contains(r#""type":"ping""#) => {
+                    return Some(serde_json::from_str(&text).unwrap());
+                }
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Closes it as a browser's script does, and waits for the end.
+    pub(crate) fn close(mut self) {
+        let _ = self.socket.close(None);
+        while self.socket.read().is_ok() {}
     }
 
     /// The next messages of the stream.

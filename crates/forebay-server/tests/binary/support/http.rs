@@ -58,6 +58,15 @@ impl Connection {
         Answer { status, head, body: String::from_utf8(body).unwrap() }
     }
 
+    /// Whether the server has not closed it, as far as is known.
+    pub(crate) fn is_open(&self) -> bool {
+        let socket = self.0.get_ref();
+        socket.set_nonblocking(true).unwrap();
+        let peeked = socket.peek(&mut [0]);
+        socket.set_nonblocking(false).unwrap();
+        peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    }
+
     /// Whether the server has closed it.
     pub(crate) fn is_closed(&mut self) -> bool {
         matches!(self.0.read(&mut [0]), Ok(0))

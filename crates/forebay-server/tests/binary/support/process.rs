@@ -31,7 +31,11 @@ impl Program {
 
     /// Nobody reads its standard error until [`hear`](Self::hear).
     pub(crate) fn start_unheard(command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start_with(command, Stdio::null())
+    }
+
+    fn start_with(command: &mut Command, stdin: Stdio) -> Self {
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = read_lines::<ChildStdout>(child.stdout.take().unwrap());
         Self { child, lines, errors: mpsc::channel().1 }
@@ -135,9 +139,24 @@ impl Server {
 
     /// The same, but nobody reads its log.
     pub(crate) fn start_unheard(flags: &[&str]) -> Self {
-        let port: &[&str] = if flags.contains(&"--port") { &[] } else { &["--port", "0"] };
-        let arguments = [&["serve", "--log-level", "debug"], port, flags].concat();
-        let program = Program::start_unheard(&mut forebay(&arguments));
+        Self::ready(Program::start_unheard(&mut forebay(&serve(flags))))
+    }
+
+    /// As systemd starts a unit that has this socket: it is descriptor 3.
+    #[cfg(unix)]
+    pub(crate) fn start_activated(socket: &std::net::TcpListener, flags: &[&str]) -> Self {
+        let script = r#"exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@""#;
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_forebay")]).args(serve(flags));
+        command.env_clear().current_dir(env!("CARGO_TARGET_TMPDIR"));
+        let socket = std::os::fd::OwnedFd::from(socket.try_clone().unwrap());
+        let mut server = Self::ready(Program::start_with(&mut command, socket.into()));
+        server.program.hear();
+        server
+    }
+
+    /// Waits until it is.
+    fn ready(program: Program) -> Self {
         let ready = program.line();
         let urls = ready.strip_prefix("ready ").unwrap_or_else(|| panic!("{ready}"));
         let mut addresses =
@@ -190,6 +209,12 @@ impl Server {
     pub(crate) fn page(&self) -> Page {
         Page::open(&self.address, &[]).unwrap()
     }
+}
+
+/// The arguments of `forebay serve` with these flags.
+fn serve<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+    let port: &[&str] = if flags.contains(&"--port") { &[] } else { &["--port", "0"] };
+    [&["serve", "--log-level", "debug"], port, flags].concat()
 }
 
 /// The header that lets a publisher in.
