@@ -85,3 +85,25 @@ impl Wake {
         Signals(self.signals.swap(0, Ordering::AcqRel))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two with the same bit would each do what the other means.
+    #[test]
+    fn each_signal_has_a_bit_of_its_own() {
+        let all = [
+            Signals::ENTRIES,
+            Signals::TICK,
+            Signals::SHUTDOWN,
+            Signals::REVOKED,
+            Signals::DISCONNECT,
+            Signals::FAILED,
+            Signals::DISMISS,
+            Signals::ENDS,
+        ];
+        let bits = all.iter().fold(0, |bits, signal| bits | signal.0);
+        assert_eq!(bits.count_ones() as usize, all.len());
+    }
+}
