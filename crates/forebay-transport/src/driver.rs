@@ -25,7 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::at_once::AtOnce;
 use self::incoming::Incoming;
-use self::outgoing::Outgoing;
+use self::outgoing::{Outgoing, TURN_WRITES_MAX};
 pub(crate) use self::seat::Driver;
 use crate::application::{self, Application};
 use crate::channels::{Channels, Identity};
@@ -196,11 +196,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
                 return Poll::Ready(End::Unanswered);
             }
         }
-        let mut steps = TURN_STEPS_MAX;
+        let (mut steps, mut writes) = (TURN_STEPS_MAX, TURN_WRITES_MAX);
         loop {
             let Self { application, session, client, .. } = self;
             let mut moved = application.poll(cx, session, client, &mut steps);
-            let sent = self.poll_send(cx);
+            let sent = self.poll_send(cx, &mut writes);
             if let Poll::Ready(Err(error)) = sent {
                 self.hear_last_words(cx);
                 return Poll::Ready(End::Lost(error));
@@ -231,9 +231,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         }
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, writes: &mut usize) -> Poll<io::Result<()>> {
         let mut io = Pin::new(&mut self.io);
-        ready!(self.outgoing.poll(cx, io.as_mut(), &mut self.session, &self.client))?;
+        ready!(self.outgoing.poll(cx, io.as_mut(), &mut self.session, &self.client, writes))?;
         if self.outgoing.is_done() {
             // Our side of the stream ends here; the client sees that after our close frame.
             ready!(io.poll_shutdown(cx))?;

@@ -25,6 +25,9 @@ const PONGS_MAX: usize = 4;
 /// What one connection is written in one round: once, and once more for what came meanwhile.
 const ROUND_WRITES_MAX: usize = 2;
 
+/// What it is written in one turn of its task: at 256 KiB each, others wait a millisecond for it.
+pub(super) const TURN_WRITES_MAX: usize = 8;
+
 thread_local! {
     /// Memory for one turn, reused by all connections of a thread.
     static MEMORY: Cell<Option<Box<Memory>>> = const { Cell::new(None) };
@@ -38,10 +41,10 @@ struct Memory {
 
 /// Where a turn's entries come from.
 enum Source<'a> {
-    /// Read for this connection.
-    Log(&'a mut Batch),
+    /// Read for this connection, and how many writes are left to its turn.
+    Log(&'a mut Batch, &'a mut usize),
     /// Perhaps read, and even framed, for another one.
-    Round(&'a mut Round),
+    Round(&'a mut Round, usize),
 }
 
 #[derive(Debug, Default)]
@@ -110,17 +113,20 @@ impl Outgoing {
         self.close_answer = Some(echoed(code));
     }
 
-    /// Sends until nothing is due (ready) or the socket is full (pending, to be woken).
+    /// Sends until nothing is due (ready), or until the socket is full or `writes` are used up (pending,
+    /// to be woken).
     pub(super) fn poll<Io: AsyncWrite>(
         &mut self,
         cx: &mut Context<'_>,
         io: Pin<&mut Io>,
         session: &mut Session,
         client: &Client,
+        writes: &mut usize,
     ) -> Poll<io::Result<()>> {
         let mut memory = MEMORY.take().unwrap_or_default();
         let Memory { batch, turn } = &mut *memory;
-        let outcome = self.poll_from(Source::Log(batch), turn, cx, io, session, client);
+        let source = Source::Log(batch, writes);
+        let outcome = self.poll_from(source, turn, cx, io, session, client);
         // The capacity is kept for the next connection, the messages are not.
         memory.batch.clear();
         MEMORY.set(Some(memory));
@@ -137,7 +143,7 @@ impl Outgoing {
         round: &mut Round,
     ) -> Poll<io::Result<()>> {
         let mut memory = MEMORY.take().unwrap_or_default();
-        let source = Source::Round(round);
+        let source = Source::Round(round, ROUND_WRITES_MAX);
         let outcome = self.poll_from(source, &mut memory.turn, cx, io, session, client);
         MEMORY.set(Some(memory));
         outcome
@@ -152,17 +158,16 @@ impl Outgoing {
         session: &mut Session,
         client: &Client,
     ) -> Poll<io::Result<()>> {
-        let mut writes = 0;
         loop {
             ready!(self.poll_unsent(cx, io.as_mut()))?;
             if self.close_sent {
                 return Poll::Ready(Ok(()));
             }
-            // A publisher that is faster than the socket would keep the others of a round waiting.
-            if writes == ROUND_WRITES_MAX && matches!(source, Source::Round(_)) {
+            // A publisher that is faster than the socket, or a long replay, would keep others waiting.
+            if !source.takes_write() {
+                cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            writes += 1;
             self.gather(turn, &mut source, session, client);
             let batch = source.batch();
             if turn.is_empty() && batch.deliveries.is_empty() {
@@ -305,38 +310,49 @@ impl Outgoing {
 }
 
 impl Source<'_> {
+    /// Takes one of the writes that are left. False if none is.
+    fn takes_write(&mut self) -> bool {
+        let writes = match self {
+            Self::Log(_, writes) => &mut **writes,
+            Self::Round(_, writes) => writes,
+        };
+        let has_one = *writes > 0;
+        *writes = writes.saturating_sub(1);
+        has_one
+    }
+
     fn read(&mut self, session: &Session, client: &Client) -> bool {
         match self {
-            Self::Log(batch) => client.read(session, batch),
-            Self::Round(round) => client.read_in(round, session),
+            Self::Log(batch, _) => client.read(session, batch),
+            Self::Round(round, _) => client.read_in(round, session),
         }
     }
 
     fn batch(&self) -> &Batch {
         match self {
-            Self::Log(batch) => batch,
-            Self::Round(round) => round.batch(),
+            Self::Log(batch, _) => batch,
+            Self::Round(round, _) => round.batch(),
         }
     }
 
     fn clear(&mut self) {
         match self {
-            Self::Log(batch) => batch.clear(),
-            Self::Round(round) => round.clear(),
+            Self::Log(batch, _) => batch.clear(),
+            Self::Round(round, _) => round.clear(),
         }
     }
 
     /// What the frames of the batch will be called, if others can have them, too.
     fn made(&self, session: &Session) -> Option<Made> {
-        let Self::Round(round) = self else { return None };
+        let Self::Round(round, _) = self else { return None };
         let batch: BatchId = round.shared()?;
         Some(Made { batch, envelope: session.shared_envelope()?.clone() })
     }
 
     fn count(&mut self, deliveries: usize, client: &Client) {
         match self {
-            Self::Log(_) => client.hub().stats().deliveries.add(deliveries as u64),
-            Self::Round(round) => round.count(deliveries),
+            Self::Log(..) => client.hub().stats().deliveries.add(deliveries as u64),
+            Self::Round(round, _) => round.count(deliveries),
         }
     }
 }

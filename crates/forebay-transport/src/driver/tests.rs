@@ -531,6 +531,29 @@ async fn a_turn_ends_however_much_a_client_has_sent() {
     }
 }
 
+/// A socket that takes whatever it is given, and a page that lacks all of a long history.
+#[tokio::test(start_paused = true)]
+async fn a_turn_ends_however_much_there_is_to_replay() {
+    let hub = Hub::new(Options::default());
+    let mut opening = opening(&hub);
+    opening.channels = Arc::new(Rooms { cursor: Some(hub.position()) });
+    (0..1_000).for_each(|_| say(&hub, &"x".repeat(3_800)));
+    let mut said = vec![0x81, 0x80 | 0x3d, 0, 0, 0, 0];
+    said.extend(br#"{"command":"subscribe","identifier":"{\"channel\":\"room\"}"}"#);
+    let io = Full { said, takes: 1_000, waits: None, taken: Vec::new(), meanwhile: None };
+    let mut connection = Connection::new(io, InHand::default(), opening);
+    let (waker, woken) = count_wakes();
+    let mut cx = Context::from_waker(&waker);
+    let mut turns = Vec::new();
+    while turns.is_empty() || woken.swap(0, Ordering::SeqCst) > 0 {
+        assert!(connection.drive(&mut cx).is_pending());
+        turns.push(std::mem::take(&mut connection.io.taken).len());
+    }
+    assert!(turns.iter().all(|bytes| *bytes <= 9 << 18), "{turns:?}");
+    assert!(turns.iter().sum::<usize>() > 1_000 * 3_800, "{turns:?}");
+    assert!(!connection.client.is_muted());
+}
+
 /// A waker, and how often it was used.
 fn count_wakes() -> (Waker, Arc<AtomicUsize>) {
     struct Woken(Arc<AtomicUsize>);
@@ -1307,7 +1330,7 @@ async fn a_round_gives_nothing_to_a_connection_that_is_called() {
     assert_eq!(connection.io.takes, takes);
     // Nor does its task that was at it already.
     let Connection { io, session, client, outgoing, .. } = &mut connection;
-    assert!(outgoing.poll(&mut cx, Pin::new(io), session, client).is_ready());
+    assert!(outgoing.poll(&mut cx, Pin::new(io), session, client, &mut 9).is_ready());
     assert_eq!(io.takes, takes);
     assert!(connection.drive(&mut cx).is_pending());
     assert!(connection.outgoing.close_sent());
