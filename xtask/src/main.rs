@@ -38,7 +38,7 @@ enum Task {
         /// Files of e2e/tests to run; all if none is given
         files: Vec<String>,
     },
-    /// Run only the gem's tests, and the documentation's snippets that need Ruby or nginx
+    /// Run only the gem's tests, and the documentation's snippets that need Ruby, nginx or systemd
     Ruby,
     /// Simulate pages, faults and publishers until a promise is broken or enough was shown
     Sim {

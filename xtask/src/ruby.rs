@@ -1,4 +1,4 @@
-//! The gem, and the snippets of the documentation that need Ruby or nginx.
+//! The gem, and the snippets of the documentation that need Ruby, nginx or systemd.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use crate::run::{cargo, exists, install_all, repository, step, succeed, target};
 
 /// Debian's packages; Rails with what it recommends would bring a whole desktop's worth of others.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "bundler",
     "curl",
     "nginx-light",
@@ -18,6 +18,7 @@ const PACKAGES: [&str; 10] = [
     "ruby-connection-pool",
     "ruby-minitest",
     "ruby-railties",
+    "systemd",
 ];
 
 /// What says whether the gems are there.
@@ -28,7 +29,7 @@ const GEMS: &str =
 const TESTS: &str = r#"Dir["test/*_test.rb"].sort.each { |file| require File.expand_path(file) }"#;
 
 pub(crate) fn run() -> Result<()> {
-    step("ruby, nginx");
+    step("ruby, nginx, systemd");
     ensure_packages()?;
     cargo(&["build", "--package", "forebay-server"])?;
     let binary = ["test", "--package", "forebay-server", "--test", "binary"];
@@ -43,7 +44,7 @@ fn ensure_packages() -> Result<()> {
     let has_gems = has_gems.is_ok_and(|output| output.status.success());
     // nginx has no --version, but can be started.
     let has_nginx = Command::new("nginx").arg("-v").output().is_ok();
-    if has_gems && has_nginx && ["bundle", "curl"].into_iter().all(exists) {
+    if has_gems && has_nginx && ["bundle", "curl", "systemd-analyze"].into_iter().all(exists) {
         return Ok(());
     }
     ensure!(

@@ -7,6 +7,7 @@
 mod console;
 mod nginx;
 mod snippets;
+mod systemd;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -37,7 +38,7 @@ const TEXT: [&str; 3] = ["", "text", "json"];
 
 #[test]
 fn every_snippet_is_run_by_somebody() {
-    let known = ["console", "nginx", "toml"];
+    let known = ["console", "ini", "nginx", "toml"];
     let mut used = BTreeSet::new();
     for Snippet { document, line, language, .. } in all() {
         let elsewhere =
@@ -132,6 +133,16 @@ fn nginx_passes_pages_on_whatever_its_port_and_says_who_they_are() {
             crate::support::Connection::open(&nginx.address).request("GET", "/_cursor", &[], "");
         assert_eq!(inside.status, 204, "{block}: what is the application's goes to it");
     }
+}
+
+#[test]
+#[ignore = "needs systemd; cargo xtask ruby installs it"]
+fn systemd_understands_the_units_and_hands_the_socket_over() {
+    let units: Vec<_> = all().into_iter().filter(|snippet| snippet.language == "ini").collect();
+    assert!(!units.is_empty());
+    let units = systemd::Units::write(&units);
+    units.verify();
+    units.activate();
 }
 
 /// Without it nobody would notice that a link leads nowhere.
