@@ -26,7 +26,7 @@ mod position;
 mod retention;
 mod stream;
 
-pub use log::{Appended, Dropped, Log, Restoration, StreamId};
+pub use log::{Appended, Dropped, Log, Restoration, StreamId, Sweep};
 pub use message::{Class, Effect, Message, StateKey};
 pub use position::{Epoch, Offset, Position, UnixMillis};
 pub use retention::Retention;

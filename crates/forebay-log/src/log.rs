@@ -13,6 +13,16 @@ use crate::stream::{Entries, Entry, Forgotten, Gap, Stream};
 
 pub use restoration::Restoration;
 
+/// What one piece of a sweep looks at: some 100 ns each, so that nobody waits for 50 µs.
+const SWEEP_STEPS: usize = 256;
+
+/// How far a sweep over the log has got ([`Log::expire_some`]).
+#[derive(Debug, Default)]
+pub struct Sweep {
+    /// Streams with ephemeral entries that it has still to look at.
+    ephemeral: Option<usize>,
+}
+
 /// How long an ephemeral entry waits for its stream's present subscribers.
 const EPHEMERAL_AGE_MAX: Duration = Duration::from_secs(5);
 
@@ -67,7 +77,7 @@ pub struct Log {
     /// Streams in the order in which they fell idle; some have come back since.
     idle: VecDeque<StreamId>,
     /// Streams that had ephemeral entries when they were last looked at.
-    ephemeral: Vec<StreamId>,
+    ephemeral: VecDeque<StreamId>,
     entries: usize,
     bytes: usize,
     /// What is forgotten of all streams whose record is gone. Its date is at least the log's own
@@ -89,7 +99,7 @@ impl Log {
             names: HashMap::new(),
             order: VecDeque::new(),
             idle: VecDeque::new(),
-            ephemeral: Vec::new(),
+            ephemeral: VecDeque::new(),
             entries: 0,
             bytes: 0,
             floor: Forgotten::default(),
@@ -146,7 +156,7 @@ impl Log {
         let entry = Entry { offset, appended_at: now, message: Arc::new(message), class };
         if entry.class == Class::Ephemeral {
             if !self.stream(id).has_ephemeral() {
-                self.ephemeral.push(id);
+                self.ephemeral.push_back(id);
             }
             self.stream_mut(id).push(entry, &mut |_| {});
         } else {
@@ -254,30 +264,64 @@ impl Log {
         Ok(entries.into_iter().flatten())
     }
 
+    /// Says that a stream lacks something which was never appended: its history is forgotten, and whoever
+    /// stands before the offset that this takes gets a [`Gap`].
+    pub fn lack(&mut self, now: UnixMillis, stream: &str) -> Appended {
+        let id = self.open(stream);
+        while self.stream(id).oldest().is_some() {
+            self.forget_oldest(id);
+        }
+        let offset = self.head.next();
+        self.head = offset;
+        let stream = find_mut(&mut self.streams, id).expect("it is open");
+        stream.forget(Forgotten { offset, at: now });
+        if let Some(dropped) = &mut self.dropped {
+            dropped.push(Dropped::Forgotten(Arc::clone(&stream.name), stream.forgotten()));
+            stream.is_noted = true;
+        }
+        self.close(id);
+        Appended { offset, stream: id }
+    }
+
     /// Forgets what is older than retention allows. Call it every second or so.
     pub fn expire(&mut self, now: UnixMillis) {
+        let mut sweep = Sweep::default();
+        while self.expire_some(now, &mut sweep) {}
+    }
+
+    /// The same in pieces, between which others may have the log. True while there is more to do.
+    pub fn expire_some(&mut self, now: UnixMillis, sweep: &mut Sweep) -> bool {
         let limit = before(now, self.retention.age_max);
+        let mut steps = SWEEP_STEPS;
         while let Some(&(offset, id)) = self.order.front() {
             let oldest = find(&self.streams, id).and_then(Stream::oldest);
             match oldest {
                 Some(entry) if entry.offset == offset && entry.appended_at >= limit => break,
+                _ if steps == 0 => return true,
                 Some(entry) if entry.offset == offset => self.forget_oldest(id),
                 _ => {}
             }
             self.order.pop_front();
+            steps -= 1;
         }
         let limit = before(now, EPHEMERAL_AGE_MAX);
-        for id in std::mem::take(&mut self.ephemeral) {
+        let left = sweep.ephemeral.get_or_insert(self.ephemeral.len());
+        let turn = steps.min(*left);
+        *left -= turn;
+        let is_more = *left > 0;
+        for _ in 0..turn {
+            let Some(id) = self.ephemeral.pop_front() else { break };
             let Some(stream) = find_mut(&mut self.streams, id) else {
                 continue;
             };
             stream.drop_ephemeral_before(limit);
             if stream.has_ephemeral() {
-                self.ephemeral.push(id);
+                self.ephemeral.push_back(id);
             } else {
                 self.settle_if_idle(id);
             }
         }
+        is_more
     }
 
     /// When [`expire`](Self::expire) has something to forget again; `None` if nothing is kept.

@@ -506,3 +506,44 @@ fn log_whose_only_index_was_given_on() -> (Log, StreamId) {
     assert_eq!(stale.index(), next.index());
     (log, stale)
 }
+
+#[test]
+fn a_stream_that_lacks_something_is_a_gap_for_whoever_stands_before_it() {
+    let mut log = log(Retention { idle_streams_max: 1, ..Retention::default() });
+    let other = say(&mut log, 0, "other", "1");
+    let last = say(&mut log, 0, "room", "2");
+    let room = log.open("room");
+    let lacks = log.lack(UnixMillis(5), "room");
+    assert_eq!((lacks.stream, lacks.offset), (room, last.next()));
+    assert_eq!(log.head().offset, lacks.offset);
+    assert_eq!(texts(&log, room, last), Err(Gap::Forgotten(lacks.offset)));
+    assert!(log.last(room) > last, "its readers have something to look at");
+    assert!(log.since("room", UnixMillis(5)).is_err());
+    assert_eq!(texts(&log, room, lacks.offset), Ok(Vec::new()));
+    say(&mut log, 6, "room", "3");
+    assert_eq!(texts(&log, room, lacks.offset), Ok(vec!["3".to_owned()]));
+    assert_eq!(log.servable("other", at(other.0 - 1)), Ok(()), "it concerns that stream only");
+    // One that nobody reads, and of which nothing is known.
+    let unread = log.lack(UnixMillis(7), "unread").offset;
+    assert_eq!(log.servable("unread", at(unread.0 - 1)), Err(Gap::Forgotten(unread)));
+    assert_eq!(log.bytes(), "1".len() + "3".len() + 2 * 128);
+}
+
+/// Nobody waits for a sweep over all that has become too old.
+#[test]
+fn a_sweep_is_made_in_pieces() {
+    let age_max = Duration::from_secs(1);
+    let mut log = log(Retention { age_max, entries_max: 5_000, ..Retention::default() });
+    for n in 0..1_000 {
+        say(&mut log, 0, "a", "1");
+        log.append(UnixMillis(0), &format!("typing {n}"), Message::json("2"), Class::Ephemeral);
+    }
+    let (mut sweep, mut pieces, mut before) = (Sweep::default(), 1, log.entries());
+    while log.expire_some(UnixMillis(6_000), &mut sweep) {
+        assert!(before - log.entries() <= SWEEP_STEPS);
+        before = log.entries();
+        pieces += 1;
+    }
+    assert!(pieces >= 2_000 / SWEEP_STEPS, "{pieces}");
+    assert_eq!((log.entries(), log.streams()), (0, 1), "one has a record of what it has forgotten");
+}
