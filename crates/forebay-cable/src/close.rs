@@ -91,3 +91,10 @@ pub struct Close {
     /// Its reason text: at most 123 bytes, for whoever reads the browser's console.
     pub reason: &'static str,
 }
+
+impl Close {
+    /// Only this process ends: the client is to come back.
+    pub(crate) fn is_restart(self) -> bool {
+        self.code == CloseCode::GoingAway
+    }
+}

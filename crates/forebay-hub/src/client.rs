@@ -93,6 +93,30 @@ impl Client {
         self.hub.0.sessions.lock().keep(self.hub.now(), key, kept);
     }
 
+    /// A page has proven more. Where the log is kept on disk, that is noted, and nowhere else.
+    pub fn note_proof(&self, session: &Session) {
+        let inner = &*self.hub.0;
+        if inner.keeping.is_none() || self.pages.is_empty() {
+            return;
+        }
+        let mut resumes = inner.resumes.lock();
+        for (id, acknowledged) in session.acknowledged() {
+            if let Some((_, key)) = self.pages.iter().find(|(other, _)| *other == id) {
+                resumes.prove(inner.now(), *key, acknowledged);
+            }
+        }
+    }
+
+    /// A session has other subscriptions. Where the log is kept on disk, they are noted, so that its
+    /// client's next session can go on for it after a restart.
+    pub fn note_session(&self, session: &Session) {
+        let inner = &*self.hub.0;
+        if inner.keeping.is_some() && session.protocol() == Protocol::ActionCableV1ExtJson {
+            let kept = session.kept();
+            inner.sessions.lock().note((self.id, self.identity.clone()), kept.as_ref());
+        }
+    }
+
     /// Takes what was kept of the session that a client of this name comes back for. Only whoever
     /// it was then gets it, and only once.
     pub fn take_session(&self, sid: &str) -> Option<Kept> {
@@ -343,6 +367,9 @@ impl Drop for Client {
         while let Some((id, _)) = self.pages.last() {
             let id = *id;
             self.leave_page(id, None);
+        }
+        if self.hub.0.keeping.is_some() {
+            self.hub.0.sessions.lock().end(self.id);
         }
         self.hub.0.replays.lock().leave(self.place, self.address);
         self.hub.0.connections.remove(self.place as usize, self.identity.as_ref());

@@ -1,20 +1,24 @@
 //! The sequencer: publishing, the head, and what a tick does.
 
 mod access;
+mod keeping;
 mod tasks;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use forebay_cable::Limits;
 use forebay_log::{
-    Appended, Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, UnixMillis,
+    Appended, Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, Sweep,
+    UnixMillis,
 };
 use forebay_store::{Fsync, Record, Recovered, Store, StoreError};
 use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 
+use self::keeping::Keeping;
 use crate::client::{Client, Refused};
 use crate::clock::Clock;
 use crate::connections::Connections;
@@ -46,6 +50,8 @@ pub struct Options {
     pub retention: Retention,
     /// What one session may hold.
     pub limits: Limits,
+    /// A log on disk that is damaged is moved aside, and a new one begins.
+    pub discards_damaged: bool,
 }
 
 /// Something to publish.
@@ -95,6 +101,10 @@ pub(crate) struct Inner {
     pub(crate) revocations: RwLock<Revocations>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stats: Stats,
+    /// What is kept beside the log, where that is on disk.
+    pub(crate) keeping: Option<Keeping>,
+    /// Somebody writes it.
+    is_keeping: AtomicBool,
     /// Somebody ticks.
     is_ticking: AtomicBool,
     pub(crate) doze: Arc<Doze>,
@@ -112,7 +122,7 @@ impl Hub {
         let clock = Clock::start();
         let mut log = Log::new(new_epoch(), options.retention);
         log.begins_at(clock.now());
-        Self::with(log, None, clock, options.limits)
+        Self(Arc::new(Self::with(log, None, clock, options.limits)))
     }
 
     /// A hub whose log is kept in this folder, and goes on where it ended.
@@ -127,26 +137,28 @@ impl Hub {
         folder: impl Into<PathBuf>,
         fsync: Fsync,
     ) -> Result<Self, StoreError> {
-        Self::open_with(options, folder.into(), fsync, new_epoch(), Clock::start())
+        Self::open_with(options, &folder.into(), fsync, new_epoch(), Clock::start())
     }
 
     fn open_with(
         options: Options,
-        folder: PathBuf,
+        folder: &Path,
         fsync: Fsync,
         fresh: Epoch,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        let (mut store, mut recovered) = Store::open(folder, fsync, fresh)?;
+        let open = if options.discards_damaged { Store::open_or_discard } else { Store::open };
+        let (mut store, mut recovered) = open(folder.to_owned(), fsync, fresh)?;
         let mut log = recovered.log(options.retention, clock.now());
         // History may have become shorter.
         log.expire(clock.now());
         let (dropped, floor) = log.take_dropped();
         store.forget(&dropped, floor)?;
-        let Recovered { revoked, revoked_floor, .. } = recovered;
-        let hub = Self::with(log, Some(store), clock, options.limits);
-        *hub.0.revocations.write() = Revocations::restored(revoked, revoked_floor);
-        Ok(hub)
+        let Recovered { revoked, revoked_floor, sessions, .. } = recovered;
+        let mut hub = Self::with(log, Some(store), clock, options.limits);
+        *hub.revocations.get_mut() = Revocations::restored(revoked, revoked_floor);
+        Keeping::open(folder, &mut hub, sessions)?;
+        Ok(Self(Arc::new(hub)))
     }
 
     /// A hub in a simulated world: its clock is moved by hand, and so are its ticks
@@ -155,7 +167,7 @@ impl Hub {
         let clock = Clock::Simulated(now);
         let mut log = Log::new(epoch, options.retention);
         log.begins_at(clock.now());
-        let hub = Self::with(log, None, clock, options.limits);
+        let hub = Self(Arc::new(Self::with(log, None, clock, options.limits)));
         hub.drive_by_hand();
         hub
     }
@@ -163,6 +175,7 @@ impl Hub {
     fn drive_by_hand(&self) {
         self.0.is_ticking.store(true, Ordering::Relaxed);
         self.0.takes_rounds.store(true, Ordering::Relaxed);
+        self.0.is_keeping.store(true, Ordering::Relaxed);
         self.0.rounds.add_taker();
     }
 
@@ -184,7 +197,7 @@ impl Hub {
         now: Arc<AtomicU64>,
     ) -> Result<Self, StoreError> {
         let clock = Clock::Simulated(now);
-        let hub = Self::open_with(options, folder.into(), Fsync::Os, fresh, clock)?;
+        let hub = Self::open_with(options, &folder.into(), Fsync::Os, fresh, clock)?;
         hub.drive_by_hand();
         Ok(hub)
     }
@@ -193,11 +206,14 @@ impl Hub {
     /// does.
     pub fn tick(&self, part: usize) {
         self.0.tick(part % TICK_PARTS);
+        if part.is_multiple_of(TICK_PARTS / 3) {
+            self.0.write_kept();
+        }
     }
 
-    fn with(log: Log, store: Option<Store>, clock: Clock, limits: Limits) -> Self {
+    fn with(log: Log, store: Option<Store>, clock: Clock, limits: Limits) -> Inner {
         let position = log.head();
-        Self(Arc::new(Inner {
+        Inner {
             log: RwLock::new(log),
             store: store.map(Mutex::new),
             epoch: position.epoch,
@@ -205,17 +221,19 @@ impl Hub {
             subscribers: Subscribers::default(),
             rounds: Rounds::default(),
             connections: Connections::default(),
-            resumes: Mutex::default(),
+            resumes: Mutex::new(Resumes::new(keeping::random_keys())),
             sessions: Mutex::default(),
             replays: Mutex::default(),
             revocations: RwLock::default(),
             limits: Arc::new(limits),
             stats: Stats::default(),
+            keeping: None,
+            is_keeping: AtomicBool::new(false),
             is_ticking: AtomicBool::new(false),
             doze: Arc::default(),
             takes_rounds: AtomicBool::new(false),
             clock,
-        }))
+        }
     }
 
     /// Where the log stands: a page that is about to read its data takes this as its cursor.
@@ -229,8 +247,8 @@ impl Hub {
     /// # Errors
     /// [`PublishError`] where the log is kept on disk, and the disk does not take it.
     pub fn publish(&self, broadcast: Broadcast<'_>) -> Result<Published, PublishError> {
-        let published = self.publish_all([broadcast])?.pop();
-        Ok(published.unwrap_or_else(|| Published { position: self.position(), subscribers: 0 }))
+        let appended = self.take([broadcast])?;
+        Ok(self.tell(appended[0]))
     }
 
     /// Publishes several in this order, with nothing of anybody else's between them.
@@ -242,25 +260,73 @@ impl Hub {
         &self,
         broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
     ) -> Result<Vec<Published>, PublishError> {
+        let appended = self.take(broadcasts)?;
+        Ok(appended.into_iter().map(|appended| self.tell(appended)).collect())
+    }
+
+    /// Gives broadcasts their places. What makes them is the caller's: it has run before a lock is held.
+    fn take<'a>(
+        &self,
+        broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
+    ) -> Result<SmallVec<[Appended; 1]>, PublishError> {
         self.ensure_ticking();
         let inner = &*self.0;
+        let broadcasts: SmallVec<[_; 1]> = broadcasts.into_iter().collect();
         let now = inner.clock.now();
-        let appended = match &inner.store {
-            None => inner.append(now, broadcasts),
-            Some(store) => {
-                let mut store = store.lock();
-                let broadcasts: Vec<_> = broadcasts.into_iter().collect();
-                inner.write_down(&mut store, now, &broadcasts)?;
-                // The store's lock keeps others from taking these offsets.
-                inner.append(now, broadcasts)
-            }
-        };
-        inner.stats.broadcasts.add(appended.len() as u64);
-        let published = appended.into_iter().map(|appended| Published {
+        let store = inner.store.as_ref().map(Mutex::lock);
+        if let Some(mut store) = store {
+            inner.write_down(&mut store, now, &broadcasts)?;
+            // The store's lock keeps others from taking these offsets.
+            return Ok(inner.append(now, broadcasts));
+        }
+        Ok(inner.append(now, broadcasts))
+    }
+
+    /// Tells a stream's readers.
+    fn tell(&self, appended: Appended) -> Published {
+        let inner = &*self.0;
+        Published {
             position: Position { epoch: inner.epoch, offset: appended.offset },
             subscribers: inner.subscribers.wake(appended.stream, &inner.rounds),
-        });
-        Ok(published.collect())
+        }
+    }
+
+    /// Says that these streams lack something which should have been published and was not: their
+    /// readers are told to heal themselves, now or when they come back. For whoever can't refuse any
+    /// more what the log does not take: its change is committed.
+    ///
+    /// This holds over a restart. Where the disk does not take it either, the next start begins a new
+    /// epoch.
+    pub fn gap<'a>(&self, streams: impl IntoIterator<Item = &'a str>) {
+        self.ensure_ticking();
+        let inner = &*self.0;
+        let mut streams: Vec<_> = streams.into_iter().collect();
+        streams.sort_unstable();
+        streams.dedup();
+        let now = inner.clock.now();
+        let mut store = inner.store.as_ref().map(Mutex::lock);
+        let mut log = inner.log.write();
+        let lacking: Vec<_> = streams.iter().map(|stream| log.lack(now, stream)).collect();
+        let through = log.head().offset;
+        inner.head.store(through.0, Ordering::Release);
+        if let Some(store) = &mut store {
+            let (dropped, floor) = log.take_dropped();
+            // Readers don't wait for the disk.
+            drop(log);
+            store.gap(&dropped, floor, through);
+        } else {
+            drop(log);
+        }
+        drop(store);
+        inner.stats.gaps.add(lacking.len() as u64);
+        for (stream, lacking) in streams.iter().zip(lacking) {
+            let subscribers = self.tell(lacking).subscribers;
+            tracing::warn!(
+                stream,
+                subscribers,
+                "a broadcast is missing: its pages load themselves again"
+            );
+        }
     }
 
     /// What a subscriber with this cursor would be replayed of a stream.
@@ -278,6 +344,7 @@ impl Hub {
     pub fn connect(&self) -> Result<Client, Refused> {
         self.ensure_ticking();
         self.ensure_rounds();
+        self.ensure_keeping();
         let client = Client::new(self.clone());
         self.0.doze.end();
         client
@@ -345,9 +412,18 @@ impl Hub {
         }
     }
 
+    /// The disk takes this many writes, and says that it did not.
+    #[doc(hidden)]
+    pub fn fail_next_for_tests(&self, writes: u32) {
+        if let Some(store) = &self.0.store {
+            store.lock().fail_next_for_tests(writes);
+        }
+    }
+
     /// Has everything on disk, where the log is kept on one. [`shut_down`](Self::shut_down) does it.
     /// What is published afterwards is kept as before, and takes another call to be on disk.
     pub fn close_store(&self) {
+        self.0.close_kept();
         if let Some(store) = &self.0.store
             && let Err(error) = store.lock().close()
         {
@@ -361,19 +437,20 @@ fn new_epoch() -> Epoch {
 }
 
 impl Inner {
-    fn append<'a>(
+    fn append(
         &self,
         now: UnixMillis,
-        broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
-    ) -> Vec<Appended> {
+        broadcasts: SmallVec<[Broadcast<'_>; 1]>,
+    ) -> SmallVec<[Appended; 1]> {
         let mut log = self.log.write();
-        let appended = broadcasts
+        let appended: SmallVec<[_; 1]> = broadcasts
             .into_iter()
             .map(|broadcast| log.append(now, broadcast.stream, broadcast.message, broadcast.class))
             .collect();
         self.head.store(log.head().offset.0, Ordering::Release);
         drop(log);
         self.doze.end();
+        self.stats.broadcasts.add(appended.len() as u64);
         appended
     }
 
@@ -405,6 +482,10 @@ impl Inner {
         })
     }
 
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
     fn round(&self, taker: &mut Taker) -> bool {
         let deliveries = self.rounds.take(taker);
         self.stats.deliveries.add(deliveries.unwrap_or_default());
@@ -420,14 +501,16 @@ impl Inner {
 
     /// Forgets what is too old, in memory and then on disk.
     fn expire(&self, now: UnixMillis) {
-        let mut log = self.log.write();
-        log.expire(now);
-        let (dropped, floor) = log.take_dropped();
-        drop(log);
-        if let Some(store) = &self.store
-            && let Err(error) = store.lock().forget(&dropped, floor)
-        {
-            tracing::error!(%error, "the log on disk could not be shortened");
+        let mut sweep = Sweep::default();
+        // In pieces: who publishes or subscribes does not wait for all of it.
+        while self.log.write().expire_some(now, &mut sweep) {}
+        if let Some(store) = &self.store {
+            // In this order, so that what is forgotten later is also written later.
+            let mut store = store.lock();
+            let (dropped, floor) = self.log.write().take_dropped();
+            if let Err(error) = store.forget(&dropped, floor) {
+                tracing::error!(%error, "the log on disk could not be shortened");
+            }
         }
         self.resumes.lock().expire(now);
         self.sessions.lock().expire(now);

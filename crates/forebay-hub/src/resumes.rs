@@ -9,12 +9,22 @@
 //! - the socket died without the 1001 that a page sends when it unloads (the driver's part);
 //! - no two sessions have had the identifier at the same time, ever since either was last seen;
 //! - it comes back within [`ACKNOWLEDGED_MAX`].
+//!
+//! Where the log is kept on disk, so is this ([`Notes`]): the same rules hold over a restart, by the wall
+//! clock.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, Hash, RandomState};
+mod notes;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::Hash;
 use std::time::Duration;
 
 use forebay_log::{Offset, UnixMillis};
+use forebay_store::KeptPage;
+use siphasher::sip::SipHasher13;
+
+pub(crate) use self::notes::Due;
+use self::notes::Notes;
 
 /// How long an acknowledgement is believed. A minute is a tunnel or a change of network; whoever
 /// comes back later may be another life of the same HTML.
@@ -28,16 +38,19 @@ const SHARED_MAX: Duration = Duration::from_mins(10);
 /// are not kept (their pages are replayed from their cursors), and nothing else changes.
 const PAGES_MAX: usize = 200_000;
 
-/// An identifier, hashed with keys of this process: nobody can aim at another's.
+/// An identifier, hashed with keys of this process, or of the file that outlives it: nobody can aim at
+/// another's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct PageKey(u64);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Resumes {
-    hasher: RandomState,
+    hasher: SipHasher13,
     pages: HashMap<PageKey, Page>,
     /// Pages without a session, in the order in which they were left; some have come back.
     left: VecDeque<(PageKey, Seconds)>,
+    /// What is to be written down, where it is kept on disk.
+    notes: Option<Box<Notes>>,
 }
 
 /// There is one for each page that is open, and a table of them has more room than that: so it is small.
@@ -51,6 +64,13 @@ struct Page {
     shared: bool,
     /// It has a place in `left`, and needs no second one.
     queued: bool,
+}
+
+impl Page {
+    /// There is something to remember, also beyond this process.
+    fn is_known(&self) -> bool {
+        self.acknowledged > Offset::ZERO || self.shared
+    }
 }
 
 /// Of the Unix epoch, rounded down.
@@ -69,18 +89,75 @@ impl Seconds {
 }
 
 impl Resumes {
+    /// Nothing is known yet. `keys` are random.
+    pub(crate) fn new(keys: [u64; 2]) -> Self {
+        let hasher = SipHasher13::new_with_keys(keys[0], keys[1]);
+        Self { hasher, pages: HashMap::new(), left: VecDeque::new(), notes: None }
+    }
+
+    /// Goes on with what is on disk, by places, and notes what changes.
+    pub(crate) fn restored(now: UnixMillis, keys: [u64; 2], known: Vec<(u32, KeptPage)>) -> Self {
+        let mut resumes = Self::new(keys);
+        let mut places = HashMap::new();
+        let mut known = known;
+        known.sort_by_key(|(_, page)| page.left_at);
+        for (place, kept) in known {
+            let left_at = Seconds(kept.left_at);
+            // Of a time to come nobody can say how old it is.
+            let is_known = left_at.0 <= Seconds::of(now).0 && left_at.until(now) <= SHARED_MAX;
+            if !is_known || resumes.pages.len() >= PAGES_MAX {
+                continue;
+            }
+            let page = Page {
+                acknowledged: kept.proven,
+                left_at,
+                sessions: 0,
+                shared: kept.is_shared,
+                queued: true,
+            };
+            let key = PageKey(kept.key);
+            resumes.pages.insert(key, page);
+            resumes.left.push_back((key, left_at));
+            places.insert(key, place);
+        }
+        resumes.notes = Some(Box::new(Notes::new(places)));
+        resumes
+    }
+
+    /// Who is told that there is something to write down, if it is.
+    pub(crate) fn due(&self) -> Option<Due> {
+        self.notes.as_ref().map(|notes| notes.due())
+    }
+
     pub(crate) fn key(&self, identifier: impl Hash) -> PageKey {
-        PageKey(self.hasher.hash_one(identifier))
+        let mut hasher = self.hasher;
+        identifier.hash(&mut hasher);
+        PageKey(std::hash::Hasher::finish(&hasher))
     }
 
     /// A session subscribes: gives the offset up to which its page is known to have everything.
     pub(crate) fn enter(&mut self, now: UnixMillis, key: PageKey) -> Option<Offset> {
         let page = self.pages.entry(key).or_default();
-        page.shared |= page.sessions > 0;
+        let becomes_shared = page.sessions > 0 && !page.shared;
+        page.shared |= becomes_shared;
         page.sessions = page.sessions.saturating_add(1);
         let fresh = page.left_at.until(now) <= ACKNOWLEDGED_MAX;
-        let acknowledged = std::mem::take(&mut page.acknowledged);
-        (acknowledged > Offset::ZERO && fresh && !page.shared).then_some(acknowledged)
+        let believed = page.acknowledged > Offset::ZERO && fresh && !page.shared;
+        // What it goes on from is what it has proven, until it proves more.
+        if !believed {
+            page.acknowledged = Offset::ZERO;
+        }
+        let acknowledged = page.acknowledged;
+        self.note(key, becomes_shared);
+        believed.then_some(acknowledged)
+    }
+
+    /// A live page has proven to have this much. Only asked where it is kept on disk.
+    pub(crate) fn prove(&mut self, now: UnixMillis, key: PageKey, acknowledged: Option<Offset>) {
+        let Some(page) = self.pages.get_mut(&key) else { return };
+        page.acknowledged = acknowledged.unwrap_or(Offset::ZERO);
+        page.left_at = Seconds::of(now);
+        self.note(key, acknowledged.is_none());
     }
 
     /// A session is over, or has left the subscription. `acknowledged` is what it has proven,
@@ -94,14 +171,14 @@ impl Resumes {
         page.left_at = Seconds::of(now);
         let kept = acknowledged.filter(|_| page.sessions == 0 && !full);
         page.acknowledged = kept.unwrap_or(Offset::ZERO);
-        if page.sessions > 0 {
-            return;
+        if page.sessions == 0 {
+            if !page.shared && page.acknowledged == Offset::ZERO && !page.queued {
+                self.pages.remove(&key);
+            } else if !std::mem::replace(&mut page.queued, true) {
+                self.left.push_back((key, page.left_at));
+            }
         }
-        if !page.shared && page.acknowledged == Offset::ZERO && !page.queued {
-            self.pages.remove(&key);
-        } else if !std::mem::replace(&mut page.queued, true) {
-            self.left.push_back((key, page.left_at));
-        }
+        self.note(key, kept.is_none());
     }
 
     /// Nothing is remembered that could be too old one day.
@@ -120,11 +197,39 @@ impl Resumes {
                 page.queued = false;
             } else if page.left_at == left_at {
                 self.pages.remove(&key);
+                self.note(key, false);
             } else {
                 // It came back and was left again: its time counts from then.
                 self.left.push_back((key, page.left_at));
             }
         }
+        if let Some(notes) = &mut self.notes {
+            notes.say_alive();
+        }
+    }
+
+    /// Something has changed about a page. What takes back a proof is written at once.
+    fn note(&mut self, key: PageKey, takes_back: bool) {
+        if let Some(notes) = &mut self.notes {
+            let is_known = self.pages.get(&key).is_some_and(Page::is_known);
+            notes.note(key, is_known, takes_back);
+        }
+    }
+
+    /// What is to be written, by places: some of it, and whether there is more.
+    pub(crate) fn take_notes(&mut self) -> (BTreeMap<u32, Option<KeptPage>>, bool) {
+        let pages = &self.pages;
+        let Some(notes) = &mut self.notes else { return Default::default() };
+        notes.take(|key| {
+            let page = pages.get(&key)?;
+            page.is_known().then_some(KeptPage {
+                key: key.0,
+                proven: page.acknowledged,
+                left_at: page.left_at.0,
+                is_live: page.sessions > 0,
+                is_shared: page.shared,
+            })
+        })
     }
 }
 
@@ -144,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_page_that_comes_back_goes_on_where_it_was() {
-        let mut resumes = Resumes::default();
+        let mut resumes = Resumes::new([1, 2]);
         let page = page(&resumes);
         assert_eq!(resumes.enter(NOW, page), None);
         resumes.leave(NOW, page, Some(Offset(7)));
@@ -155,7 +260,7 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_is_believed_once_and_for_a_minute() {
-        let mut resumes = Resumes::default();
+        let mut resumes = Resumes::new([1, 2]);
         let page = page(&resumes);
         resumes.enter(NOW, page);
         resumes.leave(NOW, page, Some(Offset(7)));
@@ -166,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_page_that_was_live_twice_is_not_believed_any_more() {
-        let mut resumes = Resumes::default();
+        let mut resumes = Resumes::new([1, 2]);
         let page = page(&resumes);
         resumes.enter(NOW, page);
         assert_eq!(resumes.enter(NOW, page), None, "a duplicated tab");
@@ -180,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_page_with_more_sessions_than_are_counted_is_never_believed() {
-        let mut resumes = Resumes::default();
+        let mut resumes = Resumes::new([1, 2]);
         let page = page(&resumes);
         let many = u32::from(u16::MAX) + 5;
         (0..many).for_each(|_| assert_eq!(resumes.enter(NOW, page), None));
@@ -190,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_page_that_comes_and_goes_has_one_place() {
-        let mut resumes = Resumes::default();
+        let mut resumes = Resumes::new([1, 2]);
         let page = page(&resumes);
         resumes.enter(NOW, page);
         resumes.enter(NOW, page);
@@ -207,7 +312,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_forgotten_in_the_end() {
-        let mut resumes = Resumes::default();
+        let mut resumes = Resumes::new([1, 2]);
         let page = page(&resumes);
         for _ in 0..3 {
             resumes.enter(NOW, page);

@@ -88,6 +88,10 @@ counters! {
     reported_errors,
     /// Broadcasts that were not taken because the disk did not take them.
     publish_errors,
+    /// Streams that were said to lack a broadcast, so that their pages heal themselves.
+    gaps,
+    /// Proofs of pages that the disk did not take: after a restart these are replayed from their cursors.
+    proofs_dropped,
     /// Messages from one client to the others of a stream.
     whispers,
     /// Whispers that were not passed on: not allowed, too large, or too many in a second.

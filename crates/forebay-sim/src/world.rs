@@ -128,7 +128,7 @@ fn options(on_disk: bool) -> Options {
         idle_streams_max: if on_disk { 1 } else { 3 },
         ..Retention::default()
     };
-    Options { retention, limits: Limits::default() }
+    Options { retention, limits: Limits::default(), ..Options::default() }
 }
 
 type Broken = (Violation, String);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use forebay_log::{Class, Effect, Entry, Forgotten, Message, Offset, StateKey, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Record, Revoked, Written};
+use crate::record::{Record, Revoked, Written};
 
 #[derive(Serialize, Deserialize)]
 struct Head<'a> {

@@ -10,9 +10,17 @@
 //! is told to heal itself. Where the system does not name its boots, which only Linux does, each end
 //! that was not clean is taken for a loss of power. What can't be read on disk is taken for lost, too.
 
+mod block;
+mod error;
 mod format;
+mod marker;
 mod open;
+mod pages;
+mod record;
 mod recover;
 mod store;
 
-pub use store::{Fsync, Record, Recovered, Revoked, Store, StoreError, Written};
+pub use error::StoreError;
+pub use pages::{KeptPage, Pages};
+pub use record::{Fsync, Record, Recovered, Revoked, Written};
+pub use store::Store;

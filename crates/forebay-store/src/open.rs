@@ -1,14 +1,16 @@
 //! The database of a log: whose it is, and the thread that syncs it.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use crate::store::{Fsync, StoreError};
+use crate::error::StoreError;
+use crate::record::Fsync;
 
 /// The layout of what is on disk. Another one is refused, and left alone.
 pub(crate) const FORMAT: &[u8] = b"forebay log 2";
@@ -18,7 +20,7 @@ pub(crate) const FORMAT: &[u8] = b"forebay log 2";
 /// forgotten where the floor covers that.
 const FORMAT_WITHOUT_FORGOTTEN: &[u8] = b"forebay log 1";
 
-const KEYSPACES: [&str; 4] = ["entries", "forgotten", "revoked", "about"];
+const KEYSPACES: [&str; 5] = ["entries", "forgotten", "revoked", "about", "sessions"];
 
 pub(crate) struct Open {
     pub(crate) database: Database,
@@ -26,17 +28,17 @@ pub(crate) struct Open {
     pub(crate) forgotten: Keyspace,
     pub(crate) revoked: Keyspace,
     pub(crate) about: Keyspace,
+    /// Of AnyCable's sessions, by their names.
+    pub(crate) sessions: Keyspace,
     syncing: Option<Syncing>,
 }
 
 impl Open {
-    /// The database panics on a journal whose bytes were changed: that is an error here.
     pub(crate) fn at(path: &Path, fsync: Fsync) -> Result<Self, StoreError> {
-        match std::panic::catch_unwind(|| Self::try_at(path, fsync)) {
-            Ok(Ok(Some(open))) => Ok(open),
-            Ok(Ok(None)) => Err(StoreError::Foreign(path.to_owned())),
-            Ok(Err(error)) => Err(StoreError::of(path, error)),
-            Err(_) => Err(StoreError::Broken("what is written is not what was written".into())),
+        match Self::try_at(path, fsync) {
+            Ok(Some(open)) => Ok(open),
+            Ok(None) => Err(StoreError::Foreign(path.to_owned())),
+            Err(error) => Err(StoreError::of(path, error)),
         }
     }
 
@@ -49,11 +51,25 @@ impl Open {
         let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
         let (entries, forgotten) = (keyspace("entries")?, keyspace("forgotten")?);
         let (revoked, about) = (keyspace("revoked")?, keyspace("about")?);
+        let sessions = keyspace("sessions")?;
         let syncing = match fsync {
-            Fsync::Every(pause) => Some(Syncing::start(database.clone(), pause)),
+            Fsync::Every(pause) => Some(Syncing::start(path.to_owned(), database.clone(), pause)),
             Fsync::Os | Fsync::Always => None,
         };
-        Ok(Some(Self { database, entries, forgotten, revoked, about, syncing }))
+        Ok(Some(Self { database, entries, forgotten, revoked, about, sessions, syncing }))
+    }
+}
+
+impl Open {
+    /// Tells of each sync that is made from now on.
+    pub(crate) fn syncs(&self) -> Receiver<()> {
+        let (sender, receiver) = sync_channel(1);
+        if let Some(Syncing { told, .. }) = &self.syncing
+            && let Ok(mut told) = told.lock()
+        {
+            *told = Some(sender);
+        }
+        receiver
     }
 }
 
@@ -74,28 +90,37 @@ fn is_ours(database: &Database) -> Result<bool, fjall::Error> {
 /// The thread that syncs every so often.
 struct Syncing {
     ends: Arc<AtomicBool>,
+    /// Who is told of each time that it did. At most one waits to be taken.
+    told: Arc<Mutex<Option<SyncSender<()>>>>,
     thread: JoinHandle<()>,
 }
 
 impl Syncing {
-    fn start(database: Database, pause: Duration) -> Self {
+    fn start(path: PathBuf, database: Database, pause: Duration) -> Self {
         let ends = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&ends);
+        let told = Arc::new(Mutex::new(None::<SyncSender<()>>));
+        let (stop, tell) = (Arc::clone(&ends), Arc::clone(&told));
         let thread = std::thread::spawn(move || {
             while !stop.load(Ordering::Acquire) {
                 std::thread::park_timeout(pause);
                 if let Err(error) = database.persist(PersistMode::SyncData) {
+                    let error = StoreError::of(&path, error);
                     tracing::error!(%error, "the log could not be synced");
+                } else if let Ok(told) = tell.lock()
+                    && let Some(told) = &*told
+                {
+                    // One that waits to be taken says the same.
+                    let _ = told.try_send(());
                 }
             }
         });
-        Self { ends, thread }
+        Self { ends, told, thread }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if let Some(Syncing { ends, thread }) = self.syncing.take() {
+        if let Some(Syncing { ends, thread, .. }) = self.syncing.take() {
             ends.store(true, Ordering::Release);
             thread.thread().unpark();
             // It ends by itself; a panic in it has been reported.

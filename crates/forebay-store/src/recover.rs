@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use forebay_log::{Epoch, Forgotten, Offset};
 
+use crate::error::StoreError;
 use crate::format;
+use crate::marker::{Mark, Marker};
 use crate::open::Open;
-use crate::store::{Recovered, Revoked, StoreError, Written};
+use crate::record::{Recovered, Revoked, Written};
 
 /// Why what is on disk is not gone on with.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unusable {
+enum Unusable {
     /// It is lost, or not what was written.
     #[error("{0}")]
     Lost(&'static str),
@@ -21,85 +23,130 @@ pub(crate) enum Unusable {
     Disk(#[from] fjall::Error),
 }
 
-impl Unusable {
-    pub(crate) fn at(self, path: &Path) -> StoreError {
-        match self {
-            Self::Lost(what) => StoreError::Broken(what.into()),
-            Self::Disk(error) => StoreError::of(path, error),
-        }
-    }
-}
-
 /// What is gone on with, or begun.
+#[derive(Default)]
 struct Kept {
-    epoch: Epoch,
+    epoch: Option<Epoch>,
     floor: Forgotten,
     forgotten: Vec<(Arc<str>, Forgotten)>,
     entries: Vec<Written>,
+    sessions: Vec<(String, Vec<u8>)>,
 }
 
-pub(crate) fn recover(open: &Open, fresh: Epoch) -> Result<Recovered, Unusable> {
+/// Reads what is there. `known` is what the marker said when it was opened.
+pub(crate) fn recover(
+    open: &Open,
+    marker: &Marker,
+    known: Option<&Mark>,
+    path: &Path,
+    fresh: Epoch,
+) -> Result<Recovered, StoreError> {
+    let failed = |error| StoreError::of(path, error);
+    let is_new = open.about.get("format").map_err(failed)?.is_none();
     // Without it, offsets would be given twice.
-    let head = number(open, "reserved", "the reserved offsets can't be read")?;
-    let head = Offset(head.unwrap_or(0));
-    let (revoked, revoked_floor) = revocations(open, head)?;
-    let kept = match kept(open) {
+    let reserved = number(open, "reserved").map_err(failed)?.unwrap_or(0);
+    let head = Offset(reserved.max(known.map_or(0, |known| known.reserved)));
+    let (revoked, revoked_floor) = revocations(open, head).map_err(failed)?;
+    let kept = match kept(open, marker, known, is_new) {
+        Ok(kept) if is_new => Ok(Kept { epoch: None, ..kept }),
+        Ok(kept) => Ok(kept),
         Err(Unusable::Lost(what)) => {
-            tracing::error!("{what}: a new epoch begins, and pages are told to heal themselves");
-            discard(open, fresh)?
+            tracing::error!(
+                path = %path.display(),
+                "{what}: a new epoch begins, and open pages are told to load themselves again"
+            );
+            Ok(Kept::default())
         }
-        kept => kept?,
-    };
-    let Kept { epoch, floor, forgotten, entries } = kept;
-    Ok(Recovered { epoch, head, floor, forgotten, entries, revoked, revoked_floor })
+        Err(Unusable::Disk(error)) => Err(failed(error)),
+    }?;
+    let Kept { epoch, floor, forgotten, entries, sessions } = kept;
+    if epoch.is_none() {
+        begin(open, fresh).map_err(failed)?;
+    }
+    let epoch = epoch.unwrap_or(fresh);
+    Ok(Recovered { epoch, head, floor, forgotten, entries, revoked, revoked_floor, sessions })
 }
 
-fn kept(open: &Open) -> Result<Kept, Unusable> {
+fn kept(
+    open: &Open,
+    marker: &Marker,
+    known: Option<&Mark>,
+    is_new: bool,
+) -> Result<Kept, Unusable> {
+    let boot_then = open.about.get("boot")?;
+    let is_same_boot = is_same_boot(boot_then.as_deref(), boot().as_deref());
+    let named = number(open, "folder")?;
+    let database = named.zip(number(open, "writes")?);
+    if let Some(disagreement) = marker.compare(known, database, is_same_boot) {
+        return Err(Unusable::Lost(disagreement.what()));
+    }
+    if is_new {
+        return Ok(Kept::default());
+    }
+    if known.is_none() && open.about.get("reserved")?.is_some_and(|r| format::number(&r).is_none())
+    {
+        return Err(Unusable::Lost("the log's offsets can't be read"));
+    }
     let is_clean = open.about.get("clean")?.is_none_or(|clean| clean.as_ref() == [1]);
-    let known = open.about.get("boot")?;
-    if !is_clean && !is_same_boot(known.as_deref(), boot().as_deref()) {
+    if !is_clean && !is_same_boot {
         return Err(Unusable::Lost("the machine may have lost power, and with it the log's end"));
     }
-    let epoch = number(open, "epoch", "the epoch can't be read")?;
-    let epoch = Epoch(epoch.ok_or(Unusable::Lost("the epoch is gone"))?);
+    let epoch = number(open, "epoch")?;
+    let epoch = Epoch(epoch.ok_or(Unusable::Lost("the log's epoch can't be read"))?);
     let floor = match open.about.get("floor")? {
         Some(bytes) => {
-            format::read_pair(&bytes).ok_or(Unusable::Lost("the floor can't be read"))?
+            format::read_pair(&bytes).ok_or(Unusable::Lost("the log's floor can't be read"))?
         }
         None => Forgotten::default(),
     };
-    let entries = entries(open, floor)?;
+    let refused = known.and_then(|known| known.refused);
+    let entries = entries(open, floor, refused.map_or(Offset(u64::MAX), Offset))?;
     let forgotten = forgotten(open, floor, &entries)?;
-    Ok(Kept { epoch, floor, forgotten, entries })
+    let sessions = sessions(open)?;
+    Ok(Kept { epoch: Some(epoch), floor, forgotten, entries, sessions })
 }
 
 /// Begins anew.
-fn discard(open: &Open, epoch: Epoch) -> Result<Kept, fjall::Error> {
+fn begin(open: &Open, epoch: Epoch) -> Result<(), fjall::Error> {
     let mut batch = open.database.batch();
-    for keyspace in [&open.entries, &open.forgotten] {
+    for keyspace in [&open.entries, &open.forgotten, &open.sessions] {
         for item in keyspace.iter() {
             batch.remove(keyspace, item.key()?);
         }
     }
     batch.remove(&open.about, "floor");
     batch.insert(&open.about, "epoch", epoch.0.to_be_bytes());
-    batch.commit()?;
-    let (floor, forgotten, entries) = (Forgotten::default(), Vec::new(), Vec::new());
-    Ok(Kept { epoch, floor, forgotten, entries })
+    batch.commit()
 }
 
-fn number(open: &Open, name: &str, lost: &'static str) -> Result<Option<u64>, Unusable> {
-    let Some(bytes) = open.about.get(name)? else { return Ok(None) };
-    Ok(Some(format::number(&bytes).ok_or(Unusable::Lost(lost))?))
+/// `None` for what is not there, and for what is no number.
+pub(crate) fn number(open: &Open, name: &str) -> Result<Option<u64>, fjall::Error> {
+    Ok(open.about.get(name)?.and_then(|bytes| format::number(&bytes)))
 }
 
-fn entries(open: &Open, floor: Forgotten) -> Result<Vec<Written>, Unusable> {
+fn sessions(open: &Open) -> Result<Vec<(String, Vec<u8>)>, fjall::Error> {
+    let mut sessions = Vec::new();
+    for item in open.sessions.iter() {
+        let (name, kept) = item.into_inner()?;
+        sessions.push((String::from_utf8_lossy(&name).into_owned(), kept.to_vec()));
+    }
+    Ok(sessions)
+}
+
+/// Those before `refused`; the others were not taken, and are removed.
+fn entries(open: &Open, floor: Forgotten, refused: Offset) -> Result<Vec<Written>, Unusable> {
     let mut entries = Vec::new();
+    let mut gone = open.database.batch();
     for item in open.entries.iter() {
         let (key, value) = item.into_inner()?;
+        if format::offset(&key).is_some_and(|offset| offset >= refused) {
+            gone.remove(&open.entries, key);
+            continue;
+        }
         let entry = format::offset(&key).and_then(|o| format::decode(o, &value, floor));
-        entries.push(entry.ok_or(Unusable::Lost("an entry can't be read"))?);
+        entries.push(entry.ok_or(Unusable::Lost("an entry of the log can't be read"))?);
     }
+    gone.commit()?;
     Ok(entries)
 }
 

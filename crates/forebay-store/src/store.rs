@@ -3,145 +3,22 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use fjall::{OwnedWriteBatch, PersistMode};
-use forebay_log::{
-    Class, Dropped, Entry, Epoch, Forgotten, Log, Message, Offset, Restoration, Retention,
-    UnixMillis,
-};
+use forebay_log::{Class, Dropped, Epoch, Forgotten, Offset};
 
+use crate::error::StoreError;
 use crate::format;
+use crate::marker::Marker;
 use crate::open::{FORMAT, Open};
-use crate::recover::{boot, recover};
+use crate::record::{Fsync, Record, Recovered, Revoked};
+use crate::recover::{self, boot};
 
 /// Offsets are reserved in blocks before they are used, so that none is given twice: those of
 /// ephemeral broadcasts are written nowhere else, and a lost tail may have been delivered.
 const RESERVED: u64 = 1 << 16;
-
-/// What a broadcast's acknowledgement promises.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Fsync {
-    /// The kernel has it: it survives this process, not a loss of power. The default; a broadcast
-    /// costs one `write`.
-    #[default]
-    Os,
-    /// As `Os`, and the disk has it so much later at the most.
-    Every(Duration),
-    /// The disk has it. Each broadcast, or batch of them, waits for the disk.
-    Always,
-}
-
-/// What is written of one broadcast.
-#[derive(Clone, Copy, Debug)]
-pub struct Record<'a> {
-    /// Its offset.
-    pub offset: Offset,
-    /// When.
-    pub at: UnixMillis,
-    /// Its stream.
-    pub stream: &'a str,
-    /// What subscribers get.
-    pub message: &'a Message,
-    /// How long it is worth keeping. Ephemeral ones are not written.
-    pub class: &'a Class,
-    /// What its stream lacks before it is appended ([`Log::forgotten`]).
-    pub forgotten: Forgotten,
-}
-
-/// What was written of one broadcast.
-#[derive(Debug)]
-pub struct Written {
-    /// Its stream.
-    pub stream: String,
-    /// The entry.
-    pub entry: Entry,
-    /// What its stream lacked before it was appended.
-    pub forgotten: Forgotten,
-}
-
-/// Access that was taken back.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Revoked {
-    /// Its place in the order.
-    pub at: Offset,
-    /// Whose; everybody's without.
-    pub identity: Option<Arc<str>>,
-    /// To what; to everything without.
-    pub stream: Option<Arc<str>>,
-}
-
-/// What an earlier life of the log left.
-#[derive(Debug)]
-pub struct Recovered {
-    /// Its epoch; a new one where something may have been lost.
-    pub epoch: Epoch,
-    /// Offsets up to here may have been given to somebody.
-    pub head: Offset,
-    /// What is forgotten of streams without a record.
-    pub floor: Forgotten,
-    /// What is forgotten of the others.
-    pub forgotten: Vec<(Arc<str>, Forgotten)>,
-    /// The entries with their streams, in order.
-    pub entries: Vec<Written>,
-    /// Access that was taken back, in order. It outlives the epoch.
-    pub revoked: Vec<Revoked>,
-    /// The newest place of which a revocation is no longer remembered.
-    pub revoked_floor: Offset,
-}
-
-impl Recovered {
-    /// The log as it was. One that has never noted what it lacks begins `now`.
-    pub fn log(&mut self, retention: Retention, now: UnixMillis) -> Log {
-        if self.floor.at == UnixMillis(0) {
-            self.floor.at = now;
-        }
-        let mut log = Restoration::new(self.epoch, retention, self.floor);
-        for Written { stream, entry, forgotten } in self.entries.drain(..) {
-            log.keep(&stream, entry, forgotten);
-        }
-        for (stream, forgotten) in self.forgotten.drain(..) {
-            log.forget(&stream, forgotten);
-        }
-        log.finish(self.head)
-    }
-}
-
-/// Why the store can't be opened or written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// No room is left.
-    #[error("the disk is full")]
-    Full,
-    /// Another process has it open.
-    #[error("{0} is in use by another process")]
-    InUse(PathBuf),
-    /// Written by another version, or by something else.
-    #[error("{0} has no log of this version")]
-    Foreign(PathBuf),
-    /// The disk, or what is on it, is broken.
-    #[error("the log can't be read or written: {0}")]
-    Broken(Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl StoreError {
-    pub(crate) fn of(path: &Path, error: fjall::Error) -> Self {
-        match error {
-            fjall::Error::Locked => Self::InUse(path.to_owned()),
-            fjall::Error::InvalidVersion(_) => Self::Foreign(path.to_owned()),
-            fjall::Error::Io(error) if is_full(&error) => Self::Full,
-            error => Self::Broken(Box::new(error)),
-        }
-    }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull)
-}
 
 /// A log on disk, open.
 pub struct Store {
@@ -149,8 +26,11 @@ pub struct Store {
     fsync: Fsync,
     /// Gone after a failed write: the database takes nothing more until it is opened again.
     open: Option<Open>,
+    marker: Marker,
     /// Offsets up to here may be used.
     reserved: Offset,
+    /// Nothing has this offset yet, nor a later one.
+    free: Offset,
     /// The floor that is on disk.
     floor: Forgotten,
     /// The disk says that the log ended well.
@@ -158,7 +38,7 @@ pub struct Store {
     /// What [`forget`](Self::forget) could not remove. It is no more than the log had when a write
     /// failed: nothing is appended before the store is open again.
     unforgotten: Vec<Dropped>,
-    fails_for_tests: bool,
+    fails_for_tests: u32,
 }
 
 impl fmt::Debug for Store {
@@ -179,32 +59,79 @@ impl Store {
         fresh: Epoch,
     ) -> Result<(Self, Recovered), StoreError> {
         let path = path.into();
-        let failed = |error| StoreError::of(&path, error);
-        let open = Open::at(&path, fsync)?;
-        if open.about.get("format").map_err(failed)?.is_none() {
-            let mut batch = open.database.batch();
-            batch.insert(&open.about, "format", FORMAT);
-            batch.insert(&open.about, "epoch", fresh.0.to_be_bytes());
-            batch.commit().map_err(failed)?;
+        // The database panics on some bytes that were changed.
+        unpanicked(&path, || Self::try_open(&path, fsync, fresh))
+    }
+
+    /// As [`open`](Self::open). A damaged log is moved aside, into the folder `damaged-1` (or -2, …) in
+    /// this one, and a new one begins.
+    ///
+    /// # Errors
+    /// [`StoreError`], as ever.
+    pub fn open_or_discard(
+        path: impl Into<PathBuf>,
+        fsync: Fsync,
+        fresh: Epoch,
+    ) -> Result<(Self, Recovered), StoreError> {
+        let path = path.into();
+        let error = match Self::open(&path, fsync, fresh) {
+            Err(error @ StoreError::Damaged { .. }) => error,
+            opened => return opened,
+        };
+        // Offsets go on behind those of the damaged one.
+        let reserved = Marker::open(&path)?.1.map_or(0, |known| known.reserved);
+        let aside = move_aside(&path).map_err(|error| StoreError::io(&path, &error))?;
+        tracing::error!(
+            %error, aside = %aside.display(),
+            "the damaged log is moved aside and a new one begins: open pages are told to load \
+             themselves again, and access that was taken back has to be taken back again"
+        );
+        Marker::open(&path)?.0.write(|mark| mark.reserved = reserved);
+        Self::open(&path, fsync, fresh)
+    }
+
+    fn try_open(path: &Path, fsync: Fsync, fresh: Epoch) -> Result<(Self, Recovered), StoreError> {
+        let failed = |error| StoreError::of(path, error);
+        let open = Open::at(path, fsync)?;
+        let (mut marker, known) = Marker::open(path)?;
+        let recovered = recover::recover(&open, &marker, known.as_ref(), path, fresh)?;
+        let folder = recover::number(&open, "folder").map_err(failed)?.unwrap_or(fresh.0);
+        let counted = recover::number(&open, "writes").map_err(failed)?;
+        let writes = counted.unwrap_or(0).max(marker.mark.writes);
+        if known.is_none() {
+            // Before the database: one without a marker is taken for one that has lost it.
+            marker.write(|mark| mark.folder = folder);
         }
-        let recovered = recover(&open, fresh).map_err(|error| error.at(&path))?;
         let mut batch = open.database.batch().durability(Some(PersistMode::SyncAll));
         batch.insert(&open.about, "format", FORMAT);
+        batch.insert(&open.about, "folder", folder.to_be_bytes());
+        batch.insert(&open.about, "writes", (writes + 1).to_be_bytes());
+        batch.insert(&open.about, "reserved", recovered.head.0.to_be_bytes());
         // One that could not be read is not higher at each start.
         batch.insert(&open.about, "revoked_floor", format::key(recovered.revoked_floor));
         batch.insert(&open.about, "boot", boot().unwrap_or_default());
         batch.insert(&open.about, "clean", [u8::from(fsync == Fsync::Always)]);
         batch.commit().map_err(failed)?;
+        marker.write(|mark| {
+            mark.folder = folder;
+            mark.writes = writes + 1;
+            mark.reserved = recovered.head.0;
+            mark.refused = None;
+            mark.lacks_gap = false;
+        });
+        marker.sync()?;
         let (reserved, floor) = (recovered.head, recovered.floor);
         let store = Self {
-            path,
+            path: path.to_owned(),
             fsync,
             open: Some(open),
+            marker,
             reserved,
+            free: reserved.next(),
             floor,
             is_closed: false,
             unforgotten: Vec::new(),
-            fails_for_tests: false,
+            fails_for_tests: 0,
         };
         Ok((store, recovered))
     }
@@ -216,41 +143,54 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]: none of the offsets is used. What may have reached the disk all the same is
-    /// removed at once or, where the disk does not take that either, before the next append. A process
-    /// that ends in between leaves it there, and the next start serves it.
+    /// removed at once or, where the disk does not take that either, before the next append, or at the
+    /// next start.
     pub fn append<'a>(
         &mut self,
         records: impl Iterator<Item = Record<'a>>,
         first: Offset,
         through: Offset,
     ) -> Result<(), StoreError> {
-        self.reopen(first)?;
-        self.try_append(records, through).inspect_err(|_| {
-            if let Err(error) = self.reopen(first) {
-                tracing::error!(%error, "what was refused may still be on disk");
-            }
-        })
-    }
-
-    fn try_append<'a>(
-        &mut self,
-        records: impl Iterator<Item = Record<'a>>,
-        through: Offset,
-    ) -> Result<(), StoreError> {
         let entries = records
             .filter(|record| *record.class != Class::Ephemeral)
             .map(|record| Ok((format::key(record.offset), format::encode(&record)?)))
             .collect::<Result<Vec<_>, serde_json::Error>>()
-            .map_err(|error| StoreError::Broken(error.into()))?;
-        let reserves = through > self.reserved;
+            .map_err(|error| StoreError::damaged(&self.path, &error.to_string()))?;
+        self.free = first;
+        self.reopen()?;
+        match self.try_append(&entries, through) {
+            // The database was closed by a failure that it met by itself. Opened again, it says what it
+            // lacks, or lacks nothing any more.
+            Err(StoreError::Closed(_)) => {
+                self.refused();
+                self.reopen()?;
+                self.try_append(&entries, through)
+            }
+            appended => appended,
+        }
+        .inspect_err(|_| {
+            self.refused();
+            if let Err(error) = self.reopen() {
+                tracing::error!(%error, "what was refused is still on disk, and is not served");
+            }
+        })
+    }
+
+    fn try_append(
+        &mut self,
+        entries: &[([u8; 8], Vec<u8>)],
+        through: Offset,
+    ) -> Result<(), StoreError> {
+        let needs_more = through > self.reserved;
+        let reserved = if needs_more { Offset(through.0 + RESERVED) } else { self.reserved };
         let reopens = self.is_closed && self.fsync != Fsync::Always;
         let mode = if reopens { PersistMode::SyncData } else { self.mode() };
-        self.write(|open, batch| {
+        self.write(reserved, |open, batch| {
             for (key, value) in entries {
-                batch.insert(&open.entries, key, value);
+                batch.insert(&open.entries, key, value.as_slice());
             }
-            if reserves {
-                batch.insert(&open.about, "reserved", (through.0 + RESERVED).to_be_bytes());
+            if needs_more {
+                batch.insert(&open.about, "reserved", reserved.0.to_be_bytes());
             }
             if reopens {
                 batch.insert(&open.about, "clean", [0]);
@@ -258,10 +198,15 @@ impl Store {
             mode
         })?;
         self.is_closed = false;
-        if reserves {
-            self.reserved = Offset(through.0 + RESERVED);
-        }
+        self.free = through.next();
         Ok(())
+    }
+
+    /// Of a write that failed nobody can say what has reached the disk. That it must not be served is
+    /// written beside the database, which a full disk takes.
+    fn refused(&mut self) {
+        let from = self.free.0;
+        self.marker.write(|mark| mark.refused = Some(mark.refused.map_or(from, |at| at.min(from))));
     }
 
     /// Removes what has left the log in memory, and notes what is forgotten by that. After a write
@@ -276,8 +221,12 @@ impl Store {
         }
         let dropped = std::mem::take(&mut self.unforgotten);
         let forgotten = self.try_forget(&dropped, floor);
-        if forgotten.is_err() {
-            self.unforgotten = dropped;
+        match forgotten {
+            Ok(()) if self.marker.mark.lacks_gap => {
+                self.marker.write(|mark| mark.lacks_gap = false);
+            }
+            Ok(()) => {}
+            Err(_) => self.unforgotten = dropped,
         }
         forgotten
     }
@@ -285,7 +234,7 @@ impl Store {
     fn try_forget(&mut self, dropped: &[Dropped], floor: Forgotten) -> Result<(), StoreError> {
         // The last of a stream says all that the stream lacks; nothing, if the floor does.
         let mut streams: BTreeMap<&str, Option<Forgotten>> = BTreeMap::new();
-        self.write(|open, batch| {
+        self.write(self.reserved, |open, batch| {
             for dropped in dropped {
                 match dropped {
                     Dropped::Superseded(offset) => {
@@ -315,6 +264,23 @@ impl Store {
         Ok(())
     }
 
+    /// As [`forget`](Self::forget), for what pages are told that they lack, though it never was in the
+    /// log: a gap, which has the offsets up to `through`. Where the disk does not take it, that is written
+    /// beside the database; the next start begins a new epoch if it still is not taken by then.
+    pub fn gap(&mut self, dropped: &[Dropped], floor: Forgotten, through: Offset) {
+        let reserved =
+            if through > self.reserved { Offset(through.0 + RESERVED) } else { self.reserved };
+        self.free = self.free.max(through.next());
+        self.reserved = reserved;
+        self.marker.write(|mark| {
+            mark.lacks_gap = true;
+            mark.reserved = reserved.0;
+        });
+        if let Err(error) = self.forget(dropped, floor) {
+            tracing::warn!(%error, "a gap is not on disk yet");
+        }
+    }
+
     /// Keeps what was taken back, and no longer what it stands for. Whatever the [`Fsync`], the disk
     /// has it when this returns: who has no access must not get it by a loss of power.
     ///
@@ -326,7 +292,7 @@ impl Store {
         gone: &[Offset],
         floor: Offset,
     ) -> Result<(), StoreError> {
-        self.write(|open, batch| {
+        self.write(self.reserved, |open, batch| {
             for gone in gone {
                 batch.remove(&open.revoked, format::key(*gone));
             }
@@ -341,11 +307,30 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: it is known again at the next start.
     pub fn readmit(&mut self, gone: &[Offset]) -> Result<(), StoreError> {
-        self.write(|open, batch| {
+        self.write(self.reserved, |open, batch| {
             for gone in gone {
                 batch.remove(&open.revoked, format::key(*gone));
             }
             PersistMode::SyncData
+        })
+    }
+
+    /// Keeps what is to be known of sessions, by their names; without anything, no longer.
+    ///
+    /// # Errors
+    /// [`StoreError`]: what is kept is as it was.
+    pub fn keep_sessions(
+        &mut self,
+        sessions: &[(String, Option<Vec<u8>>)],
+    ) -> Result<(), StoreError> {
+        self.write(self.reserved, |open, batch| {
+            for (name, kept) in sessions {
+                match kept {
+                    Some(kept) => batch.insert(&open.sessions, name, kept.as_slice()),
+                    None => batch.remove(&open.sessions, name),
+                }
+            }
+            PersistMode::Buffer
         })
     }
 
@@ -355,13 +340,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the disk does not take it.
     pub fn close(&mut self) -> Result<(), StoreError> {
-        if self.open.is_none() {
-            return Ok(());
-        }
-        self.write(|open, batch| {
+        self.reopen()?;
+        self.forget(&[], self.floor)?;
+        self.write(self.reserved, |open, batch| {
             batch.insert(&open.about, "clean", [1]);
             PersistMode::SyncAll
         })?;
+        self.marker.sync()?;
         self.is_closed = true;
         Ok(())
     }
@@ -372,10 +357,16 @@ impl Store {
         self.open = None;
     }
 
-    /// The next write reaches the disk, and fails.
+    /// The next writes reach the disk, and fail.
     #[doc(hidden)]
-    pub fn fail_next_for_tests(&mut self) {
-        self.fails_for_tests = true;
+    pub fn fail_next_for_tests(&mut self, writes: u32) {
+        self.fails_for_tests = writes;
+    }
+
+    /// Says each time that the thread of [`Fsync::Every`] has synced.
+    #[doc(hidden)]
+    pub fn syncs_for_tests(&self) -> std::sync::mpsc::Receiver<()> {
+        self.open.as_ref().expect("it is open").syncs()
     }
 
     fn mode(&self) -> PersistMode {
@@ -384,38 +375,87 @@ impl Store {
 
     fn write(
         &mut self,
+        reserved: Offset,
         fill: impl FnOnce(&Open, &mut OwnedWriteBatch) -> PersistMode,
     ) -> Result<(), StoreError> {
         let Some(open) = &self.open else {
-            return Err(StoreError::Broken("it is closed".into()));
+            return Err(StoreError::Closed(self.path.clone()));
         };
+        let writes = self.marker.mark.writes + 1;
         let mut batch = open.database.batch();
         let mode = fill(open, &mut batch);
-        let mut written = batch.durability(Some(mode)).commit();
-        if std::mem::take(&mut self.fails_for_tests) {
-            written = written.and(Err(fjall::Error::Poisoned));
+        batch.insert(&open.about, "writes", writes.to_be_bytes());
+        let commit = || batch.durability(Some(mode)).commit();
+        let mut written =
+            unpanicked(&self.path, || commit().map_err(|error| StoreError::of(&self.path, error)));
+        if self.fails_for_tests > 0 {
+            self.fails_for_tests -= 1;
+            written = written.and(Err(StoreError::Full(self.path.clone())));
         }
-        let Err(error) = written else { return Ok(()) };
-        // The database takes nothing more, so that no good write follows a bad one.
-        self.open = None;
-        Err(StoreError::of(&self.path, error))
+        if written.is_err() {
+            // The database takes nothing more, so that no good write follows a bad one.
+            self.open = None;
+            return written;
+        }
+        self.reserved = reserved;
+        self.marker.write(|mark| {
+            mark.writes = writes;
+            mark.reserved = reserved.0;
+        });
+        Ok(())
     }
 
     /// After a failed write: opens it again, as a new start would. What was refused is not there,
     /// or is taken away.
-    fn reopen(&mut self, first_free: Offset) -> Result<(), StoreError> {
+    fn reopen(&mut self) -> Result<(), StoreError> {
         if self.open.is_some() {
             return Ok(());
         }
-        let failed = |error| StoreError::of(&self.path, error);
-        let open = Open::at(&self.path, self.fsync)?;
-        let mut batch = open.database.batch().durability(Some(self.mode()));
-        for item in open.entries.range(format::key(first_free)..) {
-            batch.remove(&open.entries, item.key().map_err(failed)?);
+        let path = self.path.clone();
+        let open = unpanicked(&path, || Open::at(&path, self.fsync))?;
+        let counted = recover::number(&open, "writes").map_err(|e| StoreError::of(&path, e))?;
+        let (counted, expected) = (counted.unwrap_or(0), self.marker.mark.writes);
+        if counted < expected {
+            return Err(StoreError::damaged(&path, "it lacks what was written to it"));
         }
-        batch.commit().map_err(failed)?;
+        self.marker.write(|mark| mark.writes = counted);
+        let from = Offset(self.marker.mark.refused.unwrap_or(u64::MAX)).min(self.free);
+        let refused = open.entries.range(format::key(from)..).map(fjall::Guard::key);
+        let refused = refused.collect::<Result<Vec<_>, _>>();
+        let refused = refused.map_err(|error| StoreError::of(&path, error))?;
         self.open = Some(open);
-        tracing::warn!(path = %self.path.display(), "the log is open again after a failed write");
+        let mode = self.mode();
+        self.write(self.reserved, |open, batch| {
+            for key in refused {
+                batch.remove(&open.entries, key);
+            }
+            mode
+        })?;
+        self.marker.write(|mark| mark.refused = None);
+        tracing::warn!(path = %path.display(), "the log is open again after a failed write");
         Ok(())
     }
+}
+
+/// Does it, and takes a panic of the database's for damage: it panics on some bytes that were changed.
+fn unpanicked<T>(
+    path: &Path,
+    act: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(act))
+        .unwrap_or_else(|_| Err(StoreError::damaged(path, "the database can't make sense of it")))
+}
+
+/// Moves all that is in the folder into a new one in it: the folder itself may be where a disk is mounted.
+fn move_aside(folder: &Path) -> io::Result<PathBuf> {
+    let asides = (1..).map(|n| folder.join(format!("damaged-{n}")));
+    let aside = asides.into_iter().find(|aside| !aside.exists()).expect("there is a free name");
+    std::fs::create_dir(&aside)?;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with("damaged-") {
+            std::fs::rename(entry.path(), aside.join(entry.file_name()))?;
+        }
+    }
+    Ok(aside)
 }

@@ -1,9 +1,8 @@
 //! What is on disk against what was acknowledged: over restarts, torn ends, and a full disk.
 #![expect(clippy::unwrap_used, reason = "a test, whose helpers are not marked as such")]
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use forebay_log::{
     Class, Effect, Epoch, Forgotten, Log, Message, Offset, Position, Retention, StateKey,
@@ -204,8 +203,10 @@ fn what_can_not_be_read_begins_a_new_epoch() {
         assert!(recovered.head >= Offset(5), "no offset is given twice");
         assert_eq!(recovered.revoked, [revoked(3, Some("user:1"), None)]);
     }
-    let error = changed("about", "reserved", b"short");
-    assert!(matches!(error, Err(StoreError::Broken(_))), "{error:?}");
+    // What was reserved is known beside the database, too.
+    let recovered = changed("about", "reserved", b"short").unwrap();
+    assert_eq!((recovered.epoch, recovered.entries.len()), (Epoch(NOW.0), 4));
+    assert!(recovered.head >= Offset(5), "no offset is given twice");
 }
 
 #[test]
@@ -279,71 +280,6 @@ fn a_log_knows_when_it_began() {
     assert!(kept.log.since("room", UnixMillis(NOW.0 + 1)).is_ok());
 }
 
-fn journal(folder: &Path) -> PathBuf {
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.filter(|path| path.extension().is_some_and(|e| e == "jnl")).max().unwrap()
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-/// The process was killed, and the last bytes are not as they were: what comes before them is
-/// there, in order and without holes.
-#[test]
-fn a_torn_end_costs_what_was_torn_and_nothing_before_it() {
-    let folder = TempDir::new().unwrap();
-    let mut kept = open(folder.path(), NOW);
-    let mut sizes = Vec::new();
-    for n in 0..4 {
-        sizes.push(fs::metadata(journal(folder.path())).unwrap().len());
-        kept.publish("room", &n.to_string(), Class::Log).unwrap();
-    }
-    let whole = TempDir::new().unwrap();
-    copy(folder.path(), whole.path());
-    drop(kept);
-    let bytes = fs::read(journal(whole.path())).unwrap();
-    // The journal may be larger than what is in it.
-    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    let mut seen = BTreeMap::new();
-    for cut in (0..300.min(used - 1)).step_by(7) {
-        for garbage in [false, true] {
-            let torn = TempDir::new().unwrap();
-            copy(whole.path(), torn.path());
-            let mut bytes = bytes.clone();
-            if garbage {
-                bytes[used - 1 - cut] ^= 0x55;
-            } else {
-                bytes.truncate(used - cut);
-            }
-            fs::write(journal(torn.path()), bytes).unwrap();
-            let recovered = match Store::open(torn.path(), Fsync::Os, Epoch(7)) {
-                Ok((_, recovered)) => recovered,
-                // Bytes that were changed are no torn end. It says so and leaves them alone.
-                Err(StoreError::Broken(_)) if garbage => continue,
-                Err(error) => panic!("cut {cut}, garbage {garbage}: {error}"),
-            };
-            let offsets: Vec<_> = recovered.entries.iter().map(|e| e.entry.offset.0).collect();
-            let expected: Vec<_> = (1..=offsets.len() as u64).collect();
-            assert_eq!(offsets, expected, "cut {cut}, garbage {garbage}");
-            if !offsets.is_empty() {
-                assert!(recovered.head.0 >= 4, "what may have been delivered is not given again");
-            }
-            seen.insert(offsets.len(), cut);
-        }
-    }
-    assert!(seen.len() >= 3, "{seen:?}");
-}
-
 /// A full disk itself is a test of the server: `crates/forebay-server/tests/binary/durable.rs`.
 #[test]
 fn a_failed_write_uses_no_offset_and_the_next_good_one_is_kept() {
@@ -373,11 +309,113 @@ fn what_was_refused_is_not_there_at_the_next_start() {
         let folder = TempDir::new().unwrap();
         let mut kept = open_with(folder.path(), NOW, fsync);
         kept.publish("room", "before", Class::Log).unwrap();
-        kept.store.fail_next_for_tests();
+        kept.store.fail_next_for_tests(1);
         assert!(kept.publish("room", "refused", Class::Log).is_err());
         drop(kept);
         assert_eq!(open(folder.path(), NOW).texts("room", 0), ["\"before\""]);
     }
+}
+
+/// The disk refuses its removal, too, and then the process ends.
+#[test]
+fn what_was_refused_is_not_served_even_if_it_could_not_be_removed() {
+    for ends_well in [false, true] {
+        let folder = TempDir::new().unwrap();
+        let mut kept = open(folder.path(), NOW);
+        kept.publish("room", "before", Class::Log).unwrap();
+        kept.store.fail_next_for_tests(2);
+        assert!(kept.publish("room", "refused", Class::Log).is_err());
+        let epoch = kept.log.head().epoch;
+        if ends_well {
+            kept.store.close().unwrap();
+        }
+        drop(kept);
+        for _ in 0..2 {
+            let kept = open(folder.path(), UnixMillis(NOW.0 + 1));
+            assert_eq!(kept.log.head().epoch, epoch);
+            assert_eq!(kept.texts("room", 0), ["\"before\""]);
+        }
+    }
+}
+
+impl Kept {
+    fn gap(&mut self, stream: &str) -> Offset {
+        let offset = self.log.lack(self.now, stream).offset;
+        let (dropped, floor) = self.log.take_dropped();
+        self.store.gap(&dropped, floor, offset);
+        offset
+    }
+}
+
+#[test]
+fn a_gap_is_known_at_the_next_start() {
+    let folder = TempDir::new().unwrap();
+    let mut kept = open(folder.path(), NOW);
+    kept.publish("room", "before", Class::Log).unwrap();
+    kept.publish("hall", "hall", Class::Log).unwrap();
+    let (gap, epoch) = (kept.gap("room"), kept.log.head().epoch);
+    kept.publish("room", "after", Class::Log).unwrap();
+    drop(kept);
+    let kept = open(folder.path(), UnixMillis(NOW.0 + 1));
+    assert_eq!(kept.log.head().epoch, epoch);
+    assert_eq!(kept.log.forgotten("room").offset, gap);
+    assert_eq!(kept.texts("room", gap.0), ["\"after\""]);
+    assert_eq!(kept.texts("hall", 0), ["\"hall\""]);
+}
+
+/// The disk takes nothing, not even that something is missing: that is written in place.
+#[test]
+fn a_gap_that_the_disk_did_not_take_is_a_new_epoch() {
+    for (ends_well, goes_on) in [(false, false), (true, true)] {
+        let folder = TempDir::new().unwrap();
+        let mut kept = open(folder.path(), NOW);
+        kept.publish("room", "before", Class::Log).unwrap();
+        let epoch = kept.log.head().epoch;
+        kept.store.fail_for_tests();
+        let gap = kept.gap("room");
+        if ends_well {
+            // It takes something again.
+            kept.store.close().unwrap();
+        }
+        drop(kept);
+        let kept = open(folder.path(), UnixMillis(NOW.0 + 1));
+        assert_eq!(kept.log.head().epoch == epoch, goes_on);
+        assert!(kept.log.head().offset >= gap, "no offset is given twice");
+        let before = Position { epoch, offset: Offset(gap.0 - 1) };
+        assert!(kept.log.servable("room", before).is_err(), "its pages are told");
+    }
+}
+
+#[test]
+fn sessions_are_kept_until_they_are_not() {
+    let folder = TempDir::new().unwrap();
+    let mut kept = open(folder.path(), NOW);
+    let some = |name: &str, kept: &[u8]| (name.to_owned(), Some(kept.to_vec()));
+    kept.store.keep_sessions(&[some("a", b"1"), some("b", b"2")]).unwrap();
+    kept.store.keep_sessions(&[some("b", b"3"), ("a".to_owned(), None), some("c", b"4")]).unwrap();
+    drop(kept);
+    let sessions = |epoch| Store::open(folder.path(), Fsync::Os, epoch).unwrap().1.sessions;
+    let expected = [("b", b"3"), ("c", b"4")].map(|(name, kept)| (name.to_owned(), kept.to_vec()));
+    assert_eq!(sessions(Epoch(1)), expected);
+    raw(folder.path(), "about", "boot", Some(b"another"));
+    assert_eq!(sessions(Epoch(2)), [], "none outlives the epoch");
+}
+
+/// With a pause that is over at once the disk is synced again and again, without a further write.
+#[test]
+fn a_log_that_is_synced_every_so_often_is_synced() {
+    let folder = TempDir::new().unwrap();
+    let every = std::time::Duration::from_millis(1);
+    let (mut store, _) = Store::open(folder.path(), Fsync::Every(every), Epoch(1)).unwrap();
+    let synced = store.syncs_for_tests();
+    store.keep_sessions(&[("a".to_owned(), Some(vec![1]))]).unwrap();
+    // Two that have begun since then: the first may have been under way.
+    for _ in 0..2 {
+        synced.recv_timeout(std::time::Duration::from_mins(1)).expect("it is synced");
+    }
+    drop(store);
+    while synced.try_recv().is_ok() {}
+    assert_eq!(synced.recv(), Err(std::sync::mpsc::RecvError), "it ends with the log");
 }
 
 #[test]

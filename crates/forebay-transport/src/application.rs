@@ -208,6 +208,7 @@ impl Application {
                     client.detach(stream);
                 }
                 client.leave_page(id, None);
+                client.note_session(session);
                 if let Some(whispers) = &mut self.whispers {
                     whispers.streams.retain(|(other, _)| *other != id);
                 }
@@ -304,6 +305,7 @@ impl Application {
             session.share_envelope(shared);
         }
         session.confirm(attachments, goes_on, subscribed.resync);
+        client.note_session(session);
         if !terms.quiet {
             for json in &subscribed.transmissions {
                 session.transmit(id, json);
@@ -370,6 +372,7 @@ impl Application {
                     client.detach(stream);
                 }
                 client.leave_page(id, None);
+                client.note_session(session);
                 if let Some(handler) = self.take_handler(id) {
                     tokio::spawn(handler.unsubscribed());
                 }

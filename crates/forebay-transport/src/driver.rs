@@ -248,7 +248,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         let bytes_max = client.hub().limits().message_bytes_max;
         let mut heard = |event: Result<Event<'_>, _>| {
             if let Ok(Event::Pong(payload)) = event {
-                session.handle_pong(payload);
+                // What it proves is noted when the connection is left, which is now.
+                let _ = session.handle_pong(payload);
             }
             true
         };
@@ -286,7 +287,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
                 over || (*steps > 0 && wants_more(session, client, held_back))
             }
             Ok(Event::Pong(payload)) => {
-                session.handle_pong(payload);
+                if session.handle_pong(payload) {
+                    client.note_proof(session);
+                }
                 true
             }
             Ok(Event::Close(code)) => {

@@ -203,6 +203,14 @@ impl Builder {
         self
     }
 
+    /// Begins a new log where the one in the folder is damaged, and moves what is there aside, into a folder
+    /// `damaged-1` in it. Default: building fails, and says what is damaged. Open pages load themselves
+    /// again, and access that was taken back has to be taken back again.
+    pub fn discard_damaged_log(mut self, discards: bool) -> Self {
+        self.options.discards_damaged = discards;
+        self
+    }
+
     /// Lets subscribers of `$pubsub` whisper to each other on streams of these names: a name, or its
     /// beginning and `*`. Default: none. Whispers have a stream of their own beside each, so that no
     /// page takes one for Turbo's HTML.

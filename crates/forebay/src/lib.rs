@@ -76,7 +76,7 @@ pub use raw::RawBroadcast;
 pub use replay::{ReplayEntry, ReplayError};
 pub use suppress::{suppressing, suppressing_all};
 #[cfg(feature = "sqlx")]
-pub use transaction::{Savepoint, Transaction};
+pub use transaction::{CommitError, Savepoint, Transaction};
 
 /// The bounds of a session: what one client can make the server hold.
 pub use forebay_cable::Limits;

@@ -7,12 +7,26 @@ use sqlx::{Connection, Database, Pool};
 use tokio::time::timeout;
 
 use crate::app::Forebay;
-use crate::broadcast::{Broadcaster, OpenOutbox, Outbox};
+use crate::broadcast::{BroadcastError, Broadcaster, OpenOutbox, Outbox};
 use crate::page::Turbo;
 
 /// How long a commit waits for its turn. One that waits for a row of ours while we wait for it
 /// (a constraint that is checked at the commit) would else wait for ever, unseen by the database.
 const IN_ORDER_MAX: Duration = Duration::from_secs(5);
+
+/// Why a commit did not do all that it should. Whose fault it is decides what is to be done: a
+/// transaction that is committed must not be tried again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// The database's. Nothing is committed that the database does not say is, and nothing is sent.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// It is committed, but the log did not take its broadcasts. Pages that should have got them are told
+    /// to load themselves again.
+    #[error("committed, but not broadcast (its pages load themselves again): {0}")]
+    NotBroadcast(BroadcastError),
+}
 
 /// A transaction of sqlx's with an outbox.
 ///
@@ -76,8 +90,8 @@ impl<DB: Database> Transaction<DB> {
     /// and a change that is in the database must not lack its broadcast for that.
     ///
     /// # Errors
-    /// The database's; then nothing is sent.
-    pub async fn commit(self) -> Result<(), sqlx::Error> {
+    /// [`CommitError`] says whether it is committed.
+    pub async fn commit(self) -> Result<(), CommitError> {
         let Self { inner, outbox, broadcaster } = self;
         let commit = tokio::spawn(async move {
             let publisher = broadcaster.publisher();
@@ -87,8 +101,7 @@ impl<DB: Database> Transaction<DB> {
                 tracing::warn!("committed without its turn: another commit takes too long");
             }
             inner.commit().await?;
-            outbox.send(publisher).await;
-            Ok(())
+            outbox.send(publisher).await.map_err(CommitError::NotBroadcast)
         });
         commit.await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?
     }

@@ -141,9 +141,10 @@ impl Session {
     }
 
     /// Takes a Pong's bytes. Every WebSocket client answers a Ping with its own bytes, by
-    /// itself: so the stock client proves what has arrived without knowing of it.
-    pub fn handle_pong(&mut self, payload: &[u8]) {
-        self.proof.received(payload);
+    /// itself: so the stock client proves what has arrived without knowing of it. True if it proves more
+    /// than was known.
+    pub fn handle_pong(&mut self, payload: &[u8]) -> bool {
+        self.proof.received(payload)
     }
 
     /// How far each subscription that carries a cursor is known to have got; `None` where its

@@ -7,12 +7,13 @@
 //! Only a session that has just begun knows nothing, and takes the client's word. It never takes
 //! the time of a page that has a cursor: its clock may be fast, and the cursor is exact.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use forebay_log::{Epoch, Offset, Position, StreamId, UnixMillis};
 
 use super::dialect::Dialect;
-use super::left::Left;
+use super::left::{Left, Progress};
 use super::subscription::{Start, SubscriptionId};
 use super::{Effect, Session, Step, Waiting};
 use crate::command::{Claim, History, Identifier};
@@ -36,23 +37,52 @@ pub(super) struct Extended {
 }
 
 /// What is kept of a session that was lost, for the next one of the same client.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Kept {
     subscriptions: Vec<KeptSubscription>,
     left: Left,
 }
 
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct KeptSubscription {
     pub(super) identifier: Box<str>,
     pub(super) proven: Option<Offset>,
 }
+
+/// Identifiers and what of them is proven; then, of those that were left, digests, what was sent, what
+/// is proven, and returns.
+type KeptText<'a> = (Vec<(Cow<'a, str>, Option<u64>)>, Vec<(u64, u64, Option<u64>, u8)>);
 
 impl Kept {
     /// What it takes in memory, about.
     pub fn bytes(&self) -> usize {
         let identifiers: usize = self.subscriptions.iter().map(|s| s.identifier.len() + 64).sum();
         identifiers + self.left.len() * 32 + 128
+    }
+
+    /// For the next process: JSON.
+    pub fn to_json(&self) -> String {
+        let number = |offset: Option<Offset>| offset.map(|offset| offset.0);
+        let subscriptions = self.subscriptions.iter();
+        let left = self.left.iter();
+        let text: KeptText<'_> = (
+            subscriptions.map(|s| ((&*s.identifier).into(), number(s.proven))).collect(),
+            left.map(|(digest, left)| (*digest, left.sent.0, number(left.proven), left.returns))
+                .collect(),
+        );
+        serde_json::to_string(&text).expect("texts and numbers encode")
+    }
+
+    /// Takes what [`to_json`](Self::to_json) made.
+    pub fn from_json(json: &str) -> Option<Self> {
+        let (subscriptions, left): KeptText<'_> = serde_json::from_str(json).ok()?;
+        let subscriptions = subscriptions.into_iter().map(|(identifier, proven)| {
+            KeptSubscription { identifier: identifier.into(), proven: proven.map(Offset) }
+        });
+        let left = left.into_iter().map(|(digest, sent, proven, returns)| {
+            (digest, Progress { sent: Offset(sent), proven: proven.map(Offset), returns })
+        });
+        Some(Self { subscriptions: subscriptions.collect(), left: left.collect() })
     }
 }
 
@@ -183,10 +213,18 @@ impl Session {
     // --- a session that goes on for another ---------------------------------------------------
 
     /// What the client's next session has to know, if it can go on for this one: its connection was
-    /// lost and neither side has ended it.
+    /// lost, and neither side has ended it, or only this process ends.
     pub fn keep(&mut self) -> Option<Kept> {
+        let kept = self.kept()?;
+        let left = std::mem::take(&mut self.left);
+        Some(Kept { left, ..kept })
+    }
+
+    /// The same at this moment, of a session that goes on.
+    pub fn kept(&self) -> Option<Kept> {
+        let may_come_back = self.close.as_ref().is_none_or(|close| close.is_restart());
         let lost = matches!(&self.dialect, Dialect::Extended(extended) if !extended.restoring)
-            && self.close.is_none()
+            && may_come_back
             && !self.subscriptions.is_empty();
         lost.then(|| {
             let subscriptions = self.subscriptions.iter();
@@ -194,7 +232,7 @@ impl Session {
                 identifier: subscription.envelope.identifier_text().into(),
                 proven: self.proven(subscription),
             });
-            Kept { subscriptions: subscriptions.collect(), left: std::mem::take(&mut self.left) }
+            Kept { subscriptions: subscriptions.collect(), left: self.left.clone() }
         })
     }
 

@@ -27,7 +27,7 @@ pub struct Progress {
 }
 
 /// Progress by identifier, oldest first. Out of line: most sessions leave nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[expect(clippy::box_collection, reason = "8 bytes instead of 32 in each session")]
 pub(super) struct Left(Option<Box<VecDeque<(u64, Progress)>>>);
 
@@ -43,6 +43,10 @@ impl Left {
         }
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(u64, Progress)> {
+        self.0.iter().flat_map(|left| left.iter())
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |left| left.len())
     }
@@ -53,7 +57,7 @@ impl Left {
 
     pub(super) fn get(&self, envelope: &Envelope) -> Option<Progress> {
         let digest = digest(envelope);
-        let mut left = self.0.iter().flat_map(|left| left.iter());
+        let mut left = self.iter();
         left.find(|(other, _)| *other == digest).map(|(_, progress)| *progress)
     }
 
@@ -62,6 +66,13 @@ impl Left {
         let left = self.0.as_mut()?;
         let index = left.iter().position(|(other, _)| *other == digest)?;
         left.remove(index).map(|(_, progress)| progress)
+    }
+}
+
+impl FromIterator<(u64, Progress)> for Left {
+    fn from_iter<I: IntoIterator<Item = (u64, Progress)>>(left: I) -> Self {
+        let left: VecDeque<_> = left.into_iter().collect();
+        Self((!left.is_empty()).then(|| Box::new(left)))
     }
 }
 

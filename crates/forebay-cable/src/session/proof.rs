@@ -67,15 +67,17 @@ impl Proof {
         self.owed = false;
     }
 
-    /// Pongs that nobody asked for are allowed, and prove nothing.
-    pub(super) fn received(&mut self, payload: &[u8]) {
-        let Some(mark) = Mark::from_bytes(payload) else { return };
+    /// Pongs that nobody asked for are allowed, and prove nothing. True if it proves more than was known.
+    pub(super) fn received(&mut self, payload: &[u8]) -> bool {
+        let Some(mark) = Mark::from_bytes(payload) else { return false };
         let newer = self.received.is_none_or(|received| received.is_within(mark));
-        if self.unanswered > 0 && newer && mark.is_within(self.sent) {
+        let proves = self.unanswered > 0 && newer && mark.is_within(self.sent);
+        if proves {
             // A client may answer the latest of several Pings only, which proves the others.
             self.unanswered = if mark == self.sent { 0 } else { self.unanswered - 1 };
             self.received = Some(mark);
         }
+        proves
     }
 
     /// The offset up to which the subscription's entries are proven to have arrived.

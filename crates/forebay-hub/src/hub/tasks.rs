@@ -36,7 +36,7 @@ impl Hub {
 }
 
 /// The runtime that is to do something which nobody does yet, if this is one.
-fn claim(is_done: &AtomicBool) -> Option<Handle> {
+pub(super) fn claim(is_done: &AtomicBool) -> Option<Handle> {
     if is_done.load(Ordering::Relaxed) {
         return None;
     }

@@ -1,5 +1,8 @@
 //! Publishing, attaching and reading, with real sessions and no sockets.
 
+mod gaps;
+mod keeping;
+
 use std::sync::atomic::AtomicUsize;
 use std::task::{Wake as TaskWake, Waker};
 

@@ -26,6 +26,7 @@ pub(crate) enum Id {
     HistoryFolder,
     HistoryFolderWait,
     HistoryFsync,
+    HistoryDiscardDamaged,
     IdentityHeader,
     WhisperedStreams,
     HistoryTtl,

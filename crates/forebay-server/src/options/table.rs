@@ -500,6 +500,17 @@ pub(crate) const TABLE: &[Spec] = &[
         )
     },
     Spec {
+        group: HISTORY,
+        ..row(
+            Id::HistoryDiscardDamaged,
+            "history_discard_damaged",
+            Switch,
+            Everywhere("history.discard_damaged"),
+            "Where the log in history.folder is damaged: move what is there aside, into a folder damaged-1 in \
+             it, and begin a new log. Without it the server does not start",
+        )
+    },
+    Spec {
         group: SHUTDOWN,
         default: Some("30s"),
         anycable: &["shutdown_timeout"],

@@ -70,7 +70,7 @@ impl IntoResponse for Refused {
             Self::Body(_) | Self::Message(BroadcastError::TooBig { .. }) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
-            Self::Message(BroadcastError::NotTaken(PublishError(StoreError::Full))) => {
+            Self::Message(BroadcastError::NotTaken(PublishError(StoreError::Full(_)))) => {
                 StatusCode::INSUFFICIENT_STORAGE
             }
             Self::Message(BroadcastError::NotTaken(_)) => StatusCode::SERVICE_UNAVAILABLE,

@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Page, Program, SECRET, Server, bearer, forebay, turbo};
+use crate::support::{PATIENCE, Page, Program, SECRET, Server, bearer, forebay, turbo};
 
 fn serve(folder: &Path, flags: &[&str]) -> Server {
     let folder = folder.to_str().unwrap();
@@ -86,25 +87,53 @@ fn a_publisher_that_is_cut_off_by_kill_9_loses_nothing_that_was_answered() {
     assert_eq!(got, (1..=got.len()).map(|n| json!(n)).collect::<Vec<_>>());
 }
 
+/// A stock page goes on from what its Pongs have proven: rows without ids are not there twice.
 #[test]
-fn a_deploy_costs_no_page_anything() {
+fn ten_deploys_show_no_page_anything_twice() {
     let folder = TempDir::new().unwrap();
     let mut server = serve(folder.path(), &["--shutdown-timeout", "2s"]);
-    let mut page = server.page();
     let identifier = turbo("s", Some(&server.cursor()));
-    page.subscribe(&identifier);
-    server.broadcast("s", &["1"]);
-    assert_eq!(page.messages(1), [1]);
-    server.program.signal(Signal::TERM);
-    assert_eq!(page.next()["type"], "disconnect");
-    drop(page);
-    server.program.end();
-    let server = serve(folder.path(), &[]);
-    server.broadcast("s", &["2"]);
     let mut page = server.page();
     page.subscribe(&identifier);
-    // A stock client over a new process: it is replayed from its cursor, not told to heal itself.
-    assert_eq!(page.messages(2), [1, 2]);
+    for deploy in 0..10 {
+        server.broadcast("s", &[&format!("\"{deploy} live\"")]);
+        assert_eq!(page.messages(1), [format!("{deploy} live")]);
+        server.program.signal(Signal::TERM);
+        // Its browser has answered the Ping behind what it got when it reads on.
+        while page.next()["type"] != "disconnect" {}
+        drop(page);
+        server.program.end();
+        server = serve(folder.path(), &["--shutdown-timeout", "2s"]);
+        server.broadcast("s", &[&format!("\"{deploy} meanwhile\"")]);
+        page = server.page();
+        page.subscribe(&identifier);
+        assert_eq!(page.messages(1), [format!("{deploy} meanwhile")]);
+    }
+}
+
+/// Nothing is at hand but what was written: all but the last moment.
+#[test]
+fn kill_9_shows_a_page_again_only_what_it_got_last() {
+    let folder = TempDir::new().unwrap();
+    let mut server = serve(folder.path(), &[]);
+    let identifier = turbo("s", Some(&server.cursor()));
+    let proven = folder.path().join("pages");
+    for round in 0..3 {
+        let mut page = server.page();
+        page.subscribe(&identifier);
+        let before = fs::read(&proven).unwrap()[512..].to_vec();
+        server.broadcast("s", &[&format!("\"{round}\"")]);
+        assert_eq!(page.messages(1), [round.to_string()]);
+        page.answer_ping();
+        let begun = Instant::now();
+        while fs::read(&proven).unwrap()[512..] == before[..] {
+            assert!(begun.elapsed() < PATIENCE, "what the page has proven is written");
+            std::thread::yield_now();
+        }
+        server.program.kill();
+        drop(page);
+        server = serve(folder.path(), &[]);
+    }
 }
 
 #[test]

@@ -59,6 +59,21 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a folder what another is, and leaves the files that both have.
+fn put_back(before: &Path, folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kept = before.join(entry.file_name());
+        match (entry.file_type()?.is_dir(), kept.exists()) {
+            (true, true) => put_back(&kept, &entry.path())?,
+            (true, false) => fs::remove_dir_all(entry.path())?,
+            (false, true) => {}
+            (false, false) => fs::remove_file(entry.path())?,
+        }
+    }
+    copy(before, folder)
+}
+
 impl World {
     /// The server ends, well or not, and begins again.
     pub(super) fn restart(&mut self, amount: u64) -> Result<(), Broken> {
@@ -81,7 +96,8 @@ impl World {
             if !goes_on {
                 *disk = Disk::new();
             } else if let Some(before) = disk.before.take() {
-                disk.folder = before;
+                // In the same files: a folder that was copied is not gone on with.
+                put_back(before.path(), disk.folder.path()).expect("it can be put back");
             }
             let hub = disk.start(Epoch(amount), &self.clock);
             self.set_hub(hub);

@@ -1,11 +1,13 @@
 //! Broadcasts that wait for a transaction.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use forebay_turbo::StreamName;
 use parking_lot::Mutex;
 
-use super::publisher::{Prepared, Publisher};
+use super::draft::BroadcastError;
+use super::publisher::{Prepared, Publisher, Ready};
 
 /// What a transaction has broadcast so far, in order. Bounded by what the transaction does.
 #[derive(Clone, Default)]
@@ -93,37 +95,81 @@ impl Outbox {
 
     /// The streams of what waits.
     pub(crate) fn streams(&self) -> Vec<StreamName> {
-        let stream = |waiting: &Prepared| match waiting {
-            Prepared::Publish(ready) => Some(ready.stream().clone()),
-            Prepared::Refresh(stream, _) => Some(stream.clone()),
-            Prepared::Later(job) => job.stream().cloned(),
-        };
-        self.0.lock().waiting.iter().filter_map(stream).collect()
+        self.0.lock().waiting.iter().filter_map(stream).cloned().collect()
     }
 
-    /// The transaction was committed.
-    pub(crate) async fn send(&self, publisher: &Publisher) {
+    /// The transaction was committed: sends all that waits. What is not taken is a gap for its pages.
+    ///
+    /// # Errors
+    /// The first that was not taken.
+    pub(crate) async fn send(&self, publisher: &Publisher) -> Result<(), BroadcastError> {
         let waiting = {
             let mut contents = self.0.lock();
             contents.fate = Fate::Committed;
             std::mem::take(&mut contents.waiting)
         };
-        let mut ready = Vec::new();
-        for broadcast in waiting {
-            match broadcast {
-                Prepared::Publish(next) => ready.push(next),
-                Prepared::Refresh(stream, tag) => {
-                    publisher.publish_all(&std::mem::take(&mut ready));
-                    let _ = publisher.refresh(&stream, tag);
+        let mut unsent = Unsent { publisher, ready: Vec::new(), waiting: waiting.into() };
+        let mut failed = Ok(());
+        while let Some(broadcast) = unsent.waiting.pop_front() {
+            let sent = match broadcast {
+                Prepared::Publish(next) => {
+                    unsent.ready.push(next);
+                    continue;
                 }
+                Prepared::Refresh(stream, tag) => unsent.publish().and(
+                    publisher
+                        .refresh(&stream, tag)
+                        .inspect_err(|_| publisher.gap(&[stream]))
+                        .map(drop),
+                ),
                 Prepared::Later(job) => {
-                    publisher.publish_all(&std::mem::take(&mut ready));
-                    if let Err(error) = publisher.later(job).await {
-                        tracing::error!(%error, "broadcast after commit was not sent");
-                    }
+                    let before = unsent.publish();
+                    let stream = job.stream().cloned();
+                    let queued = publisher.later(job).await.map(drop);
+                    before.and(queued.inspect_err(|_| publisher.gap(stream.as_slice())))
                 }
-            }
+            };
+            failed = failed.and(sent);
         }
-        publisher.publish_all(&ready);
+        failed.and(unsent.publish())
+    }
+}
+
+fn stream(waiting: &Prepared) -> Option<&StreamName> {
+    match waiting {
+        Prepared::Publish(ready) => Some(ready.stream()),
+        Prepared::Refresh(stream, _) => Some(stream),
+        Prepared::Later(job) => job.stream(),
+    }
+}
+
+/// Broadcasts of a commit that are not sent yet. What is still here when it is dropped (a panic, a
+/// runtime that ends) will never be.
+struct Unsent<'a> {
+    publisher: &'a Publisher,
+    ready: Vec<Ready>,
+    waiting: VecDeque<Prepared>,
+}
+
+impl Unsent<'_> {
+    /// Publishes what is ready.
+    fn publish(&mut self) -> Result<(), BroadcastError> {
+        let published = self.publisher.publish_all(&self.ready);
+        let ready = std::mem::take(&mut self.ready);
+        published.inspect_err(|_| {
+            let streams: Vec<_> = ready.iter().map(|ready| ready.stream().clone()).collect();
+            self.publisher.gap(&streams);
+        })
+    }
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        let ready = self.ready.iter().map(Ready::stream);
+        let streams: Vec<_> =
+            ready.chain(self.waiting.iter().filter_map(stream)).cloned().collect();
+        if !streams.is_empty() {
+            self.publisher.gap(&streams);
+        }
     }
 }

@@ -107,11 +107,17 @@ impl Publisher {
         Ok(Sent::Published { position, subscribers })
     }
 
-    /// Publishes all, with nothing of anybody else's between them. Their transaction is committed:
-    /// what a full disk does not take is in the hub's log and counters.
+    /// Publishes all, with nothing of anybody else's between them.
     #[cfg(feature = "sqlx")]
-    pub(crate) fn publish_all(&self, ready: &[Ready]) {
-        let _ = self.hub.publish_all(ready.iter().map(Ready::publication));
+    pub(super) fn publish_all(&self, ready: &[Ready]) -> Result<(), BroadcastError> {
+        self.hub.publish_all(ready.iter().map(Ready::publication))?;
+        Ok(())
+    }
+
+    /// These streams lack a broadcast that nobody can make any more: their pages are told.
+    #[cfg(feature = "sqlx")]
+    pub(super) fn gap(&self, streams: &[StreamName]) {
+        self.hub.gap(streams.iter().map(StreamName::as_str));
     }
 
     pub(super) fn refresh(&self, stream: &StreamName, tag: Tag) -> Result<Sent, BroadcastError> {
@@ -131,7 +137,7 @@ impl Publisher {
         }
         let (sender, receiver) = mpsc::channel(LATER_MAX);
         let (hub, max) = (self.hub.clone(), self.settings.message_bytes_max);
-        tokio::spawn(work_off(hub, max, receiver));
+        tokio::spawn(work_off(Worker { hub, max, jobs: receiver }));
         queue.insert(sender).clone()
     }
 
@@ -164,24 +170,50 @@ impl Ready {
 }
 
 /// One after the other, so that they are published in the order in which they were called.
-async fn work_off(hub: Hub, max: usize, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(job) = jobs.recv().await {
-        match job {
+async fn work_off(mut worker: Worker) {
+    while let Some(job) = worker.jobs.recv().await {
+        worker.work_off(job);
+    }
+}
+
+/// A runtime that ends ends its worker: what waits is sent then.
+struct Worker {
+    hub: Hub,
+    max: usize,
+    jobs: mpsc::Receiver<Job>,
+}
+
+impl Worker {
+    /// Whoever called it has gone on: what can't be sent is a gap for its pages.
+    fn work_off(&self, job: Job) {
+        let (envelope, body) = match job {
+            Job::Broadcast(envelope, body) => (envelope, body),
             Job::Flush(done) => {
                 let _ = done.send(());
+                return;
             }
-            Job::Broadcast(envelope, body) => {
-                let stream = envelope.stream.clone();
-                // A template that panics loses its own broadcast, not those behind it.
-                match catch_unwind(AssertUnwindSafe(|| encode(envelope, body, max))) {
-                    Ok(Ok(ready)) => {
-                        // The hub says so if the disk does not take it.
-                        let _ = hub.publish(ready.publication());
-                    }
-                    Ok(Err(error)) => tracing::error!(%stream, %error, "later broadcast failed"),
-                    Err(_) => tracing::error!(%stream, "later broadcast panicked"),
-                }
-            }
+        };
+        let stream = envelope.stream.clone();
+        // A template that panics loses its own broadcast, not those behind it.
+        let encoded = catch_unwind(AssertUnwindSafe(|| encode(envelope, body, self.max)));
+        let error = match encoded {
+            Ok(Ok(ready)) => match self.hub.publish(ready.publication()) {
+                Ok(_) => return,
+                Err(error) => error.to_string(),
+            },
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "its template panicked".to_owned(),
+        };
+        tracing::error!(%stream, error, "later broadcast failed");
+        self.hub.gap([stream.as_str()]);
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.jobs.close();
+        while let Ok(job) = self.jobs.try_recv() {
+            self.work_off(job);
         }
     }
 }

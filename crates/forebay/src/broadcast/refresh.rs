@@ -54,7 +54,7 @@ impl Refreshes {
     pub(super) fn flush(&self) {
         for (stream, waiting) in self.windows.lock().iter_mut() {
             if let Some(tag) = waiting.take() {
-                let _ = publish(&self.hub, stream, &tag);
+                publish_late(&self.hub, stream, &tag);
             }
         }
     }
@@ -80,7 +80,7 @@ impl Drop for Window {
         let Some(windows) = self.windows.upgrade() else { return };
         let waiting = windows.lock().remove(&self.stream).flatten();
         if let Some(tag) = waiting {
-            let _ = publish(&self.hub, &self.stream, &tag);
+            publish_late(&self.hub, &self.stream, &tag);
         }
     }
 }
@@ -93,11 +93,18 @@ async fn run_window(window: Window, length: Duration) {
         let Some(tag) = windows.lock().get_mut(&window.stream).and_then(Option::take) else {
             return;
         };
-        let _ = publish(&window.hub, &window.stream, &tag);
+        publish_late(&window.hub, &window.stream, &tag);
     }
 }
 
-/// The hub logs and counts what the disk does not take.
+/// Whoever asked for it has gone on: what the log does not take is a gap for its pages, which load
+/// themselves for that.
+fn publish_late(hub: &Hub, stream: &StreamName, tag: &Tag) {
+    if publish(hub, stream, tag).is_err() {
+        hub.gap([stream.as_str()]);
+    }
+}
+
 fn publish(hub: &Hub, stream: &StreamName, tag: &Tag) -> Result<Published, PublishError> {
     let html = tag.to_stream(Html::default()).to_string();
     let json = serde_json::Value::String(html).to_string();

@@ -57,7 +57,7 @@ fn refresh(attributes: &str) -> String {
 }
 
 #[tokio::test]
-async fn later_broadcasts_keep_their_order_and_lose_only_their_own_failures() {
+async fn later_broadcasts_keep_their_order_and_what_fails_is_a_gap() {
     let forebay = forebay();
     let start = forebay.position();
     let broadcast = forebay.broadcast();
@@ -67,10 +67,17 @@ async fn later_broadcasts_keep_their_order_and_lose_only_their_own_failures() {
     }
     broadcast.replace_later(Message(1)).html(Html::raw("x")).await.unwrap();
     forebay.core.publisher.flush().await;
-    let expected = [11, 12, 15, 16].map(|n| {
+    assert_eq!(forebay.stats().gaps, 2, "its pages load themselves again");
+    let Err(crate::ReplayError::Gap(forebay_log::Gap::Forgotten(gap))) =
+        forebay.replay("list", start)
+    else {
+        panic!("what came before can't be replayed without what failed");
+    };
+    let after = Position { offset: gap, ..start };
+    let expected = [15, 16].map(|n| {
         format!(r#"<turbo-stream action="append" target="messages"><template><p>{n}</p></template></turbo-stream>"#)
     });
-    assert_eq!(html(&forebay, "list", start), expected);
+    assert_eq!(html(&forebay, "list", after), expected);
     let own = html(&forebay, Message(1), start);
     assert_eq!(
         own,
@@ -78,6 +85,42 @@ async fn later_broadcasts_keep_their_order_and_lose_only_their_own_failures() {
             r#"<turbo-stream action="replace" target="message_1"><template>x</template></turbo-stream>"#
         ]
     );
+}
+
+/// A runtime that ends takes no broadcast with it.
+#[test]
+fn later_broadcasts_are_sent_when_their_runtime_ends() {
+    let forebay = forebay();
+    let start = forebay.position();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        // Nobody gives the worker a turn.
+        forebay.broadcast().append_later_to("list", Message(1)).await.unwrap();
+    });
+    drop(runtime);
+    assert_eq!(html(&forebay, "list", start).len(), 1);
+}
+
+/// One whose log is in a folder.
+fn on_disk(folder: &std::path::Path) -> Forebay {
+    let builder = Forebay::builder().secret("a secret for tests");
+    builder.file_log(folder, crate::Fsync::Os).build().unwrap()
+}
+
+/// Whoever asked for them has gone on when the disk refuses.
+#[tokio::test(start_paused = true)]
+async fn a_debounced_refresh_that_the_disk_does_not_take_is_a_gap() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let forebay = on_disk(folder.path());
+    let broadcast = forebay.broadcast();
+    for _ in 0..2 {
+        broadcast.refresh_later_to("board").await.unwrap();
+    }
+    let start = forebay.position();
+    forebay.core.hub.fail_next_for_tests(2);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(forebay.stats().gaps, 1);
+    assert!(forebay.replay("board", start).is_err());
 }
 
 #[tokio::test]
@@ -256,6 +299,7 @@ mod transactions {
     use sqlx::{Pool, Sqlite};
 
     use super::*;
+    use crate::CommitError;
 
     async fn pool() -> Pool<Sqlite> {
         let options = sqlx::pool::PoolOptions::new().max_connections(1);
@@ -288,6 +332,50 @@ mod transactions {
         assert_eq!(html(&forebay, "s", start).len(), 3);
         assert_eq!(html(&forebay, "board", start).len(), 1);
         assert_eq!(rows(&pool).await, 1);
+    }
+
+    /// The change is in the database: whoever asked for it learns that its pages were not told what
+    /// changed, and these learn that something has.
+    #[tokio::test]
+    async fn a_commit_whose_broadcasts_are_not_taken_says_so_and_its_pages_heal() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (forebay, pool) = (on_disk(folder.path()), pool().await);
+        let start = forebay.position();
+        let mut transaction = forebay.begin(&pool).await.unwrap();
+        sqlx::query(INSERT).execute(&mut *transaction).await.unwrap();
+        let broadcast = transaction.broadcast();
+        broadcast.append_to("s", &Message(1)).await.unwrap();
+        broadcast.append_to("t", &Message(1)).await.unwrap();
+        broadcast.refresh_later_to("board").await.unwrap();
+        forebay.core.hub.fail_next_for_tests(4);
+        let error = transaction.commit().await.unwrap_err();
+        let is_told = matches!(error, CommitError::NotBroadcast(BroadcastError::NotTaken(_)));
+        assert!(is_told && error.to_string().starts_with("committed, but"), "{error}");
+        assert_eq!(rows(&pool).await, 1);
+        for stream in ["s", "t", "board"] {
+            assert!(forebay.replay(stream, start).is_err(), "{stream}");
+        }
+        assert_eq!(forebay.replay("other", start).unwrap().len(), 0);
+    }
+
+    /// A database that refuses has committed nothing, and no page is told anything.
+    #[tokio::test]
+    async fn a_commit_that_the_database_refuses_is_no_gap() {
+        let (forebay, pool) = (forebay(), pool().await);
+        let start = forebay.position();
+        let parents = "create table parents (n integer primary key)";
+        let children = "create table children \
+            (n integer references parents (n) deferrable initially deferred)";
+        for table in ["pragma foreign_keys = on", parents, children] {
+            sqlx::query(table).execute(&pool).await.unwrap();
+        }
+        let mut transaction = forebay.begin(&pool).await.unwrap();
+        let orphan = "insert into children values (1)";
+        sqlx::query(orphan).execute(&mut *transaction).await.unwrap();
+        transaction.broadcast().append_to("s", &Message(1)).await.unwrap();
+        let error = transaction.commit().await.unwrap_err();
+        assert!(matches!(error, CommitError::Database(_)), "{error}");
+        assert_eq!(forebay.replay("s", start).unwrap().len(), 0);
     }
 
     #[tokio::test]

@@ -19,7 +19,10 @@ pub(in crate::serve) fn open(settings: &Settings, config: &Config) -> Result<For
     let reader = Reader { settings, problems: Vec::new(), warnings: Vec::new() };
     let builder = reader.builder(config.identity_header.clone());
     match settings.text(Id::HistoryFolder) {
-        Some(folder) if !folder.is_empty() => builder.file_log(folder, reader.fsync()).build(),
+        Some(folder) if !folder.is_empty() => builder
+            .file_log(folder, reader.fsync())
+            .discard_damaged_log(settings.switch(Id::HistoryDiscardDamaged))
+            .build(),
         _ => builder.build(),
     }
 }

@@ -121,6 +121,13 @@ impl Page {
         while self.socket.read().is_ok() {}
     }
 
+    /// Reads on to the next Ping, and answers it, as a browser does.
+    #[track_caller]
+    pub(crate) fn answer_ping(&mut self) {
+        while !matches!(self.socket.read().unwrap(), Message::Ping(_)) {}
+        self.socket.flush().unwrap();
+    }
+
     /// The next messages of the stream.
     #[track_caller]
     pub(crate) fn messages(&mut self, count: usize) -> Vec<Value> {
