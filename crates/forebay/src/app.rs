@@ -274,6 +274,15 @@ impl Forebay {
         self.core.hub.dismiss(identity)
     }
 
+    /// Says that these streams lack something which should have been broadcast and could not be: their
+    /// pages load themselves again, now or when they come back.
+    ///
+    /// Broadcasts of this crate say it by themselves, where a change was committed and the log did not
+    /// take what was to be broadcast. This is for what is broadcast from elsewhere.
+    pub fn gap<'a>(&self, streams: impl IntoIterator<Item = &'a str>) {
+        self.core.hub.gap(streams);
+    }
+
     /// Takes access back, at once: connections that use it end (within one turn of their tasks, a
     /// fraction of a second on a busy server), nothing that they could resume with is honoured,
     /// and tags that were rendered before are refused, over every transport. A page that is rendered

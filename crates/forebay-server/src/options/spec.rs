@@ -17,6 +17,7 @@ pub(crate) enum Id {
     CursorPath,
     RevokePath,
     DisconnectPath,
+    GapPath,
     Debug,
     ExpiresIn,
     HealthPath,

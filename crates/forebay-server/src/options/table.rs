@@ -396,6 +396,18 @@ pub(crate) const TABLE: &[Spec] = &[
     },
     Spec {
         group: BROADCASTING,
+        default: Some("/_gap"),
+        ..row(
+            Id::GapPath,
+            "gap_path",
+            Route,
+            Everywhere("broadcast.gap_path"),
+            "Where a publisher says what it could not broadcast: {\"streams\": […]}. Their pages load \
+             themselves again. Same port, same key",
+        )
+    },
+    Spec {
+        group: BROADCASTING,
         default: Some("8MiB"),
         ..row(
             Id::BroadcastMaxSize,
@@ -501,6 +513,7 @@ pub(crate) const TABLE: &[Spec] = &[
     },
     Spec {
         group: HISTORY,
+        default: Some("false"),
         ..row(
             Id::HistoryDiscardDamaged,
             "history_discard_damaged",

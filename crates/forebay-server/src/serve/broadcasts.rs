@@ -59,6 +59,12 @@ pub(super) enum Refused {
     /// Nobody would be disconnected, and nobody would know.
     #[error("no visitor has a name here, so nobody can be disconnected: set identity_header")]
     Nameless,
+    #[error(
+        "the body must be a JSON object with `streams`: 1 to {} names of 1 to {} bytes",
+        format::GAP_MAX,
+        format::STREAM_BYTES_MAX
+    )]
+    Gap,
     #[error(transparent)]
     Message(#[from] BroadcastError),
 }
@@ -78,7 +84,7 @@ impl IntoResponse for Refused {
             Self::Broken(_) => StatusCode::BAD_REQUEST,
             Self::Format(error) => error.status(),
             Self::Nameless => StatusCode::NOT_IMPLEMENTED,
-            Self::Access | Self::Disconnect | Self::Method(_) | Self::Message(_) => {
+            Self::Access | Self::Disconnect | Self::Gap | Self::Method(_) | Self::Message(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
         };
@@ -157,6 +163,18 @@ pub(super) async fn disconnect(
     let body = read(request.into_body(), broadcasts.body_bytes_max).await?;
     let whom = serde_json::from_slice(&body).map_err(|_| Refused::Disconnect)?;
     broadcasts.disconnect(&whom)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Hears which streams lack something: what their publisher could not broadcast.
+pub(super) async fn gap(
+    State(broadcasts): State<Arc<Broadcasts>>,
+    request: Request,
+) -> Result<StatusCode, Refused> {
+    broadcasts.access.check_request(&request)?;
+    let body = read(request.into_body(), broadcasts.body_bytes_max).await?;
+    let streams = format::read_gap(&body).ok_or(Refused::Gap)?;
+    broadcasts.forebay.gap(streams.iter().map(String::as_str));
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -54,6 +54,7 @@ pub(super) struct Paths {
     pub(super) cursor: String,
     pub(super) revoke: String,
     pub(super) disconnect: String,
+    pub(super) gap: String,
 }
 
 /// Bounds that are the server's own.
@@ -138,6 +139,7 @@ impl Reader<'_> {
             Id::CursorPath,
             Id::RevokePath,
             Id::DisconnectPath,
+            Id::GapPath,
         ];
         for (at, id) in ids.into_iter().enumerate() {
             let path = self.text(id);
@@ -153,6 +155,7 @@ impl Reader<'_> {
             cursor: self.text(Id::CursorPath),
             revoke: self.text(Id::RevokePath),
             disconnect: self.text(Id::DisconnectPath),
+            gap: self.text(Id::GapPath),
         }
     }
 

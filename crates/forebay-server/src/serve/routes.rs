@@ -37,6 +37,7 @@ pub(super) fn all(config: &Config, forebay: &Forebay, life: &Life) -> Routes {
         .route(&paths.cursor, get(cursor).layer(forebay.layer()))
         .route(&paths.revoke, post(broadcasts::revoke))
         .route(&paths.disconnect, post(broadcasts::disconnect))
+        .route(&paths.gap, post(broadcasts::gap))
         .with_state(broadcasts);
     let life = life.clone();
     let mut main =

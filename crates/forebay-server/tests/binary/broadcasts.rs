@@ -109,6 +109,34 @@ fn who_is_dismissed_is_told_not_to_come_back() {
     assert_eq!(ask("/_disconnect", r#"{"identity":"one","reconnect":0}"#).status, 422);
 }
 
+/// What a publisher could not broadcast: its pages heal, those that are open and those that come later.
+#[test]
+fn a_publisher_says_what_it_could_not_broadcast() {
+    let server = Server::start(&[]);
+    let gap = |body: &str| server.publisher().request("POST", "/_gap", &[&bearer()], body).status;
+    let cursor = server.cursor();
+    let mut lacks = reader(&server, "lacks");
+    let mut whole = reader(&server, "whole");
+    server.broadcast("lacks", &["\"before\""]);
+    assert_eq!(lacks.messages(1), ["before"]);
+    assert_eq!(gap(r#"{"streams":["lacks","nobody reads this"]}"#), 204);
+    server.broadcast("lacks", &["\"after\""]);
+    server.broadcast("whole", &["\"after\""]);
+    assert_eq!(lacks.messages(2), ["<turbo-stream action=\"refresh\"></turbo-stream>", "after"]);
+    assert_eq!(whole.messages(1), ["after"]);
+    let mut late = server.page();
+    late.subscribe(&turbo("nobody reads this", Some(&cursor)));
+    assert_eq!(late.messages(1), ["<turbo-stream action=\"refresh\"></turbo-stream>"]);
+
+    let long = json!({ "streams": ["x".repeat(4097)] }).to_string();
+    let many = json!({ "streams": vec!["x"; 1001] }).to_string();
+    for body in ["", "[]", "{}", r#"{"streams":[]}"#, r#"{"streams":[""]}"#, &long, &many] {
+        assert_eq!(gap(body), 422, "{body}");
+    }
+    let stranger = server.publisher().request("POST", "/_gap", &[], r#"{"streams":["lacks"]}"#);
+    assert_eq!(stranger.status, 401);
+}
+
 /// Without `identity_header` nobody has a name: an answer of 201 would hide that nobody was sent away.
 #[test]
 fn nobody_is_disconnected_where_nobody_has_a_name() {

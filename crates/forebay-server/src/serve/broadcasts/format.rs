@@ -18,7 +18,10 @@ use serde_json::{Map, Value};
 const BATCH_MAX: usize = 10_000;
 
 /// Names longer than an identifier may be could not be subscribed to.
-const STREAM_BYTES_MAX: usize = 4 << 10;
+pub(super) const STREAM_BYTES_MAX: usize = 4 << 10;
+
+/// Streams of one gap. The log is held for all of them together.
+pub(super) const GAP_MAX: usize = 1_000;
 
 /// Session ids have 16 characters here and 21 in AnyCable; types are words.
 const META_BYTES_MAX: usize = 256;
@@ -148,6 +151,18 @@ pub(super) fn read(body: &[u8]) -> Result<Posted, FormatError> {
         batched(raw).map_err(|what| FormatError::Element { index: Some(at + 1), what })
     };
     batch.iter().enumerate().map(numbered).collect::<Result<_, _>>().map(Posted::Broadcasts)
+}
+
+/// Reads the streams of a gap; nothing if they can't be.
+pub(super) fn read_gap(body: &[u8]) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Lacking {
+        streams: Vec<String>,
+    }
+    let Lacking { streams } = serde_json::from_slice(body).ok()?;
+    let are_names = streams.iter().all(|name| (1..=STREAM_BYTES_MAX).contains(&name.len()));
+    (are_names && (1..=GAP_MAX).contains(&streams.len())).then_some(streams)
 }
 
 fn single(element: Element<'_>) -> Result<Posted, ElementError> {
