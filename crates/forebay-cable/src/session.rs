@@ -10,6 +10,7 @@ mod commands;
 mod delivery;
 mod dialect;
 mod extended;
+mod healing;
 mod left;
 mod pace;
 mod proof;
@@ -28,6 +29,7 @@ pub use self::delivery::Around;
 use self::dialect::Dialect;
 pub use self::extended::Kept;
 use self::extended::KeptSubscription;
+use self::healing::Healing;
 use self::left::Left;
 pub use self::left::Progress;
 use self::pace::Pace;
@@ -168,8 +170,8 @@ pub struct Session {
     /// Out of line: a session has none nearly all of its life.
     effect: Option<Box<Effect>>,
     transmits: Queue<Bytes>,
-    transmit_bytes: usize,
     left: Left,
+    healing: Option<Box<Healing>>,
     proof: Proof,
     ping_at: UnixMillis,
     /// Rejections that the session made by itself, not yet counted by the caller.
@@ -216,8 +218,8 @@ impl Session {
             steps: Queue::default(),
             effect: None,
             transmits: Queue::default(),
-            transmit_bytes: 0,
             left: Left::default(),
+            healing: None,
             proof: Proof::default(),
             ping_at: UnixMillis(u64::MAX),
             rejections: 0,
@@ -279,10 +281,12 @@ impl Session {
         }
         self.pace.fill(now, &self.limits);
         self.release_held(now);
+        self.heal_due(now);
         if now < self.ping_at {
             return;
         }
         self.dialect.age();
+        self.forget_told();
         // Behind a socket that takes nothing, one ping is as good as many.
         if self.transmits.is_empty() {
             self.say_ping(now);
@@ -312,9 +316,7 @@ impl Session {
 
     /// The next text message for the client.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
-        let text = self.transmits.pop_front()?;
-        self.transmit_bytes -= text.len();
-        Some(text)
+        self.transmits.pop_front()
     }
 
     /// What the caller has to do and to answer. `None` where there is nothing, or where the session
@@ -350,7 +352,8 @@ impl Session {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> UnixMillis {
-        self.dialect.held_until().map_or(self.ping_at, |held| held.min(self.ping_at))
+        let others = [self.dialect.held_until(), self.heals_at()];
+        others.into_iter().flatten().fold(self.ping_at, UnixMillis::min)
     }
 
     /// Nothing waits to be answered or worked off.
@@ -373,7 +376,7 @@ impl Session {
         self.close.is_none()
             && !self.pace.is_empty()
             && self.steps.len() < self.limits.commands_waiting_max
-            && self.transmit_bytes < self.limits.transmit_bytes_max
+            && self.transmits.iter().map(Bytes::len).sum::<usize>() < self.limits.transmit_bytes_max
     }
 
     fn find(&self, envelope: &Envelope) -> Option<usize> {
@@ -393,11 +396,9 @@ impl Session {
     }
 
     fn push(&mut self, text: Bytes) {
-        if text.is_empty() {
-            return;
+        if !text.is_empty() {
+            self.transmits.push_back(text);
         }
-        self.transmit_bytes += text.len();
-        self.transmits.push_back(text);
     }
 
     fn begin_at(&mut self, now: UnixMillis) {

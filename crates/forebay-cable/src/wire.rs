@@ -175,6 +175,18 @@ impl Envelope {
         }
     }
 
+    /// What the tags of one rendering of a page have in common: epoch, offset and page id of the cursor. A
+    /// cursor of another form is its own.
+    pub(crate) fn rendering(&self) -> &[u8] {
+        let is_cursor = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+        let end = self.own.iter().position(|byte| !is_cursor(byte)).unwrap_or(self.own.len());
+        let cursor = &self.own[..end];
+        match cursor.split(|byte| *byte == b'.').collect::<SmallVec<[&[u8]; 5]>>()[..] {
+            [_, _, _, mac] => &cursor[..cursor.len() - mac.len()],
+            _ => cursor,
+        }
+    }
+
     /// What follows the shared bytes.
     pub(crate) fn own(&self) -> &[u8] {
         &self.own

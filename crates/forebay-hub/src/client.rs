@@ -6,7 +6,8 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use forebay_cable::{
-    Attachment, Envelope, Hello, Kept, Protocol, Session, SessionId, Start, SubscriptionId,
+    Attachment, Envelope, Hello, Kept, Protocol, ReaderId, Session, SessionId, Start,
+    SubscriptionId,
 };
 use forebay_log::{Gap, Log, Message, Offset, Position, StreamId, UnixMillis};
 use smallvec::SmallVec;
@@ -164,6 +165,31 @@ impl Client {
     /// that is forgotten.
     pub fn since(&self, stream: &str, at: UnixMillis) -> Option<Position> {
         self.hub.0.log.read().since(stream, at).ok()
+    }
+
+    /// The page of the subscription that waits for an answer lacks something: it is to be told when it is
+    /// its turn, once for all of its tags.
+    pub fn plan_healing(&self, session: &mut Session) {
+        if !session.is_healing() {
+            self.take_turn(session);
+        }
+    }
+
+    /// The session's socket took nothing until history had moved past this reader.
+    pub fn resync(&self, session: &mut Session, reader: ReaderId, head: Offset) {
+        self.hub.0.stats.resyncs_behind.add(1);
+        if !session.is_reader_healing(reader) {
+            self.take_turn(session);
+        }
+        session.resync(reader, head);
+    }
+
+    fn take_turn(&self, session: &mut Session) {
+        let now = self.hub.now();
+        session.plan_healing(now, self.hub.0.heals.turn(now));
+        if session.is_healing_planned() {
+            self.hub.0.stats.heals_delayed.add(1);
+        }
     }
 
     /// Whether all entries of a stream after one offset and up to another are there, few enough to be

@@ -12,6 +12,7 @@ mod client;
 mod clock;
 mod connections;
 mod doze;
+mod heals;
 mod hub;
 mod read;
 mod replays;

@@ -57,6 +57,11 @@ counters! {
     /// The same because its tag had left and came back, and nobody knows whether the page was shown what
     /// was on its way when the tag left.
     resyncs_in_doubt,
+    /// Pages that were told later that they lack something, since many did at once.
+    heals_delayed,
+    /// Subscriptions that lack something, and whose page was rendered in vain: by a process with another
+    /// log.
+    unhealed,
     /// Subscriptions that went on where their page was known to be.
     resumes,
     /// Replays that have to wait because their client was replayed much already.

@@ -270,7 +270,7 @@ impl Application {
             let left = progress.map(|left| Left::of(&stream.name, left, client, is_repeatable));
             begin::attach(stream, claim, Known { acknowledged, left }, client)
         };
-        let attachments: Vec<Attachment> = streams.iter().map(attach).collect();
+        let mut attachments: Vec<Attachment> = streams.iter().map(attach).collect();
         // After they are attached: a revocation from here on finds them.
         // Whispers have no page that could be older than a revocation: they go with what they belong to.
         let whispers = subscribed.whispers.as_ref();
@@ -293,6 +293,15 @@ impl Application {
             return;
         }
         client.hub().stats().subscriptions.add(1);
+        if attachments.iter().any(|attachment| attachment.start == Start::Lost) {
+            if heals_in_vain(streams, session, client) {
+                for attachment in &mut attachments {
+                    attachment.start = Start::Unhealed;
+                }
+            } else {
+                client.plan_healing(session);
+            }
+        }
         if let Some(handler) = subscribed.handler {
             self.keep_handler(id, handler);
         }
@@ -397,6 +406,28 @@ impl Application {
 fn fail(session: &mut Session, client: &Client) {
     client.hub().stats().panics.add(1);
     session.disconnect(DisconnectReason::InternalError, true);
+}
+
+/// Whether a page of another log's has been rendered again in vain, once more by the process that has that
+/// log. Without this it would be told to render itself again for ever.
+fn heals_in_vain(streams: &[Stream], session: &mut Session, client: &Client) -> bool {
+    let here = client.position_at(Offset::ZERO).epoch;
+    let foreign = streams.iter().find_map(|stream| match stream.begin {
+        Begin::After(cursor) if cursor.epoch != here => Some((&stream.name, cursor)),
+        _ => None,
+    });
+    let Some((stream, rendered_at)) = foreign else { return false };
+    let is_in_vain = session.heals_in_vain(rendered_at.epoch);
+    if is_in_vain {
+        client.hub().stats().unhealed.add(1);
+        tracing::error!(
+            %stream, %rendered_at, subscribed_at = %client.hub().position(),
+            "a page can't be healed: it is rendered by one process and subscribed at another, and each \
+             has a log of its own. What was broadcast in between is missing on it. Let the same process \
+             answer both"
+        );
+    }
+    is_in_vain
 }
 
 fn reject(reason: RejectReason, session: &mut Session, client: &Client) {

@@ -127,10 +127,8 @@ impl Exchange {
         if !self.client.read(&self.session, &mut batch) {
             return self.say(out);
         }
-        let stats = self.client.hub().stats();
-        stats.resyncs_behind.add(batch.lost.len() as u64);
         for reader in &batch.lost {
-            self.session.resync(*reader, batch.head);
+            self.client.resync(&mut self.session, *reader, batch.head);
         }
         self.say(out);
         let (mut delivered, mut replayed) = (0, 0);

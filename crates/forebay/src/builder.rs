@@ -144,6 +144,15 @@ impl Builder {
         self
     }
 
+    /// How many pages are told in a second to render themselves again, where many lack something at once:
+    /// after a restart without a folder, say. The others wait their turn. Default 200: an application that
+    /// renders a page in 10 ms on two cores answers as many, and 10 000 pages are whole again after 50
+    /// seconds. 0 tells all at once.
+    pub fn heals_per_second(mut self, pages: u32) -> Self {
+        self.options.heals_per_second = pages;
+        self
+    }
+
     /// What one session may hold.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = limits;

@@ -450,3 +450,61 @@ async fn without_the_layer_a_handler_says_what_is_missing() {
     let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
     assert!(String::from_utf8_lossy(&body).contains("forebay.layer()"));
 }
+
+/// A page that was rendered by another process has all of its tags, and one request heals them.
+#[tokio::test]
+async fn a_page_whose_tags_all_lack_something_is_told_to_refresh_once() {
+    let (renders, subscribes) = (Server::start().await, Server::start().await);
+    let mut client = subscribes.connect().await;
+    for stream in ["room", "hall", "stairs"] {
+        assert_eq!(client.subscribe(&renders.page(stream)).await, CONFIRMED);
+        if stream == "room" {
+            assert_eq!(client.text().await["message"], REFRESH);
+        }
+    }
+    subscribes.say("stairs", "the next").await;
+    assert_eq!(client.text().await["message"], "the next");
+    let stats = subscribes.forebay.stats();
+    assert_eq!((stats.resyncs_other_epoch, stats.unhealed), (3, 0));
+}
+
+/// A balancer in front of two processes, each with a log of its own.
+#[tokio::test]
+async fn a_page_that_another_process_renders_again_and_again_is_not_told_for_ever() {
+    let (renders, subscribes) = (Server::start().await, Server::start().await);
+    let mut client = subscribes.connect().await;
+    let first = renders.page("room");
+    assert_eq!(client.subscribe(&first).await, CONFIRMED);
+    assert_eq!(client.text().await["message"], REFRESH);
+    client.send(&json!({ "command": "unsubscribe", "identifier": first })).await;
+    renders.say("room", "meanwhile").await;
+    for _ in 0..3 {
+        let again = renders.page("room");
+        assert_eq!(client.subscribe(&again).await, CONFIRMED);
+        let unhealed = json!({ "type": "unhealed", "reason": "foreign_epoch" });
+        assert_eq!(client.text().await["message"], unhealed);
+        subscribes.say("room", "live").await;
+        assert_eq!(client.text().await["message"], "live");
+        client.send(&json!({ "command": "unsubscribe", "identifier": again })).await;
+        renders.say("room", "meanwhile").await;
+    }
+    assert_eq!(subscribes.forebay.stats().unhealed, 3);
+}
+
+/// An outage that all pages notice at once.
+#[tokio::test]
+async fn pages_that_lack_something_at_once_are_told_one_after_the_other() {
+    let renders = Server::start().await;
+    let subscribes = Server::with(Forebay::builder().secret(SECRET).heals_per_second(1)).await;
+    let mut pages = Vec::new();
+    for _ in 0..3 {
+        let mut client = subscribes.connect().await;
+        assert_eq!(client.subscribe(&renders.page("room")).await, CONFIRMED);
+        pages.push(client);
+    }
+    for client in &mut pages {
+        assert_eq!(client.text().await["message"], REFRESH);
+    }
+    // Two have their turns at once, the third has waited.
+    assert_eq!(subscribes.forebay.stats().heals_delayed, 1);
+}

@@ -114,7 +114,7 @@ export class Client {
     if ("o" in message) return this.#entry(subscription, message);
     switch (message.type) {
       case "confirm_subscription":
-        this.#confirmed(subscription, parse(message.at), message.resync);
+        this.#confirmed(subscription, message);
         return this.#answered();
       case "reject_subscription":
         subscription.state = "rejected";
@@ -125,7 +125,9 @@ export class Client {
         return this.#answered();
       case "resync":
         subscription.rewind(parse(message.at));
-        return this.#lost(subscription);
+        return this.#lost(subscription, message);
+      case "unhealed":
+        return this.trouble("error", subscription, "unhealed");
       case "rewind":
         subscription.received = parse(message.at);
         return;
@@ -135,22 +137,26 @@ export class Client {
     }
   }
 
-  /** @param {Subscription} subscription @param {import("./position.js").Position | null} at @param {boolean} isLost */
-  #confirmed(subscription, at, isLost) {
+  /** @param {Subscription} subscription @param {Message} message */
+  #confirmed(subscription, message) {
+    const at = parse(message.at);
     const { received, state } = subscription;
     const isFirst = state !== "confirmed";
     // Usually it goes on behind what has been received, of which some may still wait to be shown. Said again, it is late.
-    if (isLost || (isFirst && (at?.epoch !== received?.epoch || at?.offset !== received?.offset))) subscription.rewind(at);
+    if (message.resync || (isFirst && (at?.epoch !== received?.epoch || at?.offset !== received?.offset))) subscription.rewind(at);
     subscription.state = "confirmed";
     if (isFirst) this.#tell(subscription, "connected");
-    if (isLost) this.#lost(subscription);
+    if (message.resync) this.#lost(subscription, message);
   }
 
-  /** History does not reach back to what the page shows. @param {Subscription} subscription */
-  #lost(subscription) {
+  /**
+   * History does not reach back to what the page shows. Where many pages lack something at once, each is told how long to wait.
+   * @param {Subscription} subscription @param {Message} [message]
+   */
+  #lost(subscription, message) {
     this.#queue.forget(subscription);
     this.#tell(subscription, "resync");
-    this.heal(subscription);
+    setTimeout(() => this.#subscriptions.has(subscription) && this.heal(subscription), message?.wait);
   }
 
   /** @param {Subscription} subscription @param {Message} entry */

@@ -27,6 +27,7 @@ impl Session {
         let mut subscription = Subscription::new(id, envelope, goes_on, resync);
         subscription.returns = left.map_or(0, |left| left.returns.saturating_add(1));
         let mut lost = false;
+        let is_unhealed = attachments.iter().any(|new| new.start == Start::Unhealed);
         for mut attachment in attachments {
             if restored.is_some() && attachment.start == Start::Lost {
                 // Its cursor is too old to begin at; where its client stands need not be.
@@ -55,6 +56,9 @@ impl Session {
         }
         if lost {
             self.lost(self.subscriptions.len() - 1);
+        }
+        if is_unhealed {
+            self.say_unhealed(self.subscriptions.len() - 1);
         }
         self.work_off();
     }

@@ -9,7 +9,7 @@ use forebay_log::{Message, Offset, StreamId};
 use super::dialect::Dialect;
 use super::left::Progress;
 use super::proof::Mark;
-use super::subscription::{Reader, ReaderId, Subscription, SubscriptionId};
+use super::subscription::{Reader, ReaderId, Reading, Subscription, SubscriptionId};
 use super::{Session, Waiting};
 use crate::wire::{self, Envelope, Part, Wrap, events, forebay};
 
@@ -30,7 +30,8 @@ impl Session {
     /// Where this session stands on every stream that it reads.
     pub fn readers(&self) -> impl Iterator<Item = Reader> {
         let subscriptions = self.subscriptions.iter().enumerate();
-        subscriptions.filter(|(_, s)| !s.held).flat_map(|(index, s)| s.readers(index))
+        let read = subscriptions.filter(|(_, s)| s.reading == Reading::Reads);
+        read.flat_map(|(index, s)| s.readers(index))
     }
 
     /// The only one of [`readers`](Self::readers), if there is one only.
@@ -107,8 +108,15 @@ impl Session {
         self.confirm_histories();
     }
 
+    /// Whether the page of this reader needs no turn, see [`is_healing`](Self::is_healing).
+    pub fn is_reader_healing(&self, reader: ReaderId) -> bool {
+        let subscription = self.subscriptions.get(reader.subscription());
+        subscription.is_some_and(|subscription| self.heals(&subscription.envelope))
+    }
+
     /// History has moved past this reader: the client is told to heal itself, and goes on from
-    /// `head`.
+    /// `head`. Where it is not [healing](Self::is_reader_healing) yet, it takes a
+    /// [turn](Self::plan_healing) first.
     pub fn resync(&mut self, reader: ReaderId, head: Offset) {
         if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
             subscription.advance(reader, head);
@@ -155,7 +163,9 @@ impl Session {
     }
 
     pub(super) fn proven(&self, subscription: &Subscription) -> Option<Offset> {
-        self.proof.covers(subscription.id).or(subscription.began_after)
+        let is_read = subscription.reading == Reading::Reads;
+        let proven = self.proof.covers(subscription.id).filter(|_| is_read);
+        proven.or(subscription.began_after)
     }
 
     /// What names the subscription that waits for an answer: equal for equal identifiers.

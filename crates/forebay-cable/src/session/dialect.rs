@@ -211,6 +211,7 @@ impl Session {
             Dialect::ActionCable | Dialect::Extended(_) => subscription.envelope.confirm(),
             Dialect::Forebay(_) => {
                 let at = subscription.sent().and_then(|sent| self.dialect.position(sent));
+                let resync = resync.then(|| self.healing_wait_ms());
                 forebay::confirm(&subscription.envelope, subscription.id, at, resync)
             }
             Dialect::EventSource(_) => Bytes::new(),
@@ -246,35 +247,56 @@ impl Session {
     /// A client that keeps one position for several streams has them all begin again together,
     /// behind the newest: it reads the page again anyway.
     pub(super) fn lost(&mut self, index: usize) {
+        // Ours is told at once how long to wait: its position and what it lacks are one message.
+        if !matches!(self.dialect, Dialect::Forebay(_)) && self.waits_for_healing(index) {
+            return;
+        }
+        let tells = self.tells_rendering(index);
+        let wait_ms = self.healing_wait_ms();
         let subscription = &self.subscriptions[index];
         let newest = subscription.newest_sent().unwrap_or_default();
         let (id, json) = (subscription.id, subscription.resync.json());
         match &mut self.dialect {
             Dialect::ActionCable => {
-                let text = subscription.envelope.message(json);
-                self.push(text);
+                let text = tells.then(|| subscription.envelope.message(json));
+                self.push(text.unwrap_or_default());
             }
             Dialect::Extended(extended) => {
                 extended.reject_history(id);
                 let rejected = subscription.envelope.typed("reject_history", format_args!(""));
-                let text =
-                    subscription.resync.is_html().then(|| subscription.envelope.message(json));
+                let refreshes = tells && subscription.resync.is_html();
+                let text = refreshes.then(|| subscription.envelope.message(json));
                 self.push(rejected);
                 self.push(text.unwrap_or_default());
             }
             Dialect::Forebay(ours) => {
                 let at = Position { epoch: ours.epoch, offset: newest };
-                let text = forebay::resync(&subscription.envelope, id, at);
+                let text = forebay::resync(&subscription.envelope, id, at, wait_ms);
                 self.subscriptions[index].advance_all(newest);
                 self.push(text);
             }
             Dialect::EventSource(source) => {
                 let at = Position { epoch: source.epoch, offset: newest };
                 source.told = newest;
-                self.push(events::resync(at, json));
+                self.push(events::resync(at, if tells { json } else { b"" }));
                 self.subscriptions.iter_mut().for_each(|s| s.advance_all(newest));
             }
         }
+    }
+
+    /// The subscription lacks something, and rendering its page again has not helped.
+    pub(super) fn say_unhealed(&mut self, index: usize) {
+        const JSON: &[u8] = br#"{"type":"unhealed","reason":"foreign_epoch"}"#;
+        let envelope = &self.subscriptions[index].envelope;
+        let text = match &self.dialect {
+            Dialect::Forebay(_) => {
+                envelope.typed("unhealed", format_args!(r#","reason":"foreign_epoch""#))
+            }
+            Dialect::EventSource(_) => events::named("unhealed", JSON),
+            // Turbo's element passes over what is no text.
+            Dialect::ActionCable | Dialect::Extended(_) => envelope.message(JSON),
+        };
+        self.push(text);
     }
 
     /// A channel reads one more stream: where that begins before what was sent, the client's

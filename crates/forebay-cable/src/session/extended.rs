@@ -14,7 +14,7 @@ use forebay_log::{Epoch, Offset, Position, StreamId, UnixMillis};
 
 use super::dialect::Dialect;
 use super::left::{Left, Progress};
-use super::subscription::{Start, SubscriptionId};
+use super::subscription::{Reading, Start, SubscriptionId};
 use super::{Effect, Session, Step, Waiting};
 use crate::command::{Claim, History, Identifier};
 use crate::wire::{self, Envelope};
@@ -262,7 +262,8 @@ impl Session {
 
     /// Whether a restored subscription still waits for its client to say where it goes on.
     pub(super) fn holds_some(&self) -> bool {
-        self.dialect.held_until().is_some() && self.subscriptions.iter().any(|s| s.held)
+        self.dialect.held_until().is_some()
+            && self.subscriptions.iter().any(|s| s.reading == Reading::Held)
     }
 
     /// Those that were restored and never said where they go on, go on where they were proven to
@@ -273,14 +274,16 @@ impl Session {
             return;
         }
         extended.held_until = None;
-        let held = self.subscriptions.iter().filter(|subscription| subscription.held);
+        let held =
+            self.subscriptions.iter().filter(|subscription| subscription.reading == Reading::Held);
         let steps: Vec<_> = held.map(|subscription| Step::Release(subscription.id)).collect();
         self.steps.extend(steps);
         self.work_off();
     }
 
     pub(super) fn release(&mut self, id: SubscriptionId) {
-        let subscription = self.subscription(id).filter(|subscription| subscription.held);
+        let subscription =
+            self.subscription(id).filter(|subscription| subscription.reading == Reading::Held);
         let Some(subscription) = subscription else { return };
         let position = subscription.began_after.and_then(|proven| self.dialect.position(proven));
         let claim = position.map_or(Claim::None, Claim::After);

@@ -55,6 +55,8 @@ pub enum Start {
     Live,
     /// With what comes from now on, and the client is told that it lacks something.
     Lost,
+    /// The same, where it was told before in vain: that it can't be healed.
+    Unhealed,
 }
 
 /// The message that tells the subscribers of one channel to heal themselves: the JSON text of a
@@ -115,13 +117,23 @@ struct Cursor {
     began: Offset,
 }
 
+/// Whether a subscription is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reading {
+    /// It is.
+    Reads,
+    /// Not until the client has said where it goes on.
+    Held,
+    /// Not until the client is told that it lacks something.
+    OwesHealing,
+}
+
 #[derive(Debug)]
 pub(super) struct Subscription {
     pub(super) id: SubscriptionId,
     pub(super) envelope: Envelope,
     goes_on: bool,
-    /// Not read until the client has said where it goes on.
-    pub(super) held: bool,
+    pub(super) reading: Reading,
     /// Its cursor could not be served when it was restored: of streams that its client has no
     /// position of, it lacks something.
     lost: bool,
@@ -145,7 +157,7 @@ impl Subscription {
             id,
             envelope,
             goes_on,
-            held: false,
+            reading: Reading::Reads,
             lost: false,
             returns: 0,
             resync,
@@ -158,7 +170,7 @@ impl Subscription {
     pub(super) fn attach(&mut self, new: &Attachment) -> bool {
         let (position, lost) = match new.start {
             Start::After(offset) => (offset, false),
-            Start::Live => (new.head, false),
+            Start::Live | Start::Unhealed => (new.head, false),
             Start::Lost => (new.head, true),
         };
         self.began_after = match (new.start, self.began_after) {
@@ -199,7 +211,7 @@ impl Subscription {
     /// Stands elsewhere on these streams, as its client says; never before its cursor. Nothing that
     /// this connection has carried is given again. True if it must be resynced.
     pub(super) fn place(&mut self, starts: &[(StreamId, Start)]) -> bool {
-        self.held = false;
+        self.reading = Reading::Reads;
         let lost = std::mem::take(&mut self.lost);
         let mut is_lost = false;
         for cursor in &mut self.cursors {
@@ -225,7 +237,7 @@ impl Subscription {
     /// Waits for its client to say where it goes on. It is known to have what was `proven`; its own
     /// cursor may be `lost`.
     pub(super) fn hold(&mut self, proven: Option<Offset>, lost: bool) {
-        self.held = true;
+        self.reading = Reading::Held;
         self.lost = lost;
         self.began_after = proven;
     }

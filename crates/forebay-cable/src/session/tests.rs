@@ -1,6 +1,7 @@
 //! Scenarios with the real log and a caller that answers by hand.
 
 mod dialects;
+mod healing;
 
 use forebay_log::{Class, Epoch, Log, Message, Offset, Position, Retention};
 

@@ -24,7 +24,9 @@ pub(crate) fn named(name: &str, json: &[u8]) -> Bytes {
 pub(crate) fn resync(at: Position, message: &[u8]) -> Bytes {
     let mut bytes = Vec::new();
     // Turbo's refresh first: a browser that has got the id only would never ask for it again.
-    content(&mut bytes, message);
+    if !message.is_empty() {
+        content(&mut bytes, message);
+    }
     bytes.extend_from_slice(format!("event: resync\nid: {at}\ndata: {at}\n\n").as_bytes());
     bytes.into()
 }

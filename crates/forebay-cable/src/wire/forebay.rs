@@ -16,10 +16,11 @@ pub(crate) fn confirm(
     envelope: &Envelope,
     s: SubscriptionId,
     at: Option<Position>,
-    resync: bool,
+    resync: Option<u64>,
 ) -> Bytes {
     let at = at.map(|at| format!(r#","at":"{at}""#)).unwrap_or_default();
-    let resync = if resync { r#","resync":true"# } else { "" };
+    let wait = |wait_ms| format!(r#","resync":true{}"#, wait(wait_ms));
+    let resync = resync.map(wait).unwrap_or_default();
     envelope.typed("confirm_subscription", format_args!(r#","s":{s}{at}{resync}"#))
 }
 
@@ -27,8 +28,13 @@ pub(crate) fn reject(envelope: &Envelope, reason: RejectReason) -> Bytes {
     envelope.typed("reject_subscription", format_args!(r#","reason":"{reason}""#))
 }
 
-pub(crate) fn resync(envelope: &Envelope, s: SubscriptionId, at: Position) -> Bytes {
-    envelope.typed("resync", format_args!(r#","s":{s},"at":"{at}""#))
+pub(crate) fn resync(envelope: &Envelope, s: SubscriptionId, at: Position, wait_ms: u64) -> Bytes {
+    envelope.typed("resync", format_args!(r#","s":{s},"at":"{at}"{}"#, wait(wait_ms)))
+}
+
+/// How long the client waits before it heals itself, if it is to wait.
+fn wait(wait_ms: u64) -> String {
+    if wait_ms > 0 { format!(r#","wait":{wait_ms}"#) } else { String::new() }
 }
 
 pub(crate) fn rewind(s: SubscriptionId, at: Position) -> Bytes {

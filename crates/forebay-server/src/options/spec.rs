@@ -31,6 +31,7 @@ pub(crate) enum Id {
     IdentityHeader,
     WhisperedStreams,
     HistoryTtl,
+    HealsPerSecond,
     Host,
     ListenUrl,
     LogFormat,

@@ -476,6 +476,18 @@ pub(crate) const TABLE: &[Spec] = &[
     },
     Spec {
         group: HISTORY,
+        default: Some("200"),
+        ..row(
+            Id::HealsPerSecond,
+            "heals_per_second",
+            Count(0, u32::MAX as u64),
+            Everywhere("history.heals_per_second"),
+            "Pages that are told in a second to render themselves again, where many lack something at \
+             once. An app that renders a page in 10 ms on two cores answers 200. 0: all at once",
+        )
+    },
+    Spec {
+        group: HISTORY,
         otherwise: "in memory: after a restart pages render themselves again",
         ..row(
             Id::HistoryFolder,

@@ -235,8 +235,7 @@ impl Outgoing {
             }
             let batch = source.batch();
             for reader in &batch.lost {
-                client.hub().stats().resyncs_behind.add(1);
-                session.resync(*reader, batch.head);
+                client.resync(session, *reader, batch.head);
             }
             if batch.is_delayed {
                 client.note_delay();

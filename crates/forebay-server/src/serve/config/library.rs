@@ -61,6 +61,7 @@ impl Reader<'_> {
             .cable_path(self.text(Id::Path))
             .origins(origins::all(settings.list(Id::AllowedOrigins)))
             .retention(self.retention())
+            .heals_per_second(self.heals_per_second())
             .limits(self.limits())
             .message_bytes_max(settings.size(Id::BroadcastMaxMessageSize));
         let builder = public.into_iter().fold(builder, Builder::public_streams);
@@ -102,6 +103,11 @@ impl Reader<'_> {
             total_bytes_max: self.settings.size(Id::HistoryTotalBytes),
             ..Retention::default()
         }
+    }
+
+    fn heals_per_second(&self) -> u32 {
+        let pages = self.settings.number(Id::HealsPerSecond).unwrap_or_default();
+        u32::try_from(pages).unwrap_or(u32::MAX)
     }
 
     fn limits(&self) -> Limits {
