@@ -25,14 +25,20 @@ pub(super) fn repository() -> PathBuf {
 
 /// What users read.
 pub(super) fn documents() -> Vec<String> {
-    let mut documents = vec!["README.md".to_owned()];
-    for entry in std::fs::read_dir(repository().join("docs")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "md") {
-            documents.push(format!("docs/{}", path.file_name().unwrap().to_str().unwrap()));
+    let readmes = ["README.md", "js/forebay/README.md", "ruby/forebay-rails/README.md"];
+    let mut documents = readmes.map(str::to_owned).to_vec();
+    let mut folders = vec!["docs".to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(repository().join(&folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{folder}/{}", path.file_name().unwrap().to_str().unwrap());
+            if path.is_dir() {
+                folders.push(name);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                documents.push(name);
+            }
         }
     }
-    documents.extend(["js/forebay/README.md", "ruby/forebay-rails/README.md"].map(str::to_owned));
     documents.sort();
     documents
 }
