@@ -85,6 +85,21 @@ class BroadcastTest < Support::Test
     assert_equal ["after"], page(server, name_in(html)).messages(1)
   end
 
+  # As a deploy of the server does it (docs/serve.md): nothing is refused, lost, doubled or healed.
+  def test_a_successor_that_takes_over_is_not_noticed
+    Dir.mktmpdir do |folder|
+      flags = ["--history-folder", folder, "--history-limit", "100000", "--takeover"]
+      use_forebay(server = serve(*flags))
+      name = name_in(get)
+      sent = 0
+      successor = Thread.new { serve(*flags, port: server.port) }
+      broadcast("messages", sent += 1) while successor.alive?
+      broadcast("messages", sent += 1)
+      assert_equal (1..sent).to_a, page(successor.value, name).messages(sent)
+      assert_empty log.lines.grep(/not taken|may lack/)
+    end
+  end
+
   def test_pages_connect_to_the_server_and_not_to_rails
     use_forebay(serve)
     error = assert_raises(NotImplementedError) { ActionCable.server.pubsub.subscribe("messages", ->(_) {}) }
