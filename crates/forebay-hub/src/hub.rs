@@ -354,6 +354,14 @@ impl Hub {
         }
     }
 
+    /// The next writes of the log on disk fail; simulations call it.
+    #[doc(hidden)]
+    pub fn fail_writes_for_tests(&self, writes: u32) {
+        if let Some(store) = &self.0.store {
+            store.lock().fail_next_for_tests(writes);
+        }
+    }
+
     /// What a subscriber with this cursor would be replayed of a stream.
     ///
     /// # Errors

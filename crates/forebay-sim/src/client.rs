@@ -50,6 +50,8 @@ pub(crate) enum Came {
     Rejected,
     /// The server ends the connection.
     Disconnected,
+    /// The same, and says that it does.
+    Dismissed,
     /// The answer is complete: time to ask again.
     Answered,
     /// Something was missing, and the client noticed.
@@ -271,9 +273,16 @@ impl Client {
                 Heard::Came(what) => came.push(what),
             }
             // It turns away from this connection: what else is on it, it does not take.
-            if matches!(came.last(), Some(Came::Gap | Came::Disconnected | Came::Answered)) {
+            let is_over = matches!(
+                came.last(),
+                Some(Came::Gap | Came::Disconnected | Came::Dismissed | Came::Answered)
+            );
+            if is_over {
                 break;
             }
+        }
+        if ears.variant == Variant::ByStream {
+            by_stream(&mut came);
         }
         came
     }
@@ -327,7 +336,7 @@ impl Client {
             "confirm_history" | "pong" => {}
             "disconnect" => {
                 ears.memory.sid = None;
-                came.push(Came::Disconnected);
+                came.push(Came::Dismissed);
             }
             "ping" => ears.memory.since = ears.seconds,
             _ => match field(text, r#""message":""#, '"') {
@@ -381,6 +390,17 @@ impl Client {
         let new: Vec<_> = ears.tags.iter().filter(|tag| !is_restored(tag)).cloned().collect();
         self.change(&[], &new, ears.memory);
         (!restored.is_empty()).then_some(Came::Restored)
+    }
+}
+
+/// What came at once, one stream after the other.
+fn by_stream(came: &mut [Came]) {
+    let runs = came.chunk_by_mut(|a, b| matches!((a, b), (Came::Entry(..), Came::Entry(..))));
+    for run in runs {
+        run.sort_by_key(|came| match came {
+            Came::Entry(_, stream, _) => *stream,
+            _ => 0,
+        });
     }
 }
 

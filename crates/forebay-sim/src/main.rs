@@ -99,10 +99,11 @@ fn main() -> Result<()> {
         format!("{count} {name}")
     });
     writeln!(out, "{}", counts.join(", "))?;
-    drop(out);
     // Threads finish in any order; the first seed is always the same.
     let first = violations.into_iter().min_by_key(|(plan, ..)| plan.seed);
     let Some((plan, violation, said)) = first else { return Ok(()) };
+    writeln!(out, "{violation:?}: {said}\nrun it again: {plan}\nmaking it smaller …")?;
+    drop(out);
     let shrunk = shrink(&plan).map(|small| {
         let (pages, events) = (small.pages, small.events);
         format!(
@@ -110,7 +111,7 @@ fn main() -> Result<()> {
             small.violation, small.said, small.plan
         )
     });
-    bail!("{violation:?}: {said}\nrun it again: {plan}{}", shrunk.unwrap_or_default())
+    bail!("{violation:?}{}", shrunk.unwrap_or_default())
 }
 
 #[cfg(test)]

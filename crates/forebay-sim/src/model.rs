@@ -12,7 +12,7 @@ pub enum Violation {
     Lost,
     /// An entry came twice.
     Doubled,
-    /// An entry came after a later one of its stream.
+    /// An entry came after a later one: of its stream, or of any that the page had subscribed to by then.
     Misordered,
     /// The page was not told that it lacks everything, or never came to rest.
     NotHealed,
@@ -25,11 +25,15 @@ pub enum Violation {
     Needless,
     /// A log that was put back from disk is not as it was.
     NotAsBefore,
+    /// An ephemeral entry came to a page that was not there when it was published.
+    Replayed,
+    /// Access was taken back, and the connection that used it lives on.
+    NotEnded,
 }
 
 impl Violation {
     /// All of them, and what a summary calls them.
-    pub const ALL: [(Self, &str); 8] = [
+    pub const ALL: [(Self, &str); 10] = [
         (Self::Lost, "lost"),
         (Self::Doubled, "doubled"),
         (Self::Misordered, "out of order"),
@@ -38,6 +42,8 @@ impl Violation {
         (Self::Mended, "mended"),
         (Self::Needless, "needless resyncs"),
         (Self::NotAsBefore, "logs not as before"),
+        (Self::Replayed, "ephemeral and replayed"),
+        (Self::NotEnded, "connections not ended"),
     ];
 }
 
@@ -53,6 +59,10 @@ pub struct Life {
     /// Its history begins at a time, which is less exact than a cursor: what it was rendered with may
     /// come once more.
     by_time: bool,
+    /// The newest entry, of whatever stream, that it has shown since a subscription last began on its
+    /// connection. From there on all its streams are read in one order. Unless its connection goes on for
+    /// another: what was held back then comes when its client says from where.
+    passed: Option<u64>,
     /// Entries that came again so.
     pub repeats: u64,
 }
@@ -80,6 +90,7 @@ impl Life {
             may_repeat,
             is_replayed: false,
             by_time: false,
+            passed: Some(0),
             repeats: 0,
         }
     }
@@ -94,7 +105,8 @@ impl Life {
         self.by_time = true;
     }
 
-    /// Of these streams it has no position, and begins with what comes from now on.
+    /// Of these streams it has no position: it is owed what came after `head`, which is when it last heard
+    /// of its server.
     pub fn begins_anew(&mut self, streams: impl Iterator<Item = usize>, head: u64) {
         for stream in streams {
             let mut showing = self.streams.iter_mut();
@@ -112,9 +124,25 @@ impl Life {
     /// The page has a new socket.
     pub fn reconnected(&mut self) {
         self.is_replayed = false;
+        self.passed = Some(0);
         if self.may_repeat {
             self.begin_again();
         }
+    }
+
+    /// A subscription begins: what it was owed comes behind what other streams have brought.
+    pub fn subscribed(&mut self) {
+        self.passed = self.passed.map(|_| 0);
+    }
+
+    /// Its connection goes on for another one.
+    pub fn is_restored(&mut self) {
+        self.passed = None;
+    }
+
+    /// Whether this entry is the newest that it has shown of its stream.
+    pub fn ends_with(&self, stream: usize, offset: u64) -> bool {
+        self.streams.iter().any(|showing| showing.stream == stream && showing.shown == offset)
     }
 
     /// Its server couldn't wait to hear what it has: that comes again, on this socket.
@@ -154,6 +182,10 @@ impl Life {
                 return Err(Violation::Lost);
             }
         }
+        if self.passed.is_some_and(|passed| offset <= passed) {
+            return Err(Violation::Misordered);
+        }
+        self.passed = self.passed.map(|passed| passed.max(offset));
         self.repeats += u64::from(offset <= showing.newest);
         showing.shown = offset;
         showing.newest = showing.newest.max(offset);
@@ -182,7 +214,7 @@ impl Published {
         let newest_state = self.newest_state(stream);
         entries[first..].iter().take_while(|entry| entry.offset < before).any(|entry| {
             match entry.kind {
-                Kind::Log => true,
+                Kind::Log | Kind::Missing => true,
                 Kind::State => entry.offset == newest_state,
                 Kind::Ephemeral => false,
             }

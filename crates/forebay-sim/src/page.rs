@@ -74,6 +74,12 @@ pub(crate) struct Page {
     pub(crate) confirmed_at: u64,
     /// How many of its tags are confirmed on this connection.
     pub(crate) confirmed: usize,
+    /// The newest entry when it connected.
+    pub(crate) joined: u64,
+    /// When it last heard of its server: in which life of the log, and its newest entry then.
+    pub(crate) since: (u64, u64),
+    /// Its connection may be ended until then: access was taken back.
+    pub(crate) may_end_until: u64,
     /// Its access was taken back, by stream: there, and nothing later may reach this rendering of it.
     pub(crate) revoked: Vec<(Option<usize>, u64, Revocation)>,
 }

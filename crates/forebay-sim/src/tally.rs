@@ -21,6 +21,8 @@ macro_rules! tally {
 tally! {
     /// Entries that pages have shown.
     entries,
+    /// Of these, such as nobody was owed.
+    ephemerals,
     /// Entries that stock pages have shown again after a lost socket, for want of a proof.
     repeats,
     /// Pages that were told to render themselves again.
@@ -43,6 +45,10 @@ tally! {
     restarts,
     /// Of these, such as went on with the log that they had on disk.
     disk_restarts,
+    /// Broadcasts that the disk refused.
+    refusals,
+    /// Broadcasts that were lost after a commit, of which pages were told.
+    told_gaps,
     /// Accesses that were taken back.
     revocations,
     /// Answers to polls.

@@ -32,13 +32,29 @@ pub enum Variant {
     Repeated,
     /// A server that tells pages to render themselves again though it could serve them.
     Forgetful,
+    /// A server that gives a page's streams one after the other.
+    ByStream,
+    /// A server that sends no ephemeral entries.
+    Mute,
+    /// A server that keeps ephemeral entries, and replays them.
+    Lingering,
+    /// A revocation that ends everybody's connections.
+    Bystanders,
+    /// A revocation that ends no connection.
+    Unended,
+    /// AnyCable's client, without a cursor, that asks for what comes from its reconnect on.
+    LateTime,
+    /// A server that delivers what its disk has refused.
+    Served,
+    /// A server that tells nobody of what it has lost.
+    Untold,
     /// A log on disk that goes back to what it was some time before, and keeps its epoch.
     LostTail,
 }
 
 impl Variant {
     /// Those that must be caught.
-    pub const BAD: [Self; 11] = [
+    pub const BAD: [Self; 19] = [
         Self::PlainCable,
         Self::LateCursor,
         Self::Interleaved,
@@ -50,6 +66,14 @@ impl Variant {
         Self::Repeated,
         Self::Forgetful,
         Self::LostTail,
+        Self::ByStream,
+        Self::Mute,
+        Self::Lingering,
+        Self::Bystanders,
+        Self::Unended,
+        Self::LateTime,
+        Self::Served,
+        Self::Untold,
     ];
 
     /// As on the command line.

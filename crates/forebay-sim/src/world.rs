@@ -17,8 +17,9 @@ use forebay_hub::{Broadcast, Hub, Options};
 use forebay_log::{Class, Effect, Epoch, Message, Retention, StateKey};
 
 use self::server::Disk;
+use crate::client::Transport;
 use crate::model::Violation;
-use crate::page::Page;
+use crate::page::{Page, Tag};
 use crate::plan::Plan;
 use crate::published::{Kind, Published};
 use crate::rooms::{Rooms, name_of};
@@ -38,6 +39,10 @@ const UNREAD: usize = 8;
 const BEGIN: u64 = 1_000_000_000;
 /// Milliseconds of one step.
 const STEP: u64 = 5;
+/// Until what pages were told of is on disk, once something has been published.
+const DOUBT_MAX: u64 = 5_000;
+/// Stands for the number of an entry that nobody may show.
+const REFUSED: usize = usize::MAX;
 /// Until a server's kernel gives up a peer that acknowledges nothing.
 const UNACKNOWLEDGED: u64 = 30_000;
 
@@ -93,6 +98,8 @@ struct World {
     events: u64,
     next_page: u64,
     story: Vec<String>,
+    /// Until then a restart may begin a new epoch: what pages were told of is not on disk yet.
+    doubt_until: u64,
     /// Nothing goes wrong any more.
     is_calm: bool,
 }
@@ -108,6 +115,10 @@ struct Connection {
     is_socket: bool,
     /// When both ends are told that it is gone.
     cut_at: u64,
+    /// When the server must have ended it: what it reads was taken back.
+    ends_by: u64,
+    /// In the variant that ends no connection: it has ended, and passes for one that has not.
+    is_undead: bool,
 }
 
 #[derive(Debug)]
@@ -157,7 +168,7 @@ impl World {
             disk,
             starts: 0,
             channels,
-            published: Published::new(STREAMS),
+            published: Published::new(STREAMS, UNREAD),
             log: 0,
             pages: Vec::new(),
             connections: Vec::new(),
@@ -167,6 +178,7 @@ impl World {
             events: 0,
             next_page: 0,
             story: Vec::new(),
+            doubt_until: 0,
             is_calm: false,
         };
         for index in 0..PAGES {
@@ -241,7 +253,38 @@ impl World {
         for _ in 0..3_000 / STEP {
             self.step()?;
         }
-        self.check_settled()
+        self.check_settled()?;
+        self.check_ephemerals()
+    }
+
+    /// Nobody is owed an ephemeral entry, but whoever is live, on a good line, gets it. Who polls may be
+    /// between two answers.
+    fn check_ephemerals(&mut self) -> Result<(), Broken> {
+        let is_live = |page: &Page| {
+            let is_subscribed = page.confirmed == page.tags.len();
+            let stays = page.transport != Transport::Poll && page.client.is_some();
+            !page.is_absent && stays && is_subscribed && page.renders_at.is_none()
+        };
+        let live: Vec<_> = self.pages.iter().map(|page| (is_live(page), page.joined)).collect();
+        let published: Vec<_> = (0..STREAMS)
+            .map(|stream| {
+                self.publish_to(stream, Kind::Ephemeral, 0);
+                self.hub.position().offset.0
+            })
+            .collect();
+        for _ in 0..1_000 / STEP {
+            self.step()?;
+        }
+        for (index, (was_live, joined)) in live.into_iter().enumerate() {
+            let page = &self.pages[index];
+            let is_same = was_live && is_live(page) && page.joined == joined;
+            let lacks = |tag: &Tag| !page.life.ends_with(tag.stream, published[tag.stream]);
+            if is_same && page.tags.iter().any(lacks) {
+                let what = "it is live, and lacks an ephemeral entry";
+                return Err((Violation::Lost, self.describe(index, what)));
+            }
+        }
+        Ok(())
     }
 
     fn check_settled(&self) -> Result<(), Broken> {
@@ -305,13 +348,15 @@ impl World {
         if unread < UNREAD && self.happens() {
             let (name, message) = (name_of(STREAMS + unread), Message::json("0"));
             let published = Broadcast { stream: &name, message, class: Class::Log };
-            self.hub.publish(published).expect("the disk takes it");
+            let published = self.hub.publish(published).expect("the disk takes it");
+            self.published.add_unread(unread, published.position.offset.0);
         }
     }
 
     fn publish_to(&mut self, stream: usize, kind: Kind, size: usize) {
         let class = match kind {
-            Kind::Log => Class::Log,
+            Kind::Ephemeral if self.variant == Variant::Lingering => Class::Log,
+            Kind::Log | Kind::Missing => Class::Log,
             Kind::State => Class::State(StateKey::new("target", Effect::Content)),
             Kind::Ephemeral => Class::Ephemeral,
         };
@@ -320,8 +365,42 @@ impl World {
         let (name, message) = (name_of(stream), Message::json(text));
         let published = self.hub.publish(Broadcast { stream: &name, message, class });
         let offset = published.expect("memory takes it, and the disk").position.offset.0;
+        self.doubt_until = self.doubt_until.min(self.now() + DOUBT_MAX);
         self.published.add(stream, offset, kind);
         self.tell(|| format!("entry {serial} of stream {stream}: {kind:?}, offset {offset}"));
+    }
+
+    /// The disk refuses a broadcast. Its publisher takes its change back, or can't any more: then pages
+    /// are told that they lack something. Without a disk it is lost before it comes here.
+    fn lose_broadcast(&mut self, amount: u64) {
+        let stream = usize::try_from(amount % STREAMS as u64).unwrap_or(0);
+        let name = name_of(stream);
+        let refused = || {
+            let text = format!("\"{}:{stream}:{REFUSED}\"", self.log);
+            Broadcast { stream: &name, message: Message::json(text), class: Class::Log }
+        };
+        if self.variant == Variant::Served {
+            self.hub.publish(refused()).expect("it is taken");
+        } else if self.disk.is_some() {
+            self.hub.fail_writes_for_tests(1);
+            self.hub.publish(refused()).expect_err("the disk refuses it");
+            self.tally.refusals += 1;
+        }
+        let is_committed = amount & 1024 == 0;
+        self.tell(|| format!("a broadcast to stream {stream} is refused; told: {is_committed}"));
+        if !is_committed {
+            return;
+        }
+        if self.variant == Variant::Untold {
+            let message = Message::json("0");
+            let elsewhere = Broadcast { stream: "elsewhere", message, class: Class::Log };
+            self.hub.publish(elsewhere).expect("it is taken");
+        } else {
+            self.hub.gap([&*name]);
+        }
+        self.published.add(stream, self.hub.position().offset.0, Kind::Missing);
+        self.tally.told_gaps += 1;
+        self.doubt_until = u64::MAX;
     }
 
     fn step(&mut self) -> Result<(), Broken> {
@@ -342,12 +421,24 @@ impl World {
             self.step_page(index, now)?;
         }
         self.poll_connections();
+        self.check_ended(now)?;
         // An answer that is complete may still be on its way to somebody.
         self.connections.retain(|connection| {
             let is_read = Arc::strong_count(&connection.line) > 1;
-            connection.task.is_some() || is_read && !connection.line().cut
+            let is_open = connection.task.is_some() || connection.is_undead;
+            is_open || is_read && !connection.line().cut
         });
         Ok(())
+    }
+
+    /// Who reads what was taken back does not read on.
+    fn check_ended(&self, now: u64) -> Result<(), Broken> {
+        let lives_on = |connection: &&Connection| {
+            connection.ends_by < now && (connection.task.is_some() || connection.is_undead)
+        };
+        let Some(connection) = self.connections.iter().find(lives_on) else { return Ok(()) };
+        let said = format!("at {now} a connection lives that was to end by {}", connection.ends_by);
+        Err((Violation::NotEnded, said))
     }
 
     fn poll_connections(&mut self) {
@@ -361,6 +452,8 @@ impl World {
                 let Some(task) = &mut connection.task else { break };
                 if task.as_mut().poll(&mut Context::from_waker(&connection.waker)).is_ready() {
                     connection.task = None;
+                    let is_revoked = connection.ends_by < u64::MAX;
+                    connection.is_undead = self.variant == Variant::Unended && is_revoked;
                     let mut line = connection.line();
                     if connection.is_socket {
                         line.cut();

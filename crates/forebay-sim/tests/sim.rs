@@ -57,6 +57,14 @@ fn what_clients_mend_and_what_they_are_told_in_vain_is_seen() {
         (Variant::Repeated, Violation::Mended),
         (Variant::Forgetful, Violation::Needless),
         (Variant::LostTail, Violation::Lost),
+        (Variant::ByStream, Violation::Misordered),
+        (Variant::Mute, Violation::Lost),
+        (Variant::Lingering, Violation::Replayed),
+        (Variant::Bystanders, Violation::Needless),
+        (Variant::Unended, Violation::NotEnded),
+        (Variant::LateTime, Violation::Lost),
+        (Variant::Served, Violation::Lost),
+        (Variant::Untold, Violation::Lost),
     ] {
         let caught = (1..20).find_map(|seed| run(&Plan::new(seed, 5_000, variant)).violation);
         assert_eq!(caught.map(|(violation, _)| violation), Some(expected), "{variant:?}");

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use forebay_hub::Revocation;
 
-use super::{Broken, PAGES, UNACKNOWLEDGED, World};
-use crate::client::Protocol;
+use super::{Broken, Connection, PAGES, UNACKNOWLEDGED, World};
+use crate::client::{Client, Protocol, Transport};
 use crate::model::Life;
 use crate::rooms::name_of;
 use crate::socket::Line;
 use crate::tally::Tally;
 use crate::variant::Variant;
+
+/// Until a connection whose access was taken back has ended: a client that takes nothing is given up by
+/// the kernel, one that does not answer the close after six seconds.
+const ENDS_MAX: u64 = UNACKNOWLEDGED + 10_000;
 
 impl World {
     pub(super) fn go_wrong(&mut self) -> Result<(), Broken> {
@@ -18,7 +22,7 @@ impl World {
         let index = self.schedule.usize(..PAGES);
         let amount = self.schedule.u64(1..);
         // The others are nothing.
-        if what >= 31 || !self.happens() || self.pages[index].is_absent {
+        if what >= 33 || !self.happens() || self.pages[index].is_absent {
             return Ok(());
         }
         let now = self.now();
@@ -34,6 +38,7 @@ impl World {
                 21 => "a restart, or not",
                 22..24 => "is frozen",
                 24..26 => "its clock jumps",
+                31..33 => "and a broadcast that is lost",
                 _ => "changes its transport, if it can",
             };
             format!("{name}: {what} ({amount})")
@@ -62,6 +67,7 @@ impl World {
                 let ahead = i64::from(!page.by_time) * 200_000;
                 page.skew = (amount % 400_000).cast_signed() - 400_000 + ahead;
             }
+            31..33 => self.lose_broadcast(amount),
             26..31
                 if self.pages[index].protocol == Protocol::Forebay
                     && self.pages[index].client.is_some() =>
@@ -101,8 +107,23 @@ impl World {
         };
         let revoked = self.hub.revoke(revocation.clone());
         let at = revoked.expect("memory takes it").offset.0;
+        if self.variant == Variant::Bystanders {
+            for page in &self.pages {
+                self.hub.disconnect(&page.name);
+            }
+        }
+        let ends_by = self.now() + ENDS_MAX;
         for page in self.pages.iter_mut().filter(|page| page.name == name) {
             page.revoked.push((stream, at, revocation.clone()));
+            page.may_end_until = ends_by;
+            let uses_it = page.confirmed == page.tags.len() && page.transport != Transport::Poll;
+            let line = page.client.as_ref().filter(|_| uses_it).map(Client::line);
+            let same = |connection: &&mut Connection| {
+                line.is_some_and(|line| Arc::ptr_eq(&connection.line, line))
+            };
+            if let Some(connection) = self.connections.iter_mut().find(same) {
+                connection.ends_by = ends_by;
+            }
         }
     }
 
@@ -135,6 +156,7 @@ impl World {
                 page.name = Arc::clone(&old.name);
                 page.log = old.log;
                 page.revoked = std::mem::take(&mut old.revoked);
+                page.may_end_until = old.may_end_until;
                 page.by_time = false;
                 let rendered = old.life.rendered();
                 let streams: Vec<_> = old.tags.iter().map(|tag| tag.stream).collect();

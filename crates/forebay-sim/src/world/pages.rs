@@ -30,6 +30,7 @@ impl World {
             | Variant::Holed
             | Variant::Repeated => Protocol::Forebay,
             Variant::LostEventId => Protocol::EventSource,
+            Variant::LateTime => Protocol::AnyCable,
             Variant::None | Variant::Forgetful | Variant::LostTail => {
                 match self.rngs[index].u32(..8) {
                     0..3 => Protocol::Stock,
@@ -54,7 +55,8 @@ impl World {
         streams.truncate(rng.usize(1..=4));
         let waits = rng.u64(..400);
         let is_late = self.variant == Variant::LateCursor && rng.u32(..3) == 0;
-        let by_time = protocol == Protocol::AnyCable && rng.u32(..4) == 0;
+        let by_time = protocol == Protocol::AnyCable
+            && (rng.u32(..4) == 0 || self.variant == Variant::LateTime);
         let mut cursor = self.hub.position();
         let rendered = cursor.offset.0;
         if is_late && !self.is_calm {
@@ -101,6 +103,9 @@ impl World {
             delayed: Vec::new(),
             confirmed_at: 0,
             confirmed: 0,
+            joined: rendered,
+            since: (self.log, rendered),
+            may_end_until: 0,
             revoked: Vec::new(),
         }
     }
@@ -131,6 +136,7 @@ impl World {
         };
         let lossless = self.is_calm && self.variant == Variant::Lossy;
         let variant = if lossless { Variant::None } else { self.variant };
+        let since = page.memory.since;
         let arrived = client.pull(max);
         let mut ears = Ears {
             tags: &mut page.tags,
@@ -145,6 +151,9 @@ impl World {
             page.heard = watch;
         }
         let is_stale = watch.saturating_sub(page.heard) > page.patience();
+        if page.memory.since != since {
+            page.since = (self.log, self.hub.position().offset.0);
+        }
         self.take(index, came, now)?;
         let page = &self.pages[index];
         if page.client.is_some() && (gone || is_stale) {
@@ -162,11 +171,17 @@ impl World {
             {
                 self.check_needed(index, stood)?;
             }
+            if matches!(came, Came::Restored) {
+                self.pages[index].life.is_restored();
+            }
             match came {
                 Came::Entry(log, stream, serial) => shown.push((log, stream, serial)),
                 Came::Confirmed => {
-                    self.pages[index].confirmed_at = now;
-                    self.pages[index].confirmed += 1;
+                    self.show(index, std::mem::take(&mut shown), now)?;
+                    let page = &mut self.pages[index];
+                    page.life.subscribed();
+                    page.confirmed_at = now;
+                    page.confirmed += 1;
                 }
                 // It was frozen when it was asked where it goes on; its server waited, and then went
                 // on from what its network stack had proven.
@@ -210,7 +225,11 @@ impl World {
                     self.show(index, std::mem::take(&mut shown), now)?;
                     self.lose(index, now, 0);
                 }
-                Came::Disconnected => {
+                Came::Dismissed if self.pages[index].may_end_until < now => {
+                    let what = "its connection is ended, though nothing of it was taken back";
+                    return Err((Violation::Needless, self.describe(index, what)));
+                }
+                Came::Disconnected | Came::Dismissed => {
                     self.show(index, std::mem::take(&mut shown), now)?;
                     self.lose(index, now, 200);
                 }
@@ -262,10 +281,18 @@ impl World {
                 continue;
             }
             let offset = self.published.offset(stream, serial);
+            let is_ephemeral = self.published.kind(stream, serial) == Some(Kind::Ephemeral);
+            if is_ephemeral && self.variant == Variant::Mute {
+                continue;
+            }
             let is_taken_back = offset.is_some_and(|offset| page.is_taken_back(stream, offset));
             if page.log == self.log && is_taken_back {
                 let what = format!("stream {stream}, entry {serial}, offset {offset:?}");
                 return Err((Violation::NotForIt, self.describe(index, &what)));
+            }
+            if page.log == self.log && is_ephemeral && offset <= Some(page.joined) {
+                let what = format!("stream {stream}, entry {serial}, offset {offset:?}");
+                return Err((Violation::Replayed, self.describe(index, &what)));
             }
             if is_told {
                 continue;
@@ -282,6 +309,7 @@ impl World {
                 (violation, self.describe(index, &what))
             })?;
             self.tally.entries += 1;
+            self.tally.ephemerals += u64::from(is_ephemeral);
             let name = Arc::clone(&self.pages[index].name);
             self.tell(|| format!("{name}: shows entry {serial} of stream {stream}"));
         }
@@ -322,9 +350,13 @@ impl World {
             tag.number = if transport == Transport::Poll { number } else { 0 };
         }
         if page.connected_at.replace(now).is_some() && page.by_time {
-            let head = self.hub.position().offset.0;
+            let (log, head) = page.since;
+            let head = if log == self.log { head } else { 0 };
             let unknown = page.tags.iter().filter(|tag| tag.received.is_none());
             page.life.begins_anew(unknown.map(|tag| tag.stream), head);
+            if self.variant == Variant::LateTime {
+                page.memory.since = page.clock(now).div_ceil(1_000);
+            }
             if page.tags.iter().all(|tag| tag.received.is_none()) {
                 // A time of its own clock is all that it has, and may be of the log's new life.
                 page.log = self.log;
@@ -336,6 +368,7 @@ impl World {
         client.ask(&page.tags, &page.memory, self.variant);
         page.client = Some(client);
         page.server = self.starts;
+        page.joined = self.hub.position().offset.0;
         page.life.reconnected();
         page.confirmed = 0;
         page.heard = page.watch(now);
@@ -379,6 +412,8 @@ impl World {
             woken,
             is_socket: transport == Transport::WebSocket,
             cut_at: u64::MAX,
+            ends_by: u64::MAX,
+            is_undead: false,
         });
     }
 
@@ -427,6 +462,7 @@ impl World {
         }
         page.memory.last_event_id = fresh.memory.last_event_id;
         page.memory.since = page.clock(now) / 1_000;
+        page.since = fresh.since;
         page.renders_at = None;
         page.confirmed = 0;
         page.delayed.clear();

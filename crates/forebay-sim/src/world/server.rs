@@ -104,11 +104,15 @@ impl World {
         }
         self.starts += 1;
         self.tell(|| format!("the server restarts; it has its log: {goes_on}"));
-        if let Some((at, histories)) = before {
+        let is_new = self.hub.position().epoch == Epoch(amount);
+        let may_be_new = std::mem::take(&mut self.doubt_until) >= self.now();
+        if let Some((at, histories)) = before
+            && !(is_new && may_be_new)
+        {
             self.tally.disk_restarts += 1;
             return self.check_goes_on(at, &histories);
         }
-        self.published = Published::new(STREAMS);
+        self.published = Published::new(STREAMS, UNREAD);
         self.log += 1;
         Ok(())
     }
@@ -157,7 +161,9 @@ impl World {
         }
         let age_max = options(true).retention.age_max.as_millis();
         let limit = self.now().saturating_sub(u64::try_from(age_max).unwrap_or(u64::MAX));
-        check_put_back(before, &self.histories(), limit)
+        let found = self.histories();
+        check_put_back(before, &found, limit)
+            .and_then(|()| check_nothing_silent(&found, |stream| self.published.owed(stream)))
             .map_err(|said| (Violation::NotAsBefore, said))
     }
 }
@@ -172,11 +178,30 @@ fn check_put_back(before: &[History], found: &[History], limit: u64) -> Result<(
         (newest, entries[gone..].to_vec())
     });
     let expected: Vec<History> = expected.collect();
-    let floor = expected.iter().map(|(forgotten, _)| *forgotten).max().unwrap_or(0);
+    // The floor is what is known of the last, and has risen at the most to what a stream without an
+    // entry had forgotten.
+    let empty = expected.iter().filter(|(_, entries)| entries.is_empty());
+    let floor = empty.map(|(forgotten, _)| *forgotten).max().unwrap_or(0);
     for (stream, (found, expected)) in found.iter().zip(&expected).enumerate() {
         let is_floor = found.1.is_empty() && expected.1.is_empty() && found.0 <= floor;
         if found != expected && !is_floor {
             return Err(format!("stream {stream}: {found:?} instead of {expected:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whatever was published to a stream it has, or says that it lacks it. What was known before does not
+/// show that: a stream without an entry may know less than it did.
+fn check_nothing_silent(
+    found: &[History],
+    published: impl Fn(usize) -> Vec<u64>,
+) -> Result<(), String> {
+    for (stream, (forgotten, entries)) in found.iter().enumerate() {
+        let has = |offset: &u64| entries.iter().any(|(kept, _)| kept == offset);
+        let silent = |offset: &u64| offset > forgotten && !has(offset);
+        if let Some(lost) = published(stream).into_iter().find(silent) {
+            return Err(format!("stream {stream}: it lacks {lost}, and knows of {forgotten}"));
         }
     }
     Ok(())
@@ -201,5 +226,19 @@ mod tests {
         assert!(is_good((4, &all[1..]), 4, 101));
         assert!(!is_good((3, &all[1..]), 4, 101), "it does not say what is missing");
         assert!(!is_good((3, all), 6, 100), "nothing of that was forgotten anywhere");
+    }
+
+    #[test]
+    fn what_a_log_lacks_it_says() {
+        let is_good = |forgotten, kept: &[u64]| {
+            let found = [(forgotten, kept.iter().map(|offset| (*offset, 100)).collect())];
+            check_nothing_silent(&found, |_| vec![2, 4, 6]).is_ok()
+        };
+        assert!(is_good(0, &[2, 4, 6]));
+        assert!(is_good(4, &[6]));
+        assert!(is_good(6, &[]));
+        assert!(is_good(9, &[]));
+        assert!(!is_good(4, &[]), "it does not know what a stream without entries lacks");
+        assert!(!is_good(2, &[6]));
     }
 }
