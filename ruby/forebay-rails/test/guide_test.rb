@@ -3,11 +3,18 @@
 require_relative "support/program"
 require_relative "support/page"
 
+$LOAD_PATH.unshift(File.expand_path("../lib", __dir__))
+
+require "active_support"
+require "active_support/core_ext/object/blank"
+require "erb"
 require "fileutils"
+require "forebay/rails/settings"
 require "minitest/autorun"
 require "net/http"
 require "open3"
 require "timeout"
+require "yaml"
 
 # The Ruby of docs/serve.md, as an application of its own: its Gemfile line is resolved by Bundler, its
 # files are put where the guide says, and Puma serves it behind nginx with the guide's block.
@@ -62,6 +69,18 @@ class GuideTest < Minitest::Test
         assert_predicate status, :success?, "#{document}: #{said}\n#{ruby}"
       end
     end
+  end
+
+  def test_every_cable_yml_of_the_guides_is_understood
+    ENV["CABLE_SERVER_URL"] = "http://127.0.0.1:8080"
+    understood = %w[docs/serve.md ruby/forebay-rails/README.md].flat_map do |document|
+      blocks(document, "yaml").flat_map { |text| YAML.safe_load(ERB.new(text).result).values }
+    end
+    understood.select! { |cable| cable["adapter"] == "forebay" }
+    understood.each { |cable| Forebay::Rails::Settings.new(cable.merge("key" => "given")) }
+    assert_equal 3, understood.size
+  ensure
+    ENV.delete("CABLE_SERVER_URL")
   end
 
   private
