@@ -10,6 +10,7 @@ mod http;
 mod identity;
 mod life;
 mod listeners;
+mod places;
 mod routes;
 mod takeover;
 
@@ -22,6 +23,7 @@ use forebay::{BuildError, Forebay, StoreError};
 use self::config::Config;
 use self::life::{Life, Next};
 use self::listeners::{Given, Listeners};
+use self::places::Places;
 use self::takeover::{Meeting, Predecessor};
 use crate::logs::Log;
 use crate::options::{self, Id, Settings};
@@ -76,9 +78,13 @@ async fn serve(settings: &Settings, config: Config, given: Given) -> anyhow::Res
     let next = if is_activated { Next::Systemd } else { Next::Unknown(meeting(&listeners)) };
     let routes = routes::all(&config, &forebay, &life);
     let addresses = listeners.addresses()?;
-    let mut servers = vec![tokio::spawn(http::serve(listeners.pages, routes.main, life.clone()))];
+    let serve = |listener, routes| {
+        let places = Places::new(open_files, config.sizes.requests_per_address);
+        tokio::spawn(http::serve(listener, places, routes, life.clone()))
+    };
+    let mut servers = vec![serve(listeners.pages, routes.main)];
     if let (Some(listener), Some(routes)) = (listeners.publishers, routes.broadcasts) {
-        servers.push(tokio::spawn(http::serve(listener, routes, life.clone())));
+        servers.push(serve(listener, routes));
     }
     announce(&forebay, &addresses, open_files);
     Ok(life.run(&forebay, config.shutdown, servers, next).await?)

@@ -12,6 +12,7 @@ use forebay_transport::{Endpoint, Origins};
 use forebay_turbo::{EventStreamSource, StreamName, StreamNameError, StreamSource, Streamable};
 use http::HeaderMap;
 
+use crate::bodies::Bodies;
 use crate::broadcast::{BroadcastError, Broadcaster, Publisher, Settings};
 use crate::builder::Builder;
 use crate::cable::{self, Script};
@@ -67,6 +68,8 @@ impl GoodFor<'_> {
 pub(crate) struct Edge {
     pub(crate) endpoint: Endpoint,
     pub(crate) connect: Option<Connect>,
+    /// What bodies of requests may take together.
+    pub(crate) bodies: Bodies,
     cable_path: String,
 }
 
@@ -137,7 +140,10 @@ impl Forebay {
         let channels = StandardChannels::new(Arc::clone(&core), registry);
         let endpoint = Endpoint::new(core.hub.clone(), Arc::new(channels), origins);
         let EdgeOptions { connect, cable_path } = edge;
-        Self { core, edge: Arc::new(Edge { endpoint, connect, cable_path }) }
+        Self {
+            core,
+            edge: Arc::new(Edge { endpoint, connect, bodies: Bodies::default(), cable_path }),
+        }
     }
 
     /// The routes that clients use: `/cable`, `/forebay/events`, `/forebay/poll`,

@@ -1,13 +1,14 @@
 //! The routes that clients connect to.
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use forebay_transport::ExchangeError;
+use forebay_transport::{ExchangeError, excerpt};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use crate::app::Forebay;
+use crate::bodies::{BodyError, Text};
 use crate::channel::Identity;
 
 /// `/cable`: a WebSocket.
@@ -29,10 +30,12 @@ pub(crate) async fn events(forebay: Forebay, request: Request) -> Response {
             let identity = identify(&forebay, &parts).await;
             endpoint.source(&parts, identity).map(|response| response.map(Body::new))
         }
-        Method::POST => match text(&forebay, body).await {
+        Method::POST => match text(&forebay, &parts, body).await {
             Ok(text) => {
                 let identity = identify(&forebay, &parts).await;
-                endpoint.events(&parts, identity, &text).map(|response| response.map(Body::new))
+                endpoint
+                    .events(&parts, identity, text.as_ref())
+                    .map(|response| response.map(Body::new))
             }
             Err(refusal) => return share(&forebay, &parts, refusal),
         },
@@ -47,12 +50,12 @@ pub(crate) async fn poll(forebay: Forebay, request: Request) -> Response {
     if parts.method != Method::POST {
         return share(&forebay, &parts, other_method(&parts, "POST, OPTIONS"));
     }
-    let text = match text(&forebay, body).await {
+    let text = match text(&forebay, &parts, body).await {
         Ok(text) => text,
         Err(refusal) => return share(&forebay, &parts, refusal),
     };
     let identity = identify(&forebay, &parts).await;
-    let response = forebay.edge.endpoint.poll(&parts, identity, &text).await;
+    let response = forebay.edge.endpoint.poll(&parts, identity, text).await;
     let response = response.map(|response| response.map(Body::from));
     share(&forebay, &parts, response.unwrap_or_else(refused))
 }
@@ -106,12 +109,22 @@ async fn identify(forebay: &Forebay, parts: &Parts) -> Option<Identity> {
     }
 }
 
-async fn text(forebay: &Forebay, body: Body) -> Result<String, Response> {
-    let too_big = "the body is too large, or broke off\n";
-    let body = to_bytes(body, forebay.edge.endpoint.body_bytes_max()).await;
-    let body: Bytes = body.map_err(|_| (StatusCode::PAYLOAD_TOO_LARGE, too_big).into_response())?;
-    let text = String::from_utf8(body.into());
-    text.map_err(|_| refused(ExchangeError::NotCommands).into_response())
+/// What a request says. A stranger's body is not waited for.
+async fn text(forebay: &Forebay, parts: &Parts, body: Body) -> Result<Text, Response> {
+    let endpoint = &forebay.edge.endpoint;
+    endpoint.expects(parts).map_err(refused)?;
+    forebay.edge.bodies.read(body, endpoint.body_bytes_max()).await.map_err(|error| {
+        tracing::warn!(path = excerpt(parts.uri.path()), %error, "request refused");
+        forebay.core.hub.stats().refusals.add(1);
+        let mut response = (error.status(), format!("{error}\n")).into_response();
+        let headers = response.headers_mut();
+        // What is left of it is not read.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        if error == BodyError::Full {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    })
 }
 
 fn refused(error: ExchangeError) -> Response {

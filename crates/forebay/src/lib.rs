@@ -37,6 +37,7 @@
 //! or its broadcast comes after the page's cursor, and is replayed. There is nothing in between.
 
 mod app;
+mod bodies;
 mod broadcast;
 mod builder;
 mod cable;

@@ -838,3 +838,41 @@ async fn everybody_is_told_when_the_server_goes() {
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
 }
+
+/// A body that never comes to its end.
+struct HalfSent;
+
+impl http_body::Body for HalfSent {
+    type Data = axum::body::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_has_a_time_and_a_stranger_s_is_not_waited_for() {
+    let app = App::new();
+    let status = async |headers: &[(&str, &str)]| {
+        let began = tokio::time::Instant::now();
+        let mut seconds = Vec::new();
+        for path in ["/forebay/poll", "/forebay/events"] {
+            let mut request = Request::post(path).header("host", "app.example");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let answer = app.ask(request.body(Body::new(HalfSent)).unwrap()).await;
+            seconds.push((answer.status().as_u16(), began.elapsed().as_secs()));
+        }
+        seconds
+    };
+    let json = ("content-type", "application/json");
+    let foreign = status(&[json, ("origin", "https://evil.example")]).await;
+    assert_eq!(foreign, [(403, 0), (403, 0)]);
+    assert_eq!(status(&[("content-type", "text/plain")]).await, [(415, 0), (415, 0)]);
+    assert_eq!(status(&[json]).await, [(408, 10), (408, 20)]);
+}

@@ -39,6 +39,7 @@ pub(crate) enum Id {
     BroadcastMaxMessageSize,
     BroadcastMaxSize,
     MaxConn,
+    MaxRequestsPerAddress,
     MaxMessageSize,
     Path,
     PingInterval,

@@ -136,8 +136,22 @@ pub(crate) const TABLE: &[Spec] = &[
             "max_conn",
             Count(0, u64::MAX),
             Everywhere("max_conn"),
-            "WebSocket connections at a time; further ones get 503. 0 is no limit but that of \
-             open files",
+            "WebSockets and event streams at a time; further ones get 503 and come back later. It \
+             does not count polls, scripts and publishers. 0 is no limit but that of open files",
+        )
+    },
+    Spec {
+        group: LISTENING,
+        default: Some("4096"),
+        ..row(
+            Id::MaxRequestsPerAddress,
+            "max_requests_per_address",
+            Count(0, u32::MAX as u64),
+            Everywhere("max_requests_per_address"),
+            "HTTP connections of one public address at a time, which are polls, event streams and \
+             whatever has not sent its request; its further visitors get 503. WebSockets do not \
+             count, nor do addresses of this machine and of private networks, where proxies are. \
+             0 is no limit",
         )
     },
     Spec {

@@ -60,8 +60,10 @@ pub(super) struct Paths {
 /// Bounds that are the server's own.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
-    /// WebSocket connections; 0 is no limit.
+    /// WebSockets and event streams; 0 is no limit.
     pub(super) connections_max: usize,
+    /// HTTP connections of one public address; 0 is no limit.
+    pub(super) requests_per_address: u32,
     /// The body of one request with broadcasts.
     pub(super) body_bytes_max: usize,
 }
@@ -94,6 +96,8 @@ impl Config {
             paths,
             sizes: Sizes {
                 connections_max: settings.size(Id::MaxConn),
+                requests_per_address: u32::try_from(settings.size(Id::MaxRequestsPerAddress))
+                    .unwrap_or(u32::MAX),
                 body_bytes_max: settings.size(Id::BroadcastMaxSize),
             },
             shutdown,

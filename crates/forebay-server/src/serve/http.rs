@@ -22,19 +22,17 @@ use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service as _;
 
 use self::socket::Socket;
 use super::life::Life;
-
-/// Connections that are HTTP, on one listener: polls and server-sent events for as long as they
-/// last, WebSockets only until their handshake is done. At about 20 KB each (hyper's buffers and
-/// the task) that is 330 MB, if all are in use.
-const CONNECTIONS_MAX: u32 = 16_384;
+use super::places::{Place, Places};
 
 /// For the first request's head. Long enough for a phone on a bad line.
 const FIRST_REQUEST_MAX: Duration = Duration::from_secs(10);
+
+/// The same, where places run short.
+const FIRST_REQUEST_MAX_IF_SHORT: Duration = Duration::from_secs(1);
 
 /// For later requests' heads, waiting for them included: longer than load balancers keep an idle
 /// connection (60 s), so that it is they who close it, and no request meets a closed one.
@@ -52,14 +50,16 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 pub(super) struct Peer(pub(super) SocketAddr);
 
 /// Serves until the server closes; returns when the last connection is done.
-pub(super) async fn serve(listener: TcpListener, router: Router, life: Life) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
+pub(super) async fn serve(listener: TcpListener, places: Arc<Places>, router: Router, life: Life) {
     let mut closing = std::pin::pin!(life.closing());
     loop {
         let accept = async {
-            let place = Arc::clone(&places).acquire_owned().await.ok()?;
+            let permit = places.permit().await?;
             match listener.accept().await {
-                Ok((stream, peer)) => Some((stream, peer, place)),
+                Ok((stream, peer)) => {
+                    let place = places.place(&stream, peer.ip(), permit);
+                    Some((stream, peer, place))
+                }
                 Err(error) => {
                     // Out of open files, mostly: it is tried again when some are closed.
                     tracing::error!(%error, "a connection could not be accepted");
@@ -77,7 +77,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, life: Life) {
     }
     drop(listener);
     // Whoever is done gives its place back.
-    let _ = places.acquire_many(CONNECTIONS_MAX).await;
+    places.all_free().await;
 }
 
 /// What a connection's service and its socket tell each other.
@@ -88,19 +88,17 @@ struct Progress {
     switches: AtomicBool,
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    life: Life,
-    _place: OwnedSemaphorePermit,
-) {
+async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, life: Life, place: Place) {
+    let shortage = place.shortage;
     let (progress, handover) = (Arc::new(Progress::default()), Handover::default());
     let socket = TokioIo::new(Socket::new(stream, Arc::clone(&progress)));
     let life = &life;
     let service = service_fn(|mut request: Request<Incoming>| {
         progress.has_asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(Peer(peer));
+        if let Some(shortage) = shortage {
+            request.extensions_mut().insert(shortage);
+        }
         if request.headers().contains_key(header::UPGRADE) {
             request.extensions_mut().insert(handover.clone());
         }
@@ -108,7 +106,7 @@ async fn connection(
         let progress = Arc::clone(&progress);
         async move {
             let mut response = response.await?;
-            if life.is_closing() {
+            if shortage.is_some() || life.is_closing() {
                 response
                     .headers_mut()
                     .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -125,7 +123,8 @@ async fn connection(
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(socket, service);
     let is_silent = async {
-        tokio::time::sleep(FIRST_REQUEST_MAX).await;
+        let max = shortage.map_or(FIRST_REQUEST_MAX, |_| FIRST_REQUEST_MAX_IF_SHORT);
+        tokio::time::sleep(max).await;
         if progress.has_asked.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
@@ -186,7 +185,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", axum::routing::get(async || "hello"));
-        tokio::spawn(serve(listener, router, Life::new().unwrap()));
+        let places = Places::new(u64::MAX, 0);
+        tokio::spawn(serve(listener, places, router, Life::new().unwrap()));
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut answer = String::new();

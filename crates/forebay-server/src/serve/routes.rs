@@ -16,6 +16,7 @@ use super::config::Config;
 use super::http::Peer;
 use super::identity::IdentityHeader;
 use super::life::Life;
+use super::places::Visitors;
 
 /// The routes of each listener.
 pub(super) struct Routes {
@@ -53,24 +54,15 @@ pub(super) fn all(config: &Config, forebay: &Forebay, life: &Life) -> Routes {
     Routes { main: main.fallback(nothing_here), broadcasts: own }
 }
 
-/// The cable, with its bound.
+/// The cable, for as many visitors as there is room for.
 fn pages(forebay: &Forebay, connections_max: usize) -> Router {
-    let routes = forebay.routes();
-    if connections_max == 0 {
-        return routes;
-    }
-    let forebay = forebay.clone();
-    routes.layer(middleware::from_fn(move |request: Request, next: Next| {
-        // Handshakes that run at the same moment may pass together: the bound is not exact.
-        let is_full = forebay.connections() >= connections_max;
+    let visitors = Visitors::new(forebay.clone(), connections_max);
+    forebay.routes().layer(middleware::from_fn(move |request: Request, next: Next| {
+        let admitted = visitors.admit(&request);
         async move {
-            if is_full {
-                tracing::warn!(connections_max, "connection refused: max_conn is reached");
-                let retry = (header::RETRY_AFTER, HeaderValue::from_static("5"));
-                let answer = answer(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
-                ([retry], answer).into_response()
-            } else {
-                next.run(request).await
+            match admitted {
+                Ok(_poll) => next.run(request).await,
+                Err(turned_away) => turned_away.into_response(),
             }
         }
     }))

@@ -17,6 +17,8 @@ mod keys;
 mod life;
 #[cfg(unix)]
 mod logs;
+#[cfg(unix)]
+mod places;
 #[cfg(target_os = "linux")]
 mod restart;
 mod support;

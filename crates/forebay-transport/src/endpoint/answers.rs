@@ -62,6 +62,18 @@ impl Endpoint {
         self.hub.limits().message_bytes_max * 4
     }
 
+    /// Whether a request with a body is one to read: before that is waited for.
+    ///
+    /// # Errors
+    /// [`ExchangeError`] says why not.
+    pub fn expects(&self, request: &request::Parts) -> Result<(), ExchangeError> {
+        if !self.allows(request) {
+            self.hub.stats().refusals.add(1);
+            return Err(ExchangeError::ForeignOrigin);
+        }
+        is_json(&request.headers)
+    }
+
     /// `POST /forebay/events`: the session's messages as server-sent events.
     ///
     /// # Errors
@@ -113,15 +125,17 @@ impl Endpoint {
         &self,
         request: &request::Parts,
         identity: Option<Identity>,
-        body: &str,
+        body: impl AsRef<str> + Send,
     ) -> Result<Response<Bytes>, ExchangeError> {
         is_json(&request.headers)?;
         let mut exchange =
             self.exchange(request, identity, Protocol::ForebayV1Json, Format::Array)?;
         exchange.hush();
-        if !exchange.handle(body) {
+        if !exchange.handle(body.as_ref()) {
             return Err(ExchangeError::NotCommands);
         }
+        // A poll waits for long, and needs it no more.
+        drop(body);
         let wait = source::wait(request.uri.query().unwrap_or_default());
         let wait = wait.unwrap_or(POLL_WAIT_MAX_SECS).min(POLL_WAIT_MAX_SECS);
         let deadline = UnixMillis(self.hub.now().0 + wait * 1_000);

@@ -142,6 +142,19 @@ impl Server {
         Self::ready(Program::start_unheard(&mut forebay(&serve(flags))))
     }
 
+    /// With this limit of open files, and [`SECRET`].
+    #[cfg(unix)]
+    pub(crate) fn start_limited(files: u32, flags: &[&str]) -> Self {
+        let script = format!(r#"ulimit -n {files}; exec "$@""#);
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_forebay")]);
+        command.args(serve(&[&["--secret", SECRET], flags].concat()));
+        command.env_clear().current_dir(env!("CARGO_TARGET_TMPDIR"));
+        let mut server = Self::ready(Program::start_unheard(&mut command));
+        server.program.hear();
+        server
+    }
+
     /// As systemd starts a unit that has this socket: it is descriptor 3.
     #[cfg(unix)]
     pub(crate) fn start_activated(socket: &std::net::TcpListener, flags: &[&str]) -> Self {
