@@ -130,7 +130,8 @@ impl Client {
         let revocations = self.hub.0.revocations.read();
         session.streams().any(|(stream, attached)| {
             let stream = log.name(stream);
-            revocations.refuse(self.identity.as_deref(), stream, Some(attached))
+            // What is no longer remembered has ended those whom it concerned when it was made.
+            revocations.concerns(self.identity.as_deref(), stream, Some(attached))
         })
     }
 

@@ -51,6 +51,9 @@ pub struct Options {
     pub retention: Retention,
     /// What one session may hold.
     pub limits: Limits,
+    /// No page is open for longer, and no signed name is good for longer. Older revocations are given up:
+    /// pages with an older cursor are refused, whoever's they are. Without it they are all remembered.
+    pub revocation_lifetime: Option<Duration>,
     /// A log on disk that is damaged is moved aside, and a new one begins.
     pub discards_damaged: bool,
     /// Pages that are told in a second to render themselves again, where many lack something at once, as
@@ -64,6 +67,7 @@ impl Default for Options {
         Self {
             retention: Retention::default(),
             limits: Limits::default(),
+            revocation_lifetime: None,
             discards_damaged: false,
             heals_per_second: 200,
         }
@@ -139,7 +143,9 @@ impl Hub {
         let clock = Clock::start();
         let mut log = Log::new(new_epoch(), options.retention);
         log.begins_at(clock.now());
-        Self(Arc::new(Self::with(log, None, clock, options.limits, options.heals_per_second)))
+        let mut hub = Self::with(log, None, clock, options.limits, options.heals_per_second);
+        hub.revocations.get_mut().set_lifetime(options.revocation_lifetime);
+        Self(Arc::new(hub))
     }
 
     /// A hub whose log is kept in this folder, and goes on where it ended.
@@ -173,7 +179,9 @@ impl Hub {
         store.forget(&dropped, floor)?;
         let Recovered { revoked, revoked_floor, sessions, .. } = recovered;
         let mut hub = Self::with(log, Some(store), clock, options.limits, options.heals_per_second);
-        *hub.revocations.get_mut() = Revocations::restored(revoked, revoked_floor);
+        let mut revocations = Revocations::restored(hub.clock.now(), revoked, revoked_floor);
+        revocations.set_lifetime(options.revocation_lifetime);
+        *hub.revocations.get_mut() = revocations;
         Keeping::open(folder, &mut hub, sessions)?;
         Ok(Self(Arc::new(hub)))
     }
@@ -545,6 +553,7 @@ impl Inner {
                 tracing::error!(%error, "the log on disk could not be shortened");
             }
         }
+        self.expire_revocations(now);
         self.resumes.lock().expire(now);
         self.sessions.lock().expire(now);
         self.replays.lock().expire(now, &self.limits);

@@ -29,7 +29,7 @@ pub use client::{Client, Refused};
 pub use forebay_store::{Fsync, StoreError};
 pub use hub::{Broadcast, Hub, Options, PublishError, Published};
 pub use read::{Batch, Delivery};
-pub use revocations::Revocation;
+pub use revocations::{Asked, Revocation};
 pub use rounds::{BatchId, Round, Seat};
 pub use stats::{Stats, StatsSnapshot};
 pub use wake::{Signals, Wake};

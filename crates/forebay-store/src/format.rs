@@ -48,15 +48,18 @@ fn effect(name: &str) -> Option<Effect> {
 
 /// Names are values, because keys are short.
 pub(crate) fn encode_revoked(revoked: &Revoked) -> Vec<u8> {
-    serde_json::json!([revoked.identity.as_deref(), revoked.stream.as_deref()])
-        .to_string()
-        .into_bytes()
+    let Revoked { at: _, made_at, identity, stream } = revoked;
+    serde_json::json!([identity.as_deref(), stream.as_deref(), made_at.0]).to_string().into_bytes()
 }
 
 pub(crate) fn decode_revoked(at: Offset, value: &[u8]) -> Option<Revoked> {
-    let (identity, stream): (Option<String>, Option<String>) =
-        serde_json::from_slice(value).ok()?;
-    Some(Revoked { at, identity: identity.map(Into::into), stream: stream.map(Into::into) })
+    type Names = (Option<String>, Option<String>);
+    let with_date = serde_json::from_slice::<(Option<String>, Option<String>, u64)>(value);
+    let (identity, stream, made_at) = with_date
+        .or_else(|_| serde_json::from_slice::<Names>(value).map(|(i, s)| (i, s, u64::MAX)))
+        .ok()?;
+    let (identity, stream) = (identity.map(Into::into), stream.map(Into::into));
+    Some(Revoked { at, made_at: UnixMillis(made_at), identity, stream })
 }
 
 pub(crate) fn encode(record: &Record<'_>) -> Result<Vec<u8>, serde_json::Error> {

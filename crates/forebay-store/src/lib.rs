@@ -22,5 +22,5 @@ mod store;
 
 pub use error::StoreError;
 pub use pages::{KeptPage, Pages};
-pub use record::{Fsync, Record, Recovered, Revoked, Written};
+pub use record::{Fsync, Record, Recovered, Revoked, RevokedFloor, Written};
 pub use store::Store;

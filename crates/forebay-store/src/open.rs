@@ -20,6 +20,10 @@ pub(crate) const FORMAT: &[u8] = b"forebay log 2";
 /// forgotten where the floor covers that.
 const FORMAT_WITHOUT_FORGOTTEN: &[u8] = b"forebay log 1";
 
+/// In `about`: up to where revocations are no longer remembered.
+pub(crate) const REVOKED_FLOOR: &str = "revoked_floor";
+pub(crate) const REVOKED_FLOOR_WITH_CURSOR: &str = "revoked_floor_with_cursor";
+
 const KEYSPACES: [&str; 5] = ["entries", "forgotten", "revoked", "about", "sessions"];
 
 pub(crate) struct Open {

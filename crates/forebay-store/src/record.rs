@@ -53,10 +53,21 @@ pub struct Written {
 pub struct Revoked {
     /// Its place in the order.
     pub at: Offset,
+    /// When. An older format doesn't say: then it is the largest.
+    pub made_at: UnixMillis,
     /// Whose; everybody's without.
     pub identity: Option<Arc<str>>,
     /// To what; to everything without.
     pub stream: Option<Arc<str>>,
+}
+
+/// Up to where revocations are no longer remembered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RevokedFloor {
+    /// There was no room for them.
+    pub all: Offset,
+    /// They were so old that only pages with a cursor can be older.
+    pub with_cursor: Offset,
 }
 
 /// What an earlier life of the log left.
@@ -74,8 +85,8 @@ pub struct Recovered {
     pub entries: Vec<Written>,
     /// Access that was taken back, in order. It outlives the epoch.
     pub revoked: Vec<Revoked>,
-    /// The newest place of which a revocation is no longer remembered.
-    pub revoked_floor: Offset,
+    /// Up to where they are no longer remembered.
+    pub revoked_floor: RevokedFloor,
     /// What was kept of sessions, by name. None outlives the epoch.
     pub sessions: Vec<(String, Vec<u8>)>,
 }

@@ -10,8 +10,8 @@ use forebay_log::{Epoch, Forgotten, Offset};
 use crate::error::StoreError;
 use crate::format;
 use crate::marker::{Mark, Marker};
-use crate::open::Open;
-use crate::record::{Recovered, Revoked, Written};
+use crate::open::{Open, REVOKED_FLOOR, REVOKED_FLOOR_WITH_CURSOR};
+use crate::record::{Recovered, Revoked, RevokedFloor, Written};
 
 /// Why what is on disk is not gone on with.
 #[derive(Debug, thiserror::Error)]
@@ -176,9 +176,13 @@ fn forgotten(
 }
 
 /// Of what can't be read nobody knows whom it concerned, so it concerns everybody.
-fn revocations(open: &Open, head: Offset) -> Result<(Vec<Revoked>, Offset), fjall::Error> {
-    let floor = open.about.get("revoked_floor")?;
-    let mut floor = floor.map_or(Offset(0), |bytes| format::offset(&bytes).unwrap_or(head));
+fn revocations(open: &Open, head: Offset) -> Result<(Vec<Revoked>, RevokedFloor), fjall::Error> {
+    let read = |name| -> Result<Offset, fjall::Error> {
+        let floor = open.about.get(name)?;
+        Ok(floor.map_or(Offset(0), |bytes| format::offset(&bytes).unwrap_or(head)))
+    };
+    let mut floor =
+        RevokedFloor { all: read(REVOKED_FLOOR)?, with_cursor: read(REVOKED_FLOOR_WITH_CURSOR)? };
     let mut revoked = Vec::new();
     for item in open.revoked.iter() {
         let (key, value) = item.into_inner()?;
@@ -188,7 +192,7 @@ fn revocations(open: &Open, head: Offset) -> Result<(Vec<Revoked>, Offset), fjal
             continue;
         }
         tracing::error!(?at, "a revocation can't be read: all pages before it are refused");
-        floor = floor.max(at.unwrap_or(head));
+        floor.all = floor.all.max(at.unwrap_or(head));
     }
     Ok((revoked, floor))
 }

@@ -12,8 +12,8 @@ use forebay_log::{Class, Dropped, Epoch, Forgotten, Offset};
 use crate::error::StoreError;
 use crate::format;
 use crate::marker::Marker;
-use crate::open::{FORMAT, Open};
-use crate::record::{Fsync, Record, Recovered, Revoked};
+use crate::open::{FORMAT, Open, REVOKED_FLOOR, REVOKED_FLOOR_WITH_CURSOR};
+use crate::record::{Fsync, Record, Recovered, Revoked, RevokedFloor};
 use crate::recover::{self, boot};
 
 /// Offsets are reserved in blocks before they are used, so that none is given twice: those of
@@ -108,7 +108,7 @@ impl Store {
         batch.insert(&open.about, "writes", (writes + 1).to_be_bytes());
         batch.insert(&open.about, "reserved", recovered.head.0.to_be_bytes());
         // One that could not be read is not higher at each start.
-        batch.insert(&open.about, "revoked_floor", format::key(recovered.revoked_floor));
+        insert_floor(&open, &mut batch, recovered.revoked_floor);
         batch.insert(&open.about, "boot", boot().unwrap_or_default());
         batch.insert(&open.about, "clean", [u8::from(fsync == Fsync::Always)]);
         batch.commit().map_err(failed)?;
@@ -290,27 +290,34 @@ impl Store {
         &mut self,
         revoked: &Revoked,
         gone: &[Offset],
-        floor: Offset,
+        floor: RevokedFloor,
     ) -> Result<(), StoreError> {
-        self.write(self.reserved, |open, batch| {
-            for gone in gone {
-                batch.remove(&open.revoked, format::key(*gone));
-            }
-            batch.insert(&open.revoked, format::key(revoked.at), format::encode_revoked(revoked));
-            batch.insert(&open.about, "revoked_floor", floor.0.to_be_bytes());
-            PersistMode::SyncData
-        })
+        self.write_revocations(Some(revoked), gone, floor)
     }
 
     /// No longer keeps what was taken back at these places.
     ///
     /// # Errors
     /// [`StoreError`]: it is known again at the next start.
-    pub fn readmit(&mut self, gone: &[Offset]) -> Result<(), StoreError> {
+    pub fn readmit(&mut self, gone: &[Offset], floor: RevokedFloor) -> Result<(), StoreError> {
+        self.write_revocations(None, gone, floor)
+    }
+
+    fn write_revocations(
+        &mut self,
+        revoked: Option<&Revoked>,
+        gone: &[Offset],
+        floor: RevokedFloor,
+    ) -> Result<(), StoreError> {
         self.write(self.reserved, |open, batch| {
             for gone in gone {
                 batch.remove(&open.revoked, format::key(*gone));
             }
+            if let Some(revoked) = revoked {
+                let key = format::key(revoked.at);
+                batch.insert(&open.revoked, key, format::encode_revoked(revoked));
+            }
+            insert_floor(open, batch, floor);
             PersistMode::SyncData
         })
     }
@@ -435,6 +442,11 @@ impl Store {
         tracing::warn!(path = %path.display(), "the log is open again after a failed write");
         Ok(())
     }
+}
+
+fn insert_floor(open: &Open, batch: &mut OwnedWriteBatch, floor: RevokedFloor) {
+    batch.insert(&open.about, REVOKED_FLOOR, format::key(floor.all));
+    batch.insert(&open.about, REVOKED_FLOOR_WITH_CURSOR, format::key(floor.with_cursor));
 }
 
 /// Does it, and takes a panic of the database's for damage: it panics on some bytes that were changed.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use forebay_log::{Class, Epoch, Forgotten, Message, Offset, UnixMillis};
-use forebay_store::{Fsync, Record, Revoked, Store, StoreError};
+use forebay_store::{Fsync, Record, Revoked, RevokedFloor, Store, StoreError};
 use tempfile::TempDir;
 
 const OLD: Epoch = Epoch(1);
@@ -273,8 +273,9 @@ fn a_lost_revocation_is_noticed() {
     let folder = Folder::with(0);
     let (mut store, _) = Store::open(folder.at.path(), Fsync::Os, NEW).unwrap();
     let before = fs::read(journal(folder.at.path())).unwrap();
-    let revoked = Revoked { at: Offset(1), identity: Some("user:1".into()), stream: None };
-    store.revoke(&revoked, &[], Offset(0)).unwrap();
+    let (at, made_at) = (Offset(1), UnixMillis(1));
+    let revoked = Revoked { at, made_at, identity: Some("user:1".into()), stream: None };
+    store.revoke(&revoked, &[], RevokedFloor::default()).unwrap();
     drop(store);
     fs::write(journal(folder.at.path()), before).unwrap();
     let (_, recovered) = Store::open(folder.at.path(), Fsync::Os, NEW).unwrap();

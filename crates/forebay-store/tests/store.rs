@@ -8,7 +8,7 @@ use forebay_log::{
     Class, Effect, Epoch, Forgotten, Log, Message, Offset, Position, Retention, StateKey,
     UnixMillis,
 };
-use forebay_store::{Fsync, Record, Recovered, Revoked, Store, StoreError};
+use forebay_store::{Fsync, Record, Recovered, Revoked, RevokedFloor, Store, StoreError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -86,7 +86,12 @@ fn what_was_acknowledged_is_there_at_the_next_start() {
 }
 
 fn revoked(at: u64, identity: Option<&str>, stream: Option<&str>) -> Revoked {
-    Revoked { at: Offset(at), identity: identity.map(Into::into), stream: stream.map(Into::into) }
+    let (identity, stream) = (identity.map(Into::into), stream.map(Into::into));
+    Revoked { at: Offset(at), made_at: NOW, identity, stream }
+}
+
+fn floor(all: u64, with_cursor: u64) -> RevokedFloor {
+    RevokedFloor { all: Offset(all), with_cursor: Offset(with_cursor) }
 }
 
 #[test]
@@ -101,18 +106,19 @@ fn what_was_taken_back_stays_so_until_it_is_given_again() {
         revoked(300, Some("user:2"), Some("room")),
     ];
     let (mut store, recovered) = open();
-    assert_eq!((recovered.revoked, recovered.revoked_floor), (Vec::new(), Offset(0)));
-    store.revoke(&revoked(2, Some("user:1"), None), &[], Offset(0)).unwrap();
+    assert_eq!((recovered.revoked, recovered.revoked_floor), (Vec::new(), RevokedFloor::default()));
+    store.revoke(&revoked(2, Some("user:1"), None), &[], RevokedFloor::default()).unwrap();
     for one in &all {
-        store.revoke(one, &[Offset(2)], Offset(1)).unwrap();
+        store.revoke(one, &[Offset(2)], floor(1, 2)).unwrap();
     }
     drop(store);
     let (mut store, recovered) = open();
-    assert_eq!((&recovered.revoked[..], recovered.revoked_floor), (&all[..], Offset(1)));
-    store.readmit(&[Offset(5)]).unwrap();
+    assert_eq!((&recovered.revoked[..], recovered.revoked_floor), (&all[..], floor(1, 2)));
+    store.readmit(&[Offset(5)], floor(1, 5)).unwrap();
     drop(store);
     let (_, recovered) = open();
     assert_eq!(recovered.revoked, [all[0].clone(), all[2].clone()]);
+    assert_eq!(recovered.revoked_floor, floor(1, 5));
 }
 
 #[test]
@@ -174,7 +180,7 @@ fn changed(keyspace: &str, key: &str, value: &[u8]) -> Result<Recovered, StoreEr
         kept.publish("room", text, Class::Log).unwrap();
     }
     kept.forget();
-    kept.store.revoke(&revoked(3, Some("user:1"), None), &[], Offset(0)).unwrap();
+    kept.store.revoke(&revoked(3, Some("user:1"), None), &[], RevokedFloor::default()).unwrap();
     drop(kept);
     raw(folder.path(), keyspace, key, Some(value));
     let (_, recovered) = Store::open(folder.path(), Fsync::Os, Epoch(7))?;
@@ -212,10 +218,10 @@ fn what_can_not_be_read_begins_a_new_epoch() {
 #[test]
 fn a_revocation_that_can_not_be_read_concerns_everybody() {
     let recovered = changed("revoked", "\0\0\0\0\0\0\0\x04", b"{").unwrap();
-    assert_eq!(recovered.revoked_floor, Offset(4));
+    assert_eq!(recovered.revoked_floor, floor(4, 0));
     for (keyspace, key) in [("revoked", "key"), ("about", "revoked_floor")] {
         let recovered = changed(keyspace, key, b"short").unwrap();
-        assert_eq!(recovered.revoked_floor, recovered.head, "{keyspace}");
+        assert_eq!(recovered.revoked_floor.all, recovered.head, "{keyspace}");
     }
 }
 

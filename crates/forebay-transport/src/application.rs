@@ -9,7 +9,7 @@ use forebay_cable::{
     Attachment, Claim, DisconnectReason, Effect, Protocol, RejectReason, Report, ReportKind,
     Session, Start, SubscriptionId, Terms,
 };
-use forebay_hub::{Broadcast, Client};
+use forebay_hub::{Asked, Broadcast, Client};
 use forebay_log::{Class, Message, Offset, StreamId, UnixMillis};
 use tokio::runtime::Handle;
 
@@ -333,7 +333,8 @@ impl Application {
                 Begin::After(cursor) => Some(cursor),
                 Begin::Now | Begin::Lost => None,
             };
-            client.hub().is_revoked(identity, &stream.name, cursor)
+            let asked = Asked { identity, stream: &stream.name, is_public: stream.is_public };
+            client.hub().is_revoked(asked, cursor)
         })
     }
 

@@ -134,7 +134,7 @@ mod tests {
             let streams = streams.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
             let since = Some(UnixMillis(hub.now().0 + 60_000));
             let claim = Claim::History(History { since, streams });
-            let stream = Stream { name: "room".into(), begin };
+            let stream = Stream { name: "room".into(), begin, is_public: false };
             attach(&stream, &claim, Known::default(), &mut client).start
         };
         let gone = Position { epoch: Epoch(7), offset: Offset(3) };

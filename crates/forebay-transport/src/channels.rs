@@ -78,6 +78,8 @@ pub struct Stream {
     pub name: Arc<str>,
     /// Where to begin.
     pub begin: Begin,
+    /// Anybody may have it: its name needs no signature.
+    pub is_public: bool,
 }
 
 /// Where a subscriber's reading of a stream begins.

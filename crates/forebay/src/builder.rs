@@ -236,6 +236,14 @@ impl Builder {
         self
     }
 
+    /// Gives up revocations that are older. Default: none is given up, because a signed name without an end is
+    /// good for ever. Say how long a page can be open, and a name be good, at the most: pages whose cursor is
+    /// older than what was given up are refused, and a tag without a cursor is let in.
+    pub fn revocation_lifetime(mut self, lifetime: Duration) -> Self {
+        self.options.revocation_lifetime = Some(lifetime);
+        self
+    }
+
     /// Builds it.
     ///
     /// # Errors

@@ -1,11 +1,11 @@
 //! Access that is taken back, and given again.
 
-use forebay_log::{Class, Message, Offset, Position};
+use forebay_log::{Class, Message, Position, UnixMillis};
 use forebay_store::{Revoked, StoreError};
 use parking_lot::Mutex;
 
 use super::{Broadcast, Hub, Inner, PublishError};
-use crate::revocations::Revocation;
+use crate::revocations::{Asked, Revocation};
 use crate::wake::Signals;
 
 /// The stream of revocations' places in the order. No stream of an application's has this name.
@@ -45,9 +45,12 @@ impl Hub {
         let unplaced = Position { offset: self.position().offset.next(), ..self.position() };
         let position = published.as_ref().map_or(unplaced, |published| published.position);
         inner.stats.revocations.add(1);
-        let (identity, stream) = (revocation.identity().cloned(), revocation.stream().cloned());
+        let Revocation { identity, stream } = revocation;
+        let (at, made_at) = (position.offset, inner.clock.now());
+        let revoked = Revoked { at, made_at, identity: identity.clone(), stream: stream.clone() };
         // Remembered before anybody is woken, so that whoever looks finds it.
-        let kept = inner.remember(position.offset, revocation, published.is_ok());
+        let kept = inner.remember(&revoked, published.is_ok());
+        tracing::info!(identity = identity.as_deref(), stream = stream.as_deref(), %position, "access taken back");
         if let Some(identity) = identity {
             // With everything taken back, a connection that reads nothing ends, too.
             let signal = if stream.is_some() { Signals::REVOKED } else { Signals::DISCONNECT };
@@ -68,52 +71,64 @@ impl Hub {
     /// revocation is back after a restart.
     pub fn readmit(&self, revocation: &Revocation) -> bool {
         let mut store = self.0.store.as_ref().map(Mutex::lock);
-        let gone = self.0.revocations.write().take_back(revocation);
-        if !gone.is_empty()
-            && let Some(store) = &mut store
-            && let Err(error) = store.readmit(&gone)
+        let mut revocations = self.0.revocations.write();
+        let gone = revocations.take_back(revocation);
+        let floor = revocations.floor();
+        // Readers don't wait for the disk.
+        drop(revocations);
+        if gone.is_empty() {
+            return false;
+        }
+        let (identity, stream) = (revocation.identity(), revocation.stream());
+        let (identity, stream) = (identity.map(|i| &**i), stream.map(|s| &**s));
+        tracing::info!(identity, stream, "access given again");
+        if let Some(store) = &mut store
+            && let Err(error) = store.readmit(&gone, floor)
         {
             tracing::error!(%error, "a revocation that was taken back is still on disk");
         }
-        !gone.is_empty()
+        true
     }
 
     /// Whether somebody may not read a stream with a page of this cursor.
-    pub fn is_revoked(
-        &self,
-        identity: Option<&str>,
-        stream: &str,
-        cursor: Option<Position>,
-    ) -> bool {
+    pub fn is_revoked(&self, asked: Asked<'_>, cursor: Option<Position>) -> bool {
         let seen = cursor.filter(|cursor| cursor.epoch == self.0.epoch);
-        self.0.revocations.read().refuse(identity, stream, seen.map(|cursor| cursor.offset))
+        self.0.revocations.read().refuse(asked, seen.map(|cursor| cursor.offset))
     }
 }
 
 impl Inner {
     /// Remembers a revocation, in memory and on disk. The store's lock keeps the two alike.
-    fn remember(
-        &self,
-        at: Offset,
-        revocation: Revocation,
-        is_placed: bool,
-    ) -> Result<(), StoreError> {
+    fn remember(&self, revoked: &Revoked, is_placed: bool) -> Result<(), StoreError> {
         let mut store = self.store.as_ref().map(Mutex::lock);
-        let revoked = Revoked {
-            at,
-            identity: revocation.identity().cloned(),
-            stream: revocation.stream().cloned(),
-        };
         let mut revocations = self.revocations.write();
-        let gone = revocations.add(at, revocation);
+        let gone = revocations.add(revoked);
         let floor = revocations.floor();
         // Readers don't wait for the disk.
         drop(revocations);
         match &mut store {
-            Some(store) if is_placed => store.revoke(&revoked, &gone, floor).inspect_err(|error| {
+            Some(store) if is_placed => store.revoke(revoked, &gone, floor).inspect_err(|error| {
                 tracing::error!(%error, "a revocation is not on disk");
             }),
             _ => Ok(()),
+        }
+    }
+
+    /// Gives up revocations that have become too old.
+    pub(super) fn expire_revocations(&self, now: UnixMillis) {
+        if self.revocations.read().lives_forever() {
+            return;
+        }
+        let mut store = self.store.as_ref().map(Mutex::lock);
+        let mut revocations = self.revocations.write();
+        let gone = revocations.expire(now);
+        let floor = revocations.floor();
+        drop(revocations);
+        if let Some(store) = &mut store
+            && !gone.is_empty()
+            && let Err(error) = store.readmit(&gone, floor)
+        {
+            tracing::error!(%error, "revocations that are given up are still on disk");
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Id {
     Cursor,
     CursorPath,
     RevokePath,
+    ReadmitPath,
+    RevocationTtl,
     DisconnectPath,
     GapPath,
     Debug,

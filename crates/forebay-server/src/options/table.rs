@@ -399,6 +399,28 @@ pub(crate) const TABLE: &[Spec] = &[
     },
     Spec {
         group: BROADCASTING,
+        default: Some("/_readmit"),
+        ..row(
+            Id::ReadmitPath,
+            "readmit_path",
+            Route,
+            Everywhere("broadcast.readmit_path"),
+            "Where it is given again: the same body as it was taken back with. Same port, same key",
+        )
+    },
+    Spec {
+        group: BROADCASTING,
+        otherwise: "for ever",
+        ..row(
+            Id::RevocationTtl,
+            "revocation_ttl",
+            Duration(60_000, 36_500 * DAY_MS),
+            Everywhere("broadcast.revocation_ttl"),
+            "How long it is remembered that access was taken back. No page may be open, and no signed name be good, for longer",
+        )
+    },
+    Spec {
+        group: BROADCASTING,
         default: Some("/_disconnect"),
         ..row(
             Id::DisconnectPath,

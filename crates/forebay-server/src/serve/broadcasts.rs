@@ -135,23 +135,44 @@ struct Concerned {
     stream: Option<String>,
 }
 
+impl Concerned {
+    fn revocation(self) -> Result<Revocation, Refused> {
+        Ok(match self {
+            Self { identity: Some(identity), stream: Some(stream) } => {
+                Revocation::of(identity, stream)
+            }
+            Self { identity: Some(identity), stream: None } => Revocation::of_identity(identity),
+            Self { identity: None, stream: Some(stream) } => Revocation::of_stream(stream),
+            Self { identity: None, stream: None } => return Err(Refused::Access),
+        })
+    }
+}
+
 /// Takes access back.
 pub(super) async fn revoke(
     State(broadcasts): State<Arc<Broadcasts>>,
     request: Request,
 ) -> Result<StatusCode, Refused> {
-    broadcasts.access.check_request(&request)?;
-    let body = read(request.into_body(), broadcasts.body_bytes_max).await?;
-    let revocation = match serde_json::from_slice(&body).map_err(|_| Refused::Access)? {
-        Concerned { identity: Some(identity), stream: Some(stream) } => {
-            Revocation::of(identity, stream)
-        }
-        Concerned { identity: Some(identity), stream: None } => Revocation::of_identity(identity),
-        Concerned { identity: None, stream: Some(stream) } => Revocation::of_stream(stream),
-        Concerned { identity: None, stream: None } => return Err(Refused::Access),
-    };
+    let revocation = concerned(&broadcasts, request).await?;
     broadcasts.forebay.revoke(revocation)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Gives it again. Whoever asks twice has it, too.
+pub(super) async fn readmit(
+    State(broadcasts): State<Arc<Broadcasts>>,
+    request: Request,
+) -> Result<StatusCode, Refused> {
+    let revocation = concerned(&broadcasts, request).await?;
+    broadcasts.forebay.readmit(&revocation);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn concerned(broadcasts: &Broadcasts, request: Request) -> Result<Revocation, Refused> {
+    broadcasts.access.check_request(&request)?;
+    let body = read(request.into_body(), broadcasts.body_bytes_max).await?;
+    let concerned: Concerned = serde_json::from_slice(&body).map_err(|_| Refused::Access)?;
+    concerned.revocation()
 }
 
 /// Ends a visitor's connections.

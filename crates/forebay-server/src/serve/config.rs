@@ -53,6 +53,7 @@ pub(super) struct Paths {
     pub(super) broadcast: String,
     pub(super) cursor: String,
     pub(super) revoke: String,
+    pub(super) readmit: String,
     pub(super) disconnect: String,
     pub(super) gap: String,
 }
@@ -142,6 +143,7 @@ impl Reader<'_> {
             Id::BroadcastPath,
             Id::CursorPath,
             Id::RevokePath,
+            Id::ReadmitPath,
             Id::DisconnectPath,
             Id::GapPath,
         ];
@@ -158,6 +160,7 @@ impl Reader<'_> {
             broadcast: self.text(Id::BroadcastPath),
             cursor: self.text(Id::CursorPath),
             revoke: self.text(Id::RevokePath),
+            readmit: self.text(Id::ReadmitPath),
             disconnect: self.text(Id::DisconnectPath),
             gap: self.text(Id::GapPath),
         }

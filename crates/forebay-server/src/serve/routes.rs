@@ -37,6 +37,7 @@ pub(super) fn all(config: &Config, forebay: &Forebay, life: &Life) -> Routes {
         .route(&paths.broadcast, any(broadcasts::take))
         .route(&paths.cursor, get(cursor).layer(forebay.layer()))
         .route(&paths.revoke, post(broadcasts::revoke))
+        .route(&paths.readmit, post(broadcasts::readmit))
         .route(&paths.disconnect, post(broadcasts::disconnect))
         .route(&paths.gap, post(broadcasts::gap))
         .with_state(broadcasts);

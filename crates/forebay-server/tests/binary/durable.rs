@@ -154,6 +154,32 @@ fn access_that_was_taken_back_stays_so_over_kill_9() {
 }
 
 #[test]
+fn access_is_given_again_and_stays_so_over_kill_9() {
+    let folder = TempDir::new().unwrap();
+    let mut server = serve(folder.path(), &[]);
+    let page = turbo("s", Some(&server.cursor()));
+    let post = |server: &Server, path| {
+        let answer = server.publisher().request("POST", path, &[&bearer()], r#"{"stream":"s"}"#);
+        assert_eq!(answer.status, 204, "{path}");
+    };
+    post(&server, "/_revoke");
+    server.program.error_line("access taken back");
+    assert_eq!(server.page().try_subscribe(&page), "reject_subscription");
+    post(&server, "/_readmit");
+    server.program.error_line("access given again");
+    server.page().subscribe(&page);
+    // Whoever asks again has it.
+    post(&server, "/_readmit");
+    let refused = server.publisher().request("POST", "/_readmit", &[&bearer()], "{}");
+    assert_eq!(refused.status, 422);
+    let stranger = server.publisher().request("POST", "/_readmit", &[], r#"{"stream":"s"}"#);
+    assert_eq!(stranger.status, 401);
+    server.program.kill();
+    let server = serve(folder.path(), &[]);
+    server.page().subscribe(&page);
+}
+
+#[test]
 fn two_servers_do_not_share_a_folder() {
     let folder = TempDir::new().unwrap();
     let _server = serve(folder.path(), &[]);

@@ -26,7 +26,7 @@ impl Channels for Rooms {
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
         let begin = self.cursor.map_or(Begin::Now, Begin::After);
         let streams = match request.identifier.channel.as_str() {
-            "room" => vec![Stream { name: "room".into(), begin }],
+            "room" => vec![Stream { name: "room".into(), begin, is_public: false }],
             "echo" => Vec::new(),
             "panic" => return Answer::Later(Box::pin(async { panic!("as asked") })),
             _ => return Answer::Now(Err(Rejected(RejectReason::Unauthorized))),
@@ -57,7 +57,9 @@ impl Handler for Echo {
         _: serde_json::Map<String, serde_json::Value>,
     ) -> Later<(Box<dyn Handler>, Vec<Op>)> {
         let op = match action.as_str() {
-            "follow" => Op::Follow(Stream { name: "room".into(), begin: Begin::Now }),
+            "follow" => {
+                Op::Follow(Stream { name: "room".into(), begin: Begin::Now, is_public: false })
+            }
             "unfollow" => Op::Unfollow("room".into()),
             "leave" => Op::Reject,
             text => Op::Transmit(format!("{text:?}").into()),
@@ -310,7 +312,7 @@ struct Whispers;
 impl Channels for Whispers {
     fn subscribe(&self, _: Request) -> Answer<Result<Subscribed, Rejected>> {
         Answer::Now(Ok(Subscribed {
-            streams: vec![Stream { name: "whispers".into(), begin: Begin::Now }],
+            streams: vec![Stream { name: "whispers".into(), begin: Begin::Now, is_public: false }],
             goes_on: false,
             resync: Resync::new("null"),
             transmissions: Vec::new(),
@@ -871,7 +873,7 @@ impl Channels for Slow {
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
         assert_eq!(request.identifier.channel, "echo", "others panic while they are made");
         Answer::Now(Ok(Subscribed {
-            streams: vec![Stream { name: "room".into(), begin: Begin::Now }],
+            streams: vec![Stream { name: "room".into(), begin: Begin::Now, is_public: false }],
             goes_on: false,
             resync: Resync::new("null"),
             transmissions: Vec::new(),

@@ -57,7 +57,7 @@ impl Context {
     /// Reads a stream by its whole name.
     pub fn follow(&mut self, name: &StreamName) {
         let name = name.clone().into();
-        self.ops.push(Op::Follow(Stream { name, begin: self.begin }));
+        self.ops.push(Op::Follow(Stream { name, begin: self.begin, is_public: false }));
     }
 
     /// The stream of the tag that names this channel, if its signature is right: one of

@@ -108,7 +108,7 @@ impl StandardChannels {
     fn stream(&self, identifier: &Identifier, name: Arc<str>, resync: Resync) -> Subscribed {
         let begin = self.begin(identifier);
         Subscribed {
-            streams: vec![Stream { name, begin }],
+            streams: vec![Stream { name, begin, is_public: false }],
             goes_on: begin != Begin::Now,
             resync,
             transmissions: Vec::new(),
@@ -123,7 +123,11 @@ impl StandardChannels {
         let whispers = may_whisper.then(|| format!("\0whispers:{name}").into());
         let mut subscribed = self.stream(identifier, name, NOTICE);
         let whispered = whispers.iter().cloned();
-        subscribed.streams.extend(whispered.map(|name| Stream { name, begin: Begin::Now }));
+        subscribed.streams.extend(whispered.map(|name| Stream {
+            name,
+            begin: Begin::Now,
+            is_public: false,
+        }));
         Subscribed { whispers, ..subscribed }
     }
 
@@ -135,7 +139,9 @@ impl StandardChannels {
         } else if identifier.params.contains_key("signed_stream_name") {
             Ok(self.pubsub(identifier, signed(identifier, &keys.pubsub, identity)?))
         } else {
-            Ok(self.pubsub(identifier, self.public(identifier)?))
+            let mut subscribed = self.pubsub(identifier, self.public(identifier)?);
+            subscribed.streams[0].is_public = true;
+            Ok(subscribed)
         }
     }
 }

@@ -67,6 +67,10 @@ impl Reader<'_> {
         let builder = public.into_iter().fold(builder, Builder::public_streams);
         let whispered = settings.list(Id::WhisperedStreams).iter().cloned();
         let builder = whispered.fold(builder, Builder::whispered_streams);
+        let builder = match settings.number(Id::RevocationTtl) {
+            Some(ms) => builder.revocation_lifetime(Duration::from_millis(ms)),
+            None => builder,
+        };
         match identity {
             None => builder,
             Some(header) => builder.connect(move |parts| {
