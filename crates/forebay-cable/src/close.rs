@@ -68,8 +68,10 @@ pub enum RejectReason {
     Expired,
     /// Somebody took the access back after the page was rendered.
     Revoked,
-    /// Past a limit of [`Limits`](crate::Limits), or no such subscription.
+    /// Past a limit of [`Limits`](crate::Limits).
     Limit,
+    /// An action or a whisper for something that is not subscribed.
+    NotSubscribed,
 }
 
 impl fmt::Display for RejectReason {
@@ -79,6 +81,7 @@ impl fmt::Display for RejectReason {
             Self::Expired => "expired",
             Self::Revoked => "revoked",
             Self::Limit => "limit",
+            Self::NotSubscribed => "not_subscribed",
         })
     }
 }

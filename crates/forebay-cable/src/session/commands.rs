@@ -83,12 +83,21 @@ impl Session {
         let full = self.subscriptions.len() >= self.limits.subscriptions_max;
         let long = text.len() > self.limits.identifier_bytes_max;
         let identifier = Identifier::decode(text);
-        let (false, false, Ok(identifier)) = (full, long, identifier) else {
-            self.rejections += 1;
-            if restored.is_none() {
-                self.say_reject(&envelope, RejectReason::Limit);
+        let identifier = match identifier {
+            _ if full || long => Err(RejectReason::Limit),
+            // What names no channel is answered as a channel that does not exist.
+            Err(_) => Err(RejectReason::Unauthorized),
+            Ok(identifier) => Ok(identifier),
+        };
+        let identifier = match identifier {
+            Ok(identifier) => identifier,
+            Err(reason) => {
+                self.rejections += 1;
+                if restored.is_none() {
+                    self.say_reject(&envelope, reason);
+                }
+                return;
             }
-            return;
         };
         let asks_history = matches!(terms.claim, Claim::History(_));
         if asks_history && self.knows_better(&envelope, &identifier) {
@@ -125,7 +134,7 @@ impl Session {
         let Some(index) = self.find(&envelope) else {
             // Rails only logs this; the client would go on believing that it is subscribed.
             self.rejections += 1;
-            self.say_reject(&envelope, RejectReason::Limit);
+            self.say_reject(&envelope, RejectReason::NotSubscribed);
             return;
         };
         let id = self.subscriptions[index].id;

@@ -103,7 +103,7 @@ fn ours_takes_an_array_in_order_and_numbers_all_of_it() {
     assert_eq!(
         pair.json(),
         [
-            json!({"identifier": "no channel", "type": "reject_subscription", "reason": "limit"}),
+            json!({"identifier": "no channel", "type": "reject_subscription", "reason": "unauthorized"}),
             json!({"identifier": TAG, "type": "confirm_subscription", "s": 3, "at": "1.0"}),
             json!({"type": "pong"}),
         ]
@@ -506,6 +506,23 @@ fn a_restored_page_with_a_cursor_is_not_placed_by_its_clock() {
         pair.session.place(id, &[]);
         assert_eq!(pair.gist(), expected, "{start:?}");
     }
+}
+
+#[test]
+fn a_rejection_tells_a_limit_from_what_is_not_there() {
+    let reason = |text: &Value, limits: Limits| {
+        let session = Session::open(NOW, hello(Protocol::ForebayV1Json), Arc::new(limits));
+        let mut pair = Pair::of(session);
+        pair.say(text);
+        pair.json().pop().unwrap()["reason"].clone()
+    };
+    let action = json!({"command": "message", "identifier": ROOM, "data": "{\"action\":\"x\"}"});
+    assert_eq!(reason(&action, Limits::default()), "not_subscribed");
+    let nonsense = json!({"command": "subscribe", "identifier": "no channel"});
+    assert_eq!(reason(&nonsense, Limits::default()), "unauthorized");
+    let none = Limits { subscriptions_max: 0, ..Limits::default() };
+    assert_eq!(reason(&nonsense, none.clone()), "limit");
+    assert_eq!(reason(&json!({"command": "subscribe", "identifier": ROOM}), none), "limit");
 }
 
 #[test]
