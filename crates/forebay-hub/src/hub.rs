@@ -96,7 +96,7 @@ pub struct Published {
 
 /// A broadcast was not taken: it has no place in the log, and nobody gets it.
 #[derive(Debug, thiserror::Error)]
-#[error("the broadcast was not taken: {0}")]
+#[error(transparent)]
 pub struct PublishError(#[from] pub StoreError);
 
 /// One ordered log and everybody who reads it. Clones are handles to the same hub.

@@ -88,7 +88,7 @@ impl Frame {
     ///
     /// # Errors
     /// [`RenderError`] if the template fails.
-    pub fn render(self, content: &impl Render) -> Result<Self, RenderError> {
+    pub fn render<E>(self, content: &impl Render<E>) -> Result<Self, RenderError> {
         Ok(self.html(content.to_html()?))
     }
 

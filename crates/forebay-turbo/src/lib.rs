@@ -48,10 +48,10 @@ pub use naming::ModelName;
 pub use record::{Record, RecordKey};
 #[cfg(feature = "minijinja")]
 pub use render::MinijinjaPartial;
-pub use render::{Render, RenderError};
+pub use render::{Render, RenderError, engine};
 pub use source::{EventStreamSource, StreamSource};
 pub use stream::TurboStream;
 pub use stream_name::{STREAM_NAME_BYTES_MAX, StreamName, StreamNameBuilder, StreamNameError};
 pub use streamable::Streamable;
 pub use streams::TurboStreams;
-pub use target::Target;
+pub use target::{Target, TargetError};

@@ -1,8 +1,8 @@
 //! From templates to HTML.
 //!
-//! Askama's templates are [`Render`] themselves, minijinja's through [`MinijinjaPartial`]; maud's
-//! markup converts into [`Html`]. Any other engine: implement [`Render`], or wrap its output in
-//! [`Html::raw`] where that engine escapes.
+//! Askama's templates are [`Render`] themselves, and so is everything that maud renders; minijinja's
+//! templates are through [`MinijinjaPartial`]. Any other engine: implement [`Render`], or wrap its
+//! output in [`Html::raw`] where that engine escapes.
 
 #[cfg(feature = "askama")]
 mod askama;
@@ -15,13 +15,59 @@ mod minijinja;
 pub use minijinja::MinijinjaPartial;
 
 use crate::Html;
+#[cfg(not(feature = "maud"))]
+use crate::{EventStreamSource, Frame, StreamSource, TurboStream, TurboStreams};
+
+/// Who turns a type into HTML: the parameter of [`Render`].
+///
+/// Two engines each bring a trait of their own, and a type of this crate can't promise that nothing
+/// ever implements both. With the engine in the trait the two don't meet. The compiler finds it;
+/// only code that is generic over what it renders has to name it, as a parameter.
+pub mod engine {
+    /// The type itself: it implements [`Render`](crate::Render).
+    #[derive(Clone, Copy, Debug)]
+    pub enum Own {}
+
+    /// Askama: the type implements its `Template`.
+    #[cfg(feature = "askama")]
+    #[derive(Clone, Copy, Debug)]
+    pub enum Askama {}
+
+    /// maud: the type implements its `Render`, as `Markup` does.
+    #[cfg(feature = "maud")]
+    #[derive(Clone, Copy, Debug)]
+    pub enum Maud {}
+}
 
 /// Something that renders to HTML.
+///
+/// ```
+/// use forebay_turbo::{Html, Render, RenderError, TurboStream};
+///
+/// struct Greeting(&'static str);
+///
+/// impl Render for Greeting {
+///     fn to_html(&self) -> Result<Html, RenderError> {
+///         Ok(Html::raw(format!("<p>{}</p>", Html::text(self.0))))
+///     }
+/// }
+///
+/// /// Generic code names the engine, and lets the compiler find it.
+/// fn page<E>(content: &impl Render<E>) -> Result<String, RenderError> {
+///     Ok(format!("<main>{}</main>", content.to_html()?))
+/// }
+///
+/// assert_eq!(page(&Greeting("<hi>"))?, "<main><p>&lt;hi&gt;</p></main>");
+/// # Ok::<(), RenderError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not render to HTML",
-    note = "enable the feature of your template engine, or wrap trusted HTML in `Html::raw`"
+    label = "this is no template and no HTML",
+    note = "derive askama's `Template`, implement maud's `Render`, or implement `forebay::Render`",
+    note = "the features `askama` and `maud` have to be enabled for those",
+    note = "text that is HTML already and trusted: `Html::raw`; text that is to be escaped: `Html::text`"
 )]
-pub trait Render {
+pub trait Render<Engine = engine::Own> {
     /// Renders it.
     ///
     /// # Errors
@@ -29,11 +75,26 @@ pub trait Render {
     fn to_html(&self) -> Result<Html, RenderError>;
 }
 
+// With maud these are maud's, as everything is that maud renders.
+#[cfg(not(feature = "maud"))]
 impl Render for Html {
     fn to_html(&self) -> Result<Html, RenderError> {
         Ok(self.clone())
     }
 }
+
+#[cfg(not(feature = "maud"))]
+macro_rules! render_tags {
+    ($($tag:ty)*) => {$(
+        impl Render for $tag {
+            fn to_html(&self) -> Result<Html, RenderError> {
+                Ok(<$tag>::to_html(self))
+            }
+        }
+    )*};
+}
+#[cfg(not(feature = "maud"))]
+render_tags!(TurboStream TurboStreams Frame StreamSource EventStreamSource);
 
 /// A template that failed; the source says why.
 #[derive(Debug, thiserror::Error)]

@@ -122,7 +122,7 @@ impl TurboStream {
     ///
     /// # Errors
     /// [`RenderError`] if the template fails.
-    pub fn render(self, content: &impl Render) -> Result<Self, RenderError> {
+    pub fn render<E>(self, content: &impl Render<E>) -> Result<Self, RenderError> {
         Ok(self.html(content.to_html()?))
     }
 

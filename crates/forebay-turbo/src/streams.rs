@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Html, TurboStream};
+use crate::{Html, Target, TargetError, TurboStream};
 
 /// Stream tags one after another: the body of a response, or one broadcast.
 ///
@@ -41,6 +41,15 @@ impl TurboStreams {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether the target of each can find an element: see [`Target::check`]. Broadcasts and answers
+    /// check it.
+    ///
+    /// # Errors
+    /// The first target's that can't.
+    pub fn check(&self) -> Result<(), TargetError> {
+        self.0.iter().filter_map(TurboStream::target_ref).try_for_each(Target::check)
     }
 
     /// The tags, without anything between them: Turbo would add it to the page.

@@ -27,7 +27,46 @@ pub enum Target {
     Selector(String),
 }
 
+/// A target that finds no element.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// A selector where an id belongs. Turbo takes it for an id, and no element has such a one.
+    #[error(
+        "target {0:?} is a selector, and Turbo looks for an element with exactly that id: name \
+         the id alone, or use `.targets({0:?})` or `Target::selector({0:?})`"
+    )]
+    IsSelector(String),
+    /// Nothing.
+    #[error("the target is blank")]
+    Blank,
+}
+
 impl Target {
+    /// Whether it can find an element: an id without `#` or `.` before it, and no blank text.
+    /// Broadcasts and answers check it.
+    ///
+    /// ```
+    /// use forebay_turbo::Target;
+    ///
+    /// assert!(Target::from("message_1").check().is_ok());
+    /// assert!(Target::selector("#message_1").check().is_ok());
+    /// assert!(Target::from("#message_1").check().is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// [`TargetError`] says what it is instead.
+    pub fn check(&self) -> Result<(), TargetError> {
+        let (_, text) = self.as_attribute();
+        if text.trim().is_empty() {
+            return Err(TargetError::Blank);
+        }
+        match self {
+            Self::Id(id) if id.starts_with(['#', '.']) => Err(TargetError::IsSelector(id.clone())),
+            _ => Ok(()),
+        }
+    }
+
     /// All elements that match a CSS selector.
     pub fn selector(selector: impl Into<String>) -> Self {
         Self::Selector(selector.into())

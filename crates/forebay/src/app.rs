@@ -1,6 +1,7 @@
 //! The handle that an application keeps.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -71,6 +72,8 @@ pub(crate) struct Edge {
     /// What bodies of requests may take together.
     pub(crate) bodies: Bodies,
     cable_path: String,
+    /// They have been asked for: a router can take them once.
+    has_routes: AtomicBool,
 }
 
 /// What the application signs with and checks by.
@@ -140,15 +143,21 @@ impl Forebay {
         let channels = StandardChannels::new(Arc::clone(&core), registry);
         let endpoint = Endpoint::new(core.hub.clone(), Arc::new(channels), origins);
         let EdgeOptions { connect, cable_path } = edge;
-        Self {
-            core,
-            edge: Arc::new(Edge { endpoint, connect, bodies: Bodies::default(), cable_path }),
-        }
+        let (bodies, has_routes) = (Bodies::default(), AtomicBool::new(false));
+        let edge = Arc::new(Edge { endpoint, connect, bodies, cable_path, has_routes });
+        Self { core, edge }
     }
 
     /// The routes that clients use: `/cable`, `/forebay/events`, `/forebay/poll`,
-    /// `/forebay/forebay.js` and `/forebay/worker.js`. Merge them into the application's router.
+    /// `/forebay/forebay.js` and `/forebay/worker.js`. Merge them into the application's router, once:
+    /// axum panics on two routes for one path.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        if self.edge.has_routes.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "Forebay::routes is called again: for another router that is fine, but merged twice \
+                 into one it makes axum panic (\"Overlapping method route\")"
+            );
+        }
         let route = |forebay: &Self| forebay.clone();
         let file =
             |script: Script| get(move |headers: HeaderMap| async move { script.answer(&headers) });
@@ -163,6 +172,9 @@ impl Forebay {
 
     /// Notes for every request where the log stands before anything else happens. Add it last,
     /// so that it is the outermost: what reads data in front of it may read too early.
+    ///
+    /// Once, around everything: of two Forebays' layers around one handler the inner one's
+    /// [`Turbo`](crate::Turbo) is used, and the log names the mistake.
     pub fn layer(&self) -> ForebayLayer {
         ForebayLayer::new(self.clone())
     }
@@ -188,6 +200,11 @@ impl Forebay {
     /// Signs a stream's name, as `turbo_stream_from` does.
     pub fn sign(&self, name: &StreamName) -> String {
         self.core.keys.streams.sign(name.as_str())
+    }
+
+    /// Whether both are handles to the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.core, &other.core)
     }
 
     /// The source tag of a stream for this page.
@@ -333,14 +350,16 @@ impl Forebay {
         self.core.hub.history_bytes()
     }
 
-    /// Ends well: what is still to be broadcast is broadcast, nobody is let in any more, and
-    /// clients are told to come back, spread over `window`.
+    /// Ends well: what is still to be broadcast is broadcast, clients are told to come back, spread
+    /// over `window`, and then nobody is let in any more. With nobody connected it takes no time.
     ///
     /// axum's own graceful shutdown does not see upgraded connections: await this beside it.
+    ///
+    /// What is broadcast afterwards is [`Sent::ShutDown`](crate::Sent::ShutDown), unless the log is in
+    /// a folder ([`Builder::file_log`]): then it is there for the process that opens the folder next.
     pub async fn shut_down(&self, window: Duration) {
         self.core.publisher.flush().await;
         self.core.hub.shut_down(window).await;
-        // What was debounced during the window.
-        self.core.publisher.flush().await;
+        self.core.publisher.end().await;
     }
 }

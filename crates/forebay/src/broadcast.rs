@@ -8,6 +8,7 @@ mod body;
 #[cfg(feature = "sqlx")]
 mod commits;
 mod draft;
+pub mod kinds;
 #[cfg(feature = "sqlx")]
 mod outbox;
 mod publisher;
@@ -15,20 +16,35 @@ mod refresh;
 
 use std::sync::Arc;
 
-use forebay_turbo::{Action, Record, Render, StreamName, Streamable, Target, TurboStreams};
+use forebay_turbo::{
+    Action, Record, Render, StreamName, StreamNameError, Streamable, Target, TurboStreams, engine,
+};
 use serde::Serialize;
 
 use self::body::{Body, Content, Tag};
 pub use self::draft::{Broadcast, BroadcastError, Sent};
+use self::kinds::{Addition, AnyAction, Change, LaterRefresh, Refresh, Removal, Whole};
 #[cfg(feature = "sqlx")]
 pub(crate) use self::outbox::{OpenOutbox, Outbox};
 pub(crate) use self::publisher::{Publisher, Settings};
 use crate::app::Core;
 
 /// A record that can be shown: it has an element, a stream of its own, and a partial.
-pub trait Partial: Record + Streamable + Render {}
+///
+/// Nobody implements it: [`Record`] and [`Streamable`] come from `#[derive(Streamable)]`, and
+/// [`Render`] from the template engine, which is the parameter. Generic code names the engine and
+/// lets the compiler find it: `fn announce<E, R: Partial<E>>(record: &R)`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be broadcast as a record",
+    label = "it lacks its names, its partial, or both",
+    note = "names: `#[derive(forebay::Streamable)]`, which needs a field `id` or `#[streamable(key)]`",
+    note = "partial: derive askama's `Template`, implement maud's `Render`, or implement `forebay::Render`; `askama` and `maud` are features of forebay",
+    note = "what is no record is broadcast with `stream_to` or `json_to`"
+)]
+pub trait Partial<Engine = engine::Own>: Record + Streamable + Render<Engine> {}
 
-impl<T: Record + Streamable + Render> Partial for T {}
+#[diagnostic::do_not_recommend]
+impl<E, T: Record + Streamable + Render<E>> Partial<E> for T {}
 
 /// Where broadcasts begin. From [`Turbo::broadcast`](crate::Turbo::broadcast) in a handler, from
 /// [`Forebay::broadcast`](crate::Forebay::broadcast) anywhere else, from `Transaction::broadcast` inside a transaction.
@@ -38,7 +54,7 @@ impl<T: Record + Streamable + Render> Partial for T {}
 ///
 /// ```
 /// # use forebay::{Broadcaster, Error, Partial, StreamName};
-/// # async fn example<M: Partial + Sync>(broadcast: Broadcaster, message: M) -> Result<(), Error> {
+/// # async fn example<E, M: Partial<E> + Sync>(broadcast: Broadcaster, message: M) -> Result<(), Error> {
 /// broadcast.append_to(("room", 1, "messages"), &message).await?;
 /// broadcast.replace(&message).morph().await?;
 /// broadcast.remove_to("board", &message).targets(".card").await?;
@@ -57,49 +73,57 @@ pub struct Broadcaster {
     outbox: Option<Outbox>,
 }
 
-/// The target that each action infers from the record.
-fn collection<R: Record>(_: &R) -> Target {
-    Target::Id(R::model().plural().to_owned())
+/// The target that an action infers from the record, or why it can't.
+type Inferred = Result<Target, BroadcastError>;
+
+#[expect(clippy::unnecessary_wraps, reason = "as `element`, for the family below")]
+fn collection<R: Record>(_: &R) -> Inferred {
+    Ok(Target::Id(R::model().plural().to_owned()))
 }
 
-fn element<R: Record>(record: &R) -> Target {
-    Target::from(record)
+fn element<R: Record>(record: &R) -> Inferred {
+    let unsaved = || BroadcastError::Unsaved { model: R::model().name() };
+    record.key().map(|_| Target::from(record)).ok_or_else(unsaved)
 }
 
 macro_rules! family {
-    ($($(#[$doc:meta])* $action:ident, $target:ident:
+    ($($(#[$doc:meta])* $kind:ident, $action:ident, $target:ident:
         $to:ident, $own:ident, $later_to:ident, $later_own:ident;)*) => {$(
         $(#[$doc])*
-        pub fn $to<'a, R: Partial + Sync>(
+        #[track_caller]
+        pub fn $to<'a, E, R: Partial<E> + Sync>(
             &self,
             stream: impl Streamable,
             record: &'a R,
-        ) -> Broadcast<'a> {
-            self.action_on(&stream, Action::$action, Some($target(record)), record)
+        ) -> Broadcast<'a, $kind> {
+            self.action_on(&stream, Action::$action, $target(record), record)
         }
 
         /// The same, to the record's own stream.
-        pub fn $own<'a, R: Partial + Sync>(&self, record: &'a R) -> Broadcast<'a> {
+        #[track_caller]
+        pub fn $own<'a, E, R: Partial<E> + Sync>(&self, record: &'a R) -> Broadcast<'a, $kind> {
             self.$to(record, record)
         }
 
         /// The same, rendered and sent later.
-        pub fn $later_to<R: Partial + Send + Sync + 'static>(
+        #[track_caller]
+        pub fn $later_to<E, R: Partial<E> + Send + 'static>(
             &self,
             stream: impl Streamable,
             record: R,
-        ) -> Broadcast<'static> {
-            self.action_later_on(&stream, Action::$action, Some($target(&record)), record)
+        ) -> Broadcast<'static, $kind> {
+            self.tag_later(self.name(&stream), Action::$action, $target(&record), record)
         }
 
         /// The same, to the record's own stream, rendered and sent later.
-        pub fn $later_own<R: Partial + Send + Sync + 'static>(
+        #[track_caller]
+        pub fn $later_own<E, R: Partial<E> + Send + 'static>(
             &self,
             record: R,
-        ) -> Broadcast<'static> {
+        ) -> Broadcast<'static, $kind> {
             let stream = self.name(&record);
             let target = $target(&record);
-            self.tag_later(stream, Action::$action, Some(target), record)
+            self.tag_later(stream, Action::$action, target, record)
         }
     )*};
 }
@@ -126,194 +150,227 @@ impl Broadcaster {
 
     family! {
         /// Adds the record at the end of the element named by its model's plural: `messages`.
-        Append, collection: append_to, append, append_later_to, append_later;
+        Addition, Append, collection: append_to, append, append_later_to, append_later;
         /// Adds the record at the beginning of the element named by its model's plural.
-        Prepend, collection: prepend_to, prepend, prepend_later_to, prepend_later;
-        /// Replaces the record's element: `message_1`.
-        Replace, element: replace_to, replace, replace_later_to, replace_later;
+        Addition, Prepend, collection: prepend_to, prepend, prepend_later_to, prepend_later;
+        /// Replaces the record's element: `message_1`. A record without a key has none.
+        Change, Replace, element: replace_to, replace, replace_later_to, replace_later;
         /// Replaces what is in the record's element. The partial's root must then not have the
         /// same id, or the page gets it twice.
-        Update, element: update_to, update, update_later_to, update_later;
+        Change, Update, element: update_to, update, update_later_to, update_later;
     }
 
     /// Removes the record's element. Nothing is rendered.
-    pub fn remove_to<R: Record>(&self, stream: impl Streamable, record: &R) -> Broadcast<'static> {
-        let tag = Tag::new(Action::Remove, Some(element(record)));
-        let body = Body::Tag(tag, Content::None);
-        self.draft(self.name(&stream), Some(R::model().name()), body)
+    #[track_caller]
+    pub fn remove_to<R: Record>(
+        &self,
+        stream: impl Streamable,
+        record: &R,
+    ) -> Broadcast<'static, Removal> {
+        let model = Some(R::model().name());
+        self.tag(self.name(&stream), model, Action::Remove, element(record), Content::None)
     }
 
     /// The same, to the record's own stream.
-    pub fn remove<R: Record + Streamable>(&self, record: &R) -> Broadcast<'static> {
+    #[track_caller]
+    pub fn remove<R: Record + Streamable>(&self, record: &R) -> Broadcast<'static, Removal> {
         self.remove_to(record, record)
     }
 
     /// Inserts the record before an element.
-    pub fn before_to<'a, R: Partial + Sync>(
+    #[track_caller]
+    pub fn before_to<'a, E, R: Partial<E> + Sync>(
         &self,
         stream: impl Streamable,
         target: impl Into<Target>,
         record: &'a R,
-    ) -> Broadcast<'a> {
-        self.action_on(&stream, Action::Before, Some(target.into()), record)
+    ) -> Broadcast<'a, Addition> {
+        self.action_on(&stream, Action::Before, Ok(target.into()), record)
     }
 
     /// Inserts the record after an element.
-    pub fn after_to<'a, R: Partial + Sync>(
+    #[track_caller]
+    pub fn after_to<'a, E, R: Partial<E> + Sync>(
         &self,
         stream: impl Streamable,
         target: impl Into<Target>,
         record: &'a R,
-    ) -> Broadcast<'a> {
-        self.action_on(&stream, Action::After, Some(target.into()), record)
+    ) -> Broadcast<'a, Addition> {
+        self.action_on(&stream, Action::After, Ok(target.into()), record)
     }
 
     /// Any action, with the model's plural as its target.
-    pub fn action_to<'a, R: Partial + Sync>(
+    #[track_caller]
+    pub fn action_to<'a, E, R: Partial<E> + Sync>(
         &self,
         stream: impl Streamable,
         action: impl Into<Action>,
         record: &'a R,
-    ) -> Broadcast<'a> {
-        self.action_on(&stream, action.into(), Some(collection(record)), record)
+    ) -> Broadcast<'a, AnyAction> {
+        self.action_on(&stream, action.into(), collection(record), record)
     }
 
     /// The same, to the record's own stream.
-    pub fn action<'a, R: Partial + Sync>(
+    #[track_caller]
+    pub fn action<'a, E, R: Partial<E> + Sync>(
         &self,
         action: impl Into<Action>,
         record: &'a R,
-    ) -> Broadcast<'a> {
+    ) -> Broadcast<'a, AnyAction> {
         self.action_to(record, action, record)
     }
 
     /// Any action, rendered and sent later.
-    pub fn action_later_to<R: Partial + Send + Sync + 'static>(
+    #[track_caller]
+    pub fn action_later_to<E, R: Partial<E> + Send + 'static>(
         &self,
         stream: impl Streamable,
         action: impl Into<Action>,
         record: R,
-    ) -> Broadcast<'static> {
-        self.action_later_on(&stream, action.into(), Some(collection(&record)), record)
+    ) -> Broadcast<'static, AnyAction> {
+        self.tag_later(self.name(&stream), action.into(), collection(&record), record)
     }
 
     /// Makes pages load themselves again, but for the one whose request this is.
-    pub fn refresh_to(&self, stream: impl Streamable) -> Broadcast<'static> {
+    #[track_caller]
+    pub fn refresh_to(&self, stream: impl Streamable) -> Broadcast<'static, Refresh> {
         self.refresh_named(self.name(&stream), None)
     }
 
     /// The same, to the record's own stream.
-    pub fn refresh<R: Record + Streamable>(&self, record: &R) -> Broadcast<'static> {
+    #[track_caller]
+    pub fn refresh<R: Record + Streamable>(&self, record: &R) -> Broadcast<'static, Refresh> {
         self.refresh_named(self.name(record), Some(R::model().name()))
     }
 
     /// Makes pages load themselves again, not more often than the refresh window says: the first
     /// at once, the last never later than the window. See
     /// [`Builder::refresh_window`](crate::Builder::refresh_window).
-    pub fn refresh_later_to(&self, stream: impl Streamable) -> Broadcast<'static> {
-        self.refresh_to(stream).debounced()
+    ///
+    /// Of several within a window the last one's attributes count.
+    #[track_caller]
+    pub fn refresh_later_to(&self, stream: impl Streamable) -> Broadcast<'static, LaterRefresh> {
+        self.refresh_named(self.name(&stream), None).debounced()
     }
 
     /// The same, to the record's own stream.
-    pub fn refresh_later<R: Record + Streamable>(&self, record: &R) -> Broadcast<'static> {
-        self.refresh(record).debounced()
+    #[track_caller]
+    pub fn refresh_later<R: Record + Streamable>(
+        &self,
+        record: &R,
+    ) -> Broadcast<'static, LaterRefresh> {
+        self.refresh_named(self.name(record), Some(R::model().name())).debounced()
     }
 
     /// A template that writes stream tags itself: `broadcast_render_to`.
-    pub fn render_to<'a>(
+    #[track_caller]
+    pub fn render_to<'a, E>(
         &self,
         stream: impl Streamable,
-        template: &'a (impl Render + Sync),
-    ) -> Broadcast<'a> {
-        self.draft(self.name(&stream), None, Body::Template(Content::Borrowed(template)))
+        template: &'a (impl Render<E> + Sync),
+    ) -> Broadcast<'a, Whole> {
+        self.draft(self.name(&stream), None, Body::Template(Content::borrowed(template)))
     }
 
     /// The same, to the record's own stream.
-    pub fn render<'a, R: Record + Streamable>(
+    #[track_caller]
+    pub fn render<'a, E, R: Record + Streamable>(
         &self,
         record: &R,
-        template: &'a (impl Render + Sync),
-    ) -> Broadcast<'a> {
-        let body = Body::Template(Content::Borrowed(template));
+        template: &'a (impl Render<E> + Sync),
+    ) -> Broadcast<'a, Whole> {
+        let body = Body::Template(Content::borrowed(template));
         self.draft(self.name(record), Some(R::model().name()), body)
     }
 
     /// A template that writes stream tags itself, rendered and sent later.
-    pub fn render_later_to(
+    #[track_caller]
+    pub fn render_later_to<E>(
         &self,
         stream: impl Streamable,
-        template: impl Render + Send + Sync + 'static,
-    ) -> Broadcast<'static> {
-        let body = Body::Template(Content::Owned(Box::new(template)));
-        self.draft(self.name(&stream), None, body).later()
+        template: impl Render<E> + Send + 'static,
+    ) -> Broadcast<'static, Whole> {
+        self.draft(self.name(&stream), None, Body::Template(Content::owned(template))).later()
     }
 
     /// Stream tags as they are: `broadcast_stream_to`.
+    #[track_caller]
     pub fn stream_to(
         &self,
         stream: impl Streamable,
         tags: impl Into<TurboStreams>,
-    ) -> Broadcast<'static> {
+    ) -> Broadcast<'static, Whole> {
         self.draft(self.name(&stream), None, Body::Streams(tags.into()))
     }
 
     /// A JSON value, for channels whose pages have JavaScript of their own.
-    pub fn json_to(&self, stream: impl Streamable, value: &impl Serialize) -> Broadcast<'static> {
+    #[track_caller]
+    pub fn json_to(
+        &self,
+        stream: impl Streamable,
+        value: &impl Serialize,
+    ) -> Broadcast<'static, Whole> {
         self.draft(self.name(&stream), None, Body::Json(serde_json::to_string(value)))
     }
 
-    fn action_on<'a, R: Partial + Sync>(
+    #[track_caller]
+    fn action_on<'a, E, R: Partial<E> + Sync, K>(
         &self,
         stream: &impl Streamable,
         action: Action,
-        target: Option<Target>,
+        target: Inferred,
         record: &'a R,
-    ) -> Broadcast<'a> {
-        let body = Body::Tag(Tag::new(action, target), Content::Borrowed(record));
-        self.draft(self.name(stream), Some(R::model().name()), body)
+    ) -> Broadcast<'a, K> {
+        let model = Some(R::model().name());
+        self.tag(self.name(stream), model, action, target, Content::borrowed(record))
     }
 
-    fn action_later_on<R: Partial + Send + Sync + 'static>(
+    #[track_caller]
+    fn tag_later<E, R: Partial<E> + Send + 'static, K>(
         &self,
-        stream: &impl Streamable,
+        stream: Result<StreamName, StreamNameError>,
         action: Action,
-        target: Option<Target>,
+        target: Inferred,
         record: R,
-    ) -> Broadcast<'static> {
-        self.tag_later(self.name(stream), action, target, record)
+    ) -> Broadcast<'static, K> {
+        let model = Some(R::model().name());
+        self.tag(stream, model, action, target, Content::owned(record)).later()
     }
 
-    fn tag_later<R: Partial + Send + Sync + 'static>(
+    #[track_caller]
+    fn tag<'a, K>(
         &self,
-        stream: Result<StreamName, forebay_turbo::StreamNameError>,
+        stream: Result<StreamName, StreamNameError>,
+        model: Option<&'static str>,
         action: Action,
-        target: Option<Target>,
-        record: R,
-    ) -> Broadcast<'static> {
-        let body = Body::Tag(Tag::new(action, target), Content::Owned(Box::new(record)));
-        self.draft(stream, Some(R::model().name()), body).later()
+        target: Inferred,
+        content: Content<'a>,
+    ) -> Broadcast<'a, K> {
+        self.draft(stream, model, Body::Tag(Tag::new(action, None), content)).aim(target)
     }
 
+    #[track_caller]
     fn refresh_named(
         &self,
-        stream: Result<StreamName, forebay_turbo::StreamNameError>,
+        stream: Result<StreamName, StreamNameError>,
         model: Option<&'static str>,
-    ) -> Broadcast<'static> {
+    ) -> Broadcast<'static, Refresh> {
         let mut tag = Tag::new(Action::Refresh, None);
         tag.request_id.clone_from(&self.request_id);
         self.draft(stream, model, Body::Tag(tag, Content::None))
     }
 
-    fn name(&self, stream: &impl Streamable) -> Result<StreamName, forebay_turbo::StreamNameError> {
+    fn name(&self, stream: &impl Streamable) -> Result<StreamName, StreamNameError> {
         self.core.stream_name(stream)
     }
 
-    fn draft<'a>(
+    #[track_caller]
+    fn draft<'a, K>(
         &self,
-        stream: Result<StreamName, forebay_turbo::StreamNameError>,
+        stream: Result<StreamName, StreamNameError>,
         model: Option<&'static str>,
         body: Body<'a>,
-    ) -> Broadcast<'a> {
+    ) -> Broadcast<'a, K> {
         Broadcast::new(self.clone(), stream, model, body)
     }
 }

@@ -35,7 +35,7 @@ pub enum BuildError {
     #[error("app name {0:?} must be letters, digits and hyphens")]
     BadAppName(String),
     /// The folder of the log.
-    #[error("the log can't be opened: {0}")]
+    #[error(transparent)]
     Log(#[from] StoreError),
     /// The route of the cable.
     #[error("cable path {0:?} must begin with /")]
@@ -285,6 +285,7 @@ impl Builder {
         let settings = Settings {
             refresh_window: self.refresh_window.unwrap_or(Duration::from_millis(500)),
             message_bytes_max: self.message_bytes_max.unwrap_or(1 << 20),
+            outlives_process: self.file_log.is_some(),
         };
         let hub = match self.file_log {
             None => Hub::new(self.options),

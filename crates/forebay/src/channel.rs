@@ -79,8 +79,28 @@ impl From<forebay_turbo::StreamNameError> for Rejection {
 /// One subscription's object: made when a client subscribes, dropped when it leaves.
 ///
 /// Its methods are called one after the other; the client's later commands wait.
+///
+/// # When the client goes in the middle
+///
+/// | runs when the connection ends | what becomes of it |
+/// |---|---|
+/// | the connect hook ([`Builder::connect`](crate::Builder::connect)) | it is dropped at an `await` |
+/// | [`subscribed`](Self::subscribed) | it is dropped at an `await`, with the object; `unsubscribed` is not called, since nobody was subscribed |
+/// | [`received`](Self::received) | it runs to its end; then `unsubscribed` is called |
+/// | [`unsubscribed`](Self::unsubscribed) | it runs to its end |
+///
+/// So what `subscribed` does elsewhere (a row, a counter) either comes after its last `await`, or is
+/// undone by the object's `Drop`. A runtime that ends drops all of them; [`Drop`] is the only thing
+/// that always runs.
+///
+/// # Over polls
+///
+/// A long poll has no connection that lasts: `subscribed` runs again with each poll, an action runs
+/// on an object of its own, and `unsubscribed` follows each of them. Presence can't be counted so.
 pub trait Channel: Send + 'static {
     /// Decides on the subscription, and names what it reads. Rejects by returning an error.
+    ///
+    /// Dropped at an `await` when the connection ends: see [above](Self#when-the-client-goes-in-the-middle).
     fn subscribed(
         &mut self,
         cx: &mut Context,
@@ -99,7 +119,8 @@ pub trait Channel: Send + 'static {
         async {}
     }
 
-    /// The client has left, or its connection is gone.
+    /// The client has left, or its connection is gone. Called after a `subscribed` that came to its
+    /// end with `Ok`, and for no other.
     fn unsubscribed(&mut self) -> impl Future<Output = ()> + Send {
         async {}
     }

@@ -22,10 +22,16 @@ pub enum Error {
     Broadcast(#[from] BroadcastError),
 }
 
+/// An error as one line, with what it comes from.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let source = std::error::Error::source(&self).map(ToString::to_string);
-        tracing::error!(error = %self, source, "request failed");
+        // As an error, and not as its text: so the log shows what it comes from, too.
+        tracing::error!(error = &self as &dyn std::error::Error, "request failed");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use axum::http::{HeaderValue, Request, Response, header};
@@ -22,11 +22,28 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 pub struct ForebayLayer {
     forebay: Forebay,
     pages: Arc<PageIds>,
+    /// Another Forebay's layer is around this one; said once.
+    is_inside_another: Arc<AtomicBool>,
 }
 
 impl ForebayLayer {
     pub(crate) fn new(forebay: Forebay) -> Self {
-        Self { forebay, pages: Arc::new(PageIds::new()) }
+        let is_inside_another = Arc::default();
+        Self { forebay, pages: Arc::new(PageIds::new()), is_inside_another }
+    }
+
+    /// Says that this layer takes the place of another Forebay's. It is the handler's nearest, so it
+    /// may be meant; but what the other broadcasts reaches no page that is rendered here.
+    fn report(&self, outer: &Forebay) {
+        if !self.is_inside_another.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                inner = ?self.forebay,
+                ?outer,
+                "two Forebays' layers are around one handler: it gets the inner one's `Turbo`, and \
+                 what the outer one broadcasts reaches none of its pages; build one Forebay and \
+                 clone it"
+            );
+        }
     }
 }
 
@@ -85,6 +102,13 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if let Some(outer) = request.extensions().get::<Turbo>() {
+            if outer.forebay().is(&self.layer.forebay) {
+                // The same Forebay's, once more: the outer one has looked earlier, and that is right.
+                return ForebayFuture { inner: self.inner.call(request), request_id: None };
+            }
+            self.layer.report(outer.forebay());
+        }
         // First of all: a change that is committed from here on has a larger offset.
         let position = self.layer.forebay.position();
         let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());

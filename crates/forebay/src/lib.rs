@@ -53,7 +53,7 @@ mod suppress;
 mod transaction;
 
 pub use app::Forebay;
-pub use broadcast::{Broadcast, BroadcastError, Broadcaster, Partial, Sent};
+pub use broadcast::{Broadcast, BroadcastError, Broadcaster, Partial, Sent, kinds};
 pub use builder::{BuildError, Builder};
 pub use channel::{Channel, Identity, Unauthorized};
 pub use error::Error;
@@ -69,7 +69,7 @@ pub use forebay_transport::{Handover, Origins, OriginsError};
 pub use forebay_turbo as turbo;
 pub use forebay_turbo::{
     Html, Record, Render, RenderError, StreamName, StreamNameError, Streamable, Target,
-    TurboStream, TurboStreams, dom_id, dom_id_with, frame, new_dom_id,
+    TargetError, TurboStream, TurboStreams, dom_id, dom_id_with, frame, new_dom_id,
 };
 pub use layer::{ForebayLayer, ForebayService};
 pub use page::{MissingLayer, Turbo};

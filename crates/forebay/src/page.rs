@@ -9,7 +9,7 @@ use forebay_log::Position;
 use forebay_signing::PageCursor;
 use forebay_turbo::http as turbo_http;
 use forebay_turbo::{
-    EventStreamSource, Render, StreamNameError, StreamSource, Streamable, TurboStreams,
+    EventStreamSource, Html, Render, StreamNameError, StreamSource, Streamable, TurboStreams,
 };
 use http::header::{CONTENT_TYPE, VARY};
 use http::request::Parts;
@@ -184,17 +184,49 @@ impl Turbo {
     /// turbo.respond(TurboStream::update("form").text("Saved"), || Redirect::to("/rooms/1"))
     /// # }
     /// ```
+    /// Tags whose target finds nothing ([`Target::check`](crate::Target::check)) are not sent: the
+    /// answer is a 500, and the log names the target.
     pub fn respond<R: IntoResponse>(
         &self,
         streams: impl Into<TurboStreams>,
         otherwise: impl FnOnce() -> R,
     ) -> Response {
         let response = if self.accepts_stream() {
-            let content_type = HeaderValue::from_static(turbo_http::CONTENT_TYPE);
-            ([(CONTENT_TYPE, content_type)], streams.into().to_string()).into_response()
+            tags(StatusCode::OK, &streams.into())
         } else {
             otherwise().into_response()
         };
+        vary(response, "accept")
+    }
+
+    /// The answer to a form that has errors, 422: stream tags that show them, for Turbo. The rest of
+    /// the page stays as it is, its stream sources too. `otherwise` is what a browser without
+    /// Turbo gets: the whole page again, mostly, whose status becomes 422 as well.
+    ///
+    /// ```
+    /// # use axum::response::Response;
+    /// # use forebay::{Html, RenderError, Turbo, TurboStream};
+    /// # fn create(turbo: Turbo, form: Html, page: Html) -> Result<Response, RenderError> {
+    /// // `form` is the form with what was typed and what is wrong with it.
+    /// let streams = TurboStream::replace("new_message").render(&form)?;
+    /// Ok(turbo.respond_invalid(streams, || turbo.page(&page)))
+    /// # }
+    /// ```
+    ///
+    /// A form in a `<turbo-frame>` needs no tags: [`invalid`](Self::invalid).
+    pub fn respond_invalid<R: IntoResponse>(
+        &self,
+        streams: impl Into<TurboStreams>,
+        otherwise: impl FnOnce() -> R,
+    ) -> Response {
+        let mut response = if self.accepts_stream() {
+            tags(StatusCode::UNPROCESSABLE_ENTITY, &streams.into())
+        } else {
+            otherwise().into_response()
+        };
+        if response.status() == StatusCode::OK {
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        }
         vary(response, "accept")
     }
 
@@ -202,17 +234,28 @@ impl Turbo {
     ///
     /// # Errors
     /// [`Error::Render`] if the template fails.
-    pub fn page(&self, page: &impl Render) -> Result<Response, Error> {
-        page_with_status(StatusCode::OK, page)
+    pub fn page<E>(&self, page: &impl Render<E>) -> Result<Response, Error> {
+        Ok(page_with_status(StatusCode::OK, page.to_html()?))
     }
 
-    /// A form that has errors, rendered again: Turbo shows it in place only with a status that
-    /// says so, 422.
+    /// A form that has errors, rendered again: Turbo shows it only with a status that says so, 422.
+    ///
+    /// Inside a `<turbo-frame>` this is the frame with the form in it. **Outside of one it has to be
+    /// the whole page**: Turbo replaces the page's body by it, stream sources and all. To exchange the
+    /// form alone: [`respond_invalid`](Self::respond_invalid).
     ///
     /// # Errors
     /// [`Error::Render`] if the template fails.
-    pub fn invalid(&self, page: &impl Render) -> Result<Response, Error> {
-        page_with_status(StatusCode::UNPROCESSABLE_ENTITY, page)
+    pub fn invalid<E>(&self, page: &impl Render<E>) -> Result<Response, Error> {
+        let html = page.to_html()?;
+        if self.accepts_stream() && self.frame_request().is_none() && !is_document(html.as_str()) {
+            tracing::error!(
+                "a form outside of a frame is answered with a part of a page: Turbo replaces the \
+                 whole page by it, and its stream sources are gone; use `respond_invalid`, put the \
+                 form into a frame, or render the whole page"
+            );
+        }
+        Ok(page_with_status(StatusCode::UNPROCESSABLE_ENTITY, html))
     }
 
     /// Elsewhere after a form: 303, so that the browser asks for it with GET whatever the form's
@@ -222,10 +265,27 @@ impl Turbo {
     }
 }
 
-fn page_with_status(status: StatusCode, page: &impl Render) -> Result<Response, Error> {
-    let html = axum::response::Html(page.to_html()?.into_string());
+fn page_with_status(status: StatusCode, html: Html) -> Response {
+    let html = axum::response::Html(html.into_string());
     // The same address may give a frame less than the whole page.
-    Ok(vary((status, html).into_response(), "turbo-frame"))
+    vary((status, html).into_response(), "turbo-frame")
+}
+
+fn tags(status: StatusCode, streams: &TurboStreams) -> Response {
+    if let Err(error) = streams.check() {
+        tracing::error!(%error, "an answer of stream tags is not sent");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let content_type = HeaderValue::from_static(turbo_http::CONTENT_TYPE);
+    (status, [(CONTENT_TYPE, content_type)], streams.to_string()).into_response()
+}
+
+/// Whether this is a page rather than a part of one, as far as one can tell without parsing it.
+fn is_document(html: &str) -> bool {
+    let has = |tag: &str| {
+        html.as_bytes().windows(tag.len()).any(|part| part.eq_ignore_ascii_case(tag.as_bytes()))
+    };
+    has("<html") || has("<body") || has("<!doctype")
 }
 
 fn vary(mut response: Response, header: &'static str) -> Response {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test, whose helpers are not marked as such")]
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
@@ -16,6 +17,8 @@ use http::request::Parts;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
@@ -507,4 +510,84 @@ async fn pages_that_lack_something_at_once_are_told_one_after_the_other() {
     }
     // Two have their turns at once, the third has waited.
     assert_eq!(subscribes.forebay.stats().heals_delayed, 1);
+}
+
+/// Tells which of its methods run, how far, and when it is dropped.
+struct Witness {
+    stays_in_subscribed: bool,
+    may_go_on: Arc<Notify>,
+    says: UnboundedSender<&'static str>,
+}
+
+impl Witness {
+    fn say(&self, what: &'static str) {
+        self.says.send(what).unwrap();
+    }
+}
+
+impl Channel for Witness {
+    async fn subscribed(&mut self, _: &mut Context) -> Result<(), Rejection> {
+        self.say("is being subscribed");
+        if self.stays_in_subscribed {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+
+    async fn received(&mut self, _: &mut Context, _: &str, _: Map<String, Value>) {
+        self.say("receives");
+        self.may_go_on.notified().await;
+        self.say("has received");
+    }
+
+    async fn unsubscribed(&mut self) {
+        self.say("unsubscribed");
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        let _ = self.says.send("dropped");
+    }
+}
+
+/// As `Channel`'s documentation says what becomes of each method.
+#[tokio::test]
+async fn a_connection_that_ends_drops_a_subscription_in_the_making_and_lets_actions_run_to_their_end()
+ {
+    let may_go_on = Arc::new(Notify::new());
+    let (says, mut said) = unbounded_channel();
+    let made = Arc::clone(&may_go_on);
+    let builder = Forebay::builder().secret(SECRET).channel("Witness", move |params: &Params| {
+        let (may_go_on, says) = (Arc::clone(&made), says.clone());
+        Witness { stays_in_subscribed: params.contains_key("stays"), may_go_on, says }
+    });
+    let server = Server::with(builder).await;
+    let mut next = async || tokio::time::timeout(PATIENCE, said.recv()).await.unwrap().unwrap();
+
+    let mut client = server.connect().await;
+    let undecided = json!({ "channel": "Witness", "stays": true }).to_string();
+    client.send(&json!({ "command": "subscribe", "identifier": undecided })).await;
+    assert_eq!(next().await, "is being subscribed");
+    drop(client);
+    assert_eq!(next().await, "dropped");
+
+    let mut client = server.connect().await;
+    let acts = json!({ "channel": "Witness" }).to_string();
+    client.send(&json!({ "command": "subscribe", "identifier": acts })).await;
+    assert_eq!(next().await, "is being subscribed");
+    client
+        .send(&json!({ "command": "message", "identifier": acts, "data": "{\"action\":\"x\"}" }))
+        .await;
+    assert_eq!(next().await, "receives");
+    drop(client);
+    while server.forebay.connections() > 0 {
+        tokio::task::yield_now().await;
+    }
+    may_go_on.notify_one();
+    let mut rest = Vec::new();
+    while rest.last() != Some(&"dropped") {
+        rest.push(next().await);
+    }
+    assert_eq!(rest, ["has received", "unsubscribed", "dropped"]);
 }

@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
+use forebay::kinds::{HasAttributes, HasContent, HasTarget, LeavesOut, Whole};
 use forebay::{
     Broadcast, Broadcaster, Forebay, Html, Render, RenderError, StreamName, Streamable, Target,
     TurboStream, TurboStreams, dom_id_with,
@@ -135,50 +136,57 @@ async fn perform(forebay: &Forebay, text: &str) -> Option<()> {
         _ => {
             let call = Call::parse(text)?;
             let partial = IndexPartial(self::message());
-            let view = view();
-            let mut draft = begin(&broadcast, &call, &message, &view)?;
-            for option in call.options.iter().filter(|option| !is_positional(&call, option)) {
-                draft = apply(draft, option, &message, &partial)?;
-            }
-            draft.await.unwrap();
+            begin(&broadcast, &call, &message, &partial).await?;
         }
     }
     Some(())
 }
 
-fn begin<'a>(
+/// Begins the call's broadcast, changes it by the call's options, and sends it.
+async fn begin(
     broadcast: &Broadcaster,
     call: &Call,
-    message: &'a Message,
-    view: &'a Html,
-) -> Option<Broadcast<'a>> {
+    message: &Message,
+    partial: &IndexPartial,
+) -> Option<()> {
     let to = &call.streams;
     let option = |name: &str| {
         call.options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix(": "))
     };
     let around =
         || option("targets").map(Target::selector).or_else(|| option("target").map(Target::from));
-    Some(match call.verb.as_str() {
-        "append" => broadcast.append(message),
-        "append_to" => broadcast.append_to(to, message),
-        "prepend" => broadcast.prepend(message),
-        "prepend_to" => broadcast.prepend_to(to, message),
-        "replace" => broadcast.replace(message),
-        "replace_to" => broadcast.replace_to(to, message),
-        "update" => broadcast.update(message),
-        "update_to" => broadcast.update_to(to, message),
-        "remove" => broadcast.remove(message),
-        "remove_to" => broadcast.remove_to(to, message),
-        "before_to" => broadcast.before_to(to, around()?, message),
-        "after_to" => broadcast.after_to(to, around()?, message),
-        "refresh" => broadcast.refresh(message),
-        "refresh_to" => broadcast.refresh_to(to),
-        "action" => broadcast.action(call.streams_as_action()?, message),
-        "action_to" => broadcast.action_to(to, option("action")?, message),
-        "render" => broadcast.render(message, view),
-        "render_to" => broadcast.render_to(to, view),
+    let view = view();
+    macro_rules! send {
+        ($options:ident: $draft:expr) => {{
+            let mut draft = $draft;
+            for option in call.options.iter().filter(|option| !is_positional(call, option)) {
+                draft = $options(draft, option, message, partial)?;
+            }
+            draft.await.unwrap()
+        }};
+    }
+    match call.verb.as_str() {
+        "append" => send!(tag: broadcast.append(message)),
+        "append_to" => send!(tag: broadcast.append_to(to, message)),
+        "prepend" => send!(tag: broadcast.prepend(message)),
+        "prepend_to" => send!(tag: broadcast.prepend_to(to, message)),
+        "replace" => send!(tag: broadcast.replace(message)),
+        "replace_to" => send!(tag: broadcast.replace_to(to, message)),
+        "update" => send!(tag: broadcast.update(message)),
+        "update_to" => send!(tag: broadcast.update_to(to, message)),
+        "remove" => send!(removal: broadcast.remove(message)),
+        "remove_to" => send!(removal: broadcast.remove_to(to, message)),
+        "before_to" => send!(tag: broadcast.before_to(to, around()?, message)),
+        "after_to" => send!(tag: broadcast.after_to(to, around()?, message)),
+        "refresh" => send!(refresh: broadcast.refresh(message)),
+        "refresh_to" => send!(refresh: broadcast.refresh_to(to)),
+        "action" => send!(tag: broadcast.action(call.streams_as_action()?, message)),
+        "action_to" => send!(tag: broadcast.action_to(to, option("action")?, message)),
+        "render" => send!(whole: broadcast.render(message, &view)),
+        "render_to" => send!(whole: broadcast.render_to(to, &view)),
         _ => return None,
-    })
+    };
+    Some(())
 }
 
 impl Call {
@@ -197,27 +205,53 @@ fn is_positional(call: &Call, option: &str) -> bool {
     option.starts_with("action: ") || (around && option.starts_with("target"))
 }
 
-fn apply<'a>(
-    draft: Broadcast<'a>,
+fn tag<'a, K: HasTarget + HasAttributes + HasContent>(
+    draft: Broadcast<'a, K>,
     option: &str,
     message: &Message,
     partial: &'a IndexPartial,
-) -> Option<Broadcast<'a>> {
+) -> Option<Broadcast<'a, K>> {
     let raw = || Html::raw("<p>raw</p>");
+    Some(match option {
+        "partial" => draft.partial(partial),
+        "html" | "html unsafe string" => draft.html(raw()),
+        // Turbo morphs some actions only, Rails writes the attribute for all.
+        "attributes method morph" => draft.html(Html::raw("x")).attribute("method", "morph"),
+        _ => return removal(draft, option, message, partial),
+    })
+}
+
+fn removal<'a, K: HasTarget + HasAttributes>(
+    draft: Broadcast<'a, K>,
+    option: &str,
+    message: &Message,
+    _: &IndexPartial,
+) -> Option<Broadcast<'a, K>> {
     Some(match option.split_once(": ") {
         Some(("target", "dom_id(index)")) => draft.target(dom_id_with(message, "index")),
         Some(("target", id)) => draft.target(id),
         Some(("targets", selector)) => draft.targets(selector),
-        Some(("request_id", id)) => draft.request_id(id),
-        Some(_) => return None,
-        None => match option {
-            "partial" => draft.partial(partial),
-            "html" | "html unsafe string" => draft.html(raw()),
-            "attributes" => draft.attribute("data-x", "1"),
-            "attributes method morph" => draft.html(Html::raw("x")).morph(),
-            _ => return None,
-        },
+        None if option == "attributes" => draft.attribute("data-x", "1"),
+        _ => return None,
     })
+}
+
+fn refresh<'a, K: LeavesOut>(
+    draft: Broadcast<'a, K>,
+    option: &str,
+    _: &Message,
+    _: &IndexPartial,
+) -> Option<Broadcast<'a, K>> {
+    Some(draft.request_id(option.strip_prefix("request_id: ")?))
+}
+
+fn whole<'a>(
+    _: Broadcast<'a, Whole>,
+    _: &str,
+    _: &Message,
+    _: &IndexPartial,
+) -> Option<Broadcast<'a, Whole>> {
+    None
 }
 
 /// The vectors' `turbo_stream` view, with the newline at its end.

@@ -2,14 +2,12 @@
 
 use askama::{Error, Template};
 
-use super::{Render, RenderError};
+use super::{Render, RenderError, engine};
 use crate::{
     EventStreamSource, Frame, Html, StreamNameError, StreamSource, TurboStream, TurboStreams,
 };
 
-/// The only blanket implementation of [`Render`]. A second one, for another engine's trait, would
-/// conflict with it, and features have to be additive; the other engines go through a type.
-impl<T: Template> Render for T {
+impl<T: Template> Render<engine::Askama> for T {
     fn to_html(&self) -> Result<Html, RenderError> {
         // Qualified, because a template may well have a method `render` of its own.
         Template::render(self).map(Html::raw).map_err(RenderError::new)

@@ -1,8 +1,15 @@
-//! maud: markup is HTML, and HTML stands in markup unescaped.
+//! maud: what it renders is HTML, and HTML stands in its markup unescaped.
 
 use maud::{Markup, Render};
 
+use super::{RenderError, engine};
 use crate::{EventStreamSource, Frame, Html, StreamSource, TurboStream, TurboStreams};
+
+impl<T: Render> crate::Render<engine::Maud> for T {
+    fn to_html(&self) -> Result<Html, RenderError> {
+        Ok(self.render().into())
+    }
+}
 
 impl From<Markup> for Html {
     fn from(markup: Markup) -> Self {

@@ -20,13 +20,16 @@ pub(super) enum Body<'a> {
 pub(super) enum Content<'a> {
     None,
     Html(Html),
-    Borrowed(&'a (dyn Render + Sync)),
-    Owned(Box<dyn Render + Send + Sync>),
+    Borrowed(Rendering<'a>),
+    Owned(Rendering<'static>),
 }
+
+/// A template that has its engine.
+type Rendering<'a> = Box<dyn FnOnce() -> Result<Html, RenderError> + Send + 'a>;
 
 /// A stream tag whose target may still change.
 pub(super) struct Tag {
-    action: Action,
+    pub(super) action: Action,
     pub(super) target: Option<Target>,
     pub(super) attributes: Attributes,
     pub(super) request_id: Option<Arc<str>>,
@@ -114,19 +117,26 @@ impl Body<'_> {
     }
 }
 
-impl Content<'_> {
+impl<'a> Content<'a> {
+    pub(super) fn borrowed<E>(content: &'a (impl Render<E> + Sync)) -> Self {
+        Self::Borrowed(Box::new(|| content.to_html()))
+    }
+
+    pub(super) fn owned<E>(content: impl Render<E> + Send + 'static) -> Self {
+        Self::Owned(Box::new(move || content.to_html()))
+    }
+
     fn render(self) -> Result<Html, RenderError> {
         match self {
             Content::None => Ok(Html::default()),
             Content::Html(html) => Ok(html),
-            Content::Borrowed(content) => content.to_html(),
-            Content::Owned(content) => content.to_html(),
+            Content::Borrowed(render) | Content::Owned(render) => render(),
         }
     }
 
     fn into_owned(self) -> Result<Content<'static>, RenderError> {
         Ok(match self {
-            Content::Owned(content) => Content::Owned(content),
+            Content::Owned(render) => Content::Owned(render),
             other => Content::Html(other.render()?),
         })
     }

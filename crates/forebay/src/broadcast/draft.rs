@@ -1,20 +1,27 @@
 //! One broadcast before it is sent: what can still be changed about it.
 
 use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::panic::Location;
 use std::pin::Pin;
 
 use forebay_cable::SessionId;
 use forebay_hub::PublishError;
 use forebay_log::Position;
 use forebay_turbo::{
-    AttributeValue, Html, Render, RenderError, StreamName, StreamNameError, Target,
+    Action, AttributeValue, Html, Render, RenderError, StreamName, StreamNameError, Target,
+    TargetError,
 };
 
-use super::Broadcaster;
 use super::body::{Body, Content, Envelope, Keep, Tag};
+use super::kinds::{
+    HasAttributes, HasContent, HasTarget, IsEntry, LaterRefresh, LeavesOut, Morphs, Refresh,
+    Supersedes,
+};
 #[cfg(feature = "sqlx")]
 use super::outbox::Verdict;
 use super::publisher::{Job, Prepared};
+use super::{Broadcaster, Inferred};
 use crate::suppress;
 
 /// Why a broadcast was not sent. Nothing of it was.
@@ -27,8 +34,26 @@ pub enum BroadcastError {
     /// Its content could not be rendered.
     #[error(transparent)]
     Render(#[from] RenderError),
+    /// Its target finds no element.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// Its record has no key yet, so no element shows it: broadcast it when it is saved, or name a
+    /// target.
+    #[error("the {model} has no key yet, so no element shows it: save it first, or name a target")]
+    Unsaved {
+        /// The record's model.
+        model: &'static str,
+    },
+    /// Something was asked for that its action ignores.
+    #[error("{modifier} does nothing for the action `{action}`")]
+    Ineffective {
+        /// The method that was called.
+        modifier: &'static str,
+        /// The name of the action.
+        action: String,
+    },
     /// Its value could not be encoded.
-    #[error("the value is not JSON: {0}")]
+    #[error("the value can't be written as JSON")]
     Json(#[from] serde_json::Error),
     /// It is larger than [`Builder::message_bytes_max`](crate::Builder::message_bytes_max).
     #[error("the message has {bytes} bytes, more than the {max} that are allowed")]
@@ -44,6 +69,9 @@ pub enum BroadcastError {
     /// The queue of later broadcasts is gone, because its runtime is.
     #[error("later broadcasts are no longer taken")]
     Closed,
+    /// What is sent later needs a task, and there is no runtime of tokio's to run it.
+    #[error("what is sent later needs a tokio runtime: await it inside of one")]
+    NoRuntime,
     /// Its transaction was rolled back.
     #[error("the transaction of this broadcast was rolled back")]
     RolledBack,
@@ -68,18 +96,31 @@ pub enum Sent {
     AfterCommit,
     /// It was suppressed.
     Suppressed,
+    /// It came after [`Forebay::shut_down`](crate::Forebay::shut_down), and the log is in memory
+    /// only: nobody gets it. Nobody misses it either, since pages render themselves again wherever
+    /// they come back.
+    ShutDown,
 }
 
-/// A broadcast that is sent when it is awaited.
-#[must_use = "a broadcast is sent when it is awaited"]
-pub struct Broadcast<'a> {
+/// A broadcast that is sent when it is awaited. What can be said about it depends on its
+/// [kind](crate::kinds).
+///
+/// One that is dropped instead is not sent, and the log says so, with the line that made it.
+#[must_use = "nothing is sent until it is awaited: add `.await?` (with `let _ =` it is dropped, and nothing is sent)"]
+pub struct Broadcast<'a, Kind> {
     broadcaster: Broadcaster,
     stream: Result<StreamName, StreamNameError>,
     model: Option<&'static str>,
     body: Body<'a>,
+    /// Why its target finds nothing, if so. Another target mends it.
+    aim: Result<(), BroadcastError>,
+    /// What else was asked for in vain.
+    misuse: Result<(), BroadcastError>,
     keep: Keep,
     except: Option<SessionId>,
     when: When,
+    unsent: Unsent,
+    kind: PhantomData<fn() -> Kind>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,107 +130,210 @@ enum When {
     Debounced,
 }
 
-impl<'a> Broadcast<'a> {
+/// Names the line that made a broadcast which was never awaited.
+struct Unsent {
+    made_at: &'static Location<'static>,
+    is_awaited: bool,
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        if !self.is_awaited && !std::thread::panicking() {
+            let made_at = self.made_at;
+            tracing::error!(%made_at, "a broadcast was dropped without being awaited: nothing was sent");
+        }
+    }
+}
+
+impl<'a, Kind> Broadcast<'a, Kind> {
+    #[track_caller]
     pub(super) fn new(
         broadcaster: Broadcaster,
         stream: Result<StreamName, StreamNameError>,
         model: Option<&'static str>,
         body: Body<'a>,
     ) -> Self {
-        let (keep, except, when) = (Keep::Log, None, When::Now);
-        Self { broadcaster, stream, model, body, keep, except, when }
+        let misuse = match &body {
+            Body::Streams(tags) => tags.check().map_err(BroadcastError::from),
+            _ => Ok(()),
+        };
+        Self {
+            broadcaster,
+            stream,
+            model,
+            body,
+            aim: Ok(()),
+            misuse,
+            keep: Keep::Log,
+            except: None,
+            when: When::Now,
+            unsent: Unsent { made_at: Location::caller(), is_awaited: false },
+            kind: PhantomData,
+        }
     }
 
     /// Another target than the record's: an element's id, or a record whose element it is.
-    pub fn target(self, target: impl Into<Target>) -> Self {
-        let target = target.into();
-        self.tag(|tag| tag.target = Some(target))
+    pub fn target(self, target: impl Into<Target>) -> Self
+    where
+        Kind: HasTarget,
+    {
+        self.needs(".target()", |action| *action != Action::Refresh).aim(Ok(target.into()))
     }
 
     /// All elements that a CSS selector finds.
-    pub fn targets(self, selector: impl Into<String>) -> Self {
+    pub fn targets(self, selector: impl Into<String>) -> Self
+    where
+        Kind: HasTarget,
+    {
         self.target(Target::selector(selector))
     }
 
-    /// An attribute of the tag.
-    pub fn attribute(self, name: impl Into<String>, value: impl Into<AttributeValue>) -> Self {
+    /// An attribute of the tag. `action`, `target` and `targets` are the tag's own.
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<AttributeValue>) -> Self
+    where
+        Kind: HasAttributes,
+    {
+        let name = name.into();
+        match name.as_str() {
+            "action" => self.misused(".attribute(\"action\", …)"),
+            "target" | "targets" => self.misused(".attribute(\"target\", …)"),
+            _ => {}
+        }
         self.tag(|tag| {
             tag.attributes.set(name, value);
         })
     }
 
     /// Changes what is there instead of exchanging it.
-    pub fn morph(self) -> Self {
-        self.attribute("method", "morph")
+    pub fn morph(self) -> Self
+    where
+        Kind: Morphs,
+    {
+        let morphs = |action: &Action| {
+            let morphs = [Action::Replace, Action::Update, Action::Refresh];
+            morphs.contains(action) || matches!(action, Action::Custom(_))
+        };
+        self.needs(".morph()", morphs).tag(|tag| {
+            tag.attributes.set("method", "morph");
+        })
     }
 
     /// The answer to this request shows the same already. The page that made the request leaves this
-    /// broadcast out, if it runs `forebay.js` and the answer has arrived; all others show it.
+    /// broadcast out, if it runs `forebay.js` and the answer has arrived; all others show it. Without
+    /// a request of Turbo's there is no page to leave out.
     ///
     /// For broadcasts of one action; ready-made tags ([`Broadcaster::stream_to`]) carry what
     /// [`TurboStream::request_id`](crate::TurboStream::request_id) gives them.
-    pub fn reflected(self) -> Self {
+    pub fn reflected(self) -> Self
+    where
+        Kind: HasTarget,
+    {
         let id = self.broadcaster.request_id.clone();
         self.tag(|tag| tag.request_id = id)
     }
 
     /// For a refresh: no page is left out, not even the one whose request this is.
-    pub fn to_everybody(self) -> Self {
+    pub fn to_everybody(self) -> Self
+    where
+        Kind: LeavesOut,
+    {
         self.tag(|tag| tag.request_id = None)
     }
 
     /// For a refresh: the page with this request id is left out.
-    pub fn request_id(self, id: &str) -> Self {
+    pub fn request_id(self, id: &str) -> Self
+    where
+        Kind: LeavesOut,
+    {
         self.tag(|tag| tag.request_id = Some(id.into()))
     }
 
     /// This HTML instead of the record's partial.
-    pub fn html(self, html: Html) -> Self {
-        self.content(Content::Html(html))
+    pub fn html(self, html: Html) -> Self
+    where
+        Kind: HasContent,
+    {
+        self.content(".html()", Content::Html(html))
     }
 
     /// This text instead of the record's partial. It is escaped.
-    pub fn text(self, text: &str) -> Self {
-        self.html(Html::text(text))
+    pub fn text(self, text: &str) -> Self
+    where
+        Kind: HasContent,
+    {
+        self.content(".text()", Content::Html(Html::text(text)))
     }
 
     /// Another partial than the record's.
-    pub fn partial(self, partial: &'a (impl Render + Sync)) -> Self {
-        self.content(Content::Borrowed(partial))
+    pub fn partial<E>(self, partial: &'a (impl Render<E> + Sync)) -> Self
+    where
+        Kind: HasContent,
+    {
+        self.content(".partial()", Content::borrowed(partial))
     }
 
     /// No content, and nothing is rendered.
-    pub fn without_content(self) -> Self {
-        self.content(Content::None)
+    pub fn without_content(mut self) -> Self
+    where
+        Kind: HasContent,
+    {
+        if let Body::Tag(_, content) = &mut self.body {
+            *content = Content::None;
+        }
+        self
     }
 
-    /// Keeps only what a replay needs to reach the same page: a later `replace`, `update`,
-    /// `remove` or `refresh` of the same target supersedes this one in history. Other actions
-    /// add to what is there, so they are kept all.
+    /// History keeps only the newest of these: a later `replace`, `update`, `remove` or `refresh`
+    /// of the same target supersedes this one. Other actions add to what is there, so history has
+    /// to keep them all.
     ///
     /// For values that change often (progress, counters, prices). A replacement must keep the
     /// element's id.
-    pub fn state(self) -> Self {
-        Self { keep: Keep::State, ..self }
+    ///
+    /// This is about pages that were away: they are replayed the newest value instead of all. **A
+    /// page that is rendered later is sent nothing of it**, as with every broadcast: it must read
+    /// the value from where the application keeps it, and render it itself.
+    pub fn state(self) -> Self
+    where
+        Kind: Supersedes,
+    {
+        let supersedes = |action: &Action| {
+            [Action::Replace, Action::Update, Action::Remove, Action::Refresh].contains(action)
+        };
+        Self { keep: Keep::State, ..self.needs(".state()", supersedes) }
     }
 
     /// Keeps nothing: whoever is not subscribed at this moment never gets it.
-    pub fn ephemeral(self) -> Self {
+    pub fn ephemeral(self) -> Self
+    where
+        Kind: IsEntry,
+    {
         Self { keep: Keep::Ephemeral, ..self }
     }
 
     /// Leaves one session out: the one whose channel object handles an action, say.
-    pub fn except(self, session: SessionId) -> Self {
+    pub fn except(self, session: SessionId) -> Self
+    where
+        Kind: IsEntry,
+    {
         Self { except: Some(session), ..self }
+    }
+
+    /// The target, given or inferred; the last one counts.
+    pub(super) fn aim(mut self, target: Inferred) -> Self {
+        self.aim = match target {
+            Ok(target) => {
+                let checked = target.check().map_err(BroadcastError::from);
+                self = self.tag(|tag| tag.target = Some(target));
+                checked
+            }
+            Err(error) => Err(error),
+        };
+        self
     }
 
     pub(super) fn later(self) -> Self {
         Self { when: When::Later, ..self }
-    }
-
-    /// Collected into one refresh a window: nothing but its attributes and request id counts.
-    pub(super) fn debounced(self) -> Self {
-        Self { when: When::Debounced, ..self }
     }
 
     fn tag(mut self, change: impl FnOnce(&mut Tag)) -> Self {
@@ -199,12 +343,29 @@ impl<'a> Broadcast<'a> {
         self
     }
 
-    fn content(mut self, content: Content<'a>) -> Self {
-        match &mut self.body {
-            Body::Tag(_, old) | Body::Template(old) => *old = content,
-            Body::Streams(_) | Body::Json(_) => {}
+    fn content(self, modifier: &'static str, new: Content<'a>) -> Self {
+        let mut draft = self.needs(modifier, Action::has_template);
+        if let Body::Tag(_, content) = &mut draft.body {
+            *content = new;
+        }
+        draft
+    }
+
+    /// What only some actions heed; the types know the rest.
+    fn needs(mut self, modifier: &'static str, heeds: impl FnOnce(&Action) -> bool) -> Self {
+        if let Body::Tag(tag, _) = &self.body
+            && !heeds(&tag.action)
+        {
+            self.misused(modifier);
         }
         self
+    }
+
+    fn misused(&mut self, modifier: &'static str) {
+        if let Body::Tag(tag, _) = &self.body {
+            let action = tag.action.to_string();
+            self.misuse = Err(BroadcastError::Ineffective { modifier, action });
+        }
     }
 
     async fn send(self) -> Result<Sent, BroadcastError> {
@@ -212,6 +373,8 @@ impl<'a> Broadcast<'a> {
             return Ok(Sent::Suppressed);
         }
         let stream = self.stream?;
+        self.aim?;
+        self.misuse?;
         let publisher = &self.broadcaster.core.publisher;
         let broadcast = match (self.when, self.body) {
             (When::Debounced, Body::Tag(tag, _)) => Prepared::Refresh(stream, tag),
@@ -236,11 +399,33 @@ impl<'a> Broadcast<'a> {
     }
 }
 
-impl<'a> IntoFuture for Broadcast<'a> {
+impl Broadcast<'static, Refresh> {
+    /// Collected into one refresh a window: nothing but its attributes and request id counts.
+    pub(super) fn debounced(self) -> Broadcast<'static, LaterRefresh> {
+        let Self { broadcaster, stream, model, body, aim, misuse, keep, except, unsent, .. } = self;
+        let (when, kind) = (When::Debounced, PhantomData);
+        Broadcast {
+            broadcaster,
+            stream,
+            model,
+            body,
+            aim,
+            misuse,
+            keep,
+            except,
+            when,
+            unsent,
+            kind,
+        }
+    }
+}
+
+impl<'a, Kind: 'a> IntoFuture for Broadcast<'a, Kind> {
     type Output = Result<Sent, BroadcastError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
-    fn into_future(self) -> Self::IntoFuture {
+    fn into_future(mut self) -> Self::IntoFuture {
+        self.unsent.is_awaited = true;
         Box::pin(self.send())
     }
 }

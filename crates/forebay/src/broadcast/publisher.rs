@@ -1,17 +1,20 @@
 //! Encoding and publishing; the queue of later broadcasts.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use forebay_hub::{Broadcast as Publication, Hub, Published};
 use forebay_log::{Class, Message};
 use forebay_turbo::StreamName;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::body::{Body, Envelope, Tag};
 use super::draft::{BroadcastError, Sent};
 use super::refresh::Refreshes;
+use crate::error::with_causes;
 
 /// Later broadcasts that wait. Past it, awaiting one waits for room: a handler that broadcasts
 /// faster than it can be rendered is slowed down, and nothing is dropped.
@@ -22,6 +25,8 @@ const LATER_MAX: usize = 1024;
 pub(crate) struct Settings {
     pub(crate) refresh_window: Duration,
     pub(crate) message_bytes_max: usize,
+    /// Whether what is published after the end is there for the next process.
+    pub(crate) outlives_process: bool,
 }
 
 pub(crate) struct Publisher {
@@ -29,6 +34,8 @@ pub(crate) struct Publisher {
     settings: Settings,
     refreshes: Refreshes,
     later: Mutex<Option<mpsc::Sender<Job>>>,
+    /// Nobody gets what is sent from here on.
+    has_ended: AtomicBool,
     #[cfg(feature = "sqlx")]
     pub(crate) commits: super::commits::Commits,
 }
@@ -76,6 +83,7 @@ impl Publisher {
             settings,
             refreshes,
             later: Mutex::default(),
+            has_ended: AtomicBool::new(false),
             #[cfg(feature = "sqlx")]
             commits: super::commits::Commits::default(),
         }
@@ -94,6 +102,10 @@ impl Publisher {
     }
 
     pub(super) async fn send(&self, broadcast: Prepared) -> Result<Sent, BroadcastError> {
+        if self.has_ended.load(Ordering::Relaxed) {
+            tracing::warn!("broadcast after shutting down: nobody gets it");
+            return Ok(Sent::ShutDown);
+        }
         match broadcast {
             Prepared::Publish(ready) => self.publish(&ready),
             Prepared::Refresh(stream, tag) => self.refresh(&stream, tag),
@@ -125,20 +137,28 @@ impl Publisher {
     }
 
     pub(super) async fn later(&self, job: Job) -> Result<Sent, BroadcastError> {
-        self.queue().send(job).await.map_err(|_| BroadcastError::Closed)?;
+        self.queue()?.send(job).await.map_err(|_| BroadcastError::Closed)?;
         Ok(Sent::Later)
     }
 
     /// The queue, with a worker in this runtime if the one that had it is gone.
-    fn queue(&self) -> mpsc::Sender<Job> {
+    fn queue(&self) -> Result<mpsc::Sender<Job>, BroadcastError> {
         let mut queue = self.later.lock();
         if let Some(queue) = queue.as_ref().filter(|queue| !queue.is_closed()) {
-            return queue.clone();
+            return Ok(queue.clone());
         }
+        let runtime = Handle::try_current().map_err(|_| BroadcastError::NoRuntime)?;
         let (sender, receiver) = mpsc::channel(LATER_MAX);
         let (hub, max) = (self.hub.clone(), self.settings.message_bytes_max);
-        tokio::spawn(work_off(Worker { hub, max, jobs: receiver }));
-        queue.insert(sender).clone()
+        runtime.spawn(work_off(Worker { hub, max, jobs: receiver }));
+        Ok(queue.insert(sender).clone())
+    }
+
+    /// Everybody has been told to leave, and nobody is let in any more.
+    pub(crate) async fn end(&self) {
+        // What was debounced while they left.
+        self.flush().await;
+        self.has_ended.store(!self.settings.outlives_process, Ordering::Relaxed);
     }
 
     /// Sends everything that still waits: later broadcasts, then debounced refreshes.
@@ -199,9 +219,9 @@ impl Worker {
         let error = match encoded {
             Ok(Ok(ready)) => match self.hub.publish(ready.publication()) {
                 Ok(_) => return,
-                Err(error) => error.to_string(),
+                Err(error) => with_causes(&error),
             },
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => with_causes(&error),
             Err(_) => "its template panicked".to_owned(),
         };
         tracing::error!(%stream, error, "later broadcast failed");

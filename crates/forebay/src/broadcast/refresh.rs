@@ -14,6 +14,7 @@ use forebay_hub::{Broadcast, Hub, PublishError, Published};
 use forebay_log::{Class, Message};
 use forebay_turbo::{Html, StreamName};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 
 use super::body::Tag;
 use super::draft::{BroadcastError, Sent};
@@ -42,10 +43,11 @@ impl Refreshes {
             });
             return Ok(Sent::Debounced);
         }
+        let runtime = Handle::try_current().map_err(|_| BroadcastError::NoRuntime)?;
         windows.insert(stream.clone(), None);
         drop(windows);
         let (hub, windows) = (self.hub.clone(), Arc::downgrade(&self.windows));
-        tokio::spawn(run_window(Window { hub, windows, stream: stream.clone() }, self.window));
+        runtime.spawn(run_window(Window { hub, windows, stream: stream.clone() }, self.window));
         let Published { position, subscribers } = publish(&self.hub, stream, &tag)?;
         Ok(Sent::Published { position, subscribers })
     }
