@@ -32,6 +32,8 @@ pub(crate) fn test(files: &[String]) -> Result<()> {
     npm_ci(&chat)?;
     npm(&chat, &["run", "--silent", "build"])?;
     cargo(&["build", "--package", "forebay-e2e-app", "--package", "forebay-chat"])?;
+    let guides = ["build", "--package", "forebay", "--examples", "--features", "askama,sqlx"];
+    cargo(&guides)?;
     npm(&e2e, &["run", "--silent", "bundle"])?;
     let mut tests: Vec<_> = files.iter().map(|file| format!("e2e/tests/{file}")).collect();
     if tests.is_empty() {

@@ -20,8 +20,8 @@ use crate::support::{Page, Server, forebay, turbo};
 /// Languages of a document, or of all in a folder, that another test runs.
 const ELSEWHERE: [(&str, &str, &str); 15] = [
     ("README.md", "rust", "crates/forebay/src/lib.rs"),
-    ("docs/axum.md", "rust", "crates/forebay/examples/five_minutes.rs"),
-    ("docs/axum.md", "html", "crates/forebay/examples/five_minutes.rs"),
+    ("docs/axum.md", "rust", "crates/forebay/tests/guides.rs"),
+    ("docs/axum.md", "html", "crates/forebay/tests/guides.rs"),
     ("docs/axum.md", "js", "e2e/tests"),
     ("docs/guides/", "rust", "crates/forebay/tests/guides.rs"),
     ("docs/guides/", "html", "crates/forebay/tests/guides.rs"),
