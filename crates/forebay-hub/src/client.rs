@@ -162,10 +162,15 @@ impl Client {
         start(&inner.stats, &inner.log.read(), stream, position)
     }
 
-    /// The position before everything of a stream that was broadcast at `at` or later, if none of
-    /// that is forgotten.
-    pub fn since(&self, stream: &str, at: UnixMillis) -> Option<Position> {
-        self.hub.0.log.read().since(stream, at).ok()
+    /// The position before everything of a stream that was broadcast at `at` or later.
+    ///
+    /// # Errors
+    /// Where some of that is forgotten, or was before this log began: the position before everything
+    /// that is left of the stream.
+    pub fn since(&self, stream: &str, at: UnixMillis) -> Result<Position, Position> {
+        let log = self.hub.0.log.read();
+        let oldest = || Position { offset: log.forgotten(stream).offset, ..log.head() };
+        log.since(stream, at).map_err(|_| oldest())
     }
 
     /// The page of the subscription that waits for an answer lacks something: it is to be told when it is

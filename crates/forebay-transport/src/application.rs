@@ -13,7 +13,7 @@ use forebay_hub::{Asked, Broadcast, Client};
 use forebay_log::{Class, Message, Offset, StreamId, UnixMillis};
 use tokio::runtime::Handle;
 
-use crate::begin::{self, Known, Left};
+use crate::begin::{self, Claimed, Known, Left};
 use crate::channels::{
     Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
 };
@@ -293,7 +293,8 @@ impl Application {
             return;
         }
         client.hub().stats().subscriptions.add(1);
-        if attachments.iter().any(|attachment| attachment.start == Start::Lost) {
+        let lacks = |new: &Attachment| matches!(new.start, Start::Lost | Start::LostAfter(_));
+        if attachments.iter().any(lacks) {
             if heals_in_vain(streams, session, client) {
                 for attachment in &mut attachments {
                     attachment.start = Start::Unhealed;
@@ -446,8 +447,11 @@ fn is_crowded(stream: StreamId, client: &Client) -> bool {
 /// Where a client goes on with a stream that it has open.
 fn place(stream: StreamId, claim: &Claim, client: &Client) -> Start {
     let Some(name) = client.stream_name(stream) else { return Start::Live };
-    begin::claimed(&name, claim, client)
-        .map_or(Start::Lost, |position| client.start(&name, position))
+    match begin::claimed(&name, claim, client) {
+        Claimed::At(position) => client.start(&name, position),
+        Claimed::Before(oldest) => begin::lacking(client.start(&name, oldest)),
+        Claimed::Nothing => Start::Lost,
+    }
 }
 
 /// Counts what the session has rejected by itself; counts and logs what pages could not do.

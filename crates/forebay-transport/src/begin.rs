@@ -56,10 +56,7 @@ pub(crate) fn attach(
     known: Known,
     client: &mut Client,
 ) -> Attachment {
-    let claimed = match claim {
-        Claim::None => None,
-        claim => claimed(&stream.name, claim, client),
-    };
+    let claimed = claimed(&stream.name, claim, client);
     if known.left == Some(Left::InDoubt) {
         client.hub().stats().resyncs_in_doubt.add(1);
     }
@@ -76,12 +73,18 @@ pub(crate) fn attach(
         }
         (Begin::After(cursor), _) => {
             let here = known.acknowledged.max(left).map(|offset| client.position_at(offset));
-            Some(Some(later(client, later(client, cursor, here), claimed)))
+            Some(Some(later(client, later(client, cursor, here), claimed.position())))
         }
         (Begin::Now, Claim::None) => Some(None),
         (Begin::Now, Claim::History(history)) if history.is_empty() => Some(None),
         // It says where it stands; if that can't be made sense of, it lacks something.
-        (Begin::Now, _) => claimed.map(Some),
+        (Begin::Now, _) => match claimed {
+            Claimed::Before(oldest) => {
+                let attachment = client.attach(&stream.name, Some(oldest));
+                return Attachment { start: lacking(attachment.start), ..attachment };
+            }
+            claimed => claimed.position().map(Some),
+        },
     };
     if let Some(from) = from {
         return client.attach(&stream.name, from);
@@ -90,18 +93,47 @@ pub(crate) fn attach(
     Attachment { start: Start::Lost, ..attachment }
 }
 
-/// The position that a client says it has of a stream. `None` if it says nothing of use.
-pub(crate) fn claimed(stream: &str, claim: &Claim, client: &Client) -> Option<Position> {
-    match claim {
-        Claim::None => None,
-        Claim::After(position) => Some(*position),
-        Claim::History(history) => {
-            // A time is less than a position: where that can't be served, something is missing.
-            if history.names(stream) {
-                return history.position(stream);
-            }
-            history.since.and_then(|since| client.since(stream, since))
+/// The same place, in front of which something is missing.
+pub(crate) fn lacking(start: Start) -> Start {
+    match start {
+        Start::After(offset) => Start::LostAfter(offset),
+        start => start,
+    }
+}
+
+/// What a client says that it has of a stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Claimed {
+    /// Everything up to here.
+    At(Position),
+    /// Less than history reaches back to: this is where history begins.
+    Before(Position),
+    /// Nothing that is of use.
+    Nothing,
+}
+
+impl Claimed {
+    fn position(self) -> Option<Position> {
+        match self {
+            Self::At(position) => Some(position),
+            Self::Before(_) | Self::Nothing => None,
         }
+    }
+}
+
+/// The position that a client says it has of a stream.
+pub(crate) fn claimed(stream: &str, claim: &Claim, client: &Client) -> Claimed {
+    let (position, since) = match claim {
+        Claim::None => (None, None),
+        Claim::After(position) => (Some(*position), None),
+        // A time is less than a position: where that can't be served, something is missing.
+        Claim::History(history) if history.names(stream) => (history.position(stream), None),
+        Claim::History(history) => (None, history.since),
+    };
+    match (position, since.map(|since| client.since(stream, since))) {
+        (Some(position), _) | (None, Some(Ok(position))) => Claimed::At(position),
+        (None, Some(Err(oldest))) => Claimed::Before(oldest),
+        (None, None) => Claimed::Nothing,
     }
 }
 
@@ -143,5 +175,21 @@ mod tests {
         assert_eq!(start(&[("room", None)], Begin::Now), Start::Lost);
         assert_eq!(start(&[], Begin::After(gone)), Start::Lost);
         assert_eq!(start(&[], Begin::Now), Start::After(Offset::ZERO));
+    }
+
+    /// A page of a minute ago, and a server that has begun since then: what the server has is given, and
+    /// the client learns that there may have been more.
+    #[test]
+    fn a_time_before_the_log_began_is_given_what_there_is() {
+        let hub = Hub::new(Options::default());
+        let mut client = hub.connect().unwrap();
+        let message = Message::json("1");
+        let class = forebay_log::Class::Log;
+        hub.publish(forebay_hub::Broadcast { stream: "room", message, class }).unwrap();
+        let since = Some(UnixMillis(hub.now().0 - 60_000));
+        let claim = Claim::History(History { since, streams: Vec::new() });
+        let stream = Stream { name: "room".into(), begin: Begin::Now };
+        let start = attach(&stream, &claim, Known::default(), &mut client).start;
+        assert_eq!(start, Start::LostAfter(Offset::ZERO));
     }
 }

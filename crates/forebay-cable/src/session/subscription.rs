@@ -55,7 +55,10 @@ pub enum Start {
     Live,
     /// With what comes from now on, and the client is told that it lacks something.
     Lost,
-    /// The same, where it was told before in vain: that it can't be healed.
+    /// After this offset, which is the oldest that there is, and the client is told that it lacks
+    /// something before that.
+    LostAfter(Offset),
+    /// As `Lost`, where it was told before in vain: that it can't be healed.
     Unhealed,
 }
 
@@ -172,6 +175,7 @@ impl Subscription {
             Start::After(offset) => (offset, false),
             Start::Live | Start::Unhealed => (new.head, false),
             Start::Lost => (new.head, true),
+            Start::LostAfter(offset) => (offset, true),
         };
         self.began_after = match (new.start, self.began_after) {
             (Start::After(offset), earlier) if earlier.is_some() || self.cursors.is_empty() => {
@@ -216,7 +220,14 @@ impl Subscription {
         let mut is_lost = false;
         for cursor in &mut self.cursors {
             let placed = starts.iter().find(|(stream, _)| *stream == cursor.stream);
-            match placed.map(|(_, start)| *start) {
+            let start = match placed.map(|(_, start)| *start) {
+                Some(Start::LostAfter(offset)) => {
+                    is_lost = true;
+                    Some(Start::After(offset))
+                }
+                start => start,
+            };
+            match start {
                 Some(Start::After(offset)) if self.goes_on || offset >= cursor.began => {
                     cursor.position = offset.max(cursor.position);
                 }

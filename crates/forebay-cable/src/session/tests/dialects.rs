@@ -411,6 +411,17 @@ fn s44_history_that_is_asked_for_late_gives_what_was_not_sent() {
 }
 
 #[test]
+fn history_that_is_not_whole_is_refused_and_given_as_far_as_there_is() {
+    let mut pair = speaking(Protocol::ActionCableV1ExtJson);
+    pair.broadcast("room", "1");
+    pair.say(&json!({"command": "subscribe", "identifier": ROOM, "history": {"since": 5}}));
+    pair.confirm_from(Start::LostAfter(Offset(0)), false);
+    assert_eq!(pair.gist(), ["confirm_subscription", "reject_history", "<refresh>", "1"]);
+    pair.broadcast("room", "2");
+    assert_eq!(pair.gist(), ["2"]);
+}
+
+#[test]
 fn s44_history_that_is_refused_twice_leaves_the_subscription_live() {
     let mut pair = live(ROOM, false);
     for text in ["4", "5"] {
