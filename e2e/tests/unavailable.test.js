@@ -57,10 +57,13 @@ for (const client of Object.values(PAGE_CLIENTS)) {
     await gate.reached();
     await room.create("one");
     assert.equal(await page.evaluate(client.isLive), false, "while it hangs");
-    await room.fixture.answerConnects("panic");
-    await gate.open();
-    if (client.name !== "EventSource") await passUntilAttempt(page, 60_000);
-    assert.equal(await page.evaluate(client.isLive), false, "while it fails");
+    for (const failing of ["panic", "fail"]) {
+      await room.fixture.answerConnects(failing);
+      await gate.open();
+      // "Not now" is no "never".
+      if (client.name !== "EventSource") await passUntilAttempt(page, 60_000);
+      assert.equal(await page.evaluate(client.isLive), false, `while it fails: ${failing}`);
+    }
     assert.deepEqual(await texts(page), []);
     await room.fixture.answerConnects("allow");
     await catchUp(viewer, "one");
@@ -68,7 +71,7 @@ for (const client of Object.values(PAGE_CLIENTS)) {
     room.proxy.cut();
     await waitForAway(client, page);
     await room.create("a second one");
-    await comeBackUntil([page], "a refusal", async () => (await room.fixture.stats()).counters.refusals > 0);
+    await comeBackUntil([page], "a refusal", async () => (await room.fixture.stats()).counters.refused_unauthorized > 0);
     assert.equal(await page.evaluate(client.isLive), false, "when it says no");
     assert.deepEqual(await texts(page), ["one"]);
     assert.equal(seen(), false);

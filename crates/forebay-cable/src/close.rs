@@ -22,6 +22,8 @@ pub enum CloseCode {
     TooBig = 1009,
     /// Something failed on our side.
     InternalError = 1011,
+    /// Something is out of order on our side, and will be in order again (IANA's registry).
+    TryAgainLater = 1013,
 }
 
 /// The reasons in a `disconnect` message, in Rails' words.
@@ -35,6 +37,9 @@ pub enum DisconnectReason {
     ServerRestart,
     /// Somebody ended this connection on purpose.
     Remote,
+    /// Who asks can't be known now: whoever knows it is out of order. Not Rails'; its clients and AnyCable's
+    /// take any reason, and come back because they may.
+    Unavailable,
     /// Something failed on our side. Not Rails': it closes without a word.
     InternalError,
 }
@@ -47,6 +52,7 @@ impl DisconnectReason {
             Self::InvalidRequest => "invalid_request",
             Self::ServerRestart => "server_restart",
             Self::Remote => "remote",
+            Self::Unavailable => "unavailable",
             Self::InternalError => "internal_error",
         }
     }

@@ -199,10 +199,11 @@ impl Session {
         session
     }
 
-    /// A session that the caller has not accepted: told so, and closed.
-    pub fn refuse(hello: Hello, limits: Arc<Limits>) -> Self {
+    /// A session that the caller has not accepted: told so, and closed. Whether its client comes back is
+    /// the reason's to say.
+    pub fn refuse(hello: Hello, limits: Arc<Limits>, reason: DisconnectReason) -> Self {
         let mut session = Self::closed(hello, limits);
-        session.disconnect(DisconnectReason::Unauthorized, false);
+        session.disconnect(reason, reason != DisconnectReason::Unauthorized);
         session
     }
 
@@ -301,6 +302,7 @@ impl Session {
             DisconnectReason::Unauthorized => (CloseCode::Normal, "unauthorized"),
             DisconnectReason::InvalidRequest => (CloseCode::PolicyViolation, "invalid request"),
             DisconnectReason::Remote => (CloseCode::Normal, "disconnected remotely"),
+            DisconnectReason::Unavailable => (CloseCode::TryAgainLater, "unavailable"),
             DisconnectReason::InternalError => (CloseCode::InternalError, "internal error"),
         };
         self.disconnect_with(reason, reconnect, Close { code, reason: text });

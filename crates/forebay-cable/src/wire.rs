@@ -228,7 +228,7 @@ impl Envelope {
     }
 
     /// The identifier as the client wrote it.
-    pub(crate) fn identifier_text(&self) -> String {
+    pub fn identifier_text(&self) -> String {
         serde_json::from_slice(&self.identifier()).unwrap_or_default()
     }
 

@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::doze::Doze;
 use crate::heals::Heals;
+use crate::notices::{Notices, Refusal};
 use crate::replays::Replays;
 use crate::resumes::Resumes;
 use crate::revocations::Revocations;
@@ -122,6 +123,7 @@ pub(crate) struct Inner {
     pub(crate) revocations: RwLock<Revocations>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stats: Stats,
+    notices: Notices,
     /// What is kept beside the log, where that is on disk.
     pub(crate) keeping: Option<Keeping>,
     /// Somebody writes it.
@@ -260,6 +262,7 @@ impl Hub {
             revocations: RwLock::default(),
             limits: Arc::new(limits),
             stats: Stats::default(),
+            notices: Notices::default(),
             keeping: None,
             is_keeping: AtomicBool::new(false),
             is_ticking: AtomicBool::new(false),
@@ -404,6 +407,12 @@ impl Hub {
     /// The counters.
     pub fn stats(&self) -> &Stats {
         &self.0.stats
+    }
+
+    /// Counts that somebody was turned away. If that is to be logged, gives how many of its kind were
+    /// not since the last line: strangers cause as many as they like.
+    pub fn refused(&self, refusal: Refusal) -> Option<u64> {
+        self.0.notices.note(refusal, &self.0.stats, self.now())
     }
 
     /// The bounds of a session.

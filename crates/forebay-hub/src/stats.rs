@@ -40,8 +40,24 @@ counters! {
     deliveries,
     /// Connections accepted.
     connections,
-    /// Connections refused: not authorized, a foreign origin, shutting down.
+    /// Connections and requests refused, for whatever reason.
     refusals,
+    /// Of these: pages of an origin that is not let in.
+    refused_origin,
+    /// Of these: for a host that is not this server's.
+    refused_host,
+    /// Of these: handshakes with a wrong version, key or subprotocol.
+    refused_handshake,
+    /// Of these: requests over HTTP that can't be understood, or may read none of their streams.
+    refused_request,
+    /// Of these: by the connect hook, for good.
+    refused_unauthorized,
+    /// Of these: by the connect hook, for now.
+    refused_unavailable,
+    /// Of these: because as many were connected as may be.
+    refused_full,
+    /// Of these: because the server was going down.
+    refused_shutting_down,
     /// Subscriptions confirmed.
     subscriptions,
     /// Subscriptions rejected.

@@ -11,7 +11,8 @@ pub(crate) fn parse(item: &str) -> Option<Vec<String>> {
     if item == "*" {
         return Some(vec![item.to_owned()]);
     }
-    let hosts = if item.contains("://") {
+    // What pages without an origin say; no host is called so.
+    let hosts = if item.contains("://") || item == "null" {
         vec![item.to_owned()]
     } else {
         let hosts = match item.strip_prefix('*') {
@@ -59,7 +60,9 @@ mod tests {
                 "http://*.example.com",
             ],
         );
-        for bad in ["https://", "a b", "https://a/b", "**"] {
+        check("capacitor://localhost", &["capacitor://localhost"]);
+        check("null", &["null"]);
+        for bad in ["https://", "a b", "https://a/b", "**", "wss://a", "*.10.0.0.1"] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -26,4 +26,4 @@ mod verifier;
 pub use bearer::{BEARER_API, BEARER_BROADCAST, BEARER_RPC, derived_bearer, tokens_match};
 pub use cursor::{CURSOR_BYTES_MAX, Cursor, CursorError, CursorSigner, PageCursor, Subject};
 pub use key::{Key, KeyDigest, TURBO_KEY_ITERATIONS, TURBO_KEY_LENGTH, TURBO_KEY_SALT};
-pub use verifier::{SIGNED_BYTES_MAX, Verifier, VerifyError};
+pub use verifier::{SIGNED_BYTES_MAX, Verifier, VerifyError, claimed_name};

@@ -212,6 +212,19 @@ impl Verifier {
     }
 }
 
+/// The stream name that a signed text claims to be about, signed by whomever: for a log, and for nothing
+/// else.
+///
+/// ```
+/// let signed = "Im1lc3NhZ2VzIg==--0b6cf3a8c2e6f3a0c0a7a1c5d0b2c9a84e7e5f60718293a4b5c6d7e8f9012345";
+/// assert_eq!(forebay_signing::claimed_name(signed).as_deref(), Some("messages"));
+/// assert_eq!(forebay_signing::claimed_name("messages"), None);
+/// ```
+pub fn claimed_name(signed: &str) -> Option<String> {
+    let (payload, _) = signed.get(..signed.len().min(SIGNED_BYTES_MAX))?.split_once(SEPARATOR)?;
+    envelope::claimed(&decode_base64(payload)?)
+}
+
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let standard: Vec<u8> = text
         .bytes()

@@ -31,7 +31,7 @@ pub(crate) async fn serve(
         let last = HeaderValue::from_str(last).expect("it is a position");
         parts.headers.insert("last-event-id", last);
     }
-    let identity = Some(identity);
+    let identity = Ok(identity);
     match transport {
         Transport::Events => stream(&mut socket, endpoint.events(&parts, identity, body)).await,
         Transport::Source => stream(&mut socket, endpoint.source(&parts, identity)).await,

@@ -23,7 +23,7 @@ const REFRESH: Resync = Resync::new("\"refresh\"");
 impl Channels for Rooms {
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
         let Some(name) = stream_of(&request) else {
-            return Answer::Now(Err(Rejected(RejectReason::Unauthorized)));
+            return Answer::Now(Err(Rejected::new(RejectReason::Unauthorized, "no such channel")));
         };
         let name: Arc<str> = name.into();
         let cursor: Option<Position> =

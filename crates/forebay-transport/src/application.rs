@@ -18,6 +18,7 @@ use crate::channels::{
     Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
 };
 use crate::excerpt::excerpt;
+use crate::rejections::{self, Peer};
 
 /// Whispers of one connection in a second: a hand that draws, at a display's 60 frames, may lose
 /// one or the other. Each costs its stream's subscribers a message.
@@ -110,6 +111,7 @@ impl Application {
         session: &mut Session,
         client: &mut Client,
         steps: &mut usize,
+        peer: Peer<'_>,
     ) -> bool {
         let mut moved = false;
         while *steps > 0 {
@@ -119,7 +121,7 @@ impl Application {
                     Ok(Poll::Pending) => return moved,
                     Ok(Poll::Ready(finished)) => {
                         self.running = None;
-                        self.finish(finished, session, client);
+                        self.finish(finished, session, client, peer);
                     }
                     Err(_) => {
                         // The panic hook has said where. Other connections go on.
@@ -129,8 +131,8 @@ impl Application {
                 }
             } else if let Some(effect) = session.poll_effect() {
                 *steps -= 1;
-                let begun = catch_unwind(AssertUnwindSafe(|| self.begin(effect, session, client)));
-                if begun.is_err() {
+                let begin = AssertUnwindSafe(|| self.begin(effect, session, client, peer));
+                if catch_unwind(begin).is_err() {
                     fail(session, client);
                 }
             } else if session.is_paused() {
@@ -162,14 +164,21 @@ impl Application {
         }
     }
 
-    fn begin(&mut self, effect: Effect, session: &mut Session, client: &mut Client) {
+    fn begin(
+        &mut self,
+        effect: Effect,
+        session: &mut Session,
+        client: &mut Client,
+        peer: Peer<'_>,
+    ) {
         match effect {
             Effect::Subscribe { id, identifier, terms } => {
                 let identity = self.identity.clone();
                 let request = Request { identity, session: session.id(), identifier };
                 match self.channels.subscribe(request) {
                     Answer::Now(outcome) => {
-                        self.finish(Finished::Subscribe(id, terms, outcome), session, client);
+                        let finished = Finished::Subscribe(id, terms, outcome);
+                        self.finish(finished, session, client, peer);
                     }
                     Answer::Later(later) => {
                         self.running = Some(Box::new(Running::Subscribe(id, terms, later)));
@@ -222,18 +231,26 @@ impl Application {
         }
     }
 
-    fn finish(&mut self, finished: Finished, session: &mut Session, client: &mut Client) {
+    fn finish(
+        &mut self,
+        finished: Finished,
+        session: &mut Session,
+        client: &mut Client,
+        peer: Peer<'_>,
+    ) {
         match finished {
             Finished::Subscribe(id, terms, Ok(subscribed)) => {
-                self.subscribe(id, &terms, subscribed, session, client);
+                if let Err(rejected) = self.subscribe(id, &terms, subscribed, session, client) {
+                    self.reject(&rejected, session, client, peer);
+                }
             }
-            Finished::Subscribe(_, _, Err(Rejected(reason))) => {
-                reject(reason, session, client);
+            Finished::Subscribe(_, _, Err(rejected)) => {
+                self.reject(&rejected, session, client, peer);
             }
             Finished::Perform(id, handler, ops) => {
                 self.keep_handler(id, handler);
                 for op in ops {
-                    self.carry_out(id, op, session, client);
+                    self.carry_out(id, op, session, client, peer);
                 }
                 session.done();
             }
@@ -248,7 +265,7 @@ impl Application {
         subscribed: Subscribed,
         session: &mut Session,
         client: &mut Client,
-    ) {
+    ) -> Result<(), Rejected> {
         // A channel with a handler may read other streams than it did before.
         let goes_on = subscribed.goes_on && subscribed.handler.is_none();
         let pongs = session.protocol() == Protocol::ActionCableV1Json;
@@ -276,12 +293,14 @@ impl Application {
         let whispers = subscribed.whispers.as_ref();
         let aged = subscribed.streams.iter().filter(|stream| Some(&stream.name) != whispers);
         let refused = if self.is_revoked(aged, client) {
-            Some(RejectReason::Revoked)
+            Some(Rejected::new(RejectReason::Revoked, "access was taken back"))
         } else {
             let mut streams = attachments.iter().map(|attachment| attachment.stream);
-            streams.any(|stream| is_crowded(stream, client)).then_some(RejectReason::Limit)
+            let is_crowded = streams.any(|stream| is_crowded(stream, client));
+            let why = "too many subscriptions of one stream";
+            is_crowded.then(|| Rejected::new(RejectReason::Limit, why))
         };
-        if let Some(reason) = refused {
+        if let Some(rejected) = refused {
             for attachment in attachments {
                 client.detach(attachment.stream);
             }
@@ -289,8 +308,7 @@ impl Application {
             if let Some(handler) = subscribed.handler {
                 tokio::spawn(handler.unsubscribed());
             }
-            reject(reason, session, client);
-            return;
+            return Err(rejected);
         }
         client.hub().stats().subscriptions.add(1);
         let lacks = |new: &Attachment| matches!(new.start, Start::Lost | Start::LostAfter(_));
@@ -321,6 +339,14 @@ impl Application {
                 session.transmit(id, json);
             }
         }
+        Ok(())
+    }
+
+    fn reject(&self, rejected: &Rejected, session: &mut Session, client: &Client, peer: Peer<'_>) {
+        let again = matches!(rejected.reason, RejectReason::Expired | RejectReason::Revoked);
+        client.hub().stats().refused_again.add(again.into());
+        rejections::note(rejected, (&*self.channels, &self.identity), session, client, peer);
+        session.reject(rejected.reason);
     }
 
     fn is_revoked<'a>(
@@ -345,6 +371,7 @@ impl Application {
         op: Op,
         session: &mut Session,
         client: &mut Client,
+        peer: Peer<'_>,
     ) {
         match op {
             Op::Follow(stream) => {
@@ -354,10 +381,10 @@ impl Application {
                 if self.is_revoked(std::iter::once(&stream), client) {
                     client.detach(opened);
                     client.hub().stats().refused_again.add(1);
-                    self.carry_out(id, Op::Reject, session, client);
+                    self.carry_out(id, Op::Reject, session, client, peer);
                 } else if is_crowded(opened, client) {
                     client.detach(opened);
-                    self.carry_out(id, Op::Reject, session, client);
+                    self.carry_out(id, Op::Reject, session, client, peer);
                 } else if !session.attach(id, attachment) {
                     client.detach(opened);
                 }
@@ -378,7 +405,10 @@ impl Application {
                 session.transmit(id, &json);
             }
             Op::Reject => {
-                client.hub().stats().rejections.add(1);
+                let why = "its channel has ended it";
+                let rejected = Rejected::new(RejectReason::Unauthorized, why);
+                let who = (&*self.channels, &self.identity);
+                rejections::note(&rejected, who, session, client, peer);
                 for stream in session.revoke(id) {
                     client.detach(stream);
                 }
@@ -432,13 +462,6 @@ fn heals_in_vain(streams: &[Stream], session: &mut Session, client: &Client) -> 
     is_in_vain
 }
 
-fn reject(reason: RejectReason, session: &mut Session, client: &Client) {
-    let stats = client.hub().stats();
-    stats.rejections.add(1);
-    stats.refused_again.add(matches!(reason, RejectReason::Expired | RejectReason::Revoked).into());
-    session.reject(reason);
-}
-
 /// Whether the connection reads the stream more often than it may, with what it has just attached.
 fn is_crowded(stream: StreamId, client: &Client) -> bool {
     client.readers_of(stream) > client.hub().limits().subscriptions_each_max
@@ -455,12 +478,9 @@ fn place(stream: StreamId, claim: &Claim, client: &Client) -> Start {
 }
 
 /// Counts what the session has rejected by itself; counts and logs what pages could not do.
-pub(crate) fn note(session: &mut Session, client: &Client) {
+pub(crate) fn note(session: &mut Session, client: &Client, peer: Peer<'_>) {
     let stats = client.hub().stats();
-    let rejections = session.take_rejections();
-    if rejections > 0 {
-        stats.rejections.add(rejections.into());
-    }
+    rejections::note_own(session, client, peer);
     for Report { kind, identifier, offset, detail } in session.take_reports() {
         let counter = match kind {
             ReportKind::NoTarget => &stats.reported_no_target,

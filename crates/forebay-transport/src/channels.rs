@@ -1,6 +1,7 @@
 //! What a connection asks of the application, and what it may answer.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -56,6 +57,15 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// The application does not let a client in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Denial {
+    /// It may not connect, and is not to come back.
+    Never,
+    /// Whether it may can't be known now, and why, for the log. It comes back.
+    NotNow(String),
+}
+
 /// Someone asks for a subscription.
 #[derive(Debug)]
 pub struct Request {
@@ -68,8 +78,20 @@ pub struct Request {
 }
 
 /// The subscription is refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Rejected(pub RejectReason);
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rejected {
+    /// What the client is told.
+    pub reason: RejectReason,
+    /// What the log says.
+    pub why: Cow<'static, str>,
+}
+
+impl Rejected {
+    /// With a text for the log.
+    pub fn new(reason: RejectReason, why: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason, why: why.into() }
+    }
+}
 
 /// A stream to read, and from where.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -151,6 +173,11 @@ pub trait Channels: Send + Sync + 'static {
     /// application's: by default it can't.
     fn is_repeatable(&self, _message: &Message) -> bool {
         false
+    }
+
+    /// What an identifier is about, in clear, for the log. Nobody has checked that it is true.
+    fn stream_of(&self, identifier: &Identifier) -> Option<String> {
+        identifier.text("stream_name").map(str::to_owned)
     }
 }
 

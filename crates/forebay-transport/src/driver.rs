@@ -13,7 +13,9 @@ mod incoming;
 mod outgoing;
 mod seat;
 
+use std::any::Any;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -22,6 +24,7 @@ use bytes::Bytes;
 use forebay_cable::{CloseCode, DisconnectReason, Session};
 use forebay_hub::{Client, Round, Signals};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 use self::at_once::AtOnce;
 use self::incoming::Incoming;
@@ -111,7 +114,7 @@ enum End {
     Dropped,
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
     fn new(io: Io, in_hand: InHand, opening: Opening) -> Self {
         let Opening { session, client, channels, identity } = opening;
         let mut outgoing = Outgoing::default();
@@ -138,10 +141,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
     }
 
     /// In a round: writes what is new. False where its task has to look after it.
-    fn deliver(&mut self, round: &mut Round) -> bool
-    where
-        Io: 'static,
-    {
+    fn deliver(&mut self, round: &mut Round) -> bool {
         // Its memory is cold. Looked at in all these places before anything is decided, it is fetched at
         // once: 1 000 connections cost 0.05 of the floor less than where one fetch waits for another.
         std::hint::black_box(self.session.sole_reader().map(|reader| reader.position));
@@ -198,8 +198,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         }
         let (mut steps, mut writes) = (TURN_STEPS_MAX, TURN_WRITES_MAX);
         loop {
-            let Self { application, session, client, .. } = self;
-            let mut moved = application.poll(cx, session, client, &mut steps);
+            let Self { io, application, session, client, .. } = self;
+            let mut moved = application.poll(cx, session, client, &mut steps, &|| peer_of(io));
             let sent = self.poll_send(cx, &mut writes);
             if let Poll::Ready(Err(error)) = sent {
                 self.hear_last_words(cx);
@@ -213,7 +213,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
                 Poll::Ready(Ok(())) => moved = true,
                 Poll::Pending => {}
             }
-            application::note(&mut self.session, &self.client);
+            let Self { io, session, client, .. } = self;
+            application::note(session, client, &|| peer_of(io));
             if steps == 0 {
                 // There may be more. First the others have their turn.
                 cx.waker().wake_by_ref();
@@ -308,6 +309,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Connection<Io> {
         }
         received
     }
+}
+
+/// Who is at the other end of a socket. `None` where it is no bare socket: its peer was known to the
+/// HTTP server only.
+fn peer_of<Io: 'static>(io: &Io) -> Option<SocketAddr> {
+    (io as &dyn Any).downcast_ref::<TcpStream>()?.peer_addr().ok()
 }
 
 impl<Io> Connection<Io> {

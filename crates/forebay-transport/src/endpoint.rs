@@ -1,6 +1,7 @@
 //! From an HTTP request to a running connection.
 
 mod answers;
+mod refusals;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,10 +20,10 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 pub use self::answers::ExchangeError;
-use crate::channels::{Channels, Identity};
+use crate::channels::{Channels, Denial, Identity};
+use crate::door::{Denied, Door};
 use crate::driver::{self, InHand, Opening};
 use crate::handshake::{self, HandshakeError};
-use crate::origins::Origins;
 
 /// How long the kernel tries to send to a peer that acknowledges nothing or takes nothing before
 /// it gives the connection up: ten missed pings. The page resumes by its cursor.
@@ -34,38 +35,40 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 pub struct Endpoint {
     hub: Hub,
     channels: Arc<dyn Channels>,
-    origins: Arc<Origins>,
+    door: Arc<Door>,
 }
 
 impl Endpoint {
-    /// An endpoint for pages of these origins.
-    pub fn new(hub: Hub, channels: Arc<dyn Channels>, origins: Origins) -> Self {
-        Self { hub, channels, origins: Arc::new(origins) }
+    /// An endpoint for whom the door lets in: mostly, for pages of these origins.
+    pub fn new(hub: Hub, channels: Arc<dyn Channels>, door: impl Into<Door>) -> Self {
+        Self { hub, channels, door: Arc::new(door.into()) }
     }
 
-    /// Whether the request's origin is let in: worth knowing before asking who it is.
-    pub fn allows(&self, request: &request::Parts) -> bool {
-        self.origins.allow(&request.uri, &request.headers)
+    /// Whether the request's origin and host are let in: worth knowing before asking who it is.
+    ///
+    /// # Errors
+    /// [`Denied`] says why not.
+    pub fn check(&self, request: &request::Parts) -> Result<(), Denied> {
+        self.door.check(request)
     }
 
     /// Turns the request into a connection and gives the answer that makes it one.
     ///
-    /// `identity` is who the client is, or `None` if the application does not let it in: it is
-    /// then told so over Action Cable, since a stock client understands no HTTP status.
+    /// `identity` is who the client is, or why the application does not let it in: it is then told so
+    /// over Action Cable, since a stock client understands no HTTP status.
     ///
     /// # Errors
     /// [`HandshakeError`] says why the request stays an HTTP request.
     pub fn connect(
         &self,
         request: &mut request::Parts,
-        identity: Option<Identity>,
+        identity: Result<Identity, Denial>,
     ) -> Result<Response<()>, HandshakeError> {
         let outcome = self.try_connect(request, identity);
         if let Err(error) = &outcome
-            && *error != HandshakeError::NotAnUpgrade
+            && let Some(refusal) = error.refusal()
         {
-            self.hub.stats().refusals.add(1);
-            tracing::debug!(%error, "connection refused");
+            self.refuse(request, refusal, error);
         }
         outcome
     }
@@ -73,28 +76,26 @@ impl Endpoint {
     fn try_connect(
         &self,
         request: &mut request::Parts,
-        identity: Option<Identity>,
+        identity: Result<Identity, Denial>,
     ) -> Result<Response<()>, HandshakeError> {
         let (response, protocol) = handshake::answer(request)?;
-        if !self.allows(request) {
-            return Err(HandshakeError::ForeignOrigin);
-        }
+        self.check(request)?;
         let mut client = self.hub.connect().map_err(|_| HandshakeError::ShuttingDown)?;
         let upgrade =
             request.extensions.remove::<OnUpgrade>().ok_or(HandshakeError::NotUpgradable)?;
         let (hello, limits) = (client.hello(protocol), Arc::clone(self.hub.limits()));
-        let session = if let Some(identity) = &identity {
-            if let Some(name) = identity.shared_name() {
-                client.identify(name);
+        let session = match &identity {
+            Ok(identity) => {
+                if let Some(name) = identity.shared_name() {
+                    client.identify(name);
+                }
+                let now = self.hub.now();
+                match kept(&client, request, protocol) {
+                    Some(kept) => Session::restore(now, hello, limits, kept),
+                    None => Session::open(now, hello, limits),
+                }
             }
-            let now = self.hub.now();
-            match kept(&client, request, protocol) {
-                Some(kept) => Session::restore(now, hello, limits, kept),
-                None => Session::open(now, hello, limits),
-            }
-        } else {
-            self.hub.stats().refusals.add(1);
-            Session::refuse(hello, limits)
+            Err(denial) => Session::refuse(hello, limits, self.deny(request, denial)),
         };
         let opening = Opening {
             session,

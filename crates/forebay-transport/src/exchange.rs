@@ -4,6 +4,7 @@
 //! stands on it, so that any server can answer it, and an answer that is lost is given again.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,6 +41,8 @@ pub(crate) struct Exchange {
     client: Client,
     application: Application,
     format: Format,
+    /// Who asks, if that is known.
+    peer: Option<SocketAddr>,
     /// In the middle of a turn: where it ends like this, something has panicked.
     turning: bool,
 }
@@ -51,9 +54,10 @@ impl Exchange {
         channels: Arc<dyn Channels>,
         identity: Identity,
         format: Format,
+        peer: Option<SocketAddr>,
     ) -> Self {
         let application = Application::new(channels, identity);
-        Self { session, client, application, format, turning: false }
+        Self { session, client, application, format, peer, turning: false }
     }
 
     /// Hands the session what the client said. False if that is no command.
@@ -76,8 +80,9 @@ impl Exchange {
     }
 
     fn take_steps(&mut self, cx: &mut Context<'_>, mut steps: usize) {
-        self.application.poll(cx, &mut self.session, &mut self.client, &mut steps);
-        application::note(&mut self.session, &self.client);
+        let peer = || self.peer;
+        self.application.poll(cx, &mut self.session, &mut self.client, &mut steps, &peer);
+        application::note(&mut self.session, &self.client, &peer);
         if steps == 0 {
             // There may be more. First the others have their turn.
             cx.waker().wake_by_ref();

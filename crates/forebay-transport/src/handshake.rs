@@ -3,9 +3,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use forebay_cable::Protocol;
+use forebay_hub::Refusal;
 use http::header::{self, HeaderMap, HeaderName};
 use http::{HeaderValue, Method, Response, StatusCode, Version, request};
 use sha1::{Digest, Sha1};
+
+use crate::door::Denied;
 
 /// Why a request does not become a connection. Answer with [`status`](Self::status) and the
 /// message.
@@ -24,9 +27,9 @@ pub enum HandshakeError {
     /// Subprotocols are offered, but none that is spoken here.
     #[error("none of the offered subprotocols is supported; offer actioncable-v1-json")]
     NoCommonProtocol,
-    /// A page of an origin that isn't let in.
-    #[error("this origin is not allowed to connect; see allowed origins")]
-    ForeignOrigin,
+    /// The request's origin or host.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The server is going down.
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -41,10 +44,22 @@ impl HandshakeError {
         match self {
             Self::NotAnUpgrade | Self::BadVersion => StatusCode::UPGRADE_REQUIRED,
             Self::BadKey | Self::NoCommonProtocol => StatusCode::BAD_REQUEST,
-            Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::Denied(denied) => denied.status(),
             Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotUpgradable => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// What kind of a refusal it is. An ordinary request is none.
+    pub(crate) const fn refusal(self) -> Option<Refusal> {
+        Some(match self {
+            Self::NotAnUpgrade => return None,
+            Self::BadVersion | Self::BadKey | Self::NoCommonProtocol | Self::NotUpgradable => {
+                Refusal::Handshake
+            }
+            Self::Denied(denied) => denied.refusal(),
+            Self::ShuttingDown => Refusal::ShuttingDown,
+        })
     }
 
     /// The answer, its message as plain text.

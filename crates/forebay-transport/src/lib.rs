@@ -12,18 +12,22 @@
 mod application;
 mod begin;
 mod channels;
+mod door;
 mod driver;
 mod endpoint;
 mod excerpt;
 mod exchange;
 mod handshake;
 mod origins;
+mod rejections;
 mod source;
 pub mod ws;
 
 pub use channels::{
-    Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
+    Answer, Begin, Channels, Denial, Handler, Identity, Later, Op, Rejected, Request, Stream,
+    Subscribed,
 };
+pub use door::{Denied, Door, DoorError, Ends};
 pub use driver::drive;
 pub use endpoint::{Endpoint, ExchangeError, Handover};
 pub use excerpt::excerpt;

@@ -1,29 +1,61 @@
-//! Which web pages may open a connection (cross-site WebSocket hijacking).
+//! Which web pages may connect (cross-site WebSocket hijacking): patterns of the `Origin` header.
+//!
+//! An origin is a scheme, a host and a port (RFC 6454, HTML's "serialization of an origin"). Where the
+//! scheme has no usual port, as in `capacitor://localhost`, there is none to compare. `null` is the
+//! origin of sandboxed frames and of pages that have none to show.
 
-use http::uri::Authority;
-use http::{HeaderMap, Uri, header};
+mod host;
 
-/// The pages, by their `Origin`, that are let in. A request without an `Origin` comes from no
-/// browser and passes: what a page may not do, a program on its own can do anyway.
+pub(crate) use self::host::Host;
+
+/// The pages, by their `Origin`, that are let in beside those of the server's own host. A request without
+/// an `Origin` comes from no page of another host and passes: what a page may not do, a program on its own
+/// can do anyway.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Origins {
     any: bool,
     others: Vec<Pattern>,
 }
 
-/// An origin that can't be understood.
+/// An origin that can't be understood, or that no page has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not an origin: expected https://host or https://host:port, where the host may begin with *."
+    "{0:?} is not an origin: expected https://host or https://host:port, where the host may begin \
+     with *. and the port may be *; another scheme, as in capacitor://localhost or \
+     moz-extension://*; or null"
 )]
 pub struct OriginsError(String);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Pattern {
-    scheme: String,
-    subdomains: bool,
-    host: String,
-    port: Option<String>,
+enum Pattern {
+    /// Pages that have no origin to show.
+    Null,
+    Tuple {
+        scheme: String,
+        hosts: Hosts,
+        port: Port,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Hosts {
+    Any,
+    One(Host<'static>),
+    SubdomainsOf(Host<'static>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Port {
+    Any,
+    /// `None` where the scheme has no usual one and none is said.
+    One(Option<u16>),
+}
+
+/// What a request's `Origin` says.
+#[derive(Debug)]
+pub(crate) enum Origin<'a> {
+    Null,
+    Tuple { scheme: &'a str, host: Host<'a>, port: Option<u16> },
 }
 
 impl Origins {
@@ -37,161 +69,154 @@ impl Origins {
         Self { any: true, others: Vec::new() }
     }
 
-    pub(crate) fn is_any(&self) -> bool {
-        self.any
-    }
-
     /// Lets pages of one more origin in: `https://app.example.com`, `https://*.example.com`,
-    /// `http://localhost:*`.
+    /// `http://localhost:*`; apps and browser extensions, `capacitor://localhost`,
+    /// `chrome-extension://their-id`, `moz-extension://*`.
+    ///
+    /// `null` lets pages in that have no origin to show. That is any page of anybody, if it is put into a
+    /// sandboxed frame: as with [`any`](Self::any), cookies then mean nothing.
     ///
     /// # Errors
-    /// [`OriginsError`] if it isn't an origin.
+    /// [`OriginsError`] if it isn't an origin, or if no page has it.
     pub fn and(mut self, origin: &str) -> Result<Self, OriginsError> {
         let pattern = Pattern::parse(origin).ok_or_else(|| OriginsError(origin.to_owned()))?;
         self.others.push(pattern);
         Ok(self)
     }
 
-    /// Whether a request with these headers is let in.
-    ///
-    /// The request's own host is `Host` (in HTTP/2 the URI's authority), or `X-Forwarded-Host`
-    /// behind a proxy: a page can set none of them. The scheme is not compared for the same host, since a proxy that ends TLS hides
-    /// it.
-    pub fn allow(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        let Some(origin) = headers.get(header::ORIGIN) else { return true };
-        if self.any {
-            return true;
-        }
-        let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else { return false };
-        let hosts = [headers.get(header::HOST), headers.get("x-forwarded-host")];
-        let hosts = hosts.into_iter().flatten().filter_map(|host| host.to_str().ok());
-        let mut hosts = hosts.chain(uri.authority().map(Authority::as_str));
-        hosts.any(|host| origin.is_of(host)) || self.others.iter().any(|other| other.fits(&origin))
+    pub(crate) fn is_any(&self) -> bool {
+        self.any
     }
-}
 
-struct Origin<'a> {
-    scheme: &'a str,
-    host: &'a str,
-    port: &'a str,
+    /// Whether pages of this origin are let in, wherever they connect to.
+    pub(crate) fn allow(&self, origin: &Origin<'_>) -> bool {
+        self.any || self.others.iter().any(|pattern| pattern.fits(origin))
+    }
+
+    /// Whether pages of this host are, if it is the server's own name.
+    pub(crate) fn allow_host(&self, host: &Host<'_>, port: Option<u16>) -> bool {
+        let allow = |scheme| {
+            let port = port.or_else(|| usual_port(scheme));
+            self.allow(&Origin::Tuple { scheme, host: host.clone(), port })
+        };
+        allow("http") || allow("https")
+    }
 }
 
 impl<'a> Origin<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let (scheme, authority) = text.split_once("://")?;
+    /// `None` for what no origin is written like.
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+        if text == "null" {
+            return Some(Self::Null);
+        }
+        let (scheme, authority) = split_scheme(text)?;
         let (host, port) = split_port(authority);
-        let port = port.or(default_port(scheme))?;
-        Some(Self { scheme, host, port })
+        // Chromium says `file://` where others say `null`; no other origin lacks a host.
+        let is_file = scheme.eq_ignore_ascii_case("file") && host.is_empty();
+        let host = if is_file { Host::none() } else { Host::parse(host)? };
+        let port = match port {
+            None => usual_port(scheme),
+            Some(port) => Some(parse_port(port)?),
+        };
+        Some(Self::Tuple { scheme, host, port })
     }
 
-    fn is_of(&self, authority: &str) -> bool {
-        let (host, port) = split_port(authority.trim());
-        let port = port.unwrap_or_else(|| default_port(self.scheme).unwrap_or_default());
-        host.eq_ignore_ascii_case(self.host) && port == self.port
+    /// Whether pages with this origin are of this host. The scheme is not compared, since a proxy that
+    /// ends TLS hides it; it says which port is meant where none is named.
+    pub(crate) fn is_of(&self, other: &Host<'_>, other_port: Option<u16>) -> bool {
+        let Self::Tuple { scheme, host, port } = self else { return false };
+        let usual = usual_port(scheme);
+        usual.is_some() && host == other && *port == other_port.or(usual)
     }
 }
 
 impl Pattern {
     fn parse(text: &str) -> Option<Self> {
-        let (scheme, authority) = text.split_once("://")?;
+        if text == "null" {
+            return Some(Self::Null);
+        }
+        let (scheme, authority) = split_scheme(text)?;
+        let scheme = scheme.to_ascii_lowercase();
+        // Pages have these schemes' origins nowhere: whoever writes them means http and https.
+        if matches!(&*scheme, "ws" | "wss") {
+            return None;
+        }
         let (host, port) = split_port(authority);
-        let port = match port.or(default_port(scheme))? {
-            "*" => None,
-            port => Some(port.parse::<u16>().ok()?.to_string()),
+        let hosts = match host {
+            // What an extension of Firefox is called differs from browser to browser.
+            "*" if usual_port(&scheme).is_none() => Hosts::Any,
+            "" if scheme == "file" => Hosts::One(Host::none()),
+            host => Hosts::parse(host)?,
         };
-        let (subdomains, host) = match host.strip_prefix("*.") {
-            Some(host) => (true, host),
-            None => (false, host),
+        let port = match port {
+            Some("*") => Port::Any,
+            Some(port) => Port::One(Some(parse_port(port)?)),
+            None => Port::One(usual_port(&scheme)),
         };
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
-        let valid = !host.is_empty() && host.chars().all(plain);
-        let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
-        valid.then_some(Self { scheme, subdomains, host, port })
+        Some(Self::Tuple { scheme, hosts, port })
     }
 
     fn fits(&self, origin: &Origin<'_>) -> bool {
-        let host = origin.host.to_ascii_lowercase();
-        let host_fits = match host.strip_suffix(&self.host) {
-            Some("") => !self.subdomains,
-            Some(rest) => self.subdomains && rest.ends_with('.') && rest.len() > 1,
-            None => false,
+        let (Self::Tuple { scheme, hosts, port }, Origin::Tuple { scheme: s, host: h, port: p }) =
+            (self, origin)
+        else {
+            return matches!((self, origin), (Self::Null, Origin::Null));
         };
-        host_fits
-            && self.scheme.eq_ignore_ascii_case(origin.scheme)
-            && self.port.as_ref().is_none_or(|port| port == origin.port)
+        let port_fits = match port {
+            Port::Any => p.is_some(),
+            Port::One(port) => p == port,
+        };
+        scheme.eq_ignore_ascii_case(s) && hosts.fit(h) && port_fits
     }
 }
 
-fn split_port(authority: &str) -> (&str, Option<&str>) {
+impl Hosts {
+    /// One host, or `*.` and the host whose subdomains are meant.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("*.") {
+            None => Some(Self::One(Host::parse(text)?.into_owned())),
+            Some(host) => {
+                let host = Host::parse(host).filter(Host::has_subdomains)?;
+                Some(Self::SubdomainsOf(host.into_owned()))
+            }
+        }
+    }
+
+    pub(crate) fn fit(&self, host: &Host<'_>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::One(one) => host == one,
+            Self::SubdomainsOf(one) => host.is_subdomain_of(one),
+        }
+    }
+}
+
+/// A scheme, and what is behind it.
+fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once("://")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let valid = scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(plain);
+    valid.then_some((scheme, rest))
+}
+
+/// Splits a host's port off, if there is one.
+pub(crate) fn split_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (authority, None),
     }
 }
 
-fn default_port(scheme: &str) -> Option<&'static str> {
-    match scheme {
-        "http" => Some("80"),
-        "https" => Some("443"),
-        _ => None,
-    }
+/// As browsers write it: digits, from 1 to 65535.
+pub(crate) fn parse_port(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|port| digits && *port != 0)
+}
+
+fn usual_port(scheme: &str) -> Option<u16> {
+    let is = |other| scheme.eq_ignore_ascii_case(other);
+    if is("https") { Some(443) } else { is("http").then_some(80) }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(origins: &Origins, origin: &str, host: &str, expected: bool) {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ORIGIN, origin.parse().unwrap());
-        headers.insert(header::HOST, host.parse().unwrap());
-        assert_eq!(origins.allow(&Uri::default(), &headers), expected, "{origin} at {host}");
-    }
-
-    #[test]
-    fn the_same_host_and_port() {
-        let same = Origins::same();
-        check(&same, "http://localhost:3000", "localhost:3000", true);
-        check(&same, "http://localhost:3001", "localhost:3000", false);
-        check(&same, "https://example.com", "example.com", true);
-        check(&same, "https://example.com", "example.com:443", true);
-        check(&same, "https://EXAMPLE.com:443", "example.com", true);
-        check(&same, "https://example.com.evil.org", "example.com", false);
-        check(&same, "https://evil.org", "example.com", false);
-        check(&same, "http://[::1]:3000", "[::1]:3000", true);
-        check(&same, "http://[::1]", "[::1]", true);
-        check(&same, "null", "example.com", false);
-        check(&same, "file://", "", false);
-        check(&Origins::any(), "https://evil.org", "example.com", true);
-    }
-
-    #[test]
-    fn behind_a_proxy_and_without_a_browser() {
-        let mut headers = HeaderMap::new();
-        let allows = |headers: &HeaderMap| Origins::same().allow(&Uri::default(), headers);
-        assert!(allows(&headers));
-        headers.insert(header::ORIGIN, "https://example.com".parse().unwrap());
-        let http2 = Uri::from_static("https://example.com/cable");
-        assert!(!allows(&headers) && Origins::same().allow(&http2, &headers));
-        headers.insert(header::HOST, "10.0.0.1:8080".parse().unwrap());
-        assert!(!allows(&headers));
-        headers.insert("x-forwarded-host", "example.com".parse().unwrap());
-        assert!(allows(&headers));
-    }
-
-    #[test]
-    fn others_by_name_subdomain_and_port() {
-        let origins = Origins::same().and("https://app.example.com").unwrap();
-        let origins = origins.and("https://*.example.org").unwrap();
-        let origins = origins.and("http://localhost:*").unwrap();
-        check(&origins, "https://app.example.com", "h", true);
-        check(&origins, "http://app.example.com", "h", false);
-        check(&origins, "https://a.b.example.org", "h", true);
-        check(&origins, "https://example.org", "h", false);
-        check(&origins, "https://evilexample.org", "h", false);
-        check(&origins, "http://localhost:5173", "h", true);
-        for bad in ["example.com", "https://", "https://*", "https://a/b", "https://a:x", ""] {
-            assert!(Origins::same().and(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

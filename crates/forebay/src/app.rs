@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{any, get};
-use forebay_hub::{Hub, Revocation, StatsSnapshot};
+use forebay_hub::{Hub, Refusal, Revocation, StatsSnapshot};
 use forebay_log::Position;
 use forebay_signing::{Cursor, CursorSigner, PageCursor, Subject, Verifier};
-use forebay_transport::{Endpoint, Origins};
+use forebay_transport::{Door, Endpoint};
 use forebay_turbo::{EventStreamSource, StreamName, StreamNameError, StreamSource, Streamable};
 use http::HeaderMap;
 
@@ -138,10 +138,10 @@ impl Forebay {
         Builder::default()
     }
 
-    pub(crate) fn new(core: Core, registry: Registry, origins: Origins, edge: EdgeOptions) -> Self {
+    pub(crate) fn new(core: Core, registry: Registry, door: Door, edge: EdgeOptions) -> Self {
         let core = Arc::new(core);
         let channels = StandardChannels::new(Arc::clone(&core), registry);
-        let endpoint = Endpoint::new(core.hub.clone(), Arc::new(channels), origins);
+        let endpoint = Endpoint::new(core.hub.clone(), Arc::new(channels), door);
         let EdgeOptions { connect, cable_path } = edge;
         let (bodies, has_routes) = (Bodies::default(), AtomicBool::new(false));
         let edge = Arc::new(Edge { endpoint, connect, bodies, cable_path, has_routes });
@@ -338,6 +338,12 @@ impl Forebay {
     /// The counters, connections and bytes of history.
     pub fn stats(&self) -> StatsSnapshot {
         self.core.hub.stats().snapshot()
+    }
+
+    /// Counts a connection that the server has no place for. For `forebay serve`.
+    #[doc(hidden)]
+    pub fn count_turned_away(&self) {
+        let _ = self.core.hub.refused(Refusal::Full);
     }
 
     /// Connections at this moment.

@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(doc)]
+use axum::Router;
 use axum::http::request::Parts;
 use forebay_cable::Limits;
 use forebay_hub::{Fsync, Hub, Options, StoreError};
 use forebay_log::Retention;
 use forebay_signing::{CursorSigner, Key, KeyDigest, Verifier};
-use forebay_transport::Origins;
+use forebay_transport::{Door, DoorError, Origins};
 
 use crate::app::{Core, EdgeOptions, Forebay, Keys};
 use crate::broadcast::Settings;
 use crate::channel::{
-    Channel, Connect, Factory, Identity, Params, Registry, StreamPattern, Unauthorized,
+    Channel, Connect, ConnectError, Factory, Hook, Identity, Params, Registry, StreamPattern,
 };
 
 /// Why a [`Forebay`] can't be built. The configuration's fault.
@@ -37,6 +39,9 @@ pub enum BuildError {
     /// The folder of the log.
     #[error(transparent)]
     Log(#[from] StoreError),
+    /// A host, or a proxy.
+    #[error(transparent)]
+    Door(#[from] DoorError),
     /// The route of the cable.
     #[error("cable path {0:?} must begin with /")]
     BadCablePath(String),
@@ -55,6 +60,8 @@ pub struct Builder {
     app: Option<String>,
     cable_path: Option<String>,
     origins: Origins,
+    hosts: Vec<String>,
+    trusted_proxies: Vec<String>,
     options: Options,
     refresh_window: Option<Duration>,
     message_bytes_max: Option<usize>,
@@ -138,6 +145,26 @@ impl Builder {
         self
     }
 
+    /// A host that this server is known by: `example.com`, `example.com:8080`, `*.example.com`. Called once
+    /// or more, requests for any other host are refused. Default: any host.
+    ///
+    /// It is against names that somebody else points at this server's address (DNS rebinding), by which
+    /// their pages are of the server's own host; mostly while it runs on somebody's own machine.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.hosts.push(host.into());
+        self
+    }
+
+    /// A proxy whose `X-Forwarded-Host` and `X-Forwarded-For` are believed: an address, or a network such as
+    /// `10.0.0.0/8`. Default: none.
+    ///
+    /// Who sends a request must be known for that: serve the router with
+    /// [`into_make_service_with_connect_info::<SocketAddr>()`](Router::into_make_service_with_connect_info).
+    pub fn trusted_proxy(mut self, proxy: impl Into<String>) -> Self {
+        self.trusted_proxies.push(proxy.into());
+        self
+    }
+
     /// What history keeps.
     pub fn retention(mut self, retention: Retention) -> Self {
         self.options.retention = retention;
@@ -185,11 +212,37 @@ impl Builder {
 
     /// Decides who may connect, and who they are. Default: everybody, anonymously.
     ///
-    /// The hook sees the request's headers, cookies among them.
-    pub fn connect<F, Fut>(mut self, hook: F) -> Self
+    /// The hook sees the request's head: its cookies, and what layers have put into its extensions, such
+    /// as a database. `Err(Unauthorized)` is for good; any other error, and a panic, is for now, and the
+    /// client comes back.
+    ///
+    /// ```
+    /// use forebay::channel::{ConnectError, Identity, Unauthorized};
+    /// # #[derive(Clone)]
+    /// # struct Users;
+    /// # impl Users {
+    /// #     async fn of_cookie(&self, cookie: &str) -> Result<Option<u64>, std::io::Error> { Ok(None) }
+    /// # }
+    ///
+    /// # fn build() -> Result<(), forebay::BuildError> {
+    /// let forebay = forebay::Forebay::builder()
+    ///     .secret("a long secret that is kept secret")
+    ///     .connect(async |parts| {
+    ///         let cookie = parts.headers.get("cookie").ok_or(Unauthorized)?.to_str()?;
+    ///         // From `.layer(Extension(users))` of the application's router.
+    ///         let users: &Users = parts.extensions.get().ok_or_else(|| {
+    ///             ConnectError::Unavailable("the router lacks its users".into())
+    ///         })?;
+    ///         let user = users.of_cookie(cookie).await?.ok_or(Unauthorized)?;
+    ///         Ok(Identity::named(format!("user:{user}")))
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn connect<F>(mut self, hook: F) -> Self
     where
-        F: Fn(&Parts) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Identity, Unauthorized>> + Send + 'static,
+        F: AsyncFn(&Parts) -> Result<Identity, ConnectError> + for<'a> Hook<'a>,
     {
         self.connect = Some(Arc::new(move |parts| Box::pin(hook(parts))));
         self
@@ -269,6 +322,9 @@ impl Builder {
         if !cable_path.starts_with('/') {
             return Err(BuildError::BadCablePath(cable_path));
         }
+        let door =
+            self.hosts.iter().try_fold(Door::from(self.origins), |door, host| door.host(host))?;
+        let door = self.trusted_proxies.iter().try_fold(door, |door, proxy| door.proxy(proxy))?;
         let mut channels = HashMap::new();
         for (name, factory) in self.channels {
             if channels.insert(name.clone(), factory).is_some() {
@@ -293,7 +349,7 @@ impl Builder {
         };
         let core = Core::new(hub, keys, app, settings, self.stream_lifetime);
         let edge = EdgeOptions { connect: self.connect, cable_path };
-        Ok(Forebay::new(core, registry, self.origins, edge))
+        Ok(Forebay::new(core, registry, door, edge))
     }
 
     fn see(&mut self, secret: &[u8]) {

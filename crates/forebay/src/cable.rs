@@ -1,19 +1,25 @@
 //! The routes that clients connect to.
 
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
+
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse, Response};
-use forebay_transport::{ExchangeError, excerpt};
+use forebay_hub::Refusal;
+use forebay_transport::{Denial, Ends, ExchangeError};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use crate::app::Forebay;
 use crate::bodies::{BodyError, Text};
-use crate::channel::Identity;
+use crate::channel::{Connect, ConnectError, Identity};
 
 /// `/cable`: a WebSocket.
 pub(crate) async fn connect(forebay: Forebay, request: Request) -> Response {
-    let (mut parts, _) = request.into_parts();
+    let (mut parts, _) = into_parts(request);
     let identity = identify(&forebay, &parts).await;
     match forebay.edge.endpoint.connect(&mut parts, identity) {
         Ok(response) => response.map(|()| Body::empty()),
@@ -23,7 +29,7 @@ pub(crate) async fn connect(forebay: Forebay, request: Request) -> Response {
 
 /// `/forebay/events`: server-sent events, for a script (POST) or for `EventSource` (GET).
 pub(crate) async fn events(forebay: Forebay, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, body) = into_parts(request);
     let endpoint = &forebay.edge.endpoint;
     let response = match parts.method {
         Method::GET => {
@@ -41,12 +47,13 @@ pub(crate) async fn events(forebay: Forebay, request: Request) -> Response {
         },
         _ => return share(&forebay, &parts, other_method(&parts, "GET, POST, OPTIONS")),
     };
-    share(&forebay, &parts, response.unwrap_or_else(refused))
+    let response = response.unwrap_or_else(|error| refused(&parts, error));
+    share(&forebay, &parts, response)
 }
 
 /// `/forebay/poll`: an answer once there is something to say.
 pub(crate) async fn poll(forebay: Forebay, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, body) = into_parts(request);
     if parts.method != Method::POST {
         return share(&forebay, &parts, other_method(&parts, "POST, OPTIONS"));
     }
@@ -57,7 +64,8 @@ pub(crate) async fn poll(forebay: Forebay, request: Request) -> Response {
     let identity = identify(&forebay, &parts).await;
     let response = forebay.edge.endpoint.poll(&parts, identity, text).await;
     let response = response.map(|response| response.map(Body::from));
-    share(&forebay, &parts, response.unwrap_or_else(refused))
+    let response = response.unwrap_or_else(|error| refused(&parts, error));
+    share(&forebay, &parts, response)
 }
 
 /// Our own client, as one module; made of `js/forebay`, whose tests compare it.
@@ -100,22 +108,50 @@ impl Script {
     }
 }
 
-/// Who asks, or `None` if the application does not let them in. A foreign page is refused before
-/// the application is asked about its visitor's cookies.
-async fn identify(forebay: &Forebay, parts: &Parts) -> Option<Identity> {
-    match &forebay.edge.connect {
-        Some(hook) if forebay.edge.endpoint.allows(parts) => hook(parts).await.ok(),
-        _ => Some(Identity::anonymous()),
+/// The request, with what its server knows of its connection. Servers of axum's say who the peer is if
+/// they are asked to ([`into_make_service_with_connect_info`]).
+///
+/// [`into_make_service_with_connect_info`]: axum::Router::into_make_service_with_connect_info
+fn into_parts(request: Request) -> (Parts, Body) {
+    let (mut parts, body) = request.into_parts();
+    if let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {
+        let ends = Ends { peer: *peer, local: None };
+        parts.extensions.get_or_insert_with(|| ends);
     }
+    (parts, body)
+}
+
+/// Who asks, or why the application does not let them in. A foreign page is refused before the
+/// application is asked about its visitor's cookies.
+async fn identify(forebay: &Forebay, parts: &Parts) -> Result<Identity, Denial> {
+    match &forebay.edge.connect {
+        Some(hook) if forebay.edge.endpoint.check(parts).is_ok() => ask(hook, parts).await,
+        _ => Ok(Identity::anonymous()),
+    }
+}
+
+/// A hook that panics has not said who it is, and not that they may never come back.
+async fn ask(hook: &Connect, parts: &Parts) -> Result<Identity, Denial> {
+    let panicked = || Denial::NotNow("the connect hook has panicked".to_owned());
+    // The hook's state is the application's: what a panic does to it, it does without us, too.
+    let mut asked = catch_unwind(AssertUnwindSafe(|| hook(parts))).map_err(|_| panicked())?;
+    let answer = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| asked.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
+        Err(_) => Poll::Ready(Err(panicked())),
+    });
+    answer.await?.map_err(|error| match error {
+        ConnectError::Unauthorized => Denial::Never,
+        ConnectError::Unavailable(why) => Denial::NotNow(why.to_string()),
+    })
 }
 
 /// What a request says. A stranger's body is not waited for.
 async fn text(forebay: &Forebay, parts: &Parts, body: Body) -> Result<Text, Response> {
     let endpoint = &forebay.edge.endpoint;
-    endpoint.expects(parts).map_err(refused)?;
+    endpoint.expects(parts).map_err(|error| refused(parts, error))?;
     forebay.edge.bodies.read(body, endpoint.body_bytes_max()).await.map_err(|error| {
-        tracing::warn!(path = excerpt(parts.uri.path()), %error, "request refused");
-        forebay.core.hub.stats().refusals.add(1);
+        endpoint.refuse(parts, Refusal::Request, error);
         let mut response = (error.status(), format!("{error}\n")).into_response();
         let headers = response.headers_mut();
         // What is left of it is not read.
@@ -127,12 +163,8 @@ async fn text(forebay: &Forebay, parts: &Parts, body: Body) -> Result<Text, Resp
     })
 }
 
-fn refused(error: ExchangeError) -> Response {
-    let mut response = (error.status(), format!("{error}\n")).into_response();
-    if error == ExchangeError::ShuttingDown {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    response
+fn refused(parts: &Parts, error: ExchangeError) -> Response {
+    error.into_response(parts).map(Body::from)
 }
 
 /// A preflight, or a method that this address does not have.

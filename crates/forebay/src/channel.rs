@@ -61,9 +61,24 @@ pub use forebay_transport::Identity;
 /// The parameters of a subscription: its identifier without `channel`.
 pub type Params = Map<String, Value>;
 
-/// Who asks may not connect. The client is told `unauthorized`, and does not try again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Unauthorized;
+/// Why the connect hook does not let a client in. Errors of anything that the hook asks (`?`) become
+/// [`Unavailable`](Self::Unavailable): a database that hiccups must not log everybody out for good.
+#[derive(Debug)]
+pub enum ConnectError {
+    /// Who asks may not connect. The client is told `unauthorized`, and does not try again.
+    Unauthorized,
+    /// Whether who asks may connect can't be known now. The client comes back, later and later. The
+    /// reason is logged; a text will do.
+    Unavailable(Box<dyn std::error::Error + Send + Sync>),
+}
+
+pub use ConnectError::Unauthorized;
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for ConnectError {
+    fn from(error: E) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
 
 /// The subscription is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,7 +86,8 @@ pub struct Rejection;
 
 impl From<forebay_turbo::StreamNameError> for Rejection {
     fn from(error: forebay_turbo::StreamNameError) -> Self {
-        tracing::warn!(error = excerpt(&error.to_string()), "subscription rejected");
+        // That it is rejected is logged, with its parameters, by whoever rejects it.
+        tracing::debug!(error = excerpt(&error.to_string()), "this stream has no name");
         Self
     }
 }
@@ -126,9 +142,24 @@ pub trait Channel: Send + 'static {
     }
 }
 
+/// What [`Builder::connect`](crate::Builder::connect) takes: an asynchronous function from a request's
+/// head to who asks.
+pub trait Hook<'a>: Fn(&'a Parts) -> Self::Asked + Send + Sync + 'static {
+    /// The future that it gives.
+    type Asked: Future<Output = Result<Identity, ConnectError>> + Send + 'a;
+}
+
+impl<'a, F, Asked> Hook<'a> for F
+where
+    F: Fn(&'a Parts) -> Asked + Send + Sync + 'static,
+    Asked: Future<Output = Result<Identity, ConnectError>> + Send + 'a,
+{
+    type Asked = Asked;
+}
+
+/// What a hook answers, in its time.
+pub(crate) type Asked<'a> =
+    Pin<Box<dyn Future<Output = Result<Identity, ConnectError>> + Send + 'a>>;
+
 /// The application's connect hook.
-pub(crate) type Connect = Arc<
-    dyn Fn(&Parts) -> Pin<Box<dyn Future<Output = Result<Identity, Unauthorized>> + Send>>
-        + Send
-        + Sync,
->;
+pub(crate) type Connect = Arc<dyn for<'a> Fn(&'a Parts) -> Asked<'a> + Send + Sync>;

@@ -55,7 +55,7 @@ mod transaction;
 pub use app::Forebay;
 pub use broadcast::{Broadcast, BroadcastError, Broadcaster, Partial, Sent, kinds};
 pub use builder::{BuildError, Builder};
-pub use channel::{Channel, Identity, Unauthorized};
+pub use channel::{Channel, ConnectError, Identity, Unauthorized};
 pub use error::Error;
 pub use forebay_derive::Streamable;
 pub use forebay_hub::{Fsync, PublishError, Revocation, StatsSnapshot, StoreError};
@@ -63,8 +63,8 @@ pub use forebay_log::{Gap, Position, Retention};
 pub use forebay_signing as signing;
 /// For `forebay serve`.
 #[doc(hidden)]
-pub use forebay_transport::excerpt;
-pub use forebay_transport::{Handover, Origins, OriginsError};
+pub use forebay_transport::{Door, excerpt};
+pub use forebay_transport::{DoorError, Ends, Handover, Origins, OriginsError};
 #[doc(inline)]
 pub use forebay_turbo as turbo;
 pub use forebay_turbo::{

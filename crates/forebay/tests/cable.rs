@@ -309,6 +309,38 @@ async fn pubsub_takes_signed_names_and_public_ones() {
     assert!(text.get("offset").is_none(), "Rails' own envelope where there is no cursor");
 }
 
+/// A database that hiccups must not log everybody out for good.
+#[tokio::test]
+async fn who_can_not_be_known_now_is_told_to_come_back() {
+    let builder = Forebay::builder().secret(SECRET).connect(async |parts| {
+        let user = parts.headers.get("x-user").ok_or(Unauthorized)?.to_str()?;
+        if user == "panic" {
+            panic!("in the hook");
+        }
+        // As a database does it: the error of something else.
+        let number: u32 = user.parse()?;
+        Ok(Identity::named(format!("user:{number}")))
+    });
+    let server = Server::with(builder).await;
+    let first = async |headers: &[(&'static str, &str)]| {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let mut client = Client::handshake(stream, headers).await.unwrap();
+        let first = client.text().await;
+        (first, client)
+    };
+    for user in ["a database's error", "panic"] {
+        let (goodbye, mut client) = first(&[("x-user", user)]).await;
+        let expected = json!({ "type": "disconnect", "reason": "unavailable", "reconnect": true });
+        assert_eq!(goodbye, expected, "{user}");
+        let close = client.0.next().await.unwrap().unwrap();
+        assert!(matches!(close, Message::Close(Some(frame)) if u16::from(frame.code) == 1013));
+    }
+    assert_eq!(first(&[]).await.0["reconnect"], false);
+    assert_eq!(first(&[("x-user", "7")]).await.0["type"], "welcome");
+    let stats = server.forebay.stats();
+    assert_eq!((stats.refused_unavailable, stats.refused_unauthorized, stats.refusals), (2, 1, 3));
+}
+
 #[tokio::test]
 async fn channels_talk_back() {
     let builder = Forebay::builder().secret(SECRET).connect(|parts: &Parts| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use forebay::channel::{Channel, Context, Identity, Params, Rejection, Unauthorized};
+use forebay::channel::{Channel, ConnectError, Context, Identity, Params, Rejection, Unauthorized};
 use forebay::signing::Subject;
 use forebay::{Forebay, RawBroadcast, Revocation, StreamName, Turbo, TurboStream};
 use http::request::Parts;
@@ -72,9 +72,11 @@ impl Channel for Checked {
 }
 
 /// The visitor is whoever the header says.
-fn visitor(parts: &Parts) -> Ready<Result<Identity, Unauthorized>> {
+fn visitor(parts: &Parts) -> Ready<Result<Identity, ConnectError>> {
     ready(match parts.headers.get("x-visitor").map(|name| name.to_str().unwrap()) {
         Some("nobody") => Err(Unauthorized),
+        Some("later") => Err(ConnectError::Unavailable("the database is away".into())),
+        Some("panic") => panic!("in the hook"),
         Some(name) => Ok(Identity::named(name)),
         None => Ok(Identity::anonymous()),
     })
@@ -498,6 +500,69 @@ async fn what_makes_no_sense_is_told_so() {
     let none = Request::get("/forebay/events?stream=nonsense").body(Body::empty()).unwrap();
     assert_eq!(app.ask(none).await.status(), StatusCode::FORBIDDEN);
     assert_eq!(app.forebay.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_can_not_be_known_now_is_told_when_to_come_back() {
+    let app = App::new();
+    for visitor in ["later", "panic"] {
+        for path in ["/forebay/events", "/forebay/poll"] {
+            let response = app.post_as(path, Some(visitor), json!([])).await;
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{visitor} {path}");
+            assert_eq!(response.headers()["retry-after"], "5");
+        }
+        // After another status `EventSource` never comes back.
+        let source = Request::get("/forebay/events?stream=x").header("x-visitor", visitor);
+        let source = source.header("accept", "text/event-stream").body(Body::empty()).unwrap();
+        let response = app.ask(source).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(text(response).await, "retry: 5000\n\n");
+    }
+    let never = app.post_as("/forebay/poll", Some("nobody"), json!([])).await;
+    assert_eq!(
+        (never.status(), never.headers().get("retry-after")),
+        (StatusCode::UNAUTHORIZED, None)
+    );
+    let stats = app.forebay.stats();
+    assert_eq!((stats.refused_unavailable, stats.refused_unauthorized, stats.refusals), (6, 1, 7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_source_that_comes_during_a_shutdown_is_told_to_come_back() {
+    let app = App::new();
+    let page = app.page().await;
+    app.forebay.shut_down(std::time::Duration::ZERO).await;
+    let request = Request::get(&page.source).header("accept", "text/event-stream");
+    let response = app.ask(request.body(Body::empty()).unwrap()).await;
+    assert_eq!((response.status(), &*text(response).await), (StatusCode::OK, "retry: 1000\n\n"));
+    assert_eq!(app.forebay.stats().refused_shutting_down, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_counted_by_their_reason() {
+    let builder = Forebay::builder().host("here.example").trusted_proxy("10.0.0.0/8");
+    let app = App::with(builder);
+    let ask = async |headers: &[(&str, &str)], peer: &str| {
+        let mut request = Request::post("/forebay/poll?wait=0")
+            .extension(axum::extract::ConnectInfo::<std::net::SocketAddr>(peer.parse().unwrap()));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let json = request.header("content-type", "application/json");
+        app.ask(json.body(Body::from("[]")).unwrap()).await.status().as_u16()
+    };
+    let (visitor, proxy) = ("192.0.2.1:1", "10.0.0.7:1");
+    let (here, there) = (("host", "here.example"), ("host", "there.example"));
+    let forwarded = ("x-forwarded-host", "here.example");
+    assert_eq!(ask(&[here], visitor).await, 200);
+    assert_eq!(ask(&[there], visitor).await, 403);
+    assert_eq!(ask(&[there, forwarded], visitor).await, 403);
+    assert_eq!(ask(&[there, forwarded], proxy).await, 200);
+    assert_eq!(ask(&[here, here], visitor).await, 400);
+    assert_eq!(ask(&[here, ("origin", "https://there.example")], visitor).await, 403);
+    let stats = app.forebay.stats();
+    assert_eq!((stats.refused_host, stats.refused_origin, stats.refusals), (3, 1, 4));
 }
 
 #[tokio::test(start_paused = true)]

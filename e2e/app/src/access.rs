@@ -1,13 +1,12 @@
 //! Who the visitors are: whoever their cookie `visitor` says. And a connect hook that can fail.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use forebay::{Identity, Revocation, Unauthorized};
+use forebay::channel::{ConnectError, Unauthorized};
+use forebay::{Identity, Revocation};
 use serde::Deserialize;
 
 use crate::App;
@@ -21,6 +20,7 @@ pub(crate) enum Answer {
     #[default]
     Allow,
     Deny,
+    Fail,
     Panic,
 }
 
@@ -29,8 +29,6 @@ pub(crate) struct Access {
     gates: Gates,
     answer: Arc<Mutex<Answer>>,
 }
-
-type Decision = Pin<Box<dyn Future<Output = Result<Identity, Unauthorized>> + Send>>;
 
 impl Access {
     pub(crate) fn new(gates: Gates) -> Self {
@@ -41,20 +39,15 @@ impl Access {
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 
-    /// Gate: `connect`.
-    pub(crate) fn hook(&self) -> impl Fn(&Parts) -> Decision + Send + Sync + 'static {
-        let access = self.clone();
-        move |parts| {
-            let (access, visitor) = (access.clone(), visitor(&parts.headers));
-            Box::pin(async move {
-                access.gates.pass("connect").await;
-                let answer = *access.answer.lock().unwrap_or_else(PoisonError::into_inner);
-                match answer {
-                    Answer::Allow => Ok(visitor.map_or_else(Identity::anonymous, Identity::named)),
-                    Answer::Deny => Err(Unauthorized),
-                    Answer::Panic => panic!("the hook's backend is down"),
-                }
-            })
+    /// The connect hook. Gate: `connect`.
+    pub(crate) async fn identify(self, visitor: Option<String>) -> Result<Identity, ConnectError> {
+        self.gates.pass("connect").await;
+        let answer = *self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer {
+            Answer::Allow => Ok(visitor.map_or_else(Identity::anonymous, Identity::named)),
+            Answer::Deny => Err(Unauthorized),
+            Answer::Fail => Err(std::io::Error::other("the hook's database is away"))?,
+            Answer::Panic => panic!("the hook's backend is down"),
         }
     }
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use axum::http::request::Parts;
 use axum::routing::{get, post, put};
 use forebay::channel::{Channel, Context, Params, Rejection};
 use forebay::{Builder, Forebay, Fsync, Limits, Retention};
@@ -52,6 +53,7 @@ async fn main() -> anyhow::Result<()> {
     };
     let channel_gates = gates.clone();
     let access = Access::new(gates.clone());
+    let identity = access.clone();
     let secrets = std::env::var("FOREBAY_E2E_SECRETS").unwrap_or_else(|_| SECRET.to_owned());
     let mut builder = secrets.split(',').fold(Forebay::builder(), Builder::secret);
     if let Ok(folder) = std::env::var("FOREBAY_E2E_LOG") {
@@ -62,7 +64,7 @@ async fn main() -> anyhow::Result<()> {
         .retention(Retention { entries_max, ..Retention::default() })
         .limits(Limits::default())
         .public_streams("public/*")
-        .connect(access.hook())
+        .connect(move |parts: &Parts| identity.clone().identify(access::visitor(&parts.headers)))
         .channel("GatedChannel", move |_: &Params| GatedChannel { gates: channel_gates.clone() })
         .channel("EchoChannel", |_: &Params| EchoChannel)
         .build()?;

@@ -496,12 +496,22 @@ fn pings_come_every_three_seconds_and_never_pile_up() {
 
 #[test]
 fn a_refused_client_is_told_and_closed_without_a_welcome() {
-    let mut session = Session::refuse(hello(Protocol::ActionCableV1Json), Arc::default());
-    assert_eq!(
-        session.poll_transmit().as_deref(),
-        Some(&br#"{"type":"disconnect","reason":"unauthorized","reconnect":false}"#[..])
+    let check = |reason, told: &str, code| {
+        let hello = hello(Protocol::ActionCableV1Json);
+        let mut session = Session::refuse(hello, Arc::default(), reason);
+        assert_eq!(session.poll_transmit().as_deref(), Some(told.as_bytes()));
+        assert_eq!(session.poll_close().map(|close| close.code), Some(code));
+    };
+    check(
+        DisconnectReason::Unauthorized,
+        r#"{"type":"disconnect","reason":"unauthorized","reconnect":false}"#,
+        CloseCode::Normal,
     );
-    assert_eq!(session.poll_close().map(|close| close.code), Some(CloseCode::Normal));
+    check(
+        DisconnectReason::Unavailable,
+        r#"{"type":"disconnect","reason":"unavailable","reconnect":true}"#,
+        CloseCode::TryAgainLater,
+    );
 }
 
 #[test]

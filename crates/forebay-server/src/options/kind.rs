@@ -1,5 +1,7 @@
 //! What a value of an option can be, and reading it.
 
+use forebay::Door;
+
 use super::resolve::Value;
 use super::units::{milliseconds, show_milliseconds, show_size, size};
 use crate::origins;
@@ -33,6 +35,10 @@ pub(crate) enum Kind {
     Url(&'static [&'static str]),
     /// Web origins.
     Origins,
+    /// Names of this server.
+    Hosts,
+    /// Addresses and networks.
+    Networks,
     /// Names of streams, or their beginnings and `*`; `true` is every stream.
     Streams,
 }
@@ -74,7 +80,7 @@ impl Kind {
 
     /// Whether several values can be given, one after the other.
     pub(crate) const fn is_list(self) -> bool {
-        matches!(self, Self::Secrets | Self::Origins | Self::Streams)
+        matches!(self, Self::Secrets | Self::Origins | Self::Hosts | Self::Networks | Self::Streams)
     }
 
     /// Reads a value; the error says what was expected instead.
@@ -119,6 +125,8 @@ impl Kind {
         let mut items: Vec<_> = items.into_iter().filter(|item| !item.is_empty()).collect();
         match self {
             Self::Origins if items.iter().any(|item| origins::parse(item).is_none()) => None,
+            Self::Hosts if items.iter().any(|item| Door::default().host(item).is_err()) => None,
+            Self::Networks if items.iter().any(|item| Door::default().proxy(item).is_err()) => None,
             Self::Streams => {
                 items = match items.iter().map(|item| switch(item)).collect::<Vec<_>>()[..] {
                     [Some(true)] => vec!["*".to_owned()],
@@ -153,9 +161,17 @@ impl Kind {
                 "a path such as /cable, of letters, digits and the signs - . _ ~ /".to_owned()
             }
             Self::Url(schemes) => format!("an address that begins with {}", schemes.join(" or ")),
-            Self::Origins => "origins such as https://example.com, https://*.example.com or \
-                              http://localhost:*, or * for all, separated by commas"
+            Self::Origins => "origins such as https://example.com, https://*.example.com, \
+                              http://localhost:* or capacitor://localhost, or * for all, separated \
+                              by commas"
                 .to_owned(),
+            Self::Hosts => {
+                "hosts such as example.com, example.com:8080 or *.example.com, separated by commas"
+                    .to_owned()
+            }
+            Self::Networks => {
+                "addresses such as 10.0.0.7 or 10.0.0.0/8, separated by commas".to_owned()
+            }
             Self::Streams => {
                 "names of streams or beginnings such as chat/*, separated by commas, or \
                               true for all"
@@ -180,6 +196,8 @@ impl Kind {
             Self::Route => "PATH",
             Self::Url(_) => "URL",
             Self::Origins => "ORIGINS",
+            Self::Hosts => "HOSTS",
+            Self::Networks => "ADDRESSES",
             Self::Streams => "STREAMS",
         }
     }

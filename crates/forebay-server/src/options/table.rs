@@ -1,8 +1,8 @@
 //! The options. To add one: an [`Id`](super::Id), a row here, `forebay options > docs/options.md`.
 
 use super::kind::Kind::{
-    Choice, Count, Duration, File, Origins, Port, Route, Secret, Secrets, Size, Streams, Switch,
-    Text, Url,
+    Choice, Count, Duration, File, Hosts, Networks, Origins, Port, Route, Secret, Secrets, Size,
+    Streams, Switch, Text, Url,
 };
 use super::spec::Command::{self, Listen, Publish, Serve, Sign};
 use super::spec::Id;
@@ -122,9 +122,37 @@ pub(crate) const TABLE: &[Spec] = &[
             Origins,
             Everywhere("allowed_origins"),
             "Whose pages may connect, beside those of the same host and port: \
-             https://example.com, https://*.example.com, http://localhost:*, or * for all. \
-             AnyCable's forms without https:// are understood; without any, AnyCable lets \
+             https://example.com, https://*.example.com, http://localhost:*, or * for all. Apps \
+             and browser extensions: capacitor://localhost, chrome-extension://their-id, \
+             moz-extension://*. null is any page in a sandboxed frame, anybody's. AnyCable's forms without https:// are understood; without any, AnyCable lets \
              everybody in, and this server does not",
+        )
+    },
+    Spec {
+        group: LISTENING,
+        otherwise: "any; but what comes directly to the loopback address must name it as localhost, \
+                    by an address, or by a host of allowed_origins",
+        ..row(
+            Id::Hosts,
+            "hosts",
+            Hosts,
+            Everywhere("hosts"),
+            "The hosts that pages know this server by: example.com, example.com:8080, \
+             *.example.com. Requests for others are refused with 403: against names that somebody \
+             else points at this server's address (DNS rebinding)",
+        )
+    },
+    Spec {
+        group: LISTENING,
+        otherwise: "nobody",
+        ..row(
+            Id::TrustedProxies,
+            "trusted_proxies",
+            Networks,
+            Everywhere("trusted_proxies"),
+            "Proxies whose X-Forwarded-Host says which host a page asked for, and whose \
+             X-Forwarded-For is logged: 10.0.0.7, 10.0.0.0/8. A proxy that passes Host on needs \
+             neither",
         )
     },
     Spec {

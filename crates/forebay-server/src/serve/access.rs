@@ -3,10 +3,9 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use forebay::excerpt;
 use forebay::signing::tokens_match;
+use forebay::{Ends, excerpt};
 
-use super::http::Peer;
 use super::routes::answer;
 
 /// Who may.
@@ -29,6 +28,8 @@ pub(super) enum Denied {
     WrongToken,
     #[error("without a broadcast key only programs of this machine may broadcast")]
     NotLocal,
+    #[error("without a broadcast key, name this machine as localhost or by its address")]
+    ForeignHost,
     #[error("without a broadcast key no web page and no proxy may broadcast")]
     Relayed,
 }
@@ -42,7 +43,9 @@ impl IntoResponse for Denied {
                 answer.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
                 answer
             }
-            Self::NotLocal | Self::Relayed => answer(StatusCode::FORBIDDEN, self),
+            Self::NotLocal | Self::ForeignHost | Self::Relayed => {
+                answer(StatusCode::FORBIDDEN, self)
+            }
         }
     }
 }
@@ -55,23 +58,25 @@ const RELAYS: [&str; 6] =
 impl Access {
     /// Whether this request's sender may.
     pub(super) fn check_request(&self, request: &Request) -> Result<(), Denied> {
-        let peer = request.extensions().get::<Peer>().copied();
+        let ends = request.extensions().get::<Ends>().copied();
         // Every request has a peer; one without would be nobody that could be let in.
         let allowed =
-            peer.map_or(Err(Denied::NotLocal), |peer| self.check(request.headers(), peer));
+            ends.map_or(Err(Denied::NotLocal), |ends| self.check(request.headers(), ends));
         allowed.inspect_err(|denied| {
-            let peer = peer.map(|peer| tracing::field::display(peer.0));
+            let peer = ends.map(|ends| tracing::field::display(ends.peer));
             let path = excerpt(request.uri().path());
             tracing::warn!(peer, path, %denied, "publisher refused");
         })
     }
 
-    fn check(&self, headers: &HeaderMap, peer: Peer) -> Result<(), Denied> {
+    fn check(&self, headers: &HeaderMap, ends: Ends) -> Result<(), Denied> {
         let tokens = match self {
             Self::Bearer(tokens) => tokens,
-            Self::Loopback if !peer.0.ip().to_canonical().is_loopback() => {
+            Self::Loopback if !ends.peer.ip().to_canonical().is_loopback() => {
                 return Err(Denied::NotLocal);
             }
+            // A page's GET has no Origin where the page is of the same host.
+            Self::Loopback if ends.are_rebound(headers) => return Err(Denied::ForeignHost),
             Self::Loopback | Self::Anybody => {
                 let is_relayed = RELAYS.iter().any(|name| headers.contains_key(*name));
                 return if is_relayed { Err(Denied::Relayed) } else { Ok(()) };
@@ -95,7 +100,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         let name: http::HeaderName = header.0.parse().unwrap();
         headers.insert(name, header.1.parse().unwrap());
-        assert_eq!(access.check(&headers, Peer(peer.parse().unwrap())), expected);
+        let local = "127.0.0.1:8090".parse().ok();
+        let ends = Ends { peer: peer.parse().unwrap(), local };
+        assert_eq!(access.check(&headers, ends), expected);
     }
 
     const LOCAL: &str = "127.0.0.1:5000";
@@ -122,6 +129,8 @@ mod tests {
         check(&access, REMOTE, NOTHING, Err(Denied::NotLocal));
         check(&access, LOCAL, ("origin", "http://evil.example"), Err(Denied::Relayed));
         check(&access, LOCAL, ("x-forwarded-for", "1.2.3.4"), Err(Denied::Relayed));
+        check(&access, LOCAL, ("host", "evil.example:8090"), Err(Denied::ForeignHost));
+        check(&access, LOCAL, ("host", "localhost:8090"), Ok(()));
         check(&Access::Anybody, REMOTE, NOTHING, Ok(()));
         check(&Access::Anybody, REMOTE, ("origin", "null"), Err(Denied::Relayed));
     }

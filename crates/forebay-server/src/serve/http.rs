@@ -7,7 +7,6 @@
 mod socket;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,8 +14,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
-use forebay::Handover;
+use axum::http::{HeaderValue, StatusCode, Version, header};
+use forebay::{Ends, Handover};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
@@ -27,6 +26,7 @@ use tower_service::Service as _;
 use self::socket::Socket;
 use super::life::Life;
 use super::places::{Place, Places};
+use super::routes::answer;
 
 /// For the first request's head. Long enough for a phone on a bad line.
 const FIRST_REQUEST_MAX: Duration = Duration::from_secs(10);
@@ -45,12 +45,10 @@ const LAST_REQUEST_WAIT: Duration = Duration::from_millis(250);
 /// A request's head: the stock client's is under 2 KB, cookies may be 8.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
-/// Who is at the other end of a request.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) SocketAddr);
-
 /// Serves until the server closes; returns when the last connection is done.
 pub(super) async fn serve(listener: TcpListener, places: Arc<Places>, router: Router, life: Life) {
+    // Where it listens at every address, each connection says which one it was.
+    let local = listener.local_addr().ok().filter(|local| !local.ip().is_unspecified());
     let mut closing = std::pin::pin!(life.closing());
     loop {
         let accept = async {
@@ -70,7 +68,8 @@ pub(super) async fn serve(listener: TcpListener, places: Arc<Places>, router: Ro
         };
         tokio::select! {
             accepted = accept => if let Some((stream, peer, place)) = accepted {
-                tokio::spawn(connection(stream, peer, router.clone(), life.clone(), place));
+                let ends = Ends { peer, local: local.or_else(|| stream.local_addr().ok()) };
+                tokio::spawn(connection(stream, ends, router.clone(), life.clone(), place));
             },
             () = &mut closing => break,
         }
@@ -88,24 +87,27 @@ struct Progress {
     switches: AtomicBool,
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, life: Life, place: Place) {
+async fn connection(stream: TcpStream, ends: Ends, router: Router, life: Life, place: Place) {
     let shortage = place.shortage;
     let (progress, handover) = (Arc::new(Progress::default()), Handover::default());
     let socket = TokioIo::new(Socket::new(stream, Arc::clone(&progress)));
     let life = &life;
     let service = service_fn(|mut request: Request<Incoming>| {
         progress.has_asked.store(true, Ordering::Relaxed);
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(ends);
         if let Some(shortage) = shortage {
             request.extensions_mut().insert(shortage);
         }
         if request.headers().contains_key(header::UPGRADE) {
             request.extensions_mut().insert(handover.clone());
         }
-        let response = router.clone().call(request.map(Body::new));
+        let response = names_a_host(&request).then(|| router.clone().call(request.map(Body::new)));
         let progress = Arc::clone(&progress);
         async move {
-            let mut response = response.await?;
+            let mut response = match response {
+                Some(response) => response.await?,
+                None => no_host(&ends),
+            };
             if shortage.is_some() || life.is_closing() {
                 response
                     .headers_mut()
@@ -136,7 +138,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, life: L
     let ended = tokio::select! {
         ended = &mut connection => ended,
         () = is_silent => {
-            tracing::debug!(%peer, "no request came in time");
+            tracing::debug!(peer = %ends.peer, "no request came in time");
             return;
         }
         () = last_request => {
@@ -145,7 +147,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, life: L
         }
     };
     match ended {
-        Err(error) => tracing::debug!(%peer, %error, "connection ended"),
+        Err(error) => tracing::debug!(peer = %ends.peer, %error, "connection ended"),
         Ok(()) if progress.switches.load(Ordering::Relaxed) => {
             let Parts { io, read_buf, .. } = connection.into_parts();
             let (stream, answer) = io.into_inner().into_parts();
@@ -153,6 +155,20 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, life: L
         }
         Ok(()) => {}
     }
+}
+
+/// One, and neither none nor two of which nobody knows which one counts (RFC 9112, section 3.2). Clients of
+/// HTTP/1.0 have none to name; load balancers look at `/health` so.
+fn names_a_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let has_one = hosts.next().is_some() || request.version() == Version::HTTP_10;
+    has_one && hosts.next().is_none()
+}
+
+fn no_host(ends: &Ends) -> axum::response::Response {
+    let why = "a request must name one host";
+    tracing::warn!(peer = %ends.peer, "request refused: {why}");
+    answer(StatusCode::BAD_REQUEST, why)
 }
 
 /// Each connection is an open file, and many systems begin with 1 024 of them although the process
@@ -201,6 +217,24 @@ mod tests {
         assert_eq!(send("").await, "");
         assert_eq!(send("GET / HTTP/1.1\r\nhost: a\r\nx").await, "");
         assert!(began.elapsed() < 3 * FIRST_REQUEST_MAX, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_names_one_host() {
+        let check = async |head: &str, status: &str| {
+            let answer = send(&format!("{head}\r\nconnection: close\r\n\r\n")).await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} "))
+                    || answer.starts_with(&format!("HTTP/1.0 {status} ")),
+                "{head}: {answer}"
+            );
+        };
+        check("GET / HTTP/1.1\r\nhost: a", "200").await;
+        check("GET / HTTP/1.1", "400").await;
+        check("GET / HTTP/1.1\r\nhost: a\r\nhost: b", "400").await;
+        check("GET / HTTP/1.1\r\nhost: a\r\nhost: a", "400").await;
+        check("GET / HTTP/1.0", "200").await;
+        check("GET / HTTP/1.0\r\nhost: a\r\nhost: b", "400").await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,12 +13,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use forebay::Forebay;
+use forebay::{Ends, Forebay};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::http::Peer;
 use super::routes::answer;
 
 /// Connections that are HTTP, on one listener: polls and server-sent events for as long as they
@@ -243,8 +242,9 @@ impl Visitors {
 
     fn turn_away(&self, request: &Request, visit: Visit, why: Shortage) -> TurnedAway {
         let total = self.turned_away.fetch_add(1, Ordering::Relaxed) + 1;
-        let peer = request.extensions().get::<Peer>();
-        let peer = peer.map(|peer| tracing::field::display(peer.0));
+        let peer = request.extensions().get::<Ends>();
+        let peer = peer.map(|ends| tracing::field::display(ends.peer));
+        self.forebay.count_turned_away();
         tracing::warn!(peer, ?visit, %why, total, "visitor turned away");
         TurnedAway { why, is_source: visit == Visit::Events && request.method() == Method::GET }
     }

@@ -8,12 +8,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use forebay::{Forebay, Turbo};
+use forebay::{Ends, Forebay, Turbo};
 
 use super::access::Denied;
 use super::broadcasts::{self, Broadcasts};
 use super::config::Config;
-use super::http::Peer;
 use super::identity::IdentityHeader;
 use super::life::Life;
 use super::places::Visitors;
@@ -73,7 +72,7 @@ fn pages(forebay: &Forebay, connections_max: usize) -> Router {
 fn named(pages: Router, header: Option<IdentityHeader>) -> Router {
     let Some(header) = header else { return pages };
     pages.layer(middleware::from_fn(move |request: Request, next: Next| {
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+        let peer = request.extensions().get::<Ends>().map(|ends| ends.peer);
         let checked = header.check(request.headers(), peer);
         async move {
             match checked {

@@ -8,7 +8,7 @@
 //! names, as turbo-rails signs them. The signature has been checked before any of this is parsed.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{VerifyError, decode_base64};
 use crate::json;
@@ -46,6 +46,19 @@ pub(super) fn read(payload: &[u8], purpose: &str, now_ms: u64) -> Result<String,
     };
     check_expiry(metadata.get("exp"), now_ms)?;
     check_purpose(metadata.get("pur"), purpose)?;
+    name_in(payload, metadata)
+}
+
+/// The stream name in a payload, whatever it is good for.
+pub(super) fn claimed(payload: &[u8]) -> Option<String> {
+    let value = parse(payload).ok()?;
+    match value.get("_rails") {
+        Some(Value::Object(metadata)) => name_in(payload, metadata).ok(),
+        _ => name_of(&value).ok(),
+    }
+}
+
+fn name_in(payload: &[u8], metadata: &Map<String, Value>) -> Result<String, VerifyError> {
     if payload.starts_with(LEGACY_PREFIX) {
         let message = metadata.get("message").and_then(Value::as_str);
         let inner = message.and_then(decode_base64).ok_or(VerifyError::NotAName)?;

@@ -47,7 +47,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> forebay_hub::Seat for 
     }
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Future for Driver<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Future for Driver<Io> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -29,7 +29,12 @@ impl Channels for Rooms {
             "room" => vec![Stream { name: "room".into(), begin, is_public: false }],
             "echo" => Vec::new(),
             "panic" => return Answer::Later(Box::pin(async { panic!("as asked") })),
-            _ => return Answer::Now(Err(Rejected(RejectReason::Unauthorized))),
+            _ => {
+                return Answer::Now(Err(Rejected::new(
+                    RejectReason::Unauthorized,
+                    "no such channel",
+                )));
+            }
         };
         let handler: Option<Box<dyn Handler>> =
             if request.identifier.channel == "echo" { Some(Box::new(Echo)) } else { None };

@@ -6,25 +6,30 @@ use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use forebay_cable::{Protocol, Session};
+use forebay_hub::Refusal;
 use forebay_log::UnixMillis;
 use http::header::{self, HeaderMap};
 use http::{HeaderValue, Method, Response, StatusCode, request};
 
 use super::Endpoint;
-use crate::channels::Identity;
+use crate::channels::{Denial, Identity};
+use crate::door::{Denied, Ends};
 use crate::exchange::{EventStream, Exchange, Format};
 use crate::source;
 
-/// Why a request over HTTP gets no session. Answer with [`status`](Self::status) and the message.
+/// Why a request over HTTP gets no session. Answer with [`into_response`](Self::into_response).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExchangeError {
     /// The application does not let the client in.
     #[error("not authorized")]
     Unauthorized,
-    /// A page of an origin that isn't let in.
-    #[error("this origin is not allowed to connect; see allowed origins")]
-    ForeignOrigin,
+    /// The application can't say now whether it lets the client in.
+    #[error("not now: come back later")]
+    Unavailable,
+    /// The request's origin or host.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// None of the streams may be read.
     #[error("none of these streams may be read")]
     Refused,
@@ -44,12 +49,64 @@ impl ExchangeError {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::ForeignOrigin | Self::Refused => StatusCode::FORBIDDEN,
+            Self::Refused => StatusCode::FORBIDDEN,
+            Self::Denied(denied) => denied.status(),
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotCommands => StatusCode::BAD_REQUEST,
-            Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
+
+    /// After how many seconds it is worth to ask again.
+    const fn retry_after(self) -> Option<u8> {
+        match self {
+            // Somewhere there is, or will be, another server.
+            Self::ShuttingDown => Some(1),
+            // As stock clients do it at first; all of them wait for the same database.
+            Self::Unavailable => Some(5),
+            _ => None,
+        }
+    }
+
+    /// What kind of a refusal it is. The application's own has been noted already, with its reason.
+    const fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Unauthorized | Self::Unavailable => None,
+            Self::Denied(denied) => Some(denied.refusal()),
+            Self::Refused | Self::MediaType | Self::NotCommands => Some(Refusal::Request),
+            Self::ShuttingDown => Some(Refusal::ShuttingDown),
+        }
+    }
+
+    /// The answer to `request`, its message as plain text.
+    ///
+    /// `EventSource` never comes back after a status other than 200, whatever it is. Where it should come
+    /// back it gets an answer that says when, and ends.
+    pub fn into_response(self, request: &request::Parts) -> Response<String> {
+        let is_source = request.method == Method::GET && accepts_events(&request.headers);
+        match self.retry_after() {
+            Some(seconds) if is_source => {
+                let millis = u32::from(seconds) * 1_000;
+                uncached(Response::new(format!("retry: {millis}\n\n")), "text/event-stream")
+            }
+            retry_after => {
+                let mut response = Response::new(format!("{self}\n"));
+                *response.status_mut() = self.status();
+                let headers = response.headers_mut();
+                let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+                headers.insert(header::CONTENT_TYPE, plain);
+                if let Some(seconds) = retry_after {
+                    headers.insert(header::RETRY_AFTER, u16::from(seconds).into());
+                }
+                response
+            }
+        }
+    }
+}
+
+fn accepts_events(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/event-stream"))
 }
 
 /// How long a poll waits at the most: well below the 60 seconds after which proxies cut.
@@ -67,11 +124,8 @@ impl Endpoint {
     /// # Errors
     /// [`ExchangeError`] says why not.
     pub fn expects(&self, request: &request::Parts) -> Result<(), ExchangeError> {
-        if !self.allows(request) {
-            self.hub.stats().refusals.add(1);
-            return Err(ExchangeError::ForeignOrigin);
-        }
-        is_json(&request.headers)
+        let expected = self.check(request).map_err(ExchangeError::from);
+        self.noted(request, expected.and_then(|()| is_json(&request.headers)))
     }
 
     /// `POST /forebay/events`: the session's messages as server-sent events.
@@ -81,16 +135,15 @@ impl Endpoint {
     pub fn events(
         &self,
         request: &request::Parts,
-        identity: Option<Identity>,
+        identity: Result<Identity, Denial>,
         body: &str,
     ) -> Result<Response<EventStream>, ExchangeError> {
-        is_json(&request.headers)?;
-        let mut exchange =
-            self.exchange(request, identity, Protocol::ForebayV1Json, Format::Events)?;
-        if !exchange.handle(body) {
-            return Err(ExchangeError::NotCommands);
-        }
-        Ok(event_stream(exchange))
+        let exchange = is_json(&request.headers).and_then(|()| {
+            let mut exchange =
+                self.exchange(request, identity, Protocol::ForebayV1Json, Format::Events)?;
+            exchange.handle(body).then_some(exchange).ok_or(ExchangeError::NotCommands)
+        });
+        Ok(event_stream(self.noted(request, exchange)?))
     }
 
     /// `GET /forebay/events`: Turbo's messages as server-sent events, for pages without a script of
@@ -101,8 +154,17 @@ impl Endpoint {
     pub fn source(
         &self,
         request: &request::Parts,
-        identity: Option<Identity>,
+        identity: Result<Identity, Denial>,
     ) -> Result<Response<EventStream>, ExchangeError> {
+        let exchange = self.source_exchange(request, identity);
+        Ok(event_stream(self.noted(request, exchange)?))
+    }
+
+    fn source_exchange(
+        &self,
+        request: &request::Parts,
+        identity: Result<Identity, Denial>,
+    ) -> Result<Exchange, ExchangeError> {
         let mut exchange =
             self.exchange(request, identity, Protocol::EventSource, Format::Source)?;
         let last = request.headers.get("last-event-id").and_then(|id| id.to_str().ok());
@@ -111,10 +173,7 @@ impl Endpoint {
             return Err(ExchangeError::NotCommands);
         }
         exchange.settle(&mut Context::from_waker(Waker::noop()));
-        if !exchange.has_subscriptions() {
-            return Err(ExchangeError::Refused);
-        }
-        Ok(event_stream(exchange))
+        exchange.has_subscriptions().then_some(exchange).ok_or(ExchangeError::Refused)
     }
 
     /// `POST /forebay/poll`: the session's messages as a JSON array, once there are any.
@@ -124,16 +183,16 @@ impl Endpoint {
     pub async fn poll(
         &self,
         request: &request::Parts,
-        identity: Option<Identity>,
+        identity: Result<Identity, Denial>,
         body: impl AsRef<str> + Send,
     ) -> Result<Response<Bytes>, ExchangeError> {
-        is_json(&request.headers)?;
-        let mut exchange =
-            self.exchange(request, identity, Protocol::ForebayV1Json, Format::Array)?;
-        exchange.hush();
-        if !exchange.handle(body.as_ref()) {
-            return Err(ExchangeError::NotCommands);
-        }
+        let exchange = is_json(&request.headers).and_then(|()| {
+            let mut exchange =
+                self.exchange(request, identity, Protocol::ForebayV1Json, Format::Array)?;
+            exchange.hush();
+            exchange.handle(body.as_ref()).then_some(exchange).ok_or(ExchangeError::NotCommands)
+        });
+        let mut exchange = self.noted(request, exchange)?;
         // A poll waits for long, and needs it no more.
         drop(body);
         let wait = source::wait(request.uri.query().unwrap_or_default());
@@ -146,28 +205,39 @@ impl Endpoint {
     fn exchange(
         &self,
         request: &request::Parts,
-        identity: Option<Identity>,
+        identity: Result<Identity, Denial>,
         protocol: Protocol,
         format: Format,
     ) -> Result<Exchange, ExchangeError> {
-        let refuse = |error| {
-            self.hub.stats().refusals.add(1);
-            tracing::debug!(%error, "request refused");
-            Err(error)
-        };
-        if !self.allows(request) {
-            return refuse(ExchangeError::ForeignOrigin);
-        }
-        let Some(identity) = identity else { return refuse(ExchangeError::Unauthorized) };
-        let Ok(mut client) = self.hub.connect() else {
-            return refuse(ExchangeError::ShuttingDown);
-        };
+        self.check(request)?;
+        let identity = identity.map_err(|denial| {
+            self.deny(request, &denial);
+            match denial {
+                Denial::Never => ExchangeError::Unauthorized,
+                Denial::NotNow(_) => ExchangeError::Unavailable,
+            }
+        })?;
+        let mut client = self.hub.connect().map_err(|_| ExchangeError::ShuttingDown)?;
         if let Some(name) = identity.shared_name() {
             client.identify(name);
         }
         let limits = Arc::clone(self.hub.limits());
         let session = Session::open(self.hub.now(), client.hello(protocol), limits);
-        Ok(Exchange::new(session, client, Arc::clone(&self.channels), identity, format))
+        let peer = request.extensions.get::<Ends>().map(|ends| ends.peer);
+        Ok(Exchange::new(session, client, Arc::clone(&self.channels), identity, format, peer))
+    }
+
+    /// Notes a refusal, if it is one.
+    fn noted<T>(
+        &self,
+        request: &request::Parts,
+        outcome: Result<T, ExchangeError>,
+    ) -> Result<T, ExchangeError> {
+        outcome.inspect_err(|error| {
+            if let Some(refusal) = error.refusal() {
+                self.refuse(request, refusal, error);
+            }
+        })
     }
 
     /// What lets a page of another origin, if that is allowed, read the answer (the Fetch standard,
@@ -175,11 +245,11 @@ impl Endpoint {
     pub fn share(&self, request: &request::Parts, response: &mut HeaderMap) {
         response.append(header::VARY, HeaderValue::from_static("origin"));
         let Some(origin) = request.headers.get(header::ORIGIN) else { return };
-        if !self.allows(request) {
+        if self.check(request).is_err() {
             return;
         }
         response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        if !self.origins.is_any() {
+        if !self.door.is_open_to_all() {
             let yes = HeaderValue::from_static("true");
             response.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
         }

@@ -4,12 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use forebay_cable::SessionId;
+use forebay_signing::VerifyError;
 use forebay_transport::{Begin, Identity, Op, Rejected, Stream};
 use forebay_turbo::{StreamName, StreamNameError, Streamable};
 use serde::Serialize;
 
 use super::Params;
-use super::standard::{REJECTED, refusal};
+use super::standard::{refusal, rejected};
 use crate::app::Core;
 use crate::broadcast::Broadcaster;
 use crate::clock::unix_millis;
@@ -72,13 +73,15 @@ impl Context {
         let name = verifier
             .verify_for(signed, &self.channel, now)
             .or_else(|_| verifier.verify(signed, now));
-        let refused = |error| *self.refused.get_or_init(|| refusal(error));
-        name.map_err(refused).ok().map(StreamName::raw)
+        let refuse = |error: &VerifyError| {
+            self.refused.get_or_init(|| refusal(*error));
+        };
+        name.inspect_err(refuse).ok().map(StreamName::raw)
     }
 
     /// How the client is told that its subscription is refused.
     pub(super) fn rejected(&self) -> Rejected {
-        self.refused.get().copied().unwrap_or(REJECTED)
+        self.refused.get().cloned().unwrap_or_else(|| rejected("its channel says no"))
     }
 
     /// Stops reading a stream.

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use forebay_cable::{Identifier, RejectReason, Resync};
 use forebay_log::{Epoch, Message, Offset, Position};
-use forebay_signing::{Cursor, CursorError, Subject, Verifier, VerifyError};
+use forebay_signing::{Cursor, CursorError, Subject, Verifier, VerifyError, claimed_name};
 use forebay_transport::{
     Answer, Begin, Channels, Identity, Rejected, Request, Stream, Subscribed, excerpt,
 };
@@ -23,16 +23,19 @@ const TURBO: &str = "Turbo::StreamsChannel";
 /// AnyCable's channel for pages without a framework: a signed name, or a public one.
 const PUBSUB: &str = "$pubsub";
 
-/// The application says no.
-pub(super) const REJECTED: Rejected = Rejected(RejectReason::Unauthorized);
+/// The application says no, and the log why.
+pub(super) fn rejected(why: &'static str) -> Rejected {
+    Rejected::new(RejectReason::Unauthorized, why)
+}
 
 /// A page that is rendered again has a tag that is good, where this one's time is over or its key
 /// is gone. A forged signature can't be told from one of an older key; it is refused all the same.
 pub(super) fn refusal(error: VerifyError) -> Rejected {
-    match error {
-        VerifyError::Expired | VerifyError::BadSignature => Rejected(RejectReason::Expired),
-        _ => REJECTED,
-    }
+    let reason = match error {
+        VerifyError::Expired | VerifyError::BadSignature => RejectReason::Expired,
+        _ => RejectReason::Unauthorized,
+    };
+    Rejected::new(reason, error.to_string())
 }
 
 /// Names of streams, or their beginnings.
@@ -72,11 +75,9 @@ impl StandardChannels {
 
     /// A stream whose name is public.
     fn public(&self, identifier: &Identifier) -> Result<Arc<str>, Rejected> {
-        let name = identifier.text("stream_name").ok_or(REJECTED)?;
+        let name = identifier.text("stream_name").ok_or_else(|| rejected("no stream is named"))?;
         if !self.registry.public_streams.iter().any(|pattern| pattern.fits(name)) {
-            let stream = excerpt(name);
-            tracing::warn!(stream, "subscription rejected: the stream is not public");
-            return Err(REJECTED);
+            return Err(rejected("the stream is not public"));
         }
         Ok(name.into())
     }
@@ -159,9 +160,7 @@ impl Channels for StandardChannels {
             TURBO | PUBSUB => Answer::Now(self.decide(&identifier, &identity)),
             name => {
                 let Some(factory) = self.registry.channels.get(name) else {
-                    let channel = excerpt(name);
-                    tracing::warn!(channel, "subscription rejected: no such channel");
-                    return Answer::Now(Err(REJECTED));
+                    return Answer::Now(Err(rejected("no such channel")));
                 };
                 factory(Context {
                     core: Arc::clone(&self.core),
@@ -176,6 +175,11 @@ impl Channels for StandardChannels {
             }
         }
     }
+
+    fn stream_of(&self, identifier: &Identifier) -> Option<String> {
+        let signed = identifier.text("signed_stream_name").and_then(claimed_name);
+        signed.or_else(|| identifier.text("stream_name").map(str::to_owned))
+    }
 }
 
 /// A stream whose name this verifier has signed, for everybody or for this visitor.
@@ -184,7 +188,8 @@ fn signed(
     verifier: &Verifier,
     identity: &Identity,
 ) -> Result<Arc<str>, Rejected> {
-    let signed = identifier.text("signed_stream_name").ok_or(REJECTED)?;
+    let signed = identifier.text("signed_stream_name");
+    let signed = signed.ok_or_else(|| rejected("no signed stream name"))?;
     let now = unix_millis();
     let name = match (verifier.verify(signed, now), identity.name()) {
         (Err(VerifyError::WrongPurpose), Some(viewer)) => {
@@ -192,10 +197,7 @@ fn signed(
         }
         (name, _) => name,
     };
-    name.map(Arc::from).map_err(|error| {
-        tracing::warn!(channel = excerpt(&identifier.channel), %error, "subscription rejected");
-        refusal(error)
-    })
+    name.map(Arc::from).map_err(refusal)
 }
 
 /// What subscribers without Turbo get when they must heal themselves.

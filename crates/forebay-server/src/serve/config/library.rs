@@ -1,5 +1,6 @@
 //! The library's part of the configuration.
 
+use axum::http::request::Parts;
 use forebay::channel::Unauthorized;
 use forebay::signing::Key;
 use forebay::{BuildError, Builder, Forebay, Fsync, Limits, Retention};
@@ -65,6 +66,10 @@ impl Reader<'_> {
             .limits(self.limits())
             .message_bytes_max(settings.size(Id::BroadcastMaxMessageSize));
         let builder = public.into_iter().fold(builder, Builder::public_streams);
+        let hosts = settings.list(Id::Hosts).iter().cloned();
+        let builder = hosts.fold(builder, Builder::host);
+        let proxies = settings.list(Id::TrustedProxies).iter().cloned();
+        let builder = proxies.fold(builder, Builder::trusted_proxy);
         let whispered = settings.list(Id::WhisperedStreams).iter().cloned();
         let builder = whispered.fold(builder, Builder::whispered_streams);
         let builder = match settings.number(Id::RevocationTtl) {
@@ -73,7 +78,7 @@ impl Reader<'_> {
         };
         match identity {
             None => builder,
-            Some(header) => builder.connect(move |parts| {
+            Some(header) => builder.connect(move |parts: &Parts| {
                 // Refused before, where it is unclear (`routes.rs`).
                 ready(header.read(&parts.headers).map_err(|_| Unauthorized))
             }),

@@ -39,12 +39,13 @@ impl Page {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = format!("ws://{address}/cable").into_client_request().unwrap();
-        let all = [("sec-websocket-protocol", "actioncable-v1-json")];
+        let usual = HeaderValue::from_static("actioncable-v1-json");
+        request.headers_mut().insert("sec-websocket-protocol", usual);
         for (name, _) in headers {
             request.headers_mut().remove(*name);
         }
         // What is there twice is sent twice.
-        for (name, value) in all.iter().chain(headers) {
+        for (name, value) in headers {
             request.headers_mut().append(*name, HeaderValue::from_str(value).unwrap());
         }
         let socket = match tungstenite::client(request, stream) {

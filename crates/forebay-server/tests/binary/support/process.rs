@@ -66,6 +66,20 @@ impl Program {
         panic!("standard error never said {part:?}")
     }
 
+    /// The next lines of standard error, up to the one that contains this.
+    #[track_caller]
+    pub(crate) fn error_lines_until(&self, part: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Ok(line) = self.errors.recv_timeout(PATIENCE) {
+            let is_last = line.contains(part);
+            lines.push(line);
+            if is_last {
+                return lines;
+            }
+        }
+        panic!("standard error never said {part:?}, but {lines:#?}")
+    }
+
     /// What standard error says until it is closed.
     pub(crate) fn rest_of_errors(&self) -> Vec<String> {
         let mut lines = Vec::new();
