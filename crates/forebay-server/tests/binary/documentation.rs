@@ -22,7 +22,7 @@ const ELSEWHERE: [(&str, &str, &str); 15] = [
     ("README.md", "rust", "crates/forebay/src/lib.rs"),
     ("docs/axum.md", "rust", "crates/forebay/tests/guides.rs"),
     ("docs/axum.md", "html", "crates/forebay/tests/guides.rs"),
-    ("docs/axum.md", "js", "e2e/tests"),
+    ("docs/axum.md", "js", "crates/forebay/tests/guides.rs"),
     ("docs/guides/", "rust", "crates/forebay/tests/guides.rs"),
     ("docs/guides/", "html", "crates/forebay/tests/guides.rs"),
     ("docs/guides/", "js", "crates/forebay/tests/guides.rs"),
