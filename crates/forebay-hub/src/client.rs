@@ -13,6 +13,7 @@ use forebay_log::{Gap, Log, Message, Offset, Position, StreamId, UnixMillis};
 use smallvec::SmallVec;
 
 use crate::hub::Hub;
+use crate::notices::Refusal;
 use crate::read::{self, Batch};
 use crate::replays::AddressKey;
 use crate::resumes::PageKey;
@@ -306,10 +307,14 @@ impl Client {
         let mut replays = inner.replays.lock();
         let (is_new, address) = (replays.note_wait(self.place), replays.ip(self.address));
         drop(replays);
-        if is_new {
-            inner.stats.replays_delayed.add(1);
-            let (session, identity) = (self.id, self.identity().unwrap_or_default());
-            tracing::warn!(%session, identity, ?address, "a client is replayed too much: it waits");
+        if is_new && let Some(more) = self.hub.refused(Refusal::Replay) {
+            tracing::warn!(
+                address = address.map(tracing::field::display),
+                session = %self.id,
+                identity = self.identity(),
+                more_before = Some(more).filter(|more| *more > 0),
+                "a client is replayed too much: the rest waits"
+            );
         }
     }
 

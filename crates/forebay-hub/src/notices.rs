@@ -1,4 +1,4 @@
-//! How often it is logged that somebody was turned away.
+//! How often it is logged that somebody was turned away, or is kept waiting.
 //!
 //! Strangers cause these lines, as often as they like, and an application's own subscriber has no limit.
 //! So each kind has one here. All of them are counted, whether they are logged or not.
@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use crate::stats::{Counter, Stats};
 
-/// Lines of one kind within [`WHILE_MS`]: enough to see whether they are alike. With nine kinds that is less
-/// than five lines a second.
+/// Lines of one kind within [`WHILE_MS`]: enough to see whether they are alike. With eleven kinds that is
+/// about five lines a second.
 const LINES_MAX: u32 = 5;
 const WHILE_MS: u64 = 10_000;
 
@@ -34,10 +34,19 @@ pub enum Refusal {
     ShuttingDown,
     /// A subscription that was rejected.
     Subscription,
+    /// A client that sends too many commands: they wait.
+    Commands,
+    /// A client that is replayed too much: the rest waits.
+    Replay,
 }
 
 impl Refusal {
-    const COUNT: usize = Self::Subscription as usize + 1;
+    const COUNT: usize = Self::Replay as usize + 1;
+
+    /// Whether a connection or a request is turned away.
+    const fn is_at_the_door(self) -> bool {
+        !matches!(self, Self::Subscription | Self::Commands | Self::Replay)
+    }
 
     fn counter(self, stats: &Stats) -> &Counter {
         match self {
@@ -50,6 +59,8 @@ impl Refusal {
             Self::Full => &stats.refused_full,
             Self::ShuttingDown => &stats.refused_shutting_down,
             Self::Subscription => &stats.rejections,
+            Self::Commands => &stats.commands_held_back,
+            Self::Replay => &stats.replays_delayed,
         }
     }
 }
@@ -69,7 +80,7 @@ impl Notices {
     /// Counts it. Whether it is to be logged, and how many before it were not.
     pub(crate) fn note(&self, refusal: Refusal, stats: &Stats, now: UnixMillis) -> Option<u64> {
         refusal.counter(stats).add(1);
-        if refusal != Refusal::Subscription {
+        if refusal.is_at_the_door() {
             stats.refusals.add(1);
         }
         let mut notice = self.0[refusal as usize].lock();
@@ -104,7 +115,10 @@ mod tests {
         assert_eq!(note(Refusal::Origin, 30_000), Some(0));
         assert_eq!((stats.refusals.get(), stats.refused_origin.get()), (108, 107));
         assert_eq!((stats.refused_host.get(), stats.rejections.get()), (1, 0));
-        note(Refusal::Subscription, 0);
+        for inside in [Refusal::Subscription, Refusal::Commands, Refusal::Replay] {
+            note(inside, 0);
+        }
         assert_eq!((stats.refusals.get(), stats.rejections.get()), (108, 1));
+        assert_eq!((stats.commands_held_back.get(), stats.replays_delayed.get()), (1, 1));
     }
 }

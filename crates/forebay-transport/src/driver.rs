@@ -22,7 +22,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use forebay_cable::{CloseCode, DisconnectReason, Session};
-use forebay_hub::{Client, Round, Signals};
+use forebay_hub::{Client, Refusal, Round, Signals};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -32,6 +32,7 @@ use self::outgoing::{Outgoing, TURN_WRITES_MAX};
 pub(crate) use self::seat::Driver;
 use crate::application::{self, Application};
 use crate::channels::{Channels, Identity};
+use crate::excerpt::excerpt;
 use crate::ws::Event;
 
 /// Ticks that the end of a conversation may take, once one side wants it: at one and a half
@@ -57,8 +58,6 @@ struct Connection<Io> {
     revoked: bool,
     /// Whoever has to hear of its end has heard.
     ended: bool,
-    /// It is in the log that it sent too many commands.
-    held_back: bool,
 }
 
 /// A session that was let in, and lacks only its socket.
@@ -129,7 +128,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
             close_ticks: 0,
             revoked: false,
             ended: false,
-            held_back: false,
         }
     }
 
@@ -269,7 +267,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
         if self.incoming.is_closed() || !(over || self.session.wants_input()) {
             return Poll::Pending;
         }
-        let Self { io, session, client, incoming, outgoing, held_back, .. } = self;
+        let Self { io, session, client, incoming, outgoing, .. } = self;
         let bytes_max = client.hub().limits().message_bytes_max;
         let received = incoming.poll(cx, Pin::new(io), bytes_max, |event| match event {
             Ok(Event::Text(text)) => {
@@ -279,13 +277,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
                     client.hub().stats().violations.add(1);
                     tracing::debug!(session = %session.id(), "client sent no command");
                 }
-                over || (*steps > 0 && wants_more(session, client, held_back))
+                over || (*steps > 0 && session.wants_input())
             }
             Ok(Event::Ping(payload)) => {
                 *steps = steps.saturating_sub(1);
                 outgoing.pong(payload);
                 session.handle_ping();
-                over || (*steps > 0 && wants_more(session, client, held_back))
+                over || (*steps > 0 && session.wants_input())
             }
             Ok(Event::Pong(payload)) => {
                 if session.handle_pong(payload) {
@@ -306,6 +304,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
         });
         if received.is_ready() {
             *steps = steps.saturating_sub(1);
+            if session.is_held_back() {
+                note_wait(session, client, peer_of(io));
+            }
         }
         received
     }
@@ -351,16 +352,16 @@ impl<Io> Drop for Connection<Io> {
     }
 }
 
-/// Whether the client may say more. That it has said too much is counted, and logged once.
-fn wants_more(session: &Session, client: &Client, held_back: &mut bool) -> bool {
-    if session.is_held_back() {
-        client.hub().stats().commands_held_back.add(1);
-        if !std::mem::replace(held_back, true) {
-            let (session, identity) = (session.id(), client.identity().unwrap_or_default());
-            tracing::warn!(%session, identity, "a client sends too many commands: they wait");
-        }
-    }
-    session.wants_input()
+/// Counts and logs that a client has sent too many commands, and is not read for a while.
+fn note_wait(session: &Session, client: &Client, peer: Option<SocketAddr>) {
+    let Some(more) = client.hub().refused(Refusal::Commands) else { return };
+    tracing::warn!(
+        peer = peer.map(tracing::field::display),
+        session = %session.id(),
+        identity = client.identity().map(excerpt),
+        more_before = Some(more).filter(|more| *more > 0),
+        "a client sends too many commands: they wait"
+    );
 }
 
 /// The code to answer a client's close frame with (RFC 6455, section 5.5.1): its own.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use forebay_cable::{Kept, Protocol, Session};
-use forebay_hub::{Client, Hub};
+use forebay_hub::{Client, Hub, Refused};
 use http::{Response, request};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -73,6 +73,15 @@ impl Endpoint {
         outcome
     }
 
+    /// A place in the hub, on the account of the address that asks, if that is known.
+    fn connect_to_hub(&self, request: &request::Parts) -> Result<Client, Refused> {
+        let mut client = self.hub.connect()?;
+        if let Some(ip) = self.door.client(request) {
+            client.is_at(ip);
+        }
+        Ok(client)
+    }
+
     fn try_connect(
         &self,
         request: &mut request::Parts,
@@ -80,7 +89,7 @@ impl Endpoint {
     ) -> Result<Response<()>, HandshakeError> {
         let (response, protocol) = handshake::answer(request)?;
         self.check(request)?;
-        let mut client = self.hub.connect().map_err(|_| HandshakeError::ShuttingDown)?;
+        let mut client = self.connect_to_hub(request).map_err(|_| HandshakeError::ShuttingDown)?;
         let upgrade =
             request.extensions.remove::<OnUpgrade>().ok_or(HandshakeError::NotUpgradable)?;
         let (hello, limits) = (client.hello(protocol), Arc::clone(self.hub.limits()));
@@ -204,7 +213,73 @@ fn prepare(socket: &SockRef<'_>) {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use forebay_cable::{Limits, Resync};
+    use forebay_hub::{Broadcast, Options};
+    use forebay_log::{Class, Message, Position};
+
     use super::*;
+    use crate::channels::{Answer, Begin, Rejected, Request, Stream, Subscribed};
+    use crate::door::Ends;
+    use crate::origins::Origins;
+
+    /// A room that is read from its cursor on.
+    struct Room(Position);
+
+    impl Channels for Room {
+        fn subscribe(&self, _: Request) -> Answer<Result<Subscribed, Rejected>> {
+            Answer::Now(Ok(Subscribed {
+                streams: vec![Stream {
+                    name: "room".into(),
+                    begin: Begin::After(self.0),
+                    is_public: false,
+                }],
+                goes_on: true,
+                resync: Resync::new("null"),
+                transmissions: Vec::new(),
+                whispers: None,
+                handler: None,
+            }))
+        }
+    }
+
+    /// Coming back by another connection is no way to be replayed more.
+    #[tokio::test(start_paused = true)]
+    async fn all_connections_of_an_address_are_on_one_account() {
+        let limits = Limits {
+            address_replay_bytes_burst: 100,
+            address_replay_bytes_per_second: 1,
+            ..Limits::default()
+        };
+        let hub = Hub::new(Options { limits, ..Options::default() });
+        let cursor = hub.position();
+        let message = Message::json(format!("{:?}", "x".repeat(200)));
+        hub.publish(Broadcast { stream: "room", message, class: Class::Log }).unwrap();
+        let door = Door::from(Origins::default()).proxy("10.0.0.1").unwrap();
+        let endpoint = Endpoint::new(hub, Arc::new(Room(cursor)), door);
+        let subscribe = r#"{"command":"subscribe","identifier":"{\"channel\":\"C\"}"}"#;
+        let is_replayed = async |peer: &str, forwarded: &str| {
+            let request = http::Request::post("/forebay/poll?wait=0")
+                .header("content-type", "application/json")
+                .header("x-forwarded-for", forwarded)
+                .extension(Ends { peer: format!("{peer}:1").parse().unwrap(), local: None });
+            let (request, ()) = request.body(()).unwrap().into_parts();
+            let answer = endpoint.poll(&request, Ok(Identity::anonymous()), subscribe).await;
+            String::from_utf8_lossy(answer.unwrap().body()).contains("xxx")
+        };
+        for (peer, forwarded, expected) in [
+            ("192.0.2.1", "", true),
+            ("192.0.2.1", "", false),
+            ("192.0.2.1", "192.0.2.9", false),
+            ("192.0.2.2", "", true),
+            ("10.0.0.1", "192.0.2.1", false),
+            ("10.0.0.1", "192.0.2.3", true),
+            ("127.0.0.1", "", true),
+            ("127.0.0.1", "", true),
+        ] {
+            let replayed = is_replayed(peer, forwarded).await;
+            assert_eq!(replayed, expected, "{peer}, for {forwarded:?}");
+        }
+    }
 
     #[tokio::test]
     async fn connections_inherit_what_their_listener_is_prepared_with() {

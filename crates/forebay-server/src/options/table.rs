@@ -151,8 +151,8 @@ pub(crate) const TABLE: &[Spec] = &[
             Networks,
             Everywhere("trusted_proxies"),
             "Proxies whose X-Forwarded-Host says which host a page asked for, and whose \
-             X-Forwarded-For is logged: 10.0.0.7, 10.0.0.0/8. A proxy that passes Host on needs \
-             neither",
+             X-Forwarded-For says who asks, in the log and where each address is bounded: \
+             10.0.0.7, 10.0.0.0/8. A proxy that passes Host on needs no X-Forwarded-Host",
         )
     },
     Spec {

@@ -1123,7 +1123,7 @@ async fn a_write_error_does_not_hide_the_clients_close() {
 /// where this crate is tested alone.
 #[test]
 fn a_connection_stays_small() {
-    let task = size_of::<Connection<tokio::net::TcpStream>>();
+    let task = size_of::<Connection<TcpStream>>();
     assert!(task <= 608, "{task}: a connection's size has changed: see what for");
 }
 

@@ -217,7 +217,7 @@ impl Endpoint {
                 Denial::NotNow(_) => ExchangeError::Unavailable,
             }
         })?;
-        let mut client = self.hub.connect().map_err(|_| ExchangeError::ShuttingDown)?;
+        let mut client = self.connect_to_hub(request).map_err(|_| ExchangeError::ShuttingDown)?;
         if let Some(name) = identity.shared_name() {
             client.identify(name);
         }
