@@ -188,7 +188,7 @@ mod tests {
         hub.publish(forebay_hub::Broadcast { stream: "room", message, class }).unwrap();
         let since = Some(UnixMillis(hub.now().0 - 60_000));
         let claim = Claim::History(History { since, streams: Vec::new() });
-        let stream = Stream { name: "room".into(), begin: Begin::Now };
+        let stream = Stream { name: "room".into(), begin: Begin::Now, is_public: false };
         let start = attach(&stream, &claim, Known::default(), &mut client).start;
         assert_eq!(start, Start::LostAfter(Offset::ZERO));
     }
