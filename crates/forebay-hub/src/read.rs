@@ -46,6 +46,8 @@ pub struct Batch {
     pub complete: bool,
     /// A replay was left out: its client has to wait for it.
     pub is_delayed: bool,
+    /// Some of it may be older than its subscription.
+    pub has_replays: bool,
     /// Some session is excepted from one of these entries.
     excepts: bool,
 }
@@ -67,7 +69,7 @@ impl Batch {
 /// is asked only where that is older than a subscription.
 pub(crate) fn read(log: &Log, session: &Session, may_replay: impl Fn() -> bool, batch: &mut Batch) {
     batch.clear();
-    batch.is_delayed = false;
+    (batch.is_delayed, batch.has_replays) = (false, false);
     batch.head = log.head().offset;
     batch.complete = true;
     batch.excepts = false;
@@ -81,10 +83,12 @@ pub(crate) fn read(log: &Log, session: &Session, may_replay: impl Fn() -> bool, 
                 let (mut entries, attached) = (entries.peekable(), reader.attached);
                 if reader.position < attached
                     && entries.peek().is_some_and(|entry| entry.offset <= attached)
-                    && !may_replay()
                 {
-                    (batch.complete, batch.is_delayed) = (false, true);
-                    continue;
+                    if !may_replay() {
+                        (batch.complete, batch.is_delayed) = (false, true);
+                        continue;
+                    }
+                    batch.has_replays = true;
                 }
                 let (reader, previous) = (reader.id, reader.position);
                 sources.push(Source { reader, previous, attached, entries });

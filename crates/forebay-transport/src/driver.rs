@@ -212,7 +212,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
                 Poll::Pending => {}
             }
             let Self { io, session, client, .. } = self;
-            application::note(session, client, &|| peer_of(io));
+            if moved {
+                application::note(session, client, &|| peer_of(io));
+            }
             if steps == 0 {
                 // There may be more. First the others have their turn.
                 cx.waker().wake_by_ref();

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use forebay_cable::Session;
-use forebay_hub::{Batch, BatchId, Client, Round};
+use forebay_hub::{Batch, BatchId, Client, Delivery, Round};
 use tokio::io::AsyncWrite;
 
 use self::turn::{Made, Turn};
@@ -282,13 +282,12 @@ impl Outgoing {
         client: &Client,
     ) -> bool {
         let passed = turn.pass(batch, written, |rest| self.hold_shared(rest));
-        let mut replayed = 0;
         for delivery in &batch.deliveries[..passed] {
-            replayed += delivery.replayed_bytes();
             session.advance(delivery.reader, delivery.offset);
         }
-        if replayed > 0 {
-            client.note_replay(replayed);
+        if batch.has_replays {
+            let replayed = batch.deliveries[..passed].iter().map(Delivery::replayed_bytes);
+            client.note_replay(replayed.sum());
         }
         let all = passed == batch.deliveries.len();
         if let (true, Some(mark)) = (all, turn.mark()) {
