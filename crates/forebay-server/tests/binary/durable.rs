@@ -179,6 +179,36 @@ fn access_is_given_again_and_stays_so_over_kill_9() {
     server.page().subscribe(&page);
 }
 
+/// A byte was flipped: the server says where and what to do, and does it where that is wanted.
+#[test]
+fn a_damaged_folder_is_told_and_moved_aside_on_request() {
+    let folder = TempDir::new().unwrap();
+    let mut server = serve(folder.path(), &[]);
+    let before = server.cursor();
+    server.broadcast("s", &["\"first\"", "\"needle in the journal\"", "\"last\""]);
+    server.program.kill();
+    let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let journal = files.into_iter().find(|path| path.extension().is_some_and(|e| e == "jnl"));
+    let journal = journal.unwrap();
+    let mut bytes = fs::read(&journal).unwrap();
+    let at = bytes.windows(6).position(|bytes| bytes == b"needle").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&journal, bytes).unwrap();
+    let path = folder.path().to_str().unwrap();
+    let arguments = ["serve", "--secret", SECRET, "--port", "0", "--history-folder", path];
+    let mut program = Program::start(&mut forebay(&arguments));
+    let said = program.error_line("is damaged");
+    assert!(said.contains(path) && said.contains("--history-discard-damaged"), "{said}");
+    assert_eq!(program.end(), Some(1));
+    let server = serve(folder.path(), &["--history-discard-damaged"]);
+    server.program.error_line("moved aside");
+    assert!(folder.path().join("damaged-1").join("marker").exists());
+    let mut page = server.page();
+    page.subscribe(&turbo("s", Some(&before)));
+    let told = page.next()["message"].to_string();
+    assert!(told.contains("refresh"), "its pages load themselves again: {told}");
+}
+
 #[test]
 fn two_servers_do_not_share_a_folder() {
     let folder = TempDir::new().unwrap();
