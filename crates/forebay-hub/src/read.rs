@@ -35,6 +35,7 @@ pub struct Delivery {
 
 /// What one look at the log found. Reused from look to look.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub struct Batch {
     /// In the order of the log.
     pub deliveries: Vec<Delivery>,
