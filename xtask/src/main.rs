@@ -46,6 +46,18 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Restart a server under 50 posts a second, gracefully and by `kill -9`, and show what it cost
+    Restarts {
+        /// How often it ends gracefully
+        #[arg(long, default_value_t = 20)]
+        graceful: u32,
+        /// How often it is killed
+        #[arg(long, default_value_t = 20)]
+        kill: u32,
+        /// Pages that are connected
+        #[arg(long, default_value_t = 100)]
+        pages: u32,
+    },
     /// Measure Forebay, the bare system calls and other servers beside each other
     Bench {
         /// What `forebay-bench run --help` shows: --quick, --full, --servers NAMES, …
@@ -81,6 +93,7 @@ fn main() -> Result<()> {
         Task::Browser { files } => browser::test(&files),
         Task::Ruby => ruby::run(),
         Task::Sim { arguments } => sim(&arguments),
+        Task::Restarts { graceful, kill, pages } => restarts(graceful, kill, pages),
         Task::Bench { arguments } => bench(&arguments),
         Task::Instructions { write } => instructions::run(write),
         Task::Package { no_verify } => package::package(!no_verify),
@@ -98,6 +111,21 @@ fn bench(arguments: &[String]) -> Result<()> {
     let run = ["run", "--quiet", "--release", "--package", "forebay-bench", "--", "run"];
     let arguments = arguments.iter().map(String::as_str);
     cargo(&run.into_iter().chain(arguments).collect::<Vec<_>>())
+}
+
+/// A test of the server's, which is short among the others.
+fn restarts(graceful: u32, kill: u32, pages: u32) -> Result<()> {
+    let build = ["test", "--quiet", "--package", "forebay-server", "--test", "binary", "--"];
+    let run = ["restarts_and_kills_lose_nothing", "--nocapture"];
+    let [graceful, kill, pages] = [graceful, kill, pages].map(|count| count.to_string());
+    let asked = [
+        ("FOREBAY_RESTARTS_GRACEFUL", &*graceful),
+        ("FOREBAY_RESTARTS_KILL", &*kill),
+        ("FOREBAY_RESTARTS_PAGES", &*pages),
+        // Two seconds between two ends: more than a `kill -9` may have pages shown again.
+        ("FOREBAY_RESTARTS_POSTS", "100"),
+    ];
+    run::cargo_with(&[&build[..], &run[..]].concat(), &asked)
 }
 
 fn demo(port: u16) -> Result<()> {

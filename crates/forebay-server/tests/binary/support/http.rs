@@ -33,10 +33,20 @@ impl Connection {
         headers: &[&str],
         body: &str,
     ) -> Answer {
+        self.try_request(method, path, headers, body).expect("no answer")
+    }
+
+    pub(crate) fn try_request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[&str],
+        body: &str,
+    ) -> std::io::Result<Answer> {
         let length = format!("content-length: {}", body.len());
         let headers = [&["host: test", &length], headers].concat();
         self.send(&format!("{method} {path} HTTP/1.1\r\n{}\r\n\r\n{body}", headers.join("\r\n")));
-        self.receive()
+        self.try_receive()
     }
 
     pub(crate) fn send(&mut self, text: &str) {
@@ -45,17 +55,24 @@ impl Connection {
     }
 
     pub(crate) fn receive(&mut self) -> Answer {
+        self.try_receive().expect("no answer")
+    }
+
+    /// An answer, if the connection lives until it is whole.
+    pub(crate) fn try_receive(&mut self) -> std::io::Result<Answer> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            assert_ne!(self.0.read_line(&mut head).unwrap(), 0, "closed within {head:?}");
+            if self.0.read_line(&mut head)? == 0 {
+                return Err(std::io::Error::other(format!("closed within {head:?}")));
+            }
         }
         let status = head[9..12].parse().unwrap();
         let length = head.to_lowercase().lines().find_map(|line| {
             line.strip_prefix("content-length: ").map(|length| length.parse().unwrap())
         });
         let mut body = vec![0; length.unwrap_or(0)];
-        self.0.read_exact(&mut body).unwrap();
-        Answer { status, head, body: String::from_utf8(body).unwrap() }
+        self.0.read_exact(&mut body)?;
+        Ok(Answer { status, head, body: String::from_utf8(body).unwrap() })
     }
 
     /// Whether the server has not closed it, as far as is known.
