@@ -1,6 +1,8 @@
 //! Opening, appending, forgetting, closing.
 
-use std::collections::BTreeMap;
+mod beside;
+mod forgetting;
+
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +14,8 @@ use forebay_log::{Class, Dropped, Epoch, Forgotten, Offset};
 use crate::error::StoreError;
 use crate::format;
 use crate::marker::Marker;
-use crate::open::{FORMAT, Open, REVOKED_FLOOR, REVOKED_FLOOR_WITH_CURSOR};
-use crate::record::{Fsync, Record, Recovered, Revoked, RevokedFloor};
+use crate::open::{FORMAT, Open};
+use crate::record::{Fsync, Record, Recovered};
 use crate::recover::{self, boot};
 
 /// Offsets are reserved in blocks before they are used, so that none is given twice: those of
@@ -108,7 +110,7 @@ impl Store {
         batch.insert(&open.about, "writes", (writes + 1).to_be_bytes());
         batch.insert(&open.about, "reserved", recovered.head.0.to_be_bytes());
         // One that could not be read is not higher at each start.
-        insert_floor(&open, &mut batch, recovered.revoked_floor);
+        beside::insert_floor(&open, &mut batch, recovered.revoked_floor);
         batch.insert(&open.about, "boot", boot().unwrap_or_default());
         batch.insert(&open.about, "clean", [u8::from(fsync == Fsync::Always)]);
         batch.commit().map_err(failed)?;
@@ -207,138 +209,6 @@ impl Store {
     fn refused(&mut self) {
         let from = self.free.0;
         self.marker.write(|mark| mark.refused = Some(mark.refused.map_or(from, |at| at.min(from))));
-    }
-
-    /// Removes what has left the log in memory, and notes what is forgotten by that. After a write
-    /// that failed it waits for the first call after the next append.
-    ///
-    /// # Errors
-    /// [`StoreError`]: it is all still there, and is forgotten at a later call or the next start.
-    pub fn forget(&mut self, dropped: &[Dropped], floor: Forgotten) -> Result<(), StoreError> {
-        self.unforgotten.extend_from_slice(dropped);
-        if self.open.is_none() || self.unforgotten.is_empty() && floor == self.floor {
-            return Ok(());
-        }
-        let dropped = std::mem::take(&mut self.unforgotten);
-        let forgotten = self.try_forget(&dropped, floor);
-        match forgotten {
-            Ok(()) if self.marker.mark.lacks_gap => {
-                self.marker.write(|mark| mark.lacks_gap = false);
-            }
-            Ok(()) => {}
-            Err(_) => self.unforgotten = dropped,
-        }
-        forgotten
-    }
-
-    fn try_forget(&mut self, dropped: &[Dropped], floor: Forgotten) -> Result<(), StoreError> {
-        // The last of a stream says all that the stream lacks; nothing, if the floor does.
-        let mut streams: BTreeMap<&str, Option<Forgotten>> = BTreeMap::new();
-        self.write(self.reserved, |open, batch| {
-            for dropped in dropped {
-                match dropped {
-                    Dropped::Superseded(offset) => {
-                        batch.remove(&open.entries, format::key(*offset));
-                    }
-                    Dropped::Forgotten(stream, forgotten) => {
-                        batch.remove(&open.entries, format::key(forgotten.offset));
-                        streams.insert(stream, Some(*forgotten));
-                    }
-                    Dropped::Covered(stream) => {
-                        streams.insert(stream, None);
-                    }
-                }
-            }
-            for (stream, forgotten) in streams {
-                match forgotten {
-                    Some(forgotten) => {
-                        batch.insert(&open.forgotten, stream, format::pair(forgotten));
-                    }
-                    None => batch.remove(&open.forgotten, stream),
-                }
-            }
-            batch.insert(&open.about, "floor", format::pair(floor));
-            PersistMode::Buffer
-        })?;
-        self.floor = floor;
-        Ok(())
-    }
-
-    /// As [`forget`](Self::forget), for what pages are told that they lack, though it never was in the
-    /// log: a gap, which has the offsets up to `through`. Where the disk does not take it, that is written
-    /// beside the database; the next start begins a new epoch if it still is not taken by then.
-    pub fn gap(&mut self, dropped: &[Dropped], floor: Forgotten, through: Offset) {
-        let reserved =
-            if through > self.reserved { Offset(through.0 + RESERVED) } else { self.reserved };
-        self.free = self.free.max(through.next());
-        self.reserved = reserved;
-        self.marker.write(|mark| {
-            mark.lacks_gap = true;
-            mark.reserved = reserved.0;
-        });
-        if let Err(error) = self.forget(dropped, floor) {
-            tracing::warn!(%error, "a gap is not on disk yet");
-        }
-    }
-
-    /// Keeps what was taken back, and no longer what it stands for. Whatever the [`Fsync`], the disk
-    /// has it when this returns: who has no access must not get it by a loss of power.
-    ///
-    /// # Errors
-    /// [`StoreError`]: it is not known at the next start.
-    pub fn revoke(
-        &mut self,
-        revoked: &Revoked,
-        gone: &[Offset],
-        floor: RevokedFloor,
-    ) -> Result<(), StoreError> {
-        self.write_revocations(Some(revoked), gone, floor)
-    }
-
-    /// No longer keeps what was taken back at these places.
-    ///
-    /// # Errors
-    /// [`StoreError`]: it is known again at the next start.
-    pub fn readmit(&mut self, gone: &[Offset], floor: RevokedFloor) -> Result<(), StoreError> {
-        self.write_revocations(None, gone, floor)
-    }
-
-    fn write_revocations(
-        &mut self,
-        revoked: Option<&Revoked>,
-        gone: &[Offset],
-        floor: RevokedFloor,
-    ) -> Result<(), StoreError> {
-        self.write(self.reserved, |open, batch| {
-            for gone in gone {
-                batch.remove(&open.revoked, format::key(*gone));
-            }
-            if let Some(revoked) = revoked {
-                let key = format::key(revoked.at);
-                batch.insert(&open.revoked, key, format::encode_revoked(revoked));
-            }
-            insert_floor(open, batch, floor);
-            PersistMode::SyncData
-        })
-    }
-
-    /// Keeps what is to be known of sessions, by their names; without anything, no longer.
-    ///
-    /// # Errors
-    /// [`StoreError`]: what is kept is as it was.
-    pub fn keep_sessions(
-        &mut self,
-        sessions: &[(String, Option<Vec<u8>>)],
-    ) -> Result<(), StoreError> {
-        self.write(self.reserved, |open, batch| {
-            for (name, kept) in sessions {
-                match kept {
-                    Some(kept) => batch.insert(&open.sessions, name, kept.as_slice()),
-                    None => batch.remove(&open.sessions, name),
-                }
-            }
-            PersistMode::Buffer
-        })
     }
 
     /// Ends well: all of it is on disk, and the next start may rely on that. What is appended all the
@@ -442,11 +312,6 @@ impl Store {
         tracing::warn!(path = %path.display(), "the log is open again after a failed write");
         Ok(())
     }
-}
-
-fn insert_floor(open: &Open, batch: &mut OwnedWriteBatch, floor: RevokedFloor) {
-    batch.insert(&open.about, REVOKED_FLOOR, format::key(floor.all));
-    batch.insert(&open.about, REVOKED_FLOOR_WITH_CURSOR, format::key(floor.with_cursor));
 }
 
 /// Does it, and takes a panic of the database's for damage: it panics on some bytes that were changed.
