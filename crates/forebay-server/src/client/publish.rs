@@ -1,6 +1,6 @@
 //! `forebay publish STREAM DATA`: one `POST /_broadcast`.
 
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -14,6 +14,7 @@ use serde_json::json;
 use super::connect::connect;
 use crate::keys;
 use crate::options::{Id, Settings};
+use crate::output;
 
 /// For the answer.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -34,17 +35,20 @@ pub(crate) fn publish(
         None => "http://localhost:8090/_broadcast",
     };
     let url: Uri = settings.text(Id::PublishUrl).unwrap_or(default).parse()?;
-    let data = match data.unwrap_or_default() {
-        "-" => read_stdin()?,
-        data => data.to_owned(),
+    let data = match data {
+        None | Some("-") => read_stdin()?,
+        Some(data) => data.to_owned(),
     };
     let body = json!({ "stream": stream, "data": data }).to_string();
     super::run(post(&url, key.as_deref(), body))
 }
 
 fn read_stdin() -> anyhow::Result<String> {
-    let mut data = String::new();
-    std::io::stdin().read_to_string(&mut data).context("standard input")?;
+    let (mut data, mut stdin) = (String::new(), std::io::stdin());
+    if stdin.is_terminal() {
+        output::complain("reading the message from standard input");
+    }
+    stdin.read_to_string(&mut data).context("standard input")?;
     Ok(data)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::kind::Kind;
 use super::spec::{Command, Spec};
 use super::table::TABLE;
 
@@ -74,6 +75,10 @@ fn default(spec: &Spec) -> String {
 fn meaning(spec: &Spec) -> String {
     let mut cell = spec.help.replace('|', "\\|");
     cell.push('.');
+    if let Kind::Choice(words) = spec.kind {
+        let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+        let _ = write!(cell, " One of {}.", words.join(", "));
+    }
     if spec.commands.len() < Command::ALL.len() && spec.commands != [Command::Serve] {
         let names: Vec<_> =
             spec.commands.iter().map(|command| format!("`{}`", command.name())).collect();

@@ -46,7 +46,11 @@ impl Reader<'_> {
                     self.table(&format!("{path}."), inner);
                 }
                 (None, _) => {
-                    let known = TABLE.iter().filter_map(Spec::toml);
+                    let options = TABLE.iter().filter_map(Spec::toml);
+                    // What is misspelt may be a section's name.
+                    let sections =
+                        options.clone().filter_map(|path| Some(path.rsplit_once('.')?.0));
+                    let known = options.chain(sections);
                     let hint = did_you_mean(&path, known);
                     let message = format!("there is no option `{path}`{hint}");
                     self.findings.problems.push(Problem::at(origin, message));

@@ -61,11 +61,10 @@ fn subcommand(command: Command) -> Clap {
     clap = match command {
         Command::Serve => clap,
         Command::Publish => clap.arg(stream.required(true)).arg(
-            Arg::new("data")
-                .value_name("DATA")
-                .required(true)
-                .allow_hyphen_values(true)
-                .help("The message: JSON, or any other text; - reads it from standard input"),
+            Arg::new("data").value_name("DATA").allow_hyphen_values(true).help(
+                "The message: JSON, or any other text. Without it, or with -, it is read from \
+                     standard input",
+            ),
         ),
         Command::Listen => clap.arg(stream.required_unless_present("signed")),
         Command::Sign => clap.arg(stream.required_unless_present("verify")),
@@ -76,6 +75,9 @@ fn subcommand(command: Command) -> Clap {
 fn arg(spec: &'static Spec, command: Command) -> Arg {
     let mut help = spec.help.to_owned();
     // Writing to a String cannot fail.
+    if let Kind::Choice(words) = spec.kind {
+        let _ = write!(help, " [one of: {}]", words.join(", "));
+    }
     let _ = match spec.default {
         Some(default) if spec.kind != Kind::Switch => write!(help, " [default: {default}]"),
         None if !spec.otherwise.is_empty() => write!(help, " [otherwise: {}]", spec.otherwise),

@@ -726,7 +726,7 @@ pub(crate) const TABLE: &[Spec] = &[
             "channel",
             Choice(&["turbo", "pubsub"]),
             FlagOnly,
-            "The channel: Turbo::StreamsChannel or $pubsub",
+            "The channel: turbo for Turbo::StreamsChannel, pubsub for $pubsub",
         )
     },
     Spec {

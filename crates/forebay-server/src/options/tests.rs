@@ -264,7 +264,7 @@ fn unknown_names_are_answered_with_the_nearest() {
         "serve",
         &[],
         "[histroy]\nlimit = 3\n",
-        &["forebay.toml:1: there is no option `histroy`"],
+        &["forebay.toml:1: there is no option `histroy`; did you mean history?"],
     );
 }
 

@@ -42,13 +42,13 @@ fn publish_reads_standard_input_and_says_why_it_failed() {
     let server = Server::start(&[]);
     let listener = listen(&server.cable_url(), &["room"]);
     let url = server.broadcast_url();
-    let mut child = forebay(&["publish", "--url", &url, "--secret", SECRET, "room", "-"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"[1]").unwrap();
-    assert!(child.wait().unwrap().success());
-    assert_eq!(listener.line(), r#"{"stream":"room","message":[1]}"#);
+    for data in [&["-"][..], &[]] {
+        let arguments = [&["publish", "--url", &url, "--secret", SECRET, "room"], data].concat();
+        let mut child = forebay(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"[1]").unwrap();
+        assert!(child.wait().unwrap().success());
+        assert_eq!(listener.line(), r#"{"stream":"room","message":[1]}"#);
+    }
 
     let fail = |arguments: &[&str], part: &str| {
         let output = forebay(arguments).output().unwrap();
