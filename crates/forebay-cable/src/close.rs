@@ -74,6 +74,8 @@ pub enum RejectReason {
     Expired,
     /// Somebody took the access back after the page was rendered.
     Revoked,
+    /// The tag was made for another visitor than the connection's.
+    OtherViewer,
     /// Past a limit of [`Limits`](crate::Limits).
     Limit,
     /// An action or a whisper for something that is not subscribed.
@@ -86,6 +88,7 @@ impl fmt::Display for RejectReason {
             Self::Unauthorized => "unauthorized",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
+            Self::OtherViewer => "other_viewer",
             Self::Limit => "limit",
             Self::NotSubscribed => "not_subscribed",
         })

@@ -174,6 +174,17 @@ impl Client {
         log.since(stream, at).map_err(|_| oldest())
     }
 
+    /// A tag is another visitor's than this connection's. True if the connection is to be ended, so that
+    /// whoever comes back is identified anew. False if that was done for this tag before, or if the
+    /// visitor was identified with this very request.
+    pub fn reidentifies(&self, envelope: &Envelope) -> bool {
+        let is_lasting = self.wake.is_lasting.load(Ordering::Relaxed);
+        let is_first =
+            is_lasting && self.hub.0.reidentified.lock().is_first(self.hub.now(), envelope);
+        self.hub.0.stats.reidentified.add(is_first.into());
+        is_first
+    }
+
     /// The page of the subscription that waits for an answer lacks something: it is to be told when it is
     /// its turn, once for all of its tags.
     pub fn plan_healing(&self, session: &mut Session) {
@@ -331,6 +342,7 @@ impl Client {
     /// Rounds may write for this connection, whatever it attaches from now on.
     pub fn sit(&mut self, seat: Weak<dyn Seat>) {
         self.seat = seat;
+        self.wake.is_lasting.store(true, Ordering::Relaxed);
     }
 
     /// What signals its task.

@@ -24,6 +24,7 @@ use crate::connections::Connections;
 use crate::doze::Doze;
 use crate::heals::Heals;
 use crate::notices::{Notices, Refusal};
+use crate::reidentified::Reidentified;
 use crate::replays::Replays;
 use crate::resumes::Resumes;
 use crate::revocations::Revocations;
@@ -119,6 +120,7 @@ pub(crate) struct Inner {
     pub(crate) sessions: Mutex<Sessions>,
     pub(crate) replays: Mutex<Replays>,
     pub(crate) heals: Heals,
+    pub(crate) reidentified: Mutex<Reidentified>,
     pub(crate) revocations: RwLock<Revocations>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stats: Stats,
@@ -258,6 +260,7 @@ impl Hub {
             sessions: Mutex::default(),
             replays: Mutex::default(),
             heals: Heals::new(heals_per_second),
+            reidentified: Mutex::default(),
             revocations: RwLock::default(),
             limits: Arc::new(limits),
             stats: Stats::default(),

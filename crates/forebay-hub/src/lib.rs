@@ -16,6 +16,7 @@ mod heals;
 mod hub;
 mod notices;
 mod read;
+mod reidentified;
 mod replays;
 mod resumes;
 mod revocations;

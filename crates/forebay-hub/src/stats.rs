@@ -78,6 +78,8 @@ counters! {
     /// Subscriptions that lack something, and whose page was rendered in vain: by a process with another
     /// log.
     unhealed,
+    /// Connections that were ended because a tag is another visitor's, who may have signed in meanwhile.
+    reidentified,
     /// Subscriptions that went on where their page was known to be.
     resumes,
     /// Replays that have to wait because their client was replayed much already.

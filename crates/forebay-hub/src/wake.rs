@@ -46,6 +46,8 @@ pub struct Wake {
     signals: AtomicU8,
     /// News of entries is not for it: only its connection sets it. Here, where there is room for it.
     pub(crate) is_muted: AtomicBool,
+    /// It lasts beyond one request. Here for the same reason.
+    pub(crate) is_lasting: AtomicBool,
     waker: AtomicWaker,
 }
 

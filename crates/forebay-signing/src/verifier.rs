@@ -175,6 +175,21 @@ impl Verifier {
         if name.is_empty() { Err(VerifyError::EmptyName) } else { Ok(name) }
     }
 
+    /// The purpose that a name was signed for, whoever asks and whenever: for saying why it is refused.
+    /// `None` if it has none, or none of the keys has signed it.
+    ///
+    /// ```
+    /// use forebay_signing::{Key, Verifier};
+    ///
+    /// let verifier = Verifier::new(&Key::raw("secret"));
+    /// let signed = verifier.sign_for("inbox", "viewer:7");
+    /// assert_eq!(verifier.purpose(&signed).as_deref(), Some("viewer:7"));
+    /// assert_eq!(verifier.purpose(&verifier.sign("inbox")), None);
+    /// ```
+    pub fn purpose(&self, signed: &str) -> Option<String> {
+        envelope::purpose(&decode_base64(self.unseal(signed).ok()?)?)
+    }
+
     fn seal(&self, json: &str) -> String {
         let payload_bytes = json.len().div_ceil(3) * 4;
         let mut signed = String::with_capacity(payload_bytes + SEPARATOR.len() + MAC_HEX_BYTES);

@@ -343,6 +343,14 @@ impl Application {
     }
 
     fn reject(&self, rejected: &Rejected, session: &mut Session, client: &Client, peer: Peer<'_>) {
+        if rejected.reason == RejectReason::OtherViewer
+            && session.waiting_envelope().is_some_and(|envelope| client.reidentifies(envelope))
+        {
+            let (visitor, why) = (self.identity.name().map(excerpt), &rejected.why);
+            tracing::warn!(visitor, %why, "a connection is ended, so that its visitor is identified anew");
+            session.disconnect(DisconnectReason::Remote, true);
+            return;
+        }
         let again = matches!(rejected.reason, RejectReason::Expired | RejectReason::Revoked);
         client.hub().stats().refused_again.add(again.into());
         rejections::note(rejected, (&*self.channels, &self.identity), session, client, peer);

@@ -53,6 +53,9 @@ pub(crate) enum GoodFor<'a> {
     Viewer(&'a str),
 }
 
+/// In front of a visitor's name in a purpose.
+const VIEWER: &str = "viewer:";
+
 impl GoodFor<'_> {
     /// What the signature says of it; empty for anybody.
     pub(crate) fn purpose(self) -> String {
@@ -60,8 +63,13 @@ impl GoodFor<'_> {
             Self::Anybody => String::new(),
             Self::Channel(name) => name.to_owned(),
             // No channel has such a name: a class's has letters, digits and double colons.
-            Self::Viewer(name) => format!("viewer:{name}"),
+            Self::Viewer(name) => format!("{VIEWER}{name}"),
         }
+    }
+
+    /// The visitor that a purpose names, if it names one.
+    pub(crate) fn viewer_of(purpose: &str) -> Option<&str> {
+        purpose.strip_prefix(VIEWER)
     }
 }
 

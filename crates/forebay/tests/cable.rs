@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use forebay::channel::{Channel, Context, Identity, Params, Rejection, Unauthorized};
+use forebay::channel::{Channel, ConnectError, Context, Identity, Params, Rejection, Unauthorized};
 use forebay::signing::{Cursor, CursorSigner, Key, KeyDigest, Subject, Verifier};
 use forebay::{Error, Forebay, Html, Retention, Turbo, TurboStream};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -622,4 +622,36 @@ async fn a_connection_that_ends_drops_a_subscription_in_the_making_and_lets_acti
         rest.push(next().await);
     }
     assert_eq!(rest, ["has received", "unsubscribed", "dropped"]);
+}
+
+/// A form that Turbo submits signs a visitor in, and the connection is of before.
+#[tokio::test]
+async fn a_visitor_who_signs_in_on_an_open_connection_is_identified_anew() {
+    let visitor = |parts: &Parts| {
+        let name = parts.headers.get("x-visitor").map(|name| name.to_str().unwrap().to_owned());
+        std::future::ready(Ok::<_, ConnectError>(
+            name.map_or_else(Identity::anonymous, Identity::named),
+        ))
+    };
+    let builder = Forebay::builder().secret(SECRET).connect(visitor);
+    let server = Server::with(builder).await;
+    let verifier = Verifier::new(Key::derive_turbo(SECRET, KeyDigest::Sha256));
+    let inbox = turbo(&verifier.sign_for("inbox", "viewer:ann"), &json!({}));
+    let connect = async |headers: &[(&'static str, &str)]| {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let mut client = Client::handshake(stream, headers).await.unwrap();
+        assert_eq!(client.text().await["type"], "welcome");
+        client
+    };
+    let mut before = connect(&[]).await;
+    before.send(&json!({ "command": "subscribe", "identifier": inbox })).await;
+    let ended = json!({ "type": "disconnect", "reason": "remote", "reconnect": true });
+    assert_eq!(before.text().await, ended);
+    let mut signed_in = connect(&[("x-visitor", "ann")]).await;
+    assert_eq!(signed_in.subscribe(&inbox).await, CONFIRMED);
+    // Somebody else's tag stays somebody else's: once, and then it is refused.
+    let mut other = connect(&[("x-visitor", "bob")]).await;
+    assert_eq!(other.subscribe(&inbox).await, REJECTED);
+    let stats = server.forebay.stats();
+    assert_eq!((stats.reidentified, stats.rejections), (1, 1));
 }

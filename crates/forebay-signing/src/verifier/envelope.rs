@@ -68,6 +68,13 @@ fn name_in(payload: &[u8], metadata: &Map<String, Value>) -> Result<String, Veri
     }
 }
 
+/// The purpose that a payload was signed for, if it has one.
+pub(super) fn purpose(payload: &[u8]) -> Option<String> {
+    let value = parse(payload).ok()?;
+    let purpose = value.get("_rails")?.get("pur")?.as_str()?;
+    (!purpose.is_empty()).then(|| purpose.to_owned())
+}
+
 fn parse(json: &[u8]) -> Result<Value, VerifyError> {
     serde_json::from_slice(json).map_err(|_| VerifyError::NotAName)
 }

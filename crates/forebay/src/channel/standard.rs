@@ -197,7 +197,19 @@ fn signed(
         }
         (name, _) => name,
     };
-    name.map(Arc::from).map_err(refusal)
+    name.map(Arc::from).map_err(|error| match other_viewer(verifier, signed, error) {
+        Some(viewer) => {
+            let why = format!("the tag is of {}", excerpt(&viewer));
+            Rejected::new(RejectReason::OtherViewer, why)
+        }
+        None => refusal(error),
+    })
+}
+
+/// For whom a tag was made that is not for this visitor.
+fn other_viewer(verifier: &Verifier, signed: &str, error: VerifyError) -> Option<String> {
+    let purpose = verifier.purpose(signed).filter(|_| error == VerifyError::WrongPurpose)?;
+    GoodFor::viewer_of(&purpose).map(str::to_owned)
 }
 
 /// What subscribers without Turbo get when they must heal themselves.
