@@ -110,6 +110,8 @@ pub(crate) struct Inner {
     /// The log's copy on disk. Whoever publishes has it to themselves meanwhile; readers don't wait
     /// for the disk.
     store: Option<Mutex<Store>>,
+    /// Why the last broadcast was not written down, if it was not.
+    trouble: Mutex<Option<String>>,
     epoch: Epoch,
     /// The log's head, readable without its lock: this is what rendering a page costs.
     head: AtomicU64,
@@ -254,6 +256,7 @@ impl Hub {
             epoch: position.epoch,
             head: AtomicU64::new(position.offset.0),
             subscribers: Subscribers::default(),
+            trouble: Mutex::default(),
             rounds: Rounds::default(),
             connections: Connections::default(),
             resumes: Mutex::new(Resumes::new(keeping::random_keys())),
@@ -304,6 +307,11 @@ impl Hub {
     /// Connections at this moment.
     pub fn connections(&self) -> usize {
         self.0.connections.len()
+    }
+
+    /// Why the last broadcast was not taken by the disk, if it was not.
+    pub fn trouble(&self) -> Option<String> {
+        self.0.trouble.lock().clone()
     }
 
     /// Bytes of history, overhead included.

@@ -359,6 +359,11 @@ impl Forebay {
         self.core.hub.connections()
     }
 
+    /// Why the disk did not take the last broadcast, if it did not: it is full, mostly.
+    pub fn trouble(&self) -> Option<String> {
+        self.core.hub.trouble()
+    }
+
     /// Bytes of history at this moment, overhead included.
     pub fn history_bytes(&self) -> usize {
         self.core.hub.history_bytes()

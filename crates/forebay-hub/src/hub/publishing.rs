@@ -146,7 +146,9 @@ impl Inner {
             class: &broadcast.class,
             forgotten,
         });
-        store.append(records, Offset(head + 1), through).map_err(|error| {
+        let written = store.append(records, Offset(head + 1), through);
+        *self.trouble.lock() = written.as_ref().err().map(ToString::to_string);
+        written.map_err(|error| {
             self.stats.publish_errors.add(1);
             tracing::error!(%error, "a broadcast was not taken");
             PublishError(error)

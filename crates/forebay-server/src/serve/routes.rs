@@ -41,10 +41,11 @@ pub(super) fn all(config: &Config, forebay: &Forebay, life: &Life) -> Routes {
         .route(&paths.gap, post(broadcasts::gap))
         .with_state(broadcasts);
     let life = life.clone();
+    let (healthy, served) = (forebay.clone(), forebay.clone());
     let mut main =
         named(pages(forebay, config.sizes.connections_max), config.identity_header.clone())
-            .route(&paths.health, get(async || "ok\n"))
-            .route(&paths.ready, get(async move || ready(&life)));
+            .route(&paths.health, get(async move || state(&healthy, "ok")))
+            .route(&paths.ready, get(async move || ready(&life, &served)));
     let mut own = None;
     if config.publishers.is_some() {
         own = Some(publishers.fallback(nothing_here));
@@ -83,9 +84,21 @@ fn named(pages: Router, header: Option<IdentityHeader>) -> Router {
     }))
 }
 
-fn ready(life: &Life) -> Response {
+/// A full disk is said, and is no other status: pages can still be served, and only a broadcast that is
+/// posted can find out that there is room again.
+fn state(forebay: &Forebay, word: &str) -> Response {
+    match forebay.trouble() {
+        None => answer(StatusCode::OK, word),
+        Some(trouble) => answer(
+            StatusCode::OK,
+            format_args!("{word}, but the last broadcast was not taken: {trouble}"),
+        ),
+    }
+}
+
+fn ready(life: &Life, forebay: &Forebay) -> Response {
     if life.is_ready() {
-        answer(StatusCode::OK, "ready")
+        state(forebay, "ready")
     } else {
         answer(StatusCode::SERVICE_UNAVAILABLE, "shutting down")
     }

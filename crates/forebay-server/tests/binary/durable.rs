@@ -296,6 +296,9 @@ fn a_full_disk_is_answered_and_costs_nothing_that_was_acknowledged() {
     });
     let refused = refused.unwrap();
     assert_eq!(refused.status, 507, "{refused:?}");
+    let health = server.get("/health");
+    assert_eq!(health.status, 200);
+    assert!(health.body.contains("ok, but the last broadcast was not taken"), "{}", health.body);
     assert!(refused.body.contains("the disk is full"), "{}", refused.body);
     assert!(acknowledged.len() > 5);
     // What was half written is cleared away at the next try, so one more may fit.
