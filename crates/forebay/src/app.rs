@@ -11,7 +11,6 @@ use forebay_log::Position;
 use forebay_signing::{Cursor, CursorSigner, PageCursor, Subject, Verifier};
 use forebay_transport::{Door, Endpoint};
 use forebay_turbo::{EventStreamSource, StreamName, StreamNameError, StreamSource, Streamable};
-use http::HeaderMap;
 
 use crate::bodies::Bodies;
 use crate::broadcast::{BroadcastError, Broadcaster, Publisher, Settings};
@@ -21,12 +20,6 @@ use crate::channel::{Connect, Registry, StandardChannels};
 use crate::clock::unix_millis;
 use crate::layer::ForebayLayer;
 use crate::replay::{ReplayEntry, ReplayError};
-
-/// Where server-sent events are.
-const EVENTS: &str = "/forebay/events";
-
-/// Where long polls go.
-const POLL: &str = "/forebay/poll";
 
 /// Turbo for one application: its log, its keys, its channels. Clones are handles to the same.
 #[derive(Clone)]
@@ -79,7 +72,7 @@ pub(crate) struct Edge {
     pub(crate) connect: Option<Connect>,
     /// What bodies of requests may take together.
     pub(crate) bodies: Bodies,
-    cable_path: String,
+    addresses: Addresses,
     /// They have been asked for: a router can take them once.
     has_routes: AtomicBool,
 }
@@ -94,7 +87,18 @@ pub(crate) struct Keys {
 /// How clients connect.
 pub(crate) struct EdgeOptions {
     pub(crate) connect: Option<Connect>,
-    pub(crate) cable_path: String,
+    pub(crate) addresses: Addresses,
+}
+
+/// Where the routes are.
+#[derive(Clone, Debug)]
+pub(crate) struct Addresses {
+    /// The cable's path, without a slash at its end.
+    pub(crate) cable: String,
+    /// What the paths of the others begin with, likewise.
+    pub(crate) prefix: String,
+    /// What stands in front of both for browsers, if that is said, likewise.
+    pub(crate) public_url: Option<String>,
 }
 
 impl Core {
@@ -150,9 +154,9 @@ impl Forebay {
         let core = Arc::new(core);
         let channels = StandardChannels::new(Arc::clone(&core), registry);
         let endpoint = Endpoint::new(core.hub.clone(), Arc::new(channels), door);
-        let EdgeOptions { connect, cable_path } = edge;
+        let EdgeOptions { connect, addresses } = edge;
         let (bodies, has_routes) = (Bodies::default(), AtomicBool::new(false));
-        let edge = Arc::new(Edge { endpoint, connect, bodies, cable_path, has_routes });
+        let edge = Arc::new(Edge { endpoint, connect, bodies, addresses, has_routes });
         Self { core, edge }
     }
 
@@ -166,16 +170,22 @@ impl Forebay {
                  into one it makes axum panic (\"Overlapping method route\")"
             );
         }
-        let route = |forebay: &Self| forebay.clone();
-        let file =
-            |script: Script| get(move |headers: HeaderMap| async move { script.answer(&headers) });
-        let (cable, events, polls) = (route(self), route(self), route(self));
-        Router::new()
-            .route(&self.edge.cable_path, any(move |request| cable::connect(cable, request)))
-            .route(EVENTS, any(move |request| cable::events(events, request)))
-            .route(POLL, any(move |request| cable::poll(polls, request)))
-            .route("/forebay/forebay.js", file(cable::SCRIPT))
-            .route("/forebay/worker.js", file(cable::WORKER))
+        let addresses = &self.edge.addresses;
+        let at = |name: &str| format!("{}/{name}", addresses.prefix);
+        let file = |script: Script| {
+            let forebay = self.clone();
+            get(move |request| cable::file(forebay, script, request))
+        };
+        let (cable, events, polls) = (self.clone(), self.clone(), self.clone());
+        let cable = any(move |request| cable::connect(cable, request));
+        let router = Router::new()
+            .route(&format!("{}/", addresses.cable), cable.clone())
+            .route(&at("events"), any(move |request| cable::events(events, request)))
+            .route(&at("poll"), any(move |request| cable::poll(polls, request)))
+            .route(&at("forebay.js"), file(cable::SCRIPT))
+            .route(&at("worker.js"), file(cable::WORKER));
+        // At the root there is no second way to write it.
+        if addresses.cable.is_empty() { router } else { router.route(&addresses.cable, cable) }
     }
 
     /// Notes for every request where the log stands before anything else happens. Add it last,
@@ -237,8 +247,11 @@ impl Forebay {
         &self,
         streams: impl IntoIterator<Item = S>,
         page: &PageCursor,
+        nested: Option<&str>,
     ) -> Result<EventStreamSource, StreamNameError> {
-        let mut src = EVENTS.to_owned();
+        let Addresses { prefix, public_url, .. } = &self.edge.addresses;
+        let base = public_url.as_deref().or(nested).unwrap_or_default();
+        let mut src = format!("{base}{prefix}/events");
         let mut separator = '?';
         let mut rendering = String::new();
         for parts in streams {

@@ -14,7 +14,7 @@ use forebay_log::Retention;
 use forebay_signing::{CursorSigner, Key, KeyDigest, Verifier};
 use forebay_transport::{Door, DoorError, Origins};
 
-use crate::app::{Core, EdgeOptions, Forebay, Keys};
+use crate::app::{Addresses, Core, EdgeOptions, Forebay, Keys};
 use crate::broadcast::Settings;
 use crate::channel::{
     Channel, Connect, ConnectError, Factory, Hook, Identity, Params, Registry, StreamPattern,
@@ -43,8 +43,11 @@ pub enum BuildError {
     #[error(transparent)]
     Door(#[from] DoorError),
     /// The route of the cable.
-    #[error("cable path {0:?} must begin with /")]
+    #[error("cable path {0:?} must begin with /, have no pattern, and be no other route")]
     BadCablePath(String),
+    /// What the other routes begin with.
+    #[error("prefix {0:?} must begin with /, and have no pattern")]
+    BadPrefix(String),
 }
 
 /// Shorter secrets are warned about: 16 bytes are 128 bits, if they are random.
@@ -59,6 +62,8 @@ pub struct Builder {
     shortest_secret: Option<usize>,
     app: Option<String>,
     cable_path: Option<String>,
+    prefix: Option<String>,
+    public_url: Option<String>,
     origins: Origins,
     hosts: Vec<String>,
     trusted_proxies: Vec<String>,
@@ -136,6 +141,22 @@ impl Builder {
     /// Where clients connect. Default `/cable`, which is what the stock client asks for.
     pub fn cable_path(mut self, path: impl Into<String>) -> Self {
         self.cable_path = Some(path.into());
+        self
+    }
+
+    /// What the paths of events, polls and scripts begin with. Default `/forebay`. `forebay.js` takes them from
+    /// its own address.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Where browsers find this application's routes, if not at their paths: `https://live.example.com`, or
+    /// `/app` where a proxy takes that away. For the addresses that are written into pages
+    /// ([`Turbo::event_source_from`](crate::Turbo::event_source_from)). A router that is nested by axum
+    /// (`Router::nest`) is known without it.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
         self
     }
 
@@ -318,9 +339,16 @@ impl Builder {
         if app.is_empty() || !app.chars().all(fits) {
             return Err(BuildError::BadAppName(app));
         }
-        let cable_path = self.cable_path.unwrap_or_else(|| "/cable".to_owned());
-        if !cable_path.starts_with('/') {
-            return Err(BuildError::BadCablePath(cable_path));
+        let addresses = Addresses {
+            cable: path(self.cable_path, "/cable").map_err(BuildError::BadCablePath)?,
+            prefix: path(self.prefix, "/forebay").map_err(BuildError::BadPrefix)?,
+            public_url: self.public_url.map(|url| url.trim_end_matches('/').to_owned()),
+        };
+        if ["events", "poll", "forebay.js", "worker.js"]
+            .iter()
+            .any(|name| addresses.cable == format!("{}/{name}", addresses.prefix))
+        {
+            return Err(BuildError::BadCablePath(addresses.cable));
         }
         let door =
             self.hosts.iter().try_fold(Door::from(self.origins), |door, host| door.host(host))?;
@@ -348,7 +376,7 @@ impl Builder {
             Some((folder, fsync)) => Hub::open(self.options, folder, fsync)?,
         };
         let core = Core::new(hub, keys, app, settings, self.stream_lifetime);
-        let edge = EdgeOptions { connect: self.connect, cable_path };
+        let edge = EdgeOptions { connect: self.connect, addresses };
         Ok(Forebay::new(core, registry, door, edge))
     }
 
@@ -356,6 +384,15 @@ impl Builder {
         let shortest = self.shortest_secret.unwrap_or(usize::MAX);
         self.shortest_secret = Some(shortest.min(secret.len()));
     }
+}
+
+/// A path, without the slash at its end.
+fn path(said: Option<String>, usual: &str) -> Result<String, String> {
+    let path = said.unwrap_or_else(|| usual.to_owned());
+    if !path.starts_with('/') || path.contains(['{', '}', '*', '?', '#']) {
+        return Err(path);
+    }
+    Ok(path.trim_end_matches('/').to_owned())
 }
 
 fn verifier(keys: &[Key]) -> Verifier {

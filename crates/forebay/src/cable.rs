@@ -91,7 +91,7 @@ impl Script {
         Self { text, etag: hash }
     }
 
-    pub(crate) fn answer(self, headers: &HeaderMap) -> Response {
+    fn answer(self, headers: &HeaderMap) -> Response {
         let etag = format!("\"{:016x}\"", self.etag);
         let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == *etag);
         let about = [
@@ -106,6 +106,12 @@ impl Script {
             (about, self.text).into_response()
         }
     }
+}
+
+/// A script, also for pages of another origin that is let in: browsers load modules only so.
+pub(crate) async fn file(forebay: Forebay, script: Script, request: Request) -> Response {
+    let (parts, _) = into_parts(request);
+    share(&forebay, &parts, script.answer(&parts.headers))
 }
 
 /// The request, with what its server knows of its connection. Servers of axum's say who the peer is if

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
+use axum::extract::NestedPath;
 use axum::http::{HeaderValue, Request, Response, header};
 use forebay_turbo::http as turbo_http;
 use pin_project_lite::pin_project;
@@ -121,6 +122,7 @@ where
             accepts_stream: text(header::ACCEPT.as_str())
                 .is_some_and(turbo_http::accepts_turbo_stream),
             is_native: text(header::USER_AGENT.as_str()).is_some_and(turbo_http::is_native_app),
+            nested: request.extensions().get::<NestedPath>().cloned(),
         };
         let turbo = Turbo::new(self.layer.forebay.clone(), page);
         let request_id = request.headers().get(turbo_http::REQUEST_ID).cloned();

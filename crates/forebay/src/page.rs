@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::{FromRequestParts, NestedPath, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Redirect, Response};
 use forebay_log::Position;
 use forebay_signing::PageCursor;
@@ -28,6 +28,8 @@ pub(crate) struct PageRequest {
     pub(crate) frame: Option<Arc<str>>,
     pub(crate) accepts_stream: bool,
     pub(crate) is_native: bool,
+    /// Where the router is that the layer was added to, if that is nested.
+    pub(crate) nested: Option<NestedPath>,
 }
 
 /// The extractor: the request as Turbo made it, the page's cursor, and the answers that Turbo
@@ -144,7 +146,8 @@ impl Turbo {
         &self,
         streams: impl IntoIterator<Item = S>,
     ) -> Result<EventStreamSource, StreamNameError> {
-        self.forebay.event_source(streams, self.page_cursor())
+        let nested = self.request.nested.as_ref().map(NestedPath::as_str);
+        self.forebay.event_source(streams, self.page_cursor(), nested)
     }
 
     /// What makes the cursors of this page's tags, for those that are not made here.

@@ -942,3 +942,67 @@ async fn a_body_has_a_time_and_a_stranger_s_is_not_waited_for() {
     assert_eq!(status(&[("content-type", "text/plain")]).await, [(415, 0), (415, 0)]);
     assert_eq!(status(&[json]).await, [(408, 10), (408, 20)]);
 }
+
+// --- addresses ------------------------------------------------------------------------------------
+
+/// The address of a page's event source, in a router that is nested at `at`, and whether it can be asked.
+async fn source_of(builder: forebay::Builder, at: &str) -> (String, StatusCode) {
+    let forebay = builder.secret("a secret for tests").build().unwrap();
+    let inner = Router::new()
+        .route("/page", axum::routing::get(page))
+        .merge(forebay.routes())
+        .layer(forebay.layer());
+    let router = if at.is_empty() { inner } else { Router::new().nest(at, inner) };
+    let ask = async |path: &str| {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        router.clone().oneshot(request).await.unwrap()
+    };
+    for path in ["/cable", "/cable/"] {
+        assert_eq!(
+            ask(&format!("{at}{path}")).await.status(),
+            StatusCode::UPGRADE_REQUIRED,
+            "{at}"
+        );
+    }
+    let html = text(ask(&format!("{at}/page")).await).await;
+    let source = attribute(html.lines().nth(2).unwrap(), "src");
+    let status = ask(&source).await.status();
+    (source.split('?').next().unwrap().to_owned(), status)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_source_is_where_the_router_is() {
+    let check = async |builder: forebay::Builder, at, expected: &str, status| {
+        assert_eq!(source_of(builder, at).await, (expected.to_owned(), status));
+    };
+    check(Forebay::builder(), "", "/forebay/events", StatusCode::OK).await;
+    check(Forebay::builder(), "/app", "/app/forebay/events", StatusCode::OK).await;
+    check(Forebay::builder().prefix("/live/"), "/app", "/app/live/events", StatusCode::OK).await;
+    // A proxy's prefix: nobody here has such a path.
+    let proxied = Forebay::builder().public_url("/app/");
+    check(proxied, "", "/app/forebay/events", StatusCode::NOT_FOUND).await;
+    let elsewhere = Forebay::builder().public_url("https://live.example/app");
+    check(elsewhere, "", "https://live.example/app/forebay/events", StatusCode::NOT_FOUND).await;
+    for (cable, prefix) in [("cable", "/a"), ("/{id}", "/a"), ("/c", "a"), ("/a/poll", "/a/")] {
+        let builder = Forebay::builder().secret("a secret for tests");
+        assert!(builder.cable_path(cable).prefix(prefix).build().is_err(), "{cable} {prefix}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn scripts_are_for_pages_of_origins_that_are_let_in() {
+    let origins = forebay::Origins::same().and("https://there.example").unwrap();
+    let app = App::with(Forebay::builder().origins(origins));
+    for path in ["/forebay/forebay.js", "/forebay/worker.js"] {
+        let ask = async |origin: &str| {
+            let request = Request::get(path).header("origin", origin);
+            let response = app.ask(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(response.status(), StatusCode::OK);
+            assert_eq!(response.headers()["vary"], "origin");
+            let allowed = response.headers().get("access-control-allow-origin");
+            allowed.map(|origin| origin.to_str().unwrap().to_owned())
+        };
+        assert_eq!(ask("https://there.example").await.as_deref(), Some("https://there.example"));
+        assert_eq!(ask("https://evil.example").await, None);
+    }
+}

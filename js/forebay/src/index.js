@@ -1,3 +1,4 @@
+import { addressesOf } from "./addresses.js";
 import { Client } from "./client.js";
 import { Connection } from "./connection.js";
 import { define, Sources } from "./element.js";
@@ -7,12 +8,13 @@ import { SharedConnection } from "./shared.js";
 /**
  * @typedef {import("./subscription.js").Receiver} Receiver
  * @typedef {object} Options
- * @property {string} [cable] the WebSocket's address; else the page's `action-cable-url`, else `/cable`
- * @property {string} [events] default `/forebay/events`
- * @property {string} [poll] default `/forebay/poll`
+ * @property {string} [cable] the WebSocket's address; else the page's `action-cable-url`, else `/cable` beside the script
+ * @property {string} [events] default: `events` where the other addresses are, see `addressesOf`
+ * @property {string} [poll] default: `poll`, there
  * @property {string} [share] all tabs with the same text share one connection, in a shared worker. The text says whose
  *   connection it is, and changes with the visitor's cookies; default: the page's `forebay-share`, else it is not shared
- * @property {string} [worker] the shared worker's script, default `/forebay/worker.js`
+ * @property {string} [worker] the shared worker's script, default: `worker.js`, there
+ * @property {string} [script] where the server's own forebay.js was loaded from
  * @property {boolean} [debug] says in the console what could not be shown; default on this machine only
  */
 
@@ -33,12 +35,13 @@ export function start(options = {}) {
 /** @param {Options} options */
 function create(options) {
   const meta = (/** @type {string} */ name) => document.querySelector(`meta[name=${name}]`)?.getAttribute("content");
-  const absolute = (/** @type {string} */ address) => new URL(address, location.href).href;
+  const { cable, folder } = addressesOf(location.href, options.cable ?? meta("action-cable-url"), meta("forebay-url"), options.script);
+  const absolute = (/** @type {string | undefined} */ said, /** @type {string} */ name) => (said ? new URL(said, location.href) : new URL(name, folder)).href;
   const addresses = {
-    cable: absolute(options.cable ?? meta("action-cable-url") ?? "/cable"),
-    events: absolute(options.events ?? "/forebay/events"),
-    poll: absolute(options.poll ?? "/forebay/poll"),
-    worker: absolute(options.worker ?? "/forebay/worker.js"),
+    cable,
+    events: absolute(options.events, "events"),
+    poll: absolute(options.poll, "poll"),
+    worker: absolute(options.worker, "worker.js"),
   };
   const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
   const debug = options.debug ?? (isLocal || document.documentElement.hasAttribute("data-forebay-debug"));

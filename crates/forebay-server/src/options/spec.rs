@@ -47,6 +47,7 @@ pub(crate) enum Id {
     Path,
     PingInterval,
     Port,
+    Prefix,
     PreviousSecretKeyBases,
     PreviousSecrets,
     PrintConfig,

@@ -91,6 +91,18 @@ pub(crate) const TABLE: &[Spec] = &[
     },
     Spec {
         group: LISTENING,
+        default: Some("/forebay"),
+        ..row(
+            Id::Prefix,
+            "prefix",
+            Route,
+            Everywhere("prefix"),
+            "What the paths of events, polls and scripts begin with. forebay.js takes them from its \
+             own address",
+        )
+    },
+    Spec {
+        group: LISTENING,
         default: Some("/health"),
         anycable: &["health-path"],
         ..row(

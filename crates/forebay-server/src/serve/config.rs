@@ -148,8 +148,18 @@ impl Reader<'_> {
             Id::GapPath,
         ];
         for (at, id) in ids.into_iter().enumerate() {
-            let path = self.text(id);
-            if let Some(other) = ids[..at].iter().find(|other| self.text(**other) == path) {
+            // A slash at the end is no other path.
+            let settings = self.settings;
+            let trimmed = |id| settings.text(id).unwrap_or_default().trim_end_matches('/');
+            let (path, prefix) = (trimmed(id), trimmed(Id::Prefix));
+            let is_scripts = ["events", "poll", "forebay.js", "worker.js"]
+                .iter()
+                .any(|name| path == format!("{prefix}/{name}"));
+            if is_scripts {
+                let (one, two) = (self.settings.describe(id), self.settings.describe(Id::Prefix));
+                self.problem(format!("{one} is one of the paths that begin with {two}"));
+            }
+            if let Some(other) = ids[..at].iter().find(|other| trimmed(**other) == path) {
                 let (one, two) = (self.settings.describe(*other), self.settings.describe(id));
                 self.problem(format!("{one} and {two} are the same path"));
             }

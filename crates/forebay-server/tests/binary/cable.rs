@@ -182,6 +182,7 @@ fn paths_can_be_changed_and_others_are_not_found() {
     assert_eq!(server.get("/up").body, "ok\n");
     assert_eq!(server.get("/up/ready").status, 200);
     assert_eq!(server.get("/live").status, 426, "it takes WebSockets");
+    assert_eq!(server.get("/live/").status, 426, "a slash more or less is no other address");
     assert_eq!(server.get("/in").status, 401);
     for path in ["/", "/cable", "/health", "/_broadcast"] {
         assert_eq!(server.get(path).status, 404, "{path}");

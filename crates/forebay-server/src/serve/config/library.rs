@@ -60,6 +60,7 @@ impl Reader<'_> {
                 or_random(pubsub.chain(keys::previous_pubsub(settings)).collect()),
             )
             .cable_path(self.text(Id::Path))
+            .prefix(self.text(Id::Prefix))
             .origins(origins::all(settings.list(Id::AllowedOrigins)))
             .retention(self.retention())
             .heals_per_second(self.heals_per_second())
