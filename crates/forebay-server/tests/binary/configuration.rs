@@ -69,7 +69,6 @@ fn options_that_contradict_each_other_are_named() {
     );
     refuse(&["sign", "--tag", "--pubsub", "--secret", SECRET, "s"], &["--tag: "]);
     refuse(&["sign", "s"], &["nothing to sign with"]);
-    refuse(&["publish", "s"], &["<DATA>"]);
     refuse(&["listen"], &["<STREAM>"]);
     refuse(&["serv"], &["similar subcommand exists: 'serve'"]);
     refuse(&["serve", "--config", "nowhere.toml"], &["--config: nowhere.toml: "]);
