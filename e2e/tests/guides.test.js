@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { useBrowser } from "../support/browser.js";
+import { comeBackUntil } from "../support/page_clients.js";
 import { builtBinary, serverFor } from "../support/server.js";
 
 /** The stock client as its package has it. */
@@ -153,4 +154,28 @@ test("channels: the others learn who is typing", async (t) => {
   await grace.getByLabel("Text").fill("h");
   await waitForTexts(ada, "#typing", ["grace is typing"]);
   assert.deepEqual(await texts(grace, "#typing"), ["ada is typing"], "nobody is told of themselves");
+});
+
+/** Signs in through Turbo, so that the connection stays that of nobody. */
+async function signIn(page, name) {
+  await submit(page, { Name: name, Password: `${name}'s password` });
+  await waitForTexts(page, "h1", [name]);
+}
+
+const isLive = (page) =>
+  page.evaluate(() => [...document.querySelectorAll("turbo-cable-stream-source")].every((source) => source.hasAttribute("connected")));
+
+test("sign-in: who signs in gets what is for them, without loading the page again, and nobody else does", async (t) => {
+  const server = await guide(t, "sign_in");
+  const [ada, bob] = [await open(t, server), await open(t, server)];
+  await signIn(ada, "ada");
+  await signIn(bob, "bob");
+  await comeBackUntil([ada, bob], "both to be subscribed", async () => (await isLive(ada)) && (await isLive(bob)));
+  await submit(bob, { To: "ada", Text: "for ada" });
+  await waitForTexts(ada, "#notes li", ["for ada"]);
+  await submit(ada, { To: "bob", Text: "for bob" });
+  await waitForTexts(bob, "#notes li", ["for bob"]);
+  assert.deepEqual(await texts(ada, "#notes li"), ["for ada"]);
+  await ada.getByRole("button", { name: "Sign out" }).click();
+  await waitForTexts(ada, "h1", ["Nobody"]);
 });
