@@ -174,7 +174,7 @@ impl Forebay {
         let at = |name: &str| format!("{}/{name}", addresses.prefix);
         let file = |script: Script| {
             let forebay = self.clone();
-            get(move |request| cable::file(forebay, script, request))
+            get(async move |request| cable::file(&forebay, script, request))
         };
         let (cable, events, polls) = (self.clone(), self.clone(), self.clone());
         let cable = any(move |request| cable::connect(cable, request));

@@ -109,9 +109,9 @@ impl Script {
 }
 
 /// A script, also for pages of another origin that is let in: browsers load modules only so.
-pub(crate) async fn file(forebay: Forebay, script: Script, request: Request) -> Response {
+pub(crate) fn file(forebay: &Forebay, script: Script, request: Request) -> Response {
     let (parts, _) = into_parts(request);
-    share(&forebay, &parts, script.answer(&parts.headers))
+    share(forebay, &parts, script.answer(&parts.headers))
 }
 
 /// The request, with what its server knows of its connection. Servers of axum's say who the peer is if
