@@ -120,14 +120,19 @@ export class Room {
   assertOrderOnTheWire() {
     /** @type {Map<string, number>} */
     const offsets = new Map();
-    const left = new Set();
+    /** @type {Map<string, number>} how often it has left, and is still to be confirmed again */
+    const left = new Map();
     for (const message of this.proxy.messages.all) {
       // AnyCable's restored subscriptions are confirmed by their welcome.
       const restored = message.direction === "down" ? (message.json?.restored_ids ?? []) : [];
       for (const identifier of restored) offsets.set(`${message.connection} ${identifier}`, -1);
       const key = `${message.connection} ${message.json?.identifier}`;
-      if (isUnsubscribe(message)) left.add(key);
-      if (isConfirm(message) && (left.delete(key) || !offsets.has(key))) offsets.set(key, -1);
+      const times = left.get(key) ?? 0;
+      if (isUnsubscribe(message)) left.set(key, times + 1);
+      if (isConfirm(message)) {
+        if (times > 0 || !offsets.has(key)) offsets.set(key, -1);
+        left.set(key, Math.max(0, times - 1));
+      }
       if (!isDelivery(message)) continue;
       assert.ok(offsets.has(key), `delivered before it was confirmed: ${message}`);
       const { offset } = message.json;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use forebay_cable::{
     Attachment, Claim, DisconnectReason, Effect, Protocol, RejectReason, Report, ReportKind,
-    Session, Start, SubscriptionId, Terms,
+    Resync, Session, Start, SubscriptionId, Terms,
 };
 use forebay_hub::{Asked, Broadcast, Client};
 use forebay_log::{Class, Message, Offset, StreamId, UnixMillis};
@@ -348,6 +348,8 @@ impl Application {
         {
             let (visitor, why) = (self.identity.name().map(excerpt), &rejected.why);
             tracing::warn!(visitor, %why, "a connection is ended, so that its visitor is identified anew");
+            // AnyCable's client comes back for what it is subscribed to, and not for what it waits for.
+            session.confirm(Vec::new(), false, Resync::new("null"));
             session.disconnect(DisconnectReason::Remote, true);
             return;
         }

@@ -19,7 +19,7 @@ const DEFAULT_CHANNEL: &str = "Turbo::StreamsChannel";
 /// let source = StreamSource::new("Im0i--42716a").cursor("ab.12.7.mac");
 /// assert_eq!(
 ///     source.to_string(),
-///     "<turbo-cable-stream-source id=\"source-ab.12.7.mac\" channel=\"Turbo::StreamsChannel\" \
+///     "<turbo-cable-stream-source id=\"ab.12.7.mac\" channel=\"Turbo::StreamsChannel\" \
 ///      signed-stream-name=\"Im0i--42716a.ab.12.7.mac\"></turbo-cable-stream-source>"
 /// );
 /// ```
@@ -27,13 +27,16 @@ const DEFAULT_CHANNEL: &str = "Turbo::StreamsChannel";
 #[must_use = "a source does nothing until it is written into a page"]
 pub struct StreamSource {
     signed_stream_name: String,
+    /// The cursor's place behind the name.
+    cursor: Option<usize>,
     attributes: Attributes,
 }
 
 impl StreamSource {
     /// Subscribes to the stream of a signed name.
     pub fn new(signed_stream_name: impl Into<String>) -> Self {
-        Self { signed_stream_name: signed_stream_name.into(), attributes: Attributes::new() }
+        let signed_stream_name = signed_stream_name.into();
+        Self { signed_stream_name, cursor: None, attributes: Attributes::new() }
     }
 
     /// Says where the page stands: `EPOCH.OFFSET.PAGE.MAC`, different in every rendering.
@@ -43,10 +46,13 @@ impl StreamSource {
     /// cursor. `@hotwired/turbo-rails` does that when `signed-stream-name` changes, and looks at no
     /// `data-` attribute: the cursor follows the name, behind a dot, which no signed name has.
     /// Elements that observe nothing (`@anycable/turbo-stream` 0.8) are replaced instead of kept,
-    /// because their id changes; an id of your own, set after this, takes that away.
+    /// because their id changes; an id of your own takes that away.
     pub fn cursor(mut self, cursor: &str) -> Self {
-        self.signed_stream_name.extend([".", cursor]);
-        self.attribute("id", format!("source-{cursor}"))
+        self.signed_stream_name.reserve_exact(cursor.len() + 1);
+        self.signed_stream_name.push('.');
+        self.cursor = Some(self.signed_stream_name.len());
+        self.signed_stream_name.push_str(cursor);
+        self
     }
 
     /// Another channel than `Turbo::StreamsChannel`.
@@ -59,11 +65,17 @@ impl StreamSource {
     /// The tag.
     pub fn to_html(&self) -> Html {
         let signed = ("signed-stream-name", self.signed_stream_name.as_str());
-        let own = [("channel", DEFAULT_CHANNEL), signed];
-        // A channel that the application set is an attribute like any other.
-        let has_channel =
-            !matches!(self.attributes.get("channel"), None | Some(AttributeValue::Null));
-        let own = if has_channel { &own[1..] } else { &own[..] };
+        let cursor = self.cursor.map(|at| &self.signed_stream_name[at..]);
+        // What the application set is an attribute like any other.
+        let is_set = |name| !matches!(self.attributes.get(name), None | Some(AttributeValue::Null));
+        let id = ("id", cursor.unwrap_or_default());
+        let own = [id, ("channel", DEFAULT_CHANNEL), signed];
+        let own = match (cursor.is_none() || is_set("id"), is_set("channel")) {
+            (true, true) => &own[2..],
+            (true, false) => &own[1..],
+            (false, true) => &[own[0], own[2]][..],
+            (false, false) => &own[..],
+        };
         element("turbo-cable-stream-source", &self.attributes, own, &Html::default())
     }
 }
@@ -109,7 +121,7 @@ impl EventStreamSource {
     /// when it is inserted, and never looks at a new one. `rendering` is a text that differs in
     /// every rendering.
     pub fn replaced_by_morphs(self, rendering: &str) -> Self {
-        self.attribute("id", format!("source-{rendering}"))
+        self.attribute("id", rendering)
     }
 
     attribute_setters!(attributes);

@@ -642,7 +642,7 @@ async fn a_visitor_who_signs_in_on_an_open_connection_is_identified_anew() {
         client
     };
     let mut before = connect(&[]).await;
-    before.send(&json!({ "command": "subscribe", "identifier": inbox })).await;
+    assert_eq!(before.subscribe(&inbox).await, CONFIRMED);
     let ended = json!({ "type": "disconnect", "reason": "remote", "reconnect": true });
     assert_eq!(before.text().await, ended);
     let mut signed_in = connect(&[("x-visitor", "ann")]).await;

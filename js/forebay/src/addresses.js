@@ -11,7 +11,8 @@ export function addressesOf(page, cable, prefix, script) {
   const http = (/** @type {URL} */ url) => new URL(url.href.replace(/^ws/, "http"));
   const beside = script ? new URL("../cable", script) : new URL("/cable", page);
   const own = cable ? new URL(cable, page) : beside;
-  const slashed = http(own);
+  // What no server can have says nothing of where the others are.
+  const slashed = http(/^(ws|http)s?:/.test(own.href) ? own : beside);
   slashed.search = slashed.hash = "";
   slashed.pathname = slashed.pathname.replace(/\/+$/, "");
   const isScriptsServer = script && new URL(script).origin === slashed.origin;
