@@ -120,18 +120,22 @@ export class Room {
   assertOrderOnTheWire() {
     /** @type {Map<string, number>} */
     const offsets = new Map();
-    /** @type {Map<string, number>} how often it has left, and is still to be confirmed again */
-    const left = new Map();
+    /** @type {Map<string, boolean[]>} subscriptions that are not confirmed yet, and whether each comes after an unsubscription */
+    const asked = new Map();
+    const left = new Set();
     for (const message of this.proxy.messages.all) {
       // AnyCable's restored subscriptions are confirmed by their welcome.
       const restored = message.direction === "down" ? (message.json?.restored_ids ?? []) : [];
       for (const identifier of restored) offsets.set(`${message.connection} ${identifier}`, -1);
       const key = `${message.connection} ${message.json?.identifier}`;
-      const times = left.get(key) ?? 0;
-      if (isUnsubscribe(message)) left.set(key, times + 1);
+      if (isUnsubscribe(message)) left.add(key);
+      if (isSubscribe(message)) asked.set(key, [...(asked.get(key) ?? []), left.delete(key)]);
       if (isConfirm(message)) {
-        if (times > 0 || !offsets.has(key)) offsets.set(key, -1);
-        left.set(key, Math.max(0, times - 1));
+        const waiting = asked.get(key) ?? [];
+        const comesBack = waiting.shift();
+        // One confirmation may answer several that came without leaving in between.
+        while (waiting[0] === false) waiting.shift();
+        if (comesBack || !offsets.has(key)) offsets.set(key, -1);
       }
       if (!isDelivery(message)) continue;
       assert.ok(offsets.has(key), `delivered before it was confirmed: ${message}`);

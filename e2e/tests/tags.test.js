@@ -40,9 +40,9 @@ async function assertLiveFromItsOwnCursor(room, viewer, add) {
   await viewer.shows("live");
 }
 
-/** Waits until the tag's subscription is gone, and shows that nothing comes any more. */
-async function assertUnsubscribed(room, viewer, stream) {
-  await room.proxy.messages.waitFor(of(stream, forwarded(isUnsubscribe)), { what: "the tag to unsubscribe" });
+/** Waits until the tag's last subscription is gone, and shows that nothing comes any more. */
+async function assertUnsubscribed(room, viewer, stream, { count = 1 } = {}) {
+  await room.proxy.messages.waitFor(of(stream, forwarded(isUnsubscribe)), { count, what: "the tag to unsubscribe" });
   await eventually("the server to forget it", async () => (await room.broadcast(append("to nobody"), stream)) === 0);
   assert.deepEqual(subscribed(room), ["messages"]);
   const from = room.proxy.messages.mark();
@@ -97,7 +97,7 @@ test("S06 a tag in a morphed region is live at once, and again after the next mo
   // A morph is a rendering: its tag has a cursor of its own, and is subscribed from there.
   assert.equal(room.proxy.messages.count(of("region", isSubscribe)), 2);
   await room.broadcast(region("gone"));
-  await assertUnsubscribed(room, viewer, "region");
+  await assertUnsubscribed(room, viewer, "region", { count: 2 });
   const { rows, applied } = await viewer.state();
   assert.deepEqual(rows, ["in its gap", "live", "after a morph", LAST]);
   const [before, after] = [appends("in its gap", "live"), appends("after a morph")];
@@ -203,7 +203,7 @@ test("S06 a tag that goes while an update is on its way, and comes back, gets it
 test("S06 the same, and the update could not be shown twice: the page renders itself again", async (t) => {
   const room = await roomFor(t, browser);
   const viewer = await leaveWhileOnItsWay(room, append("on its way"));
-  await eventually("the page to be rendered again", async () => (await viewer.state()).visits === 1);
+  await room.proxy.messages.waitFor(of("messages", isConfirm), { count: 2, what: "the page to be rendered again" });
   const { counters } = await room.fixture.stats();
   assert.equal(counters.resyncs_in_doubt, 1);
   await room.assertShown(viewer, { rows: ["behind it"], applied: ["update region", "append behind it", "refresh"], visits: 1 });
@@ -258,11 +258,10 @@ async function assertAllFramesApplied(room, viewer) {
   await viewer.shows(LAST);
   const { rows, applied, loads, visits } = await viewer.state();
   const frames = applied.filter((text) => text.startsWith("replace frame ")).map((text) => Number(text.slice(14)));
-  assert.deepEqual(
-    frames.filter((frame, i) => frame !== frames[i - 1]),
-    Array.from({ length: FRAMES + 1 }, (_, n) => n),
-  );
-  assert.ok(frames.length <= 3 * (FRAMES + 1), `${frames.length} applications`);
+  assert.deepEqual([...new Set(frames)], Array.from({ length: FRAMES + 1 }, (_, n) => n));
+  assert.equal(frames.at(-1), FRAMES);
+  // Eight times at the most without a proof (RETURNS_MAX in forebay-transport), besides these two.
+  assert.ok(frames.length <= 10 * (FRAMES + 1), `${frames.length} applications`);
   assert.ok(rows.includes("live"));
   assert.deepEqual({ loads, visits }, { loads: 1, visits: 0 });
   assert.deepEqual(subscribed(room), ["messages", "region"]);

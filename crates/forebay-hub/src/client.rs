@@ -22,9 +22,9 @@ use crate::stats::Stats;
 use crate::subscribers::Registration;
 use crate::wake::{Signals, Wake};
 
-/// Entries that are looked at one by one: more than fit on the wire in the moment in which a tag leaves
-/// and comes back.
-const LOOKED_AT_MAX: usize = 256;
+/// Entries that are looked at one by one: as many as history keeps of a stream by default, so that a tag that
+/// leaves in the middle of a replay gets the rest. At about a microsecond each.
+const LOOKED_AT_MAX: usize = 1_000;
 
 /// The hub is shutting down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -757,7 +757,7 @@ async fn a_tag_that_comes_back_is_given_again_what_is_in_doubt_or_heals() {
     check(&["1"], true, &["meanwhile"]).await;
     check(&["row 1", "row 2"], false, &["row 1", "row 2", "meanwhile"]).await;
     check(&["row 1", "2"], false, &["resync"]).await;
-    let too_many = ["row"; 300];
+    let too_many = ["row"; 1_001];
     check(&too_many, false, &["resync"]).await;
 }
 
