@@ -30,7 +30,7 @@ pub struct Ends {
 /// sent to. That host is what `Host` says; or `X-Forwarded-Host`, from a proxy that is trusted.
 ///
 /// A name that somebody else's DNS points at this machine makes their page one of the same host (DNS
-/// rebinding). Two things are against that: the [`hosts`](Self::hosts) that the server is known by; or,
+/// rebinding). Two things are against that: the hosts that the server is known by; or,
 /// where none are said, that what a browser asks of the loopback address directly must name it as nobody
 /// else can: by an address, by `localhost`, or by a host whose pages are let in anyway. That it was asked
 /// directly shows in the port: a proxy on the same machine listens at another.

@@ -10,7 +10,7 @@ use crate::open::{Open, REVOKED_FLOOR, REVOKED_FLOOR_WITH_CURSOR};
 use crate::record::{Revoked, RevokedFloor};
 
 impl Store {
-    /// Keeps what was taken back, and no longer what it stands for. Whatever the [`Fsync`], the disk
+    /// Keeps what was taken back, and no longer what it stands for. Whatever the `Fsync`, the disk
     /// has it when this returns: who has no access must not get it by a loss of power.
     ///
     /// # Errors
