@@ -82,12 +82,11 @@ impl Session {
         }
         let full = self.subscriptions.len() >= self.limits.subscriptions_max;
         let long = text.len() > self.limits.identifier_bytes_max;
-        let identifier = Identifier::decode(text);
-        let identifier = match identifier {
-            _ if full || long => Err(RejectReason::Limit),
+        let identifier = if full || long {
+            Err(RejectReason::Limit)
+        } else {
             // What names no channel is answered as a channel that does not exist.
-            Err(_) => Err(RejectReason::Unauthorized),
-            Ok(identifier) => Ok(identifier),
+            Identifier::decode(text).map_err(|_| RejectReason::Unauthorized)
         };
         let identifier = match identifier {
             Ok(identifier) => identifier,

@@ -134,8 +134,9 @@ impl Session {
     /// to prove and the client answers. When it is on its way: [`marked`](Self::marked).
     /// `delivers` says that entries go out in front of it which have not been advanced yet.
     pub fn next_mark(&self, head: Offset, delivers: bool) -> Option<Mark> {
-        // A mark is for all subscriptions, and those that are held have not been read.
-        if self.dialect.knows_positions() || self.holds_some() {
+        // A mark is for all subscriptions, and those that wait have not been read.
+        let waits = self.holds_some() || self.is_healing_planned();
+        if self.dialect.knows_positions() || waits {
             return None;
         }
         let owed =
@@ -163,9 +164,7 @@ impl Session {
     }
 
     pub(super) fn proven(&self, subscription: &Subscription) -> Option<Offset> {
-        let is_read = subscription.reading == Reading::Reads;
-        let proven = self.proof.covers(subscription.id).filter(|_| is_read);
-        proven.or(subscription.began_after)
+        self.proof.covers(subscription.id).or(subscription.began_after)
     }
 
     /// What names the subscription that waits for an answer: equal for equal identifiers.

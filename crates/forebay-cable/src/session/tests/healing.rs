@@ -141,3 +141,18 @@ fn a_page_that_is_rendered_again_by_the_same_foreign_process_is_told_that_it_can
         assert!(!pair.session.heals_in_vain(Epoch(8)));
     }
 }
+
+/// Other subscriptions of the page go on, and what proves theirs must not prove what was not read.
+#[test]
+fn no_mark_is_sent_while_a_page_waits_for_its_turn() {
+    let mut pair = speaking(Protocol::ActionCableV1Json);
+    let live = tag("live", "e.1.p");
+    pair.command("subscribe", &live);
+    pair.confirm(&live, Start::After(Offset(0)));
+    pair.lose(&tag("a", "e.1.p"), NOW.0 + 700);
+    pair.broadcast(&live, "live");
+    assert!(pair.drain().concat().contains("live"));
+    assert_eq!(pair.session.next_mark(Offset(1), true), None);
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 700));
+    assert!(pair.session.next_mark(Offset(1), true).is_some());
+}
