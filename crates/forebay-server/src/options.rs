@@ -1,6 +1,6 @@
 //! Every option of every command, from one table.
 //!
-//! [`table::TABLE`] is the only list. From it come the flags and `--help` ([`flags`]), the
+//! [`table::GROUPS`] is the only list. From it come the flags and `--help` ([`flags`]), the
 //! environment variables ([`environment`]), the keys of `forebay.toml` ([`file`]),
 //! `--print-config` ([`print`]) and `docs/options.md` ([`docs`]).
 //!
@@ -12,6 +12,7 @@ pub(crate) mod docs;
 mod environment;
 mod file;
 pub(crate) mod flags;
+mod found;
 mod kind;
 mod print;
 mod problem;
@@ -23,7 +24,8 @@ mod units;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use self::found::Origin;
 pub(crate) use self::print::print;
 pub(crate) use self::problem::{Problem, Problems};
-pub(crate) use self::resolve::{Origin, Resolved, Settings, Surroundings, resolve};
+pub(crate) use self::resolve::{Resolved, Settings, Surroundings, resolve};
 pub(crate) use self::spec::{Command, Id};

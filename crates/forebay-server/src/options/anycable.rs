@@ -221,7 +221,7 @@ fn plain(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::table::TABLE;
+    use crate::options::table;
 
     #[test]
     fn each_of_anycables_options_has_one_fate() {
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_the_table_knows_is_not_listed_here() {
-        for name in TABLE.iter().flat_map(|spec| spec.anycable) {
+        for name in table::all().flat_map(|spec| spec.anycable) {
             assert_eq!(takes_value(name), None, "{name}");
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::kind::Kind;
 use super::spec::{Command, Spec};
-use super::table::TABLE;
+use super::table::GROUPS;
 
 const HEAD: &str = "\
 <!-- Written by `forebay options`. A test fails when it is not what the table says. -->
@@ -36,23 +36,22 @@ second signal cut the shutdown short); 2 the command line or the configuration i
 /// The document.
 pub(crate) fn markdown() -> String {
     let mut out = HEAD.to_owned();
-    let mut group = "";
-    for spec in TABLE {
-        if spec.group != group {
-            group = spec.group;
-            let _ = write!(
+    for group in GROUPS {
+        let _ = write!(
+            out,
+            "\n## {}\n\n| option | default | `forebay.toml` | meaning |\n|---|---|---|---|\n",
+            group.heading,
+        );
+        for spec in group.rows {
+            let _ = writeln!(
                 out,
-                "\n## {group}\n\n| option | default | `forebay.toml` | meaning |\n|---|---|---|---|\n"
+                "| {} | {} | {} | {} |",
+                flags(spec),
+                default(spec),
+                spec.toml().map(|path| format!("`{path}`")).unwrap_or_default(),
+                meaning(spec),
             );
         }
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} | {} |",
-            flags(spec),
-            default(spec),
-            spec.toml().map(|path| format!("`{path}`")).unwrap_or_default(),
-            meaning(spec),
-        );
     }
     out
 }

@@ -6,17 +6,17 @@
 use std::ffi::{OsStr, OsString};
 
 use super::anycable::{self, Fate};
+use super::found::{Findings, Found, Origin};
 use super::kind::Raw;
 use super::problem::{Problem, did_you_mean};
-use super::resolve::{Findings, Found, Origin};
-use super::table::TABLE;
+use super::table;
 
 const OWN: &str = "FOREBAY_";
 const ANYCABLE: &str = "ANYCABLE_";
 
 pub(super) fn read(environment: &[(OsString, OsString)]) -> Findings {
     let mut findings = Findings::default();
-    let known: Vec<_> = TABLE.iter().map(|spec| (spec.id, spec.variables())).collect();
+    let known: Vec<_> = table::all().map(|spec| (spec.id, spec.variables())).collect();
     // An empty variable is as good as none: `SECRET= forebay serve`, or an empty line of a file
     // that docker passes on.
     let set: Vec<_> = environment

@@ -5,11 +5,11 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::found::{Findings, Found, Origin};
 use super::kind::Raw;
 use super::problem::{Problem, did_you_mean};
-use super::resolve::{Findings, Found, Origin};
 use super::spec::Spec;
-use super::table::TABLE;
+use super::table;
 
 pub(super) fn read(name: &str, text: &str) -> Findings {
     let mut reader = Reader { name, text, findings: Findings::default() };
@@ -33,7 +33,7 @@ impl Reader<'_> {
         for (key, value) in table {
             let path = format!("{prefix}{}", key.get_ref());
             let origin = self.origin(key.span());
-            let spec = TABLE.iter().find(|spec| spec.toml() == Some(&*path));
+            let spec = table::all().find(|spec| spec.toml() == Some(&*path));
             match (spec, value.get_ref()) {
                 (Some(spec), value) => match raw(value) {
                     Ok(raw) => self.findings.found.push(Found { id: spec.id, origin, raw }),
@@ -46,7 +46,7 @@ impl Reader<'_> {
                     self.table(&format!("{path}."), inner);
                 }
                 (None, _) => {
-                    let options = TABLE.iter().filter_map(Spec::toml);
+                    let options = table::all().filter_map(Spec::toml);
                     // What is misspelt may be a section's name.
                     let sections =
                         options.clone().filter_map(|path| Some(path.rsplit_once('.')?.0));
@@ -68,7 +68,7 @@ impl Reader<'_> {
 
 fn is_section(path: &str) -> bool {
     let inside = |key: &str| key.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
-    TABLE.iter().filter_map(Spec::toml).any(inside)
+    table::all().filter_map(Spec::toml).any(inside)
 }
 
 /// The value, or what it is that no option can be.

@@ -9,10 +9,10 @@ use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 
+use super::found::{Findings, Found, Origin};
 use super::kind::{Kind, Raw};
-use super::resolve::{Findings, Found, Origin};
 use super::spec::{Command, Scope, Spec};
-use super::table::TABLE;
+use super::table;
 
 /// Arguments beside which others would mean nothing, and so are refused.
 const EXCLUSIVE: [(&str, &[&str]); 2] =
@@ -69,7 +69,11 @@ fn subcommand(command: Command) -> Clap {
         Command::Listen => clap.arg(stream.required_unless_present("signed")),
         Command::Sign => clap.arg(stream.required_unless_present("verify")),
     };
-    clap.args(TABLE.iter().filter(|spec| spec.is_for(command)).map(|spec| arg(spec, command)))
+    for group in table::GROUPS {
+        let rows = group.rows.iter().filter(|spec| spec.is_for(command));
+        clap = clap.next_help_heading(group.heading).args(rows.map(|spec| arg(spec, command)));
+    }
+    clap
 }
 
 fn arg(spec: &'static Spec, command: Command) -> Arg {
@@ -98,7 +102,6 @@ fn arg(spec: &'static Spec, command: Command) -> Arg {
         .aliases(spec.flag_aliases(command))
         .value_name(spec.kind.placeholder())
         .action(if is_list { ArgAction::Append } else { ArgAction::Set })
-        .help_heading(spec.group)
         .help(help)
         .long_help(long_help);
     match spec.kind {
@@ -144,7 +147,7 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Request, clap::Error> {
 }
 
 fn found(command: Command, matches: &ArgMatches) -> Vec<Found> {
-    let given = TABLE.iter().filter(|spec| spec.is_for(command)).filter_map(|spec| {
+    let given = table::all().filter(|spec| spec.is_for(command)).filter_map(|spec| {
         let values: Vec<_> = matches.get_many::<String>(spec.name)?.cloned().collect();
         let raw = match values.len() {
             0 => return None,

@@ -2,7 +2,6 @@
 
 use forebay::Door;
 
-use super::resolve::Value;
 use super::units::{milliseconds, show_milliseconds, show_size, size};
 use crate::origins;
 
@@ -41,6 +40,16 @@ pub(crate) enum Kind {
     Networks,
     /// Names of streams, or their beginnings and `*`; `true` is every stream.
     Streams,
+}
+
+/// A value that was checked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Value {
+    Text(String),
+    /// Durations are milliseconds.
+    Number(u64),
+    Switch(bool),
+    List(Vec<String>),
 }
 
 /// A value as it was found.
@@ -180,6 +189,21 @@ impl Kind {
         }
     }
 
+    /// A value as it is written in the file. Not for secrets.
+    pub(super) fn show(self, value: &Value) -> String {
+        match (self, value) {
+            (Self::Duration(..), Value::Number(ms)) => quote(&show_milliseconds(*ms)),
+            (Self::Size(..), Value::Number(bytes)) => quote(&show_size(*bytes)),
+            (_, Value::Number(number)) => number.to_string(),
+            (_, Value::Switch(switch)) => switch.to_string(),
+            (_, Value::Text(text)) => quote(text),
+            (_, Value::List(items)) => {
+                let items: Vec<_> = items.iter().map(|item| quote(item)).collect();
+                format!("[{}]", items.join(", "))
+            }
+        }
+    }
+
     /// What stands for the value in `--help`.
     pub(crate) const fn placeholder(self) -> &'static str {
         match self {
@@ -201,6 +225,11 @@ impl Kind {
             Self::Streams => "STREAMS",
         }
     }
+}
+
+/// A basic string of TOML: JSON's escapes are among its own.
+fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 fn range(min: u64, max: u64, show: impl Fn(u64) -> String) -> String {

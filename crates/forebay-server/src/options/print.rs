@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::kind::Kind;
-use super::resolve::{Settings, Value};
-use super::units::{show_milliseconds, show_size};
+use super::resolve::Settings;
 
 /// The file. Secrets are not in it, only that they are set.
 pub(crate) fn print(settings: &Settings) -> String {
@@ -24,28 +22,8 @@ pub(crate) fn print(settings: &Settings) -> String {
         let _ = match value {
             None => writeln!(out, "# {key} is not set"),
             Some(_) if kind.is_secret() => writeln!(out, "# {key} = \"…\" # {origin}"),
-            Some(value) => writeln!(out, "{key} = {} # {origin}", show(kind, value)),
+            Some(value) => writeln!(out, "{key} = {} # {origin}", kind.show(value)),
         };
     }
     out
-}
-
-/// A value as it is written in the file. Not for secrets.
-pub(super) fn show(kind: Kind, value: &Value) -> String {
-    match (kind, value) {
-        (Kind::Duration(..), Value::Number(ms)) => quote(&show_milliseconds(*ms)),
-        (Kind::Size(..), Value::Number(bytes)) => quote(&show_size(*bytes)),
-        (_, Value::Number(number)) => number.to_string(),
-        (_, Value::Switch(switch)) => switch.to_string(),
-        (_, Value::Text(text)) => quote(text),
-        (_, Value::List(items)) => {
-            let items: Vec<_> = items.iter().map(|item| quote(item)).collect();
-            format!("[{}]", items.join(", "))
-        }
-    }
-}
-
-/// A basic string of TOML: JSON's escapes are among its own.
-fn quote(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }

@@ -8,11 +8,12 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::kind::{Kind, Raw};
+use super::found::{Findings, Origin};
+use super::kind::{Kind, Raw, Value};
 use super::problem::{Problem, Problems};
 use super::spec::{Command, Id, Spec};
-use super::table::TABLE;
-use super::{environment, file, print};
+use super::table;
+use super::{environment, file};
 
 /// The file that is read if it is there.
 const DEFAULT_FILE: &str = "forebay.toml";
@@ -22,68 +23,6 @@ const PLATFORM_PORT: &str = "PORT";
 
 /// Every address of IPv4.
 const ALL_INTERFACES: &str = "0.0.0.0";
-
-/// A value that was checked.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Value {
-    Text(String),
-    /// Durations are milliseconds.
-    Number(u64),
-    Switch(bool),
-    List(Vec<String>),
-}
-
-/// Where a value came from.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Origin {
-    Default,
-    File { name: String, line: usize },
-    Variable(String),
-    Flag(String),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::File { name, line } => write!(f, "{name}:{line}"),
-            Self::Variable(name) => f.write_str(name),
-            Self::Flag(name) => write!(f, "--{name}"),
-        }
-    }
-}
-
-/// A value that was found for an option, not checked yet.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Found {
-    pub(super) id: Id,
-    pub(super) origin: Origin,
-    pub(super) raw: Raw,
-}
-
-/// What one source holds.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Findings {
-    pub(super) found: Vec<Found>,
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<String>,
-}
-
-impl Findings {
-    fn append(&mut self, mut other: Self) {
-        self.found.append(&mut other.found);
-        self.problems.append(&mut other.problems);
-        self.warnings.append(&mut other.warnings);
-    }
-
-    fn text_of(&self, id: Id) -> Option<(&str, &Origin)> {
-        let found = self.found.iter().rfind(|found| found.id == id)?;
-        match &found.raw {
-            Raw::Text(text) => Some((text, &found.origin)),
-            _ => None,
-        }
-    }
-}
 
 /// The world that a configuration is read from.
 pub(crate) struct Surroundings<'a> {
@@ -120,7 +59,7 @@ pub(crate) fn resolve(
 
     let mut settings = Settings::defaults(command);
     for found in all.found {
-        let spec = &TABLE[row(found.id)];
+        let spec = spec(found.id);
         if !spec.is_for(command) {
             continue;
         }
@@ -158,8 +97,13 @@ fn read(spec: &Spec, raw: &Raw) -> Result<Option<Value>, String> {
     })
 }
 
+/// Its place in the table.
 fn row(id: Id) -> usize {
-    TABLE.iter().position(|spec| spec.id == id).expect("a test finds every id in the table")
+    table::all().position(|spec| spec.id == id).expect("a test finds every id in the table")
+}
+
+fn spec(id: Id) -> &'static Spec {
+    table::all().nth(row(id)).expect("it has a place")
 }
 
 impl Settings {
@@ -169,7 +113,7 @@ impl Settings {
             let value = text.and_then(|raw| spec.kind.parse(&raw).ok());
             (value, Origin::Default)
         };
-        Self { command, rows: TABLE.iter().map(default).collect() }
+        Self { command, rows: table::all().map(default).collect() }
     }
 
     /// Where a platform says the port, its router comes from another machine: an address that only this
@@ -186,13 +130,13 @@ impl Settings {
     pub(super) fn iter(
         &self,
     ) -> impl Iterator<Item = (&'static Spec, Option<&Value>, &Origin)> + '_ {
-        let rows = TABLE.iter().zip(&self.rows);
+        let rows = table::all().zip(&self.rows);
         rows.filter(|(spec, _)| spec.is_for(self.command))
             .map(|(spec, (value, origin))| (spec, value.as_ref(), origin))
     }
 
     fn value(&self, id: Id) -> Option<&Value> {
-        debug_assert!(TABLE[row(id)].is_for(self.command), "{id:?} is not for {:?}", self.command);
+        debug_assert!(spec(id).is_for(self.command), "{id:?} is not for {:?}", self.command);
         self.rows[row(id)].0.as_ref()
     }
 
@@ -204,8 +148,8 @@ impl Settings {
     /// The option, its value and where that comes from, for a message.
     pub(crate) fn describe(&self, id: Id) -> String {
         let (value, origin) = &self.rows[row(id)];
-        let spec = &TABLE[row(id)];
-        let value = value.as_ref().map(|value| print::show(spec.kind, value)).unwrap_or_default();
+        let spec = spec(id);
+        let value = value.as_ref().map(|value| spec.kind.show(value)).unwrap_or_default();
         format!("{} = {value} ({origin})", spec.name)
     }
 

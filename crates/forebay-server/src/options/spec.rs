@@ -125,8 +125,6 @@ pub(crate) struct Spec {
     pub(crate) flag: Option<&'static str>,
     /// Shorter flags of the commands for people, not of `serve`.
     pub(crate) short_flags: &'static [&'static str],
-    /// The heading that it stands under.
-    pub(crate) group: &'static str,
     pub(crate) kind: Kind,
     /// As a user would write it.
     pub(crate) default: Option<&'static str>,

@@ -7,10 +7,10 @@ use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 
 use super::super::anycable::{self, Fate};
+use super::super::found::Findings;
 use super::super::problem::{Problem, did_you_mean};
-use super::super::resolve::Findings;
 use super::super::spec::{Command, Spec};
-use super::super::table::TABLE;
+use super::super::table;
 
 /// The arguments without them.
 pub(super) fn take_out(command: Command, arguments: Vec<OsString>) -> (Vec<OsString>, Findings) {
@@ -69,7 +69,7 @@ fn is_known(command: Command, name: &str) -> bool {
 }
 
 fn of(command: Command) -> impl Iterator<Item = &'static Spec> {
-    TABLE.iter().filter(move |spec| spec.is_for(command))
+    table::all().filter(move |spec| spec.is_for(command))
 }
 
 fn problem(command: Command, name: &str) -> Problem {

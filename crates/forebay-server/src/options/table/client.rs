@@ -1,0 +1,117 @@
+//! What only one call of `publish`, `listen` or `sign` says.
+
+use super::{DAY_MS, row};
+use crate::options::kind::Kind::{Choice, Count, Duration, Switch, Text, Url};
+use crate::options::spec::Command::{Listen, Publish, Sign};
+use crate::options::spec::Scope::{Everywhere, FlagOnly};
+use crate::options::spec::{Id, Spec};
+
+pub(super) const ROWS: &[Spec] = &[
+    Spec {
+        flag: Some("url"),
+        otherwise: "http://localhost:8080/_broadcast with a key, port 8090 without",
+        anycable: &["http_broadcast_url"],
+        commands: &[Publish],
+        ..row(
+            Id::PublishUrl,
+            "publish_url",
+            Url(&["http://", "https://"]),
+            Everywhere("publish.url"),
+            "The server's address for broadcasts",
+        )
+    },
+    Spec {
+        flag: Some("url"),
+        default: Some("ws://localhost:8080/cable"),
+        anycable: &["websocket_url"],
+        commands: &[Listen],
+        ..row(
+            Id::ListenUrl,
+            "listen_url",
+            Url(&["ws://", "wss://"]),
+            Everywhere("listen.url"),
+            "The server's address for pages",
+        )
+    },
+    Spec {
+        default: Some("turbo"),
+        commands: &[Listen],
+        ..row(
+            Id::Channel,
+            "channel",
+            Choice(&["turbo", "pubsub"]),
+            FlagOnly,
+            "The channel: turbo for Turbo::StreamsChannel, pubsub for $pubsub",
+        )
+    },
+    Spec {
+        otherwise: "signed with the configured key",
+        commands: &[Listen],
+        ..row(Id::Signed, "signed", Text, FlagOnly, "A name that is signed already, for STREAM")
+    },
+    Spec {
+        flag: Some("public"),
+        default: Some("false"),
+        commands: &[Listen],
+        ..row(Id::Unsigned, "unsigned", Switch, FlagOnly, "A public stream, by its plain name")
+    },
+    Spec {
+        otherwise: "from now on",
+        commands: &[Listen],
+        ..row(
+            Id::Cursor,
+            "cursor",
+            Text,
+            FlagOnly,
+            "Begin after this cursor, cursor_path's or a tag's, and after a reconnect where it left",
+        )
+    },
+    Spec {
+        otherwise: "until Ctrl-C",
+        commands: &[Listen],
+        ..row(Id::Count, "count", Count(1, u64::MAX), FlagOnly, "End after so many messages")
+    },
+    Spec {
+        default: Some("false"),
+        commands: &[Listen],
+        ..row(
+            Id::Raw,
+            "raw",
+            Switch,
+            FlagOnly,
+            "Print only the message; a text as it is, without quotes",
+        )
+    },
+    Spec {
+        default: Some("false"),
+        commands: &[Sign],
+        ..row(Id::Pubsub, "pubsub", Switch, FlagOnly, "Sign for $pubsub instead of Turbo's channel")
+    },
+    Spec {
+        otherwise: "never",
+        commands: &[Sign],
+        ..row(
+            Id::ExpiresIn,
+            "expires_in",
+            Duration(1_000, 36_500 * DAY_MS),
+            FlagOnly,
+            "For how long the name is good",
+        )
+    },
+    Spec {
+        default: Some("false"),
+        commands: &[Sign],
+        ..row(Id::Tag, "tag", Switch, FlagOnly, "Print the whole turbo-cable-stream-source tag")
+    },
+    Spec {
+        otherwise: "sign",
+        commands: &[Sign],
+        ..row(
+            Id::Verify,
+            "verify",
+            Text,
+            FlagOnly,
+            "Verify this signed name, and print what it says",
+        )
+    },
+];
