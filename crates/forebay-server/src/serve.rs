@@ -1,16 +1,21 @@
 //! `forebay serve`: configuration, listeners, and the life of the process.
 //!
-//! Follow a broadcast from here: `routes` (addresses), `broadcasts` (who may, and what it says),
-//! then `Forebay::publish_all`. Everything from there on is the library's.
+//! Follow a broadcast from here: `routes` (addresses), `publishers` (who may), `ingest` (where it comes
+//! from, and what it says), then `Forebay::publish_all`. Everything from there on is the library's.
 
 mod access;
-mod broadcasts;
+mod admin;
+mod answer;
 mod config;
+mod cursor;
+mod disconnects;
 mod http;
 mod identity;
+mod ingest;
 mod life;
 mod listeners;
 mod places;
+mod publishers;
 mod routes;
 mod takeover;
 
@@ -83,7 +88,7 @@ async fn serve(settings: &Settings, config: Config, given: Given) -> anyhow::Res
         tokio::spawn(http::serve(listener, places, routes, life.clone()))
     };
     let mut servers = vec![serve(listeners.pages, routes.main)];
-    if let (Some(listener), Some(routes)) = (listeners.publishers, routes.broadcasts) {
+    if let (Some(listener), Some(routes)) = (listeners.publishers, routes.publishers) {
         servers.push(serve(listener, routes));
     }
     announce(&forebay, &addresses, open_files);

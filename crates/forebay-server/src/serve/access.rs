@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use forebay::signing::tokens_match;
 use forebay::{Ends, excerpt};
 
-use super::routes::answer;
+use super::answer::answer;
 
 /// Who may.
 #[derive(Clone)]

@@ -24,9 +24,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service as _;
 
 use self::socket::Socket;
+use super::answer::answer;
 use super::life::Life;
 use super::places::{Place, Places};
-use super::routes::answer;
 
 /// For the first request's head. Long enough for a phone on a bad line.
 const FIRST_REQUEST_MAX: Duration = Duration::from_secs(10);

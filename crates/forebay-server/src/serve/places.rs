@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::routes::answer;
+use super::answer::answer;
 
 /// Connections that are HTTP, on one listener: polls and server-sent events for as long as they
 /// last, WebSockets only until their handshake is done. At about 20 KB each (hyper's buffers and

@@ -300,3 +300,23 @@ fn a_page_is_rendered_with_a_cursor_and_misses_nothing_from_then_on() {
     let answer = server.publisher().request("GET", "/_cursor", &[], "");
     assert_eq!(answer.status, 401, "cursors are for the application");
 }
+
+#[test]
+fn what_a_publisher_is_refused_is_in_the_log_with_who_what_and_why() {
+    let server = Server::start(&[]);
+    let check = |path: &str, body: &str, parts: [&str; 2]| {
+        let mut publisher = server.publisher();
+        let me = publisher.local_address();
+        let status = publisher.request("POST", path, &[&bearer()], body).status;
+        assert!((400..600).contains(&status), "{path}: {status}");
+        let line = server.program.error_line(" refused");
+        for part in parts.into_iter().chain([&*me]) {
+            assert!(line.contains(part), "{part} is not in {line}");
+        }
+    };
+    check("/_broadcast", "{}", ["broadcasts refused", "`stream` is missing"]);
+    check("/_revoke", "{}", ["/_revoke", "names an identity"]);
+    check("/_readmit", "[]", ["/_readmit", "names an identity"]);
+    check("/_disconnect", r#"{"identity":"one"}"#, ["/_disconnect", "no visitor has a name"]);
+    check("/_gap", r#"{"streams":[]}"#, ["/_gap", "1 to 1000 names"]);
+}

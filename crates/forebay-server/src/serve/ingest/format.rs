@@ -1,4 +1,4 @@
-//! AnyCable's broadcasts as data: one object, or an array of them.
+//! AnyCable's broadcasts as data, whatever brings them: one object, or an array of them.
 //!
 //! ```json
 //! {"stream": "chat/1", "data": "{\"text\":\"hi\"}",
@@ -8,25 +8,23 @@
 //! `data` is a text. If it is JSON, that is what pages get, byte for byte; anything else, and JSON's
 //! `null`, is sent as a JSON string. turbo-rails' HTML comes as a JSON string, and stays one.
 
-use axum::http::StatusCode;
 use forebay::{RawBroadcast, StreamName};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::serve::disconnects::Disconnect;
+
 /// Broadcasts of one request. Appending them holds up other publishers for about 10 ms.
 const BATCH_MAX: usize = 10_000;
 
 /// Names longer than an identifier may be could not be subscribed to.
-pub(super) const STREAM_BYTES_MAX: usize = 4 << 10;
-
-/// Streams of one gap. The log is held for all of them together.
-pub(super) const GAP_MAX: usize = 1_000;
+pub(in crate::serve) const STREAM_BYTES_MAX: usize = 4 << 10;
 
 /// Session ids have 16 characters here and 21 in AnyCable; types are words.
 const META_BYTES_MAX: usize = 256;
 
-/// Why a body is not taken: the publisher's fault, but for commands.
+/// Why a body is not taken.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::serve) enum FormatError {
     #[error("the body is neither a JSON object nor an array of them: {0}")]
@@ -83,18 +81,6 @@ fn place(index: Option<usize>, what: &ElementError) -> String {
     }
 }
 
-impl FormatError {
-    pub(super) const fn status(&self) -> StatusCode {
-        match self {
-            Self::Element { what: ElementError::Command(_) | ElementError::Batched, .. } => {
-                StatusCode::NOT_IMPLEMENTED
-            }
-            Self::Batch(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Body(_) | Self::Element { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        }
-    }
-}
-
 /// A broadcast as it is posted. Keys that AnyCable does not have are passed over, as it does.
 #[derive(Deserialize)]
 struct Element<'a> {
@@ -111,20 +97,6 @@ struct Element<'a> {
 pub(super) enum Posted {
     Broadcasts(Vec<RawBroadcast>),
     Disconnect(Disconnect),
-}
-
-/// The connections of this identity are to end.
-#[derive(Deserialize, PartialEq, Eq, Debug)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Disconnect {
-    pub(super) identity: String,
-    /// Whether their clients are to come back by themselves.
-    #[serde(default = "comes_back")]
-    pub(super) reconnect: bool,
-}
-
-const fn comes_back() -> bool {
-    true
 }
 
 /// A value that is there; `null` is one, too.
@@ -151,18 +123,6 @@ pub(super) fn read(body: &[u8]) -> Result<Posted, FormatError> {
         batched(raw).map_err(|what| FormatError::Element { index: Some(at + 1), what })
     };
     batch.iter().enumerate().map(numbered).collect::<Result<_, _>>().map(Posted::Broadcasts)
-}
-
-/// Reads the streams of a gap; nothing if they can't be.
-pub(super) fn read_gap(body: &[u8]) -> Option<Vec<String>> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Lacking {
-        streams: Vec<String>,
-    }
-    let Lacking { streams } = serde_json::from_slice(body).ok()?;
-    let are_names = streams.iter().all(|name| (1..=STREAM_BYTES_MAX).contains(&name.len()));
-    (are_names && (1..=GAP_MAX).contains(&streams.len())).then_some(streams)
 }
 
 fn single(element: Element<'_>) -> Result<Posted, ElementError> {

@@ -22,6 +22,11 @@ impl Connection {
         Self(BufReader::new(stream))
     }
 
+    /// Who the server is asked by.
+    pub(crate) fn local_address(&self) -> String {
+        self.0.get_ref().local_addr().unwrap().to_string()
+    }
+
     pub(crate) fn post(&mut self, header: &str, body: &str) -> Answer {
         self.request("POST", "/_broadcast", &[header], body)
     }

@@ -1,6 +1,7 @@
 //! What is posted, and what pages get of it.
 
 use super::*;
+use crate::serve::ingest::{Refused, http};
 
 /// The message that pages get of this `data`.
 #[track_caller]
@@ -53,8 +54,9 @@ fn read(body: &[u8]) -> Result<Vec<RawBroadcast>, FormatError> {
 
 fn refuse(body: &str, status: u16, expected: &str) {
     let error = read(body.as_bytes()).expect_err(body);
-    assert_eq!(error.status().as_u16(), status, "{body}");
-    assert!(error.to_string().contains(expected), "{body}: {error}");
+    let message = error.to_string();
+    assert_eq!(http::status(&Refused::Format(error)).as_u16(), status, "{body}");
+    assert!(message.contains(expected), "{body}: {message}");
 }
 
 #[test]
@@ -137,5 +139,5 @@ fn one_bad_broadcast_refuses_its_batch() {
 #[test]
 fn bytes_that_are_no_text_are_refused() {
     let error = read(b"{\"stream\":\"\xff\",\"data\":\"\"}").unwrap_err();
-    assert_eq!(error.status().as_u16(), 422);
+    assert_eq!(http::status(&Refused::Format(error)).as_u16(), 422);
 }

@@ -1,0 +1,42 @@
+//! `POST /_revoke` and `POST /_readmit`: access that is taken back, and given again.
+
+use forebay::Revocation;
+use serde::Deserialize;
+
+use super::{Admin, Refused};
+
+const EXPECTED: &str = "that names an identity, or a stream, or both";
+
+/// Whose access to what.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Concerned {
+    identity: Option<String>,
+    stream: Option<String>,
+}
+
+pub(super) fn revoke(admin: &Admin, body: &[u8]) -> Result<(), Refused> {
+    Ok(admin.forebay.revoke(read(body)?)?)
+}
+
+/// Whoever asks twice has it, too.
+pub(super) fn readmit(admin: &Admin, body: &[u8]) -> Result<(), Refused> {
+    admin.forebay.readmit(&read(body)?);
+    Ok(())
+}
+
+fn read(body: &[u8]) -> Result<Revocation, Refused> {
+    let concerned = serde_json::from_slice(body).ok().and_then(Concerned::revocation);
+    concerned.ok_or(Refused::Body(EXPECTED.into()))
+}
+
+impl Concerned {
+    fn revocation(self) -> Option<Revocation> {
+        Some(match (self.identity, self.stream) {
+            (Some(identity), Some(stream)) => Revocation::of(identity, stream),
+            (Some(identity), None) => Revocation::of_identity(identity),
+            (None, Some(stream)) => Revocation::of_stream(stream),
+            (None, None) => return None,
+        })
+    }
+}

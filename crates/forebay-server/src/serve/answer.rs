@@ -1,0 +1,24 @@
+//! Answers in a line of text, and how much of the log's troubles they say.
+
+use std::fmt::Display;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use forebay::{BroadcastError, PublishError, StoreError};
+
+/// A status and a line that says why.
+pub(super) fn answer(status: StatusCode, why: impl Display) -> Response {
+    (status, format!("{why}\n")).into_response()
+}
+
+/// Where the log does not take something.
+pub(super) const fn not_taken(error: &BroadcastError) -> StatusCode {
+    match error {
+        BroadcastError::TooBig { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        BroadcastError::NotTaken(PublishError(StoreError::Full(_))) => {
+            StatusCode::INSUFFICIENT_STORAGE
+        }
+        BroadcastError::NotTaken(_) => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}

@@ -1,0 +1,46 @@
+//! Visitors whose connections are ended: a route of its own, and a command among AnyCable's broadcasts.
+
+use forebay::Forebay;
+use serde::Deserialize;
+
+/// The connections of this identity are to end.
+#[derive(Deserialize, PartialEq, Eq, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Disconnect {
+    pub(super) identity: String,
+    /// Whether their clients are to come back by themselves.
+    #[serde(default = "comes_back")]
+    pub(super) reconnect: bool,
+}
+
+const fn comes_back() -> bool {
+    true
+}
+
+/// Nobody would be disconnected, and nobody would know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("no visitor has a name here, so nobody can be disconnected: set identity_header")]
+pub(super) struct Nameless;
+
+/// Ends connections.
+#[derive(Clone)]
+pub(super) struct Disconnects {
+    pub(super) forebay: Forebay,
+    pub(super) has_identities: bool,
+}
+
+impl Disconnects {
+    pub(super) fn end(&self, whom: &Disconnect) -> Result<(), Nameless> {
+        if !self.has_identities {
+            return Err(Nameless);
+        }
+        let connections = if whom.reconnect {
+            self.forebay.disconnect(&whom.identity)
+        } else {
+            self.forebay.dismiss(&whom.identity)
+        };
+        let Disconnect { identity, reconnect } = whom;
+        tracing::info!(identity, reconnect, connections, "disconnected");
+        Ok(())
+    }
+}
