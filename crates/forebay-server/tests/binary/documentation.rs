@@ -6,6 +6,7 @@
 
 mod console;
 mod nginx;
+mod quotes;
 mod snippets;
 mod systemd;
 
@@ -39,6 +40,9 @@ const ELSEWHERE: [(&str, &str, &str); 15] = [
 /// What is read and not run: no language, or none of a program's.
 const TEXT: [&str; 3] = ["", "text", "json"];
 
+/// What is compared with the sources: see `quotes`.
+const QUOTED: &str = "log";
+
 #[test]
 fn every_snippet_is_run_by_somebody() {
     let known = ["console", "ini", "nginx", "toml"];
@@ -52,7 +56,7 @@ fn every_snippet_is_run_by_somebody() {
         }
         let is_run = elsewhere.is_some() || known.contains(&&*language);
         assert!(
-            is_run || TEXT.contains(&&*language),
+            is_run || language == QUOTED || TEXT.contains(&&*language),
             "{document}:{line}: nobody runs this snippet ({language}): see ELSEWHERE"
         );
     }
@@ -150,16 +154,37 @@ fn systemd_understands_the_units_and_hands_the_socket_over() {
 
 /// Without it nobody would notice that a link leads nowhere.
 #[test]
-fn links_to_files_lead_to_files() {
-    for document in snippets::documents() {
+fn links_lead_to_files_and_headings() {
+    let others = ["ARCHITECTURE.md", "CONTRIBUTING.md", "GLOSSARY.md", "SECURITY.md"];
+    for document in snippets::documents().into_iter().chain(others.map(str::to_owned)) {
         let text = std::fs::read_to_string(repository().join(&document)).unwrap();
         let folder = Path::new(&document).parent().unwrap().to_owned();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = link.split('#').next().unwrap();
-            if file.is_empty() || file.contains("://") || file.contains(char::is_whitespace) {
+        let inline = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let named = text.lines().filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
+        for link in inline.chain(named.map(|(_, link)| link)) {
+            if link.contains("://") || link.contains(char::is_whitespace) {
                 continue;
             }
-            assert!(repository().join(&folder).join(file).exists(), "{document}: {link}");
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => repository().join(&document),
+                file => repository().join(&folder).join(file),
+            };
+            assert!(target.exists(), "{document}: {link}");
+            if !heading.is_empty() {
+                let text = std::fs::read_to_string(target).unwrap();
+                assert!(anchors(&text).any(|anchor| anchor == heading), "{document}: {link}");
+            }
         }
     }
+}
+
+/// What GitHub makes of a document's headings.
+fn anchors(text: &str) -> impl Iterator<Item = String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| {
+        let words = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = words.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    })
 }
