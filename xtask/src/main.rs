@@ -2,7 +2,9 @@
 //!
 //! `cargo xtask demo` serves the demo; `cargo xtask test` passes everything that CI asks for.
 
+mod beside;
 mod browser;
+mod checks;
 mod fuzz;
 mod instructions;
 mod package;
@@ -33,6 +35,9 @@ enum Task {
     /// Run every check: format, clippy, unit, simulation, vectors, wasm, packages, documentation,
     /// instructions, browser
     Test,
+    /// Run the checks that need more time or tools than `test` has: licenses, advisories, promises of the
+    /// last release, oldest compilers, and the workspaces beside this one
+    Checks,
     /// Run only the browser tests
     Browser {
         /// Files of e2e/tests to run; all if none is given
@@ -90,6 +95,7 @@ fn main() -> Result<()> {
     match Arguments::parse().task {
         Task::Demo { port } => demo(port),
         Task::Test => test(),
+        Task::Checks => checks::run(),
         Task::Browser { files } => browser::test(&files),
         Task::Ruby => ruby::run(),
         Task::Sim { arguments } => sim(&arguments),
@@ -108,7 +114,9 @@ fn sim(arguments: &[String]) -> Result<()> {
 }
 
 fn bench(arguments: &[String]) -> Result<()> {
-    let run = ["run", "--quiet", "--release", "--package", "forebay-bench", "--", "run"];
+    let target = beside::bench_target();
+    let run = ["run", "--quiet", "--release", "--locked", "--manifest-path", "bench/Cargo.toml"];
+    let run = [&run[..], &["--target-dir", &target, "--", "run"]].concat();
     let arguments = arguments.iter().map(String::as_str);
     cargo(&run.into_iter().chain(arguments).collect::<Vec<_>>())
 }

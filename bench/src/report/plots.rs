@@ -7,7 +7,7 @@ use crate::servers::{FLOOR, FOREBAY, is_ours, is_peer};
 /// How many colours there are for peers (`plot.css`); with more peers, the others' lines are dashed.
 const COLOURS: usize = 8;
 
-/// Every plot by the name of its file; nothing where nothing was measured.
+/// Every plot by its name; nothing where nothing was measured.
 pub(super) fn all(summary: &Summary) -> Vec<(&'static str, Option<Scene>)> {
     let by_connections = |title: &str, before| {
         let values = "nanoseconds of the server on a core";

@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use forebay_signing::{BEARER_BROADCAST, derived_bearer};
 
+use super::packages::said;
 use super::{Place, Prepared, SECRET, Server, ask};
 use crate::load::{Dialect, Post, Rendered};
 
@@ -59,17 +60,22 @@ pub(crate) fn is_peer(server: &str) -> bool {
 
 fn prepare_forebay(place: &Place) -> Result<Prepared> {
     let built = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--package", "forebay-server"])
+        .args(["build", "--quiet", "--release", "--package", "forebay-server", "--target-dir"])
+        .arg(&place.built)
         .current_dir(&place.root)
         .status()?;
     ensure!(built.success(), "forebay-server could not be built");
-    let version = format!("forebay {}", env!("CARGO_PKG_VERSION"));
+    let version = said(program()?.arg("--version"))?;
     Ok(Prepared { version, options: "defaults; the binary has mimalloc, without huge pages" })
 }
 
 /// It is built beside this program.
+fn program() -> Result<Command> {
+    Ok(Command::new(std::env::current_exe()?.with_file_name("forebay")))
+}
+
 fn forebay(place: &Place, port: u16) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?.with_file_name("forebay"));
+    let mut command = program()?;
     command.args(["serve", "--host", "127.0.0.1", "--port", &port.to_string()]);
     command.args(["--secret", SECRET]).args(place.options);
     Ok(command)

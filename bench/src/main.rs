@@ -40,7 +40,7 @@ struct Arguments {
 enum Role {
     /// Measure, and write the report
     Run(bench::Options),
-    /// Write the report again, from the summary.json in this folder
+    /// Write the report again, from the summary.json in this folder; plots go into target/bench
     Report { folder: PathBuf },
     /// Be a generator: orders come on standard input
     #[command(hide = true)]
@@ -54,7 +54,9 @@ fn main() -> Result<()> {
     raise_file_limit()?;
     match Arguments::parse().role {
         Role::Run(options) => bench::run(&options),
-        Role::Report { folder } => report::write_again(&folder),
+        Role::Report { folder } => {
+            report::write_again(&folder, &servers::built()?.join(report::HTML))
+        }
         Role::Load => load::work(),
         Role::Floor(floor) => floor::serve(&floor),
     }

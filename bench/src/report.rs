@@ -1,4 +1,4 @@
-//! The report: `summary.json`, and from it `report.md`, `report.html` and the plots.
+//! The report: `summary.json`, from it `report.md`, and elsewhere a page with plots, `report.html`.
 //!
 //! All but the summary is made from the summary alone, so that it can be written again without
 //! measuring. HTML and SVG are in templates beside this; only `forebay-turbo` has tags in its code.
@@ -14,7 +14,6 @@ mod summary;
 mod tables;
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -22,38 +21,28 @@ use anyhow::{Context as _, Result};
 use self::summary::Summary;
 use crate::bench::Bench;
 
+/// The page with the plots. It is made, like a program, so it is kept with those.
+pub(crate) const HTML: &str = "report.html";
+
 /// Writes the summary of what was measured, and everything that is made from it.
-pub(crate) fn write(bench: &Bench, folder: &Path) -> Result<()> {
+pub(crate) fn write(bench: &Bench, folder: &Path, html: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     let summary = Summary::of(bench);
     fs::write(folder.join("summary.json"), serde_json::to_string_pretty(&summary)? + "\n")?;
-    write_from(&summary, folder)
+    write_from(&summary, folder, html)
 }
 
 /// Writes the rest again, from the summary that is there.
-pub(crate) fn write_again(folder: &Path) -> Result<()> {
+pub(crate) fn write_again(folder: &Path, html: &Path) -> Result<()> {
     let path = folder.join("summary.json");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    write_from(&serde_json::from_str(&text)?, folder)
+    write_from(&serde_json::from_str(&text)?, folder, html)
 }
 
-fn write_from(summary: &Summary, folder: &Path) -> Result<()> {
-    let mut drawn = Vec::new();
-    for (name, plot) in plots::all(summary) {
-        let path = folder.join(format!("{name}.svg"));
-        if let Some(scene) = plot {
-            fs::write(path, page::svg(&scene)?)?;
-            drawn.push((name, scene));
-        } else if let Err(error) = fs::remove_file(path)
-            && error.kind() != ErrorKind::NotFound
-        {
-            // A plot of an earlier run would otherwise stay, as if it belonged to this one.
-            return Err(error.into());
-        }
-    }
-    let page = page::Page::new(summary, drawn);
+fn write_from(summary: &Summary, folder: &Path, html: &Path) -> Result<()> {
+    let page = page::Page::new(summary);
     fs::write(folder.join("report.md"), page.markdown()?)?;
-    fs::write(folder.join("report.html"), page.html()?)?;
+    fs::write(html, page.html()?)?;
     Ok(())
 }
 
@@ -73,10 +62,12 @@ mod tests {
         let summary = summary::tests::summary(&[("nchan.connects_per_second", 1.0)]);
         let json = serde_json::to_string(&summary).unwrap();
         fs::write(folder.path().join("summary.json"), &json).unwrap();
-        fs::write(folder.path().join("memory.svg"), "of an earlier run").unwrap();
         fs::write(folder.path().join("notes.txt"), "somebody's own").unwrap();
-        write_again(folder.path()).unwrap();
-        let expected = ["connects.svg", "notes.txt", "report.html", "report.md", "summary.json"];
+        let elsewhere = tempfile::tempdir().unwrap();
+        let html = elsewhere.path().join(HTML);
+        write_again(folder.path(), &html).unwrap();
+        assert!(fs::read_to_string(html).unwrap().contains("<svg"));
+        let expected = ["notes.txt", "report.md", "summary.json"];
         assert_eq!(files(), expected.map(str::to_owned).into());
         assert_eq!(fs::read_to_string(folder.path().join("summary.json")).unwrap(), json);
     }
@@ -84,7 +75,7 @@ mod tests {
     #[test]
     fn without_a_summary_it_says_which_file_is_missing() {
         let folder = tempfile::tempdir().unwrap();
-        let error = write_again(folder.path()).unwrap_err();
+        let error = write_again(folder.path(), Path::new(HTML)).unwrap_err();
         assert!(error.to_string().ends_with("summary.json"), "{error}");
     }
 }

@@ -75,7 +75,9 @@ pub(crate) struct Prepared {
 pub(crate) struct Place {
     /// The repository.
     pub(crate) root: PathBuf,
-    /// For what servers write; peers that are built stay in `target/bench`.
+    /// What is built, this program too: `target/bench`.
+    pub(crate) built: PathBuf,
+    /// For what servers write.
     pub(crate) scratch: PathBuf,
     /// The anycable-go that the command line names.
     pub(crate) anycable: Option<PathBuf>,
@@ -135,6 +137,13 @@ impl Server {
             rendered: None,
         }
     }
+}
+
+/// The folder in which cargo builds this program.
+pub(crate) fn built() -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let folder = program.ancestors().nth(2).context("cargo builds into a folder of its own")?;
+    Ok(folder.to_owned())
 }
 
 impl Running {

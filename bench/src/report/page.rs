@@ -1,17 +1,17 @@
-//! The report as HTML and Markdown, and plots as SVG.
+//! The report as Markdown, and as HTML, with plots in it.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, context};
+use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 
 use super::machine::Machine;
 use super::plot::Scene;
 use super::summary::{Described, Settings, Summary};
-use super::{goals, number, tables};
+use super::{goals, number, plots, tables};
 use crate::servers::FOREBAY;
 
 /// Characters of a reason why something was skipped: servers' logs are in some of them.
@@ -41,7 +41,8 @@ struct Plot {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(summary: &'a Summary, plots: Vec<(&'static str, Scene)>) -> Self {
+    pub(super) fn new(summary: &'a Summary) -> Self {
+        let plots = plots::all(summary).into_iter();
         let skipped = summary.skipped.iter();
         let figures = summary.figures.iter().map(|(name, figure)| {
             [name.clone(), number::figure(figure.median), goals::spread(figure)]
@@ -53,7 +54,7 @@ impl<'a> Page<'a> {
             plan: &summary.plan,
             goals: goals::rows(summary),
             million: goals::million(summary),
-            plots: plots.into_iter().map(|(name, scene)| Plot { name, scene }).collect(),
+            plots: plots.filter_map(|(name, scene)| Some(Plot { name, scene: scene? })).collect(),
             tables: tables::all(summary),
             servers: &summary.servers,
             skipped: skipped.map(|(server, why)| (server.as_str(), shortened(why))).collect(),
@@ -70,13 +71,6 @@ impl<'a> Page<'a> {
     pub(super) fn markdown(&self) -> Result<String> {
         Ok(environment().get_template("page.md")?.render(Serde(self))?)
     }
-}
-
-/// A plot as a file of its own.
-pub(super) fn svg(scene: &Scene) -> Result<String> {
-    let template = environment();
-    let template = template.get_template("plot.svg")?;
-    Ok(template.render(context! { scene => Serde(scene), standalone => true })? + "\n")
 }
 
 fn environment() -> Environment<'static> {
@@ -122,7 +116,6 @@ fn shortened(reason: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plots;
     use super::super::summary::tests::summary;
     use super::*;
 
@@ -137,14 +130,9 @@ mod tests {
         summary
     }
 
-    fn page(summary: &Summary) -> Page<'_> {
-        let drawn = plots::all(summary).into_iter();
-        Page::new(summary, drawn.filter_map(|(name, scene)| Some((name, scene?))).collect())
-    }
-
     #[test]
     fn html_needs_nothing_else_and_escapes_what_it_shows() {
-        let html = page(&hostile()).html().unwrap();
+        let html = Page::new(&hostile()).html().unwrap();
         assert!(html.contains("&lt;script&gt;"));
         for absent in ["<script", "<link", "src=", "url(", "http:"] {
             assert!(!html.contains(absent), "{absent}");
@@ -152,13 +140,15 @@ mod tests {
         assert_eq!(html.matches("<svg").count(), html.matches("</svg>").count());
         assert_eq!(html.matches("<svg").count(), 2);
         assert!(html.contains("prefers-color-scheme: dark"));
+        let drawn = plots::all(&hostile()).into_iter().filter_map(|(_, scene)| scene);
+        let texts = drawn.map(|scene| scene.texts.len());
+        assert_eq!(html.matches("<text").count(), texts.sum::<usize>());
     }
 
     #[test]
     fn markdown_has_one_row_per_line() {
-        let markdown = page(&hostile()).markdown().unwrap();
+        let markdown = Page::new(&hostile()).markdown().unwrap();
         assert!(markdown.contains(r"- `a|b`: it said: \<script\>\|\*"), "{markdown}");
-        assert!(markdown.contains("](cpu_per_delivery.svg)"));
         for table in markdown.split("\n\n").filter(|block| block.starts_with('|')) {
             let columns = |line: &str| line.replace(r"\|", "").matches('|').count();
             let expected = table.lines().next().map(columns);
@@ -169,21 +159,9 @@ mod tests {
     }
 
     #[test]
-    fn a_plot_alone_has_its_own_style() {
-        for (_, scene) in plots::all(&hostile()) {
-            let Some(scene) = scene else { continue };
-            let svg = svg(&scene).unwrap();
-            assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
-            assert!(svg.contains("prefers-color-scheme: dark"));
-            assert!(!svg.contains("<script"));
-            assert_eq!(svg.matches("<text").count(), scene.texts.len());
-        }
-    }
-
-    #[test]
     fn a_page_of_nothing_can_be_written() {
         let summary = Summary::default();
-        assert!(page(&summary).html().unwrap().contains("not measured"));
-        assert!(page(&summary).markdown().unwrap().contains("not measured"));
+        assert!(Page::new(&summary).html().unwrap().contains("not measured"));
+        assert!(Page::new(&summary).markdown().unwrap().contains("not measured"));
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn version(package: &str) -> Result<String> {
 
 /// Where Go puts what it builds.
 pub(super) fn go_folder(place: &Place) -> PathBuf {
-    place.root.join("target/bench/go")
+    place.built.join("go")
 }
 
 /// `go`, as it is told to build into that folder, beside whatever else this machine does.

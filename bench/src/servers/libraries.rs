@@ -55,16 +55,17 @@ const LIBRARY: Server = Server {
 };
 
 fn folder(place: &Place) -> PathBuf {
-    place.root.join("bench/peers")
+    place.root.join("bench")
 }
 
 fn prepare(place: &Place, library: &str, options: &'static str) -> Result<Prepared> {
     let built = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--locked"])
-        .env("CARGO_TARGET_DIR", place.root.join("target/bench"))
+        .args(["build", "--quiet", "--release", "--locked", "--package", "forebay-bench-peers"])
+        .arg("--target-dir")
+        .arg(&place.built)
         .current_dir(folder(place))
         .status()?;
-    ensure!(built.success(), "bench/peers could not be built");
+    ensure!(built.success(), "they could not be built");
     let lock = std::fs::read_to_string(folder(place).join("Cargo.lock"))?;
     let (_, entry) =
         lock.split_once(&format!("name = \"{library}\"\n")).context("no such library")?;
@@ -74,7 +75,7 @@ fn prepare(place: &Place, library: &str, options: &'static str) -> Result<Prepar
 
 fn command(place: &Place, port: u16, library: &str) -> Command {
     let (before, after) = &place.envelope;
-    let mut command = Command::new(place.root.join("target/bench/release/forebay-bench-peers"));
+    let mut command = Command::new(place.built.join("release/forebay-bench-peers"));
     command.arg(library).args(["--port", &port.to_string()]);
     command.args(["--before", before, "--after", after]);
     command

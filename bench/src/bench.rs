@@ -63,18 +63,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 }
             }
         }
-        report::write(&bench, &folder)?;
-        println!("{} s; the report is in {}", began.elapsed().as_secs(), folder.display());
+        let html = bench.place.built.join(report::HTML);
+        report::write(&bench, &folder, &html)?;
+        let (seconds, folder, html) = (began.elapsed().as_secs(), folder.display(), html.display());
+        println!("{seconds} s; the report is in {folder}, with plots as {html}");
     }
     Ok(())
 }
 
 impl Bench {
     fn new(options: &Options) -> Result<Self> {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
         let scratch = tempfile::tempdir()?;
         let place = Place {
             root,
+            built: servers::built()?,
             scratch: scratch.path().to_owned(),
             anycable: options.anycable.clone(),
             envelope: envelope(&FOREBAY.target(0, 1)),
