@@ -30,6 +30,8 @@
 //!
 //! The page loads the stock client, `@hotwired/turbo-rails`; nothing of ours runs in it.
 //!
+//! The manual is in [`guides`]: begin with [five minutes with axum](guides::axum).
+//!
 //! # The one rule
 //!
 //! Broadcast **after** the change is committed ([`Forebay::begin`] does it for sqlx). Then a
@@ -44,6 +46,8 @@ mod cable;
 pub mod channel;
 mod clock;
 mod error;
+#[cfg(all(doc, not(doctest)))]
+pub mod guides;
 mod layer;
 mod page;
 mod raw;

@@ -113,3 +113,24 @@ fn the_guides_load_the_client_that_is_tested() {
         assert!(text.contains(&address), "{} should load {address}", program.display());
     }
 }
+
+/// In the documentation on docs.rs there are no files: what a page links to by its file is a module
+/// there, and `src/guides.rs` says which.
+#[test]
+fn links_between_the_guides_lead_somewhere_in_rustdoc() {
+    let modules = fs::read_to_string(root().join("crates/forebay/src/guides.rs")).unwrap();
+    let mut pages = 0;
+    for module in modules.split("\n\n").filter(|module| module.contains("pub mod ")) {
+        let page = module.split("include_str!(\"../").nth(1).unwrap().split('"').next().unwrap();
+        let text = fs::read_to_string(root().join("crates/forebay").join(page)).unwrap();
+        assert!(!text.contains(".md)"), "{page}: name the link, and define it at the end");
+        let defined = text.lines().filter(|line| line.starts_with('[') && line.contains("]: "));
+        for line in defined {
+            let name = line.split("]: ").next().unwrap();
+            let led = module.contains(&format!("/// {name}]: crate"));
+            assert!(led, "{page}: where {name}] leads in rustdoc is not in src/guides.rs");
+        }
+        pages += 1;
+    }
+    assert!(pages > 9, "src/guides.rs has been read");
+}

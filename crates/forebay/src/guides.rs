@@ -1,0 +1,70 @@
+//! The manual: every page of the repository's `docs` folder.
+//!
+//! Begin with [five minutes with axum](axum), or [behind a Rails app](serve). Then, by what you
+//! build: [forms and frames](forms), [counters and progress](counters), [a dashboard that
+//! morphs](dashboard), [a channel of your own](channels), [sign-in](sign_in). If something does not
+//! work: [troubleshooting]. To look up: [options] of `forebay serve`, [`forebay.js`](forebay_js),
+//! [the protocols](protocol).
+//!
+//! Each guide quotes a program of `examples/`, which the tests compile and run.
+
+// Each page names its links at its end, for readers of the repository. The names above a page lead
+// elsewhere in here: of two definitions of one name, Markdown takes the first.
+
+/// [channels]: crate::guides::channels
+/// [counters]: crate::guides::counters
+/// [dashboard]: crate::guides::dashboard
+/// [forms]: crate::guides::forms
+/// [share]: crate::guides::forebay_js#one-connection-for-all-tabs
+/// [sign_in]: crate::guides::sign_in
+/// [troubleshooting]: crate::guides::troubleshooting
+#[doc = include_str!("../docs/axum.md")]
+pub mod axum {}
+
+/// [change]: crate::guides::axum#5-the-change
+#[doc = include_str!("../docs/guides/forms.md")]
+pub mod forms {}
+
+#[doc = include_str!("../docs/guides/counters.md")]
+pub mod counters {}
+
+/// [counters]: crate::guides::counters
+#[doc = include_str!("../docs/guides/dashboard.md")]
+pub mod dashboard {}
+
+/// [forebay_js]: crate::guides::forebay_js
+#[doc = include_str!("../docs/guides/channels.md")]
+pub mod channels {}
+
+/// [revoke]: crate::guides::axum#who-may-and-no-longer
+#[doc = include_str!("../docs/guides/sign_in.md")]
+pub mod sign_in {}
+
+/// [limits]: crate::guides::serve#limits
+/// [nginx]: crate::guides::serve#5-in-production
+/// [posted]: crate::guides::serve#what-is-posted
+/// [secret]: crate::guides::serve#1-start-it
+#[doc = include_str!("../docs/troubleshooting.md")]
+pub mod troubleshooting {}
+
+/// [forebay]: crate
+/// [protocol]: crate::guides::protocol
+#[doc = include_str!("../forebay_js.md")]
+pub mod forebay_js {}
+
+/// [cursors]: crate::guides::protocol#cursors
+/// [options]: crate::guides::options
+/// [protocol]: crate::guides::protocol
+/// [share]: crate::guides::forebay_js#one-connection-for-all-tabs
+/// [troubleshooting]: crate::guides::troubleshooting
+#[doc = include_str!("../docs/serve.md")]
+pub mod serve {}
+
+/// All options of `forebay serve` and of the commands beside it.
+///
+#[expect(rustdoc::bare_urls, reason = "origins of pages, which are no links")]
+#[doc = include_str!("../docs/options.md")]
+pub mod options {}
+
+#[doc = include_str!("../docs/protocol.md")]
+pub mod protocol {}
