@@ -8,7 +8,7 @@ import { WebSocketServer } from "ws";
 import { ASSETS } from "./bundle.js";
 import { onEnd } from "./cleanup.js";
 
-const FOREBAY = new URL("../../crates/forebay/assets/", import.meta.url);
+const FOREBAY = new URL("../../crates/forebay-core/assets/", import.meta.url);
 
 /**
  * @typedef {object} Session

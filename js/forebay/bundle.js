@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const SOURCES = new URL("src/", import.meta.url);
-const ASSETS = new URL("../../crates/forebay/assets/", import.meta.url);
+const ASSETS = new URL("../../crates/forebay-core/assets/", import.meta.url);
 
 /** By the names under which they are served. @type {Record<string, string>} */
 export const BUNDLES = { "forebay.js": "script.js", "worker.js": "worker.js" };

@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// Every crate, with the crates of ours that it may use. A new arrow is a change of
 /// ARCHITECTURE.md, and of this table in the same commit.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("forebay-turbo", &[]),
     ("forebay-signing", &[]),
     ("forebay-derive", &[]),
@@ -20,19 +20,19 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("forebay-hub", &["forebay-cable", "forebay-log", "forebay-store"]),
     ("forebay-transport", &["forebay-cable", "forebay-hub", "forebay-log"]),
     (
-        "forebay",
+        "forebay-core",
         &[
             "forebay-cable",
             "forebay-derive",
             "forebay-hub",
             "forebay-log",
             "forebay-signing",
-            "forebay-store",
             "forebay-transport",
             "forebay-turbo",
         ],
     ),
-    ("forebay-server", &["forebay"]),
+    ("forebay", &["forebay-core"]),
+    ("forebay-server", &["forebay-core"]),
     ("forebay-sim", &["forebay-cable", "forebay-hub", "forebay-log", "forebay-transport"]),
 ];
 
@@ -51,6 +51,10 @@ const SHELL_CRATES: [&str; 10] = [
     "chrono",
     "time",
 ];
+
+/// What the core may not depend on, directly or not: it has no web framework inside, and no server.
+const FRAMEWORKS: [&str; 7] =
+    ["axum", "axum-core", "hyper", "hyper-util", "tower", "tower-layer", "tower-service"];
 
 /// What no pure crate may say: sockets, files, clocks, the environment, randomness.
 const SHELL_WORDS: [&str; 9] = [
@@ -160,24 +164,26 @@ fn arrows_point_down_and_are_all_known() {
     }
 }
 
+/// That none of `dependencies` is one of the crate's, directly or not.
+fn reaches_none(name: &str, dependencies: &[&str]) {
+    let whole = ["--edges", "normal", "--prefix", "none", "--all-features"];
+    let tree = cargo(&[&["tree", "--package", name], &whole[..]].concat());
+    for line in tree.lines() {
+        let dependency = line.split(' ').next().unwrap_or_default();
+        assert!(!dependencies.contains(&dependency), "{name} reaches {dependency}");
+    }
+}
+
 #[test]
 fn pure_crates_reach_no_shell() {
     for name in PURE {
-        let tree = cargo(&[
-            "tree",
-            "--package",
-            name,
-            "--edges",
-            "normal",
-            "--prefix",
-            "none",
-            "--all-features",
-        ]);
-        for line in tree.lines() {
-            let dependency = line.split(' ').next().unwrap_or_default();
-            assert!(!SHELL_CRATES.contains(&dependency), "{name} reaches {dependency}");
-        }
+        reaches_none(name, &SHELL_CRATES);
     }
+}
+
+#[test]
+fn the_core_reaches_no_web_framework() {
+    reaches_none("forebay-core", &FRAMEWORKS);
 }
 
 #[test]

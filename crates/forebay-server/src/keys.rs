@@ -4,7 +4,7 @@
 //! secret that is the key *as it is*. The same text gives different keys, so each is an option of
 //! its own, and nothing is guessed.
 
-use forebay::signing::{BEARER_BROADCAST, Key, KeyDigest, derived_bearer};
+use forebay_core::signing::{BEARER_BROADCAST, Key, KeyDigest, derived_bearer};
 
 use crate::options::{Id, Settings};
 

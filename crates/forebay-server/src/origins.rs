@@ -1,6 +1,6 @@
 //! `allowed_origins`: ours, and AnyCable's forms translated into them.
 
-use forebay::Origins;
+use forebay_core::Origins;
 
 /// The origins that one item of the list stands for; `None` if it is none.
 ///

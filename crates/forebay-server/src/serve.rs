@@ -1,11 +1,12 @@
 //! `forebay serve`: configuration, listeners, and the life of the process.
 //!
 //! Follow a broadcast from here: `routes` (addresses), `publishers` (who may), `ingest` (where it comes
-//! from, and what it says), then `Forebay::publish_all`. Everything from there on is the library's.
+//! from, and what it says), then forebay-core's `publish_all`. Everything from there on is the library's.
 
 mod access;
 mod admin;
 mod answer;
+mod cable;
 mod config;
 mod cursor;
 mod disconnects;
@@ -23,7 +24,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use forebay::{BuildError, Forebay, StoreError};
+use forebay_core::{BuildError, Forebay, StoreError};
 
 use self::config::Config;
 use self::life::{Life, Next};

@@ -5,30 +5,18 @@ mod refusals;
 
 use std::fmt;
 use std::sync::Arc;
-#[cfg(any(target_os = "android", target_os = "linux"))]
-use std::time::Duration;
 
 use bytes::Bytes;
 use forebay_cable::{Kept, Protocol, Session};
 use forebay_hub::{Client, Hub, Refused};
 use http::{Response, request};
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto;
-use parking_lot::Mutex;
-use socket2::SockRef;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::answers::ExchangeError;
 use crate::channels::{Channels, Denial, Identity};
 use crate::door::{Denied, Door};
 use crate::driver::{self, InHand, Opening};
 use crate::handshake::{self, HandshakeError};
-
-/// How long the kernel tries to send to a peer that acknowledges nothing or takes nothing before
-/// it gives the connection up: ten missed pings. The page resumes by its cursor.
-#[cfg(any(target_os = "android", target_os = "linux"))]
-const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 
 /// Takes WebSocket connections for a hub.
 #[derive(Clone)]
@@ -52,7 +40,8 @@ impl Endpoint {
         self.door.check(request)
     }
 
-    /// Turns the request into a connection and gives the answer that makes it one.
+    /// Takes a WebSocket's handshake: gives the answer that makes the request a connection, and the
+    /// connection, which is [run](Admission::run) once that is sent.
     ///
     /// `identity` is who the client is, or why the application does not let it in: it is then told so
     /// over Action Cable, since a stock client understands no HTTP status.
@@ -61,16 +50,21 @@ impl Endpoint {
     /// [`HandshakeError`] says why the request stays an HTTP request.
     pub fn connect(
         &self,
-        request: &mut request::Parts,
+        request: &request::Parts,
         identity: Result<Identity, Denial>,
-    ) -> Result<Response<()>, HandshakeError> {
+    ) -> Result<(Response<()>, Admission), HandshakeError> {
         let outcome = self.try_connect(request, identity);
-        if let Err(error) = &outcome
-            && let Some(refusal) = error.refusal()
-        {
-            self.refuse(request, refusal, error);
+        if let Err(error) = &outcome {
+            self.refuse_handshake(request, *error);
         }
         outcome
+    }
+
+    /// Notes that a handshake is refused. Ordinary requests for the cable's address are none.
+    pub fn refuse_handshake(&self, request: &request::Parts, error: HandshakeError) {
+        if let Some(refusal) = error.refusal() {
+            self.refuse(request, refusal, error);
+        }
     }
 
     /// A place in the hub, on the account of the address that asks, if that is known.
@@ -84,14 +78,12 @@ impl Endpoint {
 
     fn try_connect(
         &self,
-        request: &mut request::Parts,
+        request: &request::Parts,
         identity: Result<Identity, Denial>,
-    ) -> Result<Response<()>, HandshakeError> {
+    ) -> Result<(Response<()>, Admission), HandshakeError> {
         let (response, protocol) = handshake::answer(request)?;
         self.check(request)?;
         let mut client = self.connect_to_hub(request).map_err(|_| HandshakeError::ShuttingDown)?;
-        let upgrade =
-            request.extensions.remove::<OnUpgrade>().ok_or(HandshakeError::NotUpgradable)?;
         let (hello, limits) = (client.hello(protocol), Arc::clone(self.hub.limits()));
         let session = match &identity {
             Ok(identity) => {
@@ -112,68 +104,45 @@ impl Endpoint {
             channels: Arc::clone(&self.channels),
             identity: identity.unwrap_or_default(),
         };
-        if let Some(handover) = request.extensions.get::<Handover>() {
-            *handover.0.lock() = Some(opening);
-            return Ok(response);
-        }
-        tokio::spawn(async move {
-            // A client that goes away before the upgrade is done leaves nothing to drive.
-            let Ok(upgraded) = upgrade.await else { return };
-            match raw_socket(upgraded) {
-                // A task of its own, so that this one's memory does not stay.
-                Ok((stream, read)) => {
-                    prepare(&SockRef::from(&stream));
-                    let in_hand = InHand { read, answer: Box::default() };
-                    drop(tokio::spawn(driver::task(stream, in_hand, opening)));
-                }
-                Err(upgraded) => {
-                    let io = TokioIo::new(upgraded);
-                    drop(tokio::spawn(driver::task(io, InHand::default(), opening)));
-                }
-            }
-        });
-        Ok(response)
+        Ok((response, Admission { opening, in_hand: InHand::default() }))
     }
 }
 
-/// Lets an HTTP server that has its own sockets hand them over by itself, and hold back the answer to
-/// the handshake: it then leaves together with the session's first words, which saves one of the three
-/// packets of a connect.
+/// A WebSocket that was let in, and lacks only its stream of bytes.
 ///
-/// The server puts a new one into each request's extensions, and takes all that its HTTP library writes
-/// after an answer with status 101 into its own hands. Its listener is [prepared](Self::prepare).
-#[derive(Clone, Default)]
-pub struct Handover(Arc<Mutex<Option<Opening>>>);
+/// Nothing of its request is kept. Dropped before it is run, it was never there.
+#[must_use = "a connection begins when it is run"]
+pub struct Admission {
+    opening: Opening,
+    in_hand: InHand,
+}
 
-impl fmt::Debug for Handover {
+impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handover").finish_non_exhaustive()
+        f.debug_struct("Admission").field("session", &self.opening.session.id()).finish()
     }
 }
 
-impl Handover {
-    /// Runs the connection over this socket: first of all `answer` is written, and `read` is what the
-    /// client has already said behind its request. Without a request that was answered with a handshake
-    /// nothing happens but that the socket is closed.
-    pub fn complete(&self, stream: TcpStream, answer: Box<[u8]>, read: Bytes) {
-        let Some(opening) = self.0.lock().take() else { return };
-        // On these systems they inherit it.
-        if !cfg!(any(target_os = "android", target_os = "linux")) {
-            prepare(&SockRef::from(&stream));
-        }
-        drop(tokio::spawn(driver::task(stream, InHand { read, answer }, opening)));
+impl Admission {
+    /// What the HTTP server has read of the client behind its request.
+    pub fn read(mut self, bytes: Bytes) -> Self {
+        self.in_hand.read = bytes;
+        self
     }
 
-    /// Sets on a listener's socket what its connections need: small messages leave at once, and a peer
-    /// that acknowledges nothing is given up after 30 seconds (by systems that have no such option: after
-    /// their own patience).
-    pub fn prepare(listener: &TcpSocket) {
-        prepare(&SockRef::from(listener));
+    /// The answer to the handshake as bytes, where the HTTP server has not written it: it then leaves
+    /// together with the session's first words, which saves one of the three packets of a connect.
+    pub fn answer(mut self, bytes: Box<[u8]>) -> Self {
+        self.in_hand.answer = bytes;
+        self
     }
 
-    /// The same, for one that another process has opened.
-    pub fn prepare_listener(listener: &TcpListener) {
-        prepare(&SockRef::from(listener));
+    /// The connection: it is over when this future is. Spawn it as a task of its own.
+    pub fn run<Io>(self, io: Io) -> impl Future<Output = ()> + Send + 'static
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        driver::task(io, self.in_hand, self.opening)
     }
 }
 
@@ -189,29 +158,7 @@ fn kept(client: &Client, request: &request::Parts, protocol: Protocol) -> Option
     Some(kept)
 }
 
-/// Takes the TCP stream back from hyper, with what it had read too far. Fails where there is
-/// something between: TLS, HTTP/2, another kind of socket.
-fn raw_socket(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
-    let (stream, read) = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-        Ok(parts) => (parts.io.into_inner(), parts.read_buf),
-        Err(upgraded) => {
-            let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;
-            (parts.io.into_inner(), parts.read_buf)
-        }
-    };
-    Ok((stream, read))
-}
-
-/// All of it only makes a connection better; one that is broken shows it by itself.
-fn prepare(socket: &SockRef<'_>) {
-    let _ = socket.set_tcp_nodelay(true);
-    #[cfg(any(target_os = "android", target_os = "linux"))]
-    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
-    #[cfg(not(any(target_os = "android", target_os = "linux")))]
-    let _ = socket.set_keepalive(true);
-}
-
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use forebay_cable::{Limits, Resync};
     use forebay_hub::{Broadcast, Options};
@@ -279,18 +226,5 @@ mod tests {
             let replayed = is_replayed(peer, forwarded).await;
             assert_eq!(replayed, expected, "{peer}, for {forwarded:?}");
         }
-    }
-
-    #[tokio::test]
-    async fn connections_inherit_what_their_listener_is_prepared_with() {
-        let socket = TcpSocket::new_v4().unwrap();
-        Handover::prepare(&socket);
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let listener = socket.listen(1).unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap());
-        let (stream, _) =
-            tokio::try_join!(async { Ok(listener.accept().await?.0) }, client).unwrap();
-        assert!(stream.nodelay().unwrap());
-        assert_eq!(SockRef::from(&stream).tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED_MAX));
     }
 }

@@ -10,6 +10,11 @@ use sha1::{Digest, Sha1};
 
 use crate::door::Denied;
 
+/// An extended CONNECT for a WebSocket (RFC 8441). A server of HTTP/2, which alone can tell, puts it
+/// into the request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct ExtendedConnect;
+
 /// Why a request does not become a connection. Answer with [`status`](Self::status) and the
 /// message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -33,7 +38,8 @@ pub enum HandshakeError {
     /// The server is going down.
     #[error("the server is shutting down")]
     ShuttingDown,
-    /// The HTTP server has no connection to hand over.
+    /// The HTTP server has no connection to hand over. An [`Endpoint`](crate::Endpoint) doesn't know:
+    /// whoever runs the HTTP server says so ([`refuse_handshake`](crate::Endpoint::refuse_handshake)).
     #[error("the HTTP server does not support upgrades")]
     NotUpgradable,
 }
@@ -87,13 +93,13 @@ pub(crate) fn answer(request: &request::Parts) -> Result<(Response<()>, Protocol
     let headers = &request.headers;
     let mut response = Response::new(());
     if request.version == Version::HTTP_2 {
-        let protocol = request.extensions.get::<hyper::ext::Protocol>();
-        let asked = protocol.is_some_and(|protocol| protocol.as_str() == "websocket");
-        if request.method != Method::CONNECT || !asked {
+        let is_extended = request.extensions.get::<ExtendedConnect>().is_some();
+        if request.method != Method::CONNECT || !is_extended {
             return Err(HandshakeError::NotAnUpgrade);
         }
     } else {
-        let upgrades = request.method == Method::GET
+        let upgrades = request.version >= Version::HTTP_11
+            && request.method == Method::GET
             && has_token(headers, &header::CONNECTION, "upgrade")
             && has_token(headers, &header::UPGRADE, "websocket");
         if !upgrades {
@@ -179,6 +185,16 @@ mod tests {
         assert_eq!(response.headers()["sec-websocket-protocol"], "actioncable-v1-json");
         let plain = ask(&[("sec-websocket-protocol", "")]).unwrap();
         assert!(!plain.headers().contains_key("sec-websocket-protocol"));
+    }
+
+    #[test]
+    fn http_1_0_has_no_upgrades() {
+        let mut request = http::Request::get("/cable").version(Version::HTTP_10);
+        for (name, value) in GOOD {
+            request = request.header(name, value);
+        }
+        let (request, ()) = request.body(()).unwrap().into_parts();
+        assert_eq!(answer(&request).unwrap_err(), HandshakeError::NotAnUpgrade);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Bytes in and out: the WebSocket handshake, its frames, and one task per connection; and the
 //! same sessions over single HTTP exchanges ([`EventStream`], polls).
 //!
-//! HTTP itself is hyper's. After the upgrade the raw `TcpStream` is taken back from it and driven
-//! with a frame reader of our own, because that costs a tenth of the memory of any WebSocket
-//! crate and lets a burst leave in one write (ARCHITECTURE.md, "A WebSocket codec of our
-//! own"). Where there is no raw socket (TLS in the process, HTTP/2) the same driver runs on
-//! hyper's upgraded stream.
+//! HTTP itself is somebody else's: an [`Endpoint`] is given a request's head and gives an answer. A
+//! handshake's is the beginning of an [`Admission`], which runs over whatever stream of bytes the
+//! HTTP server hands over. It has a frame reader of our own, because that costs a tenth of the memory of
+//! any WebSocket crate and lets a burst leave in one write (ARCHITECTURE.md, "A WebSocket codec of our
+//! own"). It costs least over a raw `TcpStream`.
 //!
 //! Who may subscribe to what is the application's: [`Channels`].
 
@@ -20,6 +20,7 @@ mod exchange;
 mod handshake;
 mod origins;
 mod rejections;
+mod sockets;
 mod source;
 pub mod ws;
 
@@ -29,8 +30,9 @@ pub use channels::{
 };
 pub use door::{Denied, Door, DoorError, Ends};
 pub use driver::drive;
-pub use endpoint::{Endpoint, ExchangeError, Handover};
+pub use endpoint::{Admission, Endpoint, ExchangeError};
 pub use excerpt::excerpt;
 pub use exchange::EventStream;
-pub use handshake::HandshakeError;
+pub use handshake::{ExtendedConnect, HandshakeError};
 pub use origins::{Origins, OriginsError};
+pub use sockets::prepare;

@@ -1,10 +1,8 @@
 //! What a handler can return with `?`.
 
 use axum::response::{IntoResponse, Response};
-use forebay_turbo::{RenderError, StreamNameError};
+use forebay_core::{BroadcastError, RenderError, StreamNameError};
 use http::StatusCode;
-
-use crate::broadcast::BroadcastError;
 
 /// Anything of Forebay's that can fail inside a handler. As a response it is a 500 that tells the
 /// client nothing, and an error in the log that tells all.
@@ -20,12 +18,6 @@ pub enum Error {
     /// A broadcast could not be made.
     #[error(transparent)]
     Broadcast(#[from] BroadcastError),
-}
-
-/// An error as one line, with what it comes from.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }
 
 impl IntoResponse for Error {

@@ -2,35 +2,29 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use axum::extract::NestedPath;
-use axum::http::{HeaderValue, Request, Response, header};
-use forebay_turbo::http as turbo_http;
+use axum::http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::app::Forebay;
-use crate::page::{PageRequest, Turbo};
-
-/// Request ids longer than this are ignored. Turbo's are UUIDs of 36 characters.
-const REQUEST_ID_BYTES_MAX: usize = 128;
+use crate::extract::Turbo;
+use crate::handle::Forebay;
 
 /// Adds [`Turbo`] to every request. See [`Forebay::layer`].
 #[derive(Clone, Debug)]
 pub struct ForebayLayer {
     forebay: Forebay,
-    pages: Arc<PageIds>,
     /// Another Forebay's layer is around this one; said once.
     is_inside_another: Arc<AtomicBool>,
 }
 
 impl ForebayLayer {
     pub(crate) fn new(forebay: Forebay) -> Self {
-        let is_inside_another = Arc::default();
-        Self { forebay, pages: Arc::new(PageIds::new()), is_inside_another }
+        Self { forebay, is_inside_another: Arc::default() }
     }
 
     /// Says that this layer takes the place of another Forebay's. It is the handler's nearest, so it
@@ -70,7 +64,7 @@ pin_project! {
     pub struct ForebayFuture<F> {
         #[pin]
         inner: F,
-        request_id: Option<HeaderValue>,
+        turbo: Option<forebay_core::Turbo>,
     }
 }
 
@@ -83,8 +77,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
-        if let Some(id) = this.request_id.take() {
-            response.headers_mut().insert(turbo_http::REQUEST_ID, id);
+        if let Some(turbo) = this.turbo.take() {
+            turbo.mark(response.headers_mut());
         }
         Poll::Ready(Ok(response))
     }
@@ -106,45 +100,14 @@ where
         if let Some(outer) = request.extensions().get::<Turbo>() {
             if outer.forebay().is(&self.layer.forebay) {
                 // The same Forebay's, once more: the outer one has looked earlier, and that is right.
-                return ForebayFuture { inner: self.inner.call(request), request_id: None };
+                return ForebayFuture { inner: self.inner.call(request), turbo: None };
             }
             self.layer.report(outer.forebay());
         }
         // First of all: a change that is committed from here on has a larger offset.
-        let position = self.layer.forebay.position();
-        let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let short = |text: &&str| text.len() <= REQUEST_ID_BYTES_MAX;
-        let page = PageRequest {
-            position,
-            page: self.layer.pages.next(),
-            request_id: text(turbo_http::REQUEST_ID).filter(short).map(Arc::from),
-            frame: text(turbo_http::TURBO_FRAME).map(Arc::from),
-            accepts_stream: text(header::ACCEPT.as_str())
-                .is_some_and(turbo_http::accepts_turbo_stream),
-            is_native: text(header::USER_AGENT.as_str()).is_some_and(turbo_http::is_native_app),
-            nested: request.extensions().get::<NestedPath>().cloned(),
-        };
-        let turbo = Turbo::new(self.layer.forebay.clone(), page);
-        let request_id = request.headers().get(turbo_http::REQUEST_ID).cloned();
-        let request_id = request_id.filter(|id| id.len() <= REQUEST_ID_BYTES_MAX);
-        request.extensions_mut().insert(turbo);
-        ForebayFuture { inner: self.inner.call(request), request_id }
-    }
-}
-
-/// Page ids: unique in practice over all processes, not secret (the cursor's signature covers
-/// them). A random start and an odd step visit every value once before any comes back.
-#[derive(Debug)]
-struct PageIds(AtomicU64);
-
-impl PageIds {
-    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-
-    fn new() -> Self {
-        Self(AtomicU64::new(getrandom::u64().expect("the operating system gives random numbers")))
-    }
-
-    fn next(&self) -> u64 {
-        self.0.fetch_add(Self::STEP, Ordering::Relaxed)
+        let nested = request.extensions().get::<NestedPath>();
+        let turbo = self.layer.forebay.turbo(request.headers(), nested.map(NestedPath::as_str));
+        request.extensions_mut().insert(Turbo::new(self.layer.forebay.clone(), turbo.clone()));
+        ForebayFuture { inner: self.inner.call(request), turbo: Some(turbo) }
     }
 }

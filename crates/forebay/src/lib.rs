@@ -38,53 +38,33 @@
 //! change is either in the page's data, because it was committed before the page's request began,
 //! or its broadcast comes after the page's cursor, and is replayed. There is nothing in between.
 
-mod app;
-mod bodies;
-mod broadcast;
-mod builder;
-mod cable;
-pub mod channel;
-mod clock;
 mod error;
+mod extract;
 #[cfg(all(doc, not(doctest)))]
 pub mod guides;
+mod handle;
 mod layer;
-mod page;
-mod raw;
-mod replay;
-mod suppress;
-#[cfg(feature = "sqlx")]
-mod transaction;
+mod routes;
 
-pub use app::Forebay;
-pub use broadcast::{Broadcast, BroadcastError, Broadcaster, Partial, Sent, kinds};
-pub use builder::{BuildError, Builder};
-pub use channel::{Channel, ConnectError, Identity, Unauthorized};
 pub use error::Error;
-pub use forebay_derive::Streamable;
-pub use forebay_hub::{Fsync, PublishError, Revocation, StatsSnapshot, StoreError};
-pub use forebay_log::{Gap, Position, Retention};
-pub use forebay_signing as signing;
-/// For `forebay serve`.
-#[doc(hidden)]
-pub use forebay_transport::{Door, excerpt};
-pub use forebay_transport::{DoorError, Ends, Handover, Origins, OriginsError};
+pub use extract::{MissingLayer, Turbo};
 #[doc(inline)]
-pub use forebay_turbo as turbo;
-pub use forebay_turbo::{
-    Html, Record, Render, RenderError, StreamName, StreamNameError, Streamable, Target,
-    TargetError, TurboStream, TurboStreams, dom_id, dom_id_with, frame, new_dom_id,
+pub use forebay_core::{
+    Broadcast, BroadcastError, Broadcaster, BuildError, Channel, ConnectError, DoorError, Ends,
+    Fsync, Gap, Html, Identity, Limits, Origins, OriginsError, Partial, Position, PublishError,
+    Record, Render, RenderError, ReplayEntry, ReplayError, Retention, Revocation, Sent,
+    StatsSnapshot, StoreError, StreamName, StreamNameError, Streamable, Target, TargetError,
+    TurboStream, TurboStreams, Unauthorized, channel, dom_id, dom_id_with, frame, kinds,
+    new_dom_id, signing, suppressing, suppressing_all, turbo,
 };
-pub use layer::{ForebayLayer, ForebayService};
-pub use page::{MissingLayer, Turbo};
-pub use raw::RawBroadcast;
-pub use replay::{ReplayEntry, ReplayError};
-pub use suppress::{suppressing, suppressing_all};
 #[cfg(feature = "sqlx")]
-pub use transaction::{CommitError, Savepoint, Transaction};
+#[doc(inline)]
+pub use forebay_core::{CommitError, Savepoint, Transaction};
+pub use handle::Forebay;
+pub use layer::{ForebayFuture, ForebayLayer, ForebayService};
 
-/// The bounds of a session: what one client can make the server hold.
-pub use forebay_cable::Limits;
+/// Says how a [`Forebay`] is to be. Only the secret is required.
+pub type Builder = forebay_core::Builder<Forebay>;
 
 /// The README's code compiles.
 #[cfg(doctest)]

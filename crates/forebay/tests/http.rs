@@ -10,7 +10,8 @@ use axum::body::Body;
 use axum::response::Response;
 use forebay::channel::{Channel, ConnectError, Context, Identity, Params, Rejection, Unauthorized};
 use forebay::signing::Subject;
-use forebay::{Forebay, RawBroadcast, Revocation, StreamName, Turbo, TurboStream};
+use forebay::{Forebay, Revocation, StreamName, Turbo, TurboStream};
+use forebay_core::raw::{RawBroadcast, publish_all};
 use http::request::Parts;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -379,7 +380,7 @@ async fn json_over_several_lines_is_one_event() {
     events.json().await;
     let message = RawValue::from_string("{\n\n \"a\":\r\n\"b\\n\"}".into()).unwrap();
     let broadcast = RawBroadcast::new(StreamName::raw("room"), message);
-    app.forebay.publish_all(&[broadcast]).unwrap();
+    publish_all(&app.forebay, &[broadcast]).unwrap();
     assert_eq!(events.json().await.unwrap()["m"], json!({"a": "b\n"}));
 }
 

@@ -4,7 +4,7 @@
 //! one it misses nothing that history still has, and prints nothing twice.
 
 use anyhow::{Context as _, bail};
-use forebay::signing::{PageCursor, Subject};
+use forebay_core::signing::{PageCursor, Subject};
 use http::Uri;
 use serde::Serialize;
 use serde_json::json;

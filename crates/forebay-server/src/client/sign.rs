@@ -4,8 +4,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
-use forebay::signing::Verifier;
-use forebay::turbo::StreamSource;
+use forebay_core::signing::Verifier;
+use forebay_core::turbo::StreamSource;
 
 use crate::keys::{self, NamedKey};
 use crate::options::{Id, Problem, Problems, Settings};

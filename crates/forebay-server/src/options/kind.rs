@@ -1,6 +1,6 @@
 //! What a value of an option can be, and reading it.
 
-use forebay::Door;
+use forebay_core::raw::Door;
 
 use super::units::{milliseconds, show_milliseconds, show_size, size};
 use crate::origins;

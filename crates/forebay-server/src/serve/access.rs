@@ -3,8 +3,9 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use forebay::signing::tokens_match;
-use forebay::{Ends, excerpt};
+use forebay_core::Ends;
+use forebay_core::raw::excerpt;
+use forebay_core::signing::tokens_match;
 
 use super::answer::answer;
 

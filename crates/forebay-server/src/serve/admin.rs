@@ -16,7 +16,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use forebay::{BroadcastError, Ends, Forebay, excerpt};
+use forebay_core::raw::excerpt;
+use forebay_core::{BroadcastError, Ends, Forebay};
 
 use super::answer::{answer, not_taken};
 use super::config::Paths;

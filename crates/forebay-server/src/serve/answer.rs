@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use forebay::{BroadcastError, PublishError, StoreError};
+use forebay_core::{BroadcastError, PublishError, StoreError};
 
 /// A status and a line that says why.
 pub(super) fn answer(status: StatusCode, why: impl Display) -> Response {

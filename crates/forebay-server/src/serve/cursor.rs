@@ -6,21 +6,21 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use forebay::{Forebay, Turbo};
+use forebay_core::Forebay;
 
 use super::access::Denied;
 use super::publishers::Publishers;
 
 /// The route.
 pub(super) fn route(path: &str, publishers: Publishers, forebay: &Forebay) -> Router {
-    Router::new().route(path, get(cursor).layer(forebay.layer())).with_state(publishers)
+    Router::new().route(path, get(cursor)).with_state((publishers, forebay.clone()))
 }
 
 async fn cursor(
-    State(publishers): State<Publishers>,
-    turbo: Turbo,
+    State((publishers, forebay)): State<(Publishers, Forebay)>,
     request: Request,
 ) -> Result<impl IntoResponse, Denied> {
+    let turbo = forebay.turbo(request.headers(), None);
     publishers.check(&request)?;
     let fresh = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(([fresh], turbo.page_cursor().as_str().to_owned()))

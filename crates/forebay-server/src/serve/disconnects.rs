@@ -1,6 +1,6 @@
 //! Visitors whose connections are ended: a route of its own, and a command among AnyCable's broadcasts.
 
-use forebay::Forebay;
+use forebay_core::Forebay;
 use serde::Deserialize;
 
 /// The connections of this identity are to end.

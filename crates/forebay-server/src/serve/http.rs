@@ -15,7 +15,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, Version, header};
-use forebay::{Ends, Handover};
+use forebay_core::Ends;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
@@ -25,6 +25,7 @@ use tower_service::Service as _;
 
 use self::socket::Socket;
 use super::answer::answer;
+use super::cable::Handover;
 use super::life::Life;
 use super::places::{Place, Places};
 
@@ -151,7 +152,14 @@ async fn connection(stream: TcpStream, ends: Ends, router: Router, life: Life, p
         Ok(()) if progress.switches.load(Ordering::Relaxed) => {
             let Parts { io, read_buf, .. } = connection.into_parts();
             let (stream, answer) = io.into_inner().into_parts();
-            handover.complete(stream, answer, read_buf);
+            // On these systems it has inherited it.
+            if !cfg!(any(target_os = "android", target_os = "linux")) {
+                forebay_core::prepare(&stream);
+            }
+            if let Some(admission) = handover.take() {
+                // A task of its own, so that this one's memory does not stay.
+                drop(tokio::spawn(admission.read(read_buf).answer(answer).run(stream)));
+            }
         }
         Ok(()) => {}
     }

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 
 use axum::http::{HeaderMap, HeaderName};
-use forebay::Identity;
+use forebay_core::Identity;
 
 /// The header's name.
 #[derive(Clone, Debug)]

@@ -10,7 +10,8 @@ mod http;
 
 use std::fmt::Display;
 
-use forebay::{BroadcastError, Forebay, excerpt};
+use forebay_core::raw::{self, excerpt};
+use forebay_core::{BroadcastError, Forebay};
 
 use self::format::{FormatError, Posted};
 use super::disconnects::{Disconnects, Nameless};
@@ -48,7 +49,7 @@ impl Ingest {
     fn try_take(&self, request: &[u8]) -> Result<(), Refused> {
         match format::read(request)? {
             Posted::Broadcasts(batch) => {
-                let position = self.forebay.publish_all(&batch)?;
+                let position = raw::publish_all(&self.forebay, &batch)?;
                 tracing::debug!(broadcasts = batch.len(), %position, "published");
             }
             Posted::Disconnect(whom) => self.disconnects.end(&whom)?,

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use forebay::Forebay;
+use forebay_core::Forebay;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

@@ -8,7 +8,6 @@ use std::io::{self, ErrorKind};
 use std::net::{self, SocketAddr};
 
 use anyhow::Context as _;
-use forebay::Handover;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::config::{Config, Place};
@@ -119,7 +118,7 @@ fn adopt(listener: net::TcpListener) -> anyhow::Result<TcpListener> {
     #[cfg(unix)]
     let _ = rustix::net::listen(&listener, BACKLOG.cast_signed());
     let listener = TcpListener::from_std(listener)?;
-    Handover::prepare_listener(&listener);
+    forebay_core::prepare(&listener);
     Ok(listener)
 }
 
@@ -151,7 +150,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     // On Windows this would let another process listen at the same port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
-    Handover::prepare(&socket);
+    forebay_core::prepare(&socket);
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use forebay::{Ends, Forebay};
+use forebay_core::{Ends, Forebay, raw};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -244,7 +244,7 @@ impl Visitors {
         let total = self.turned_away.fetch_add(1, Ordering::Relaxed) + 1;
         let peer = request.extensions().get::<Ends>();
         let peer = peer.map(|ends| tracing::field::display(ends.peer));
-        self.forebay.count_turned_away();
+        raw::count_turned_away(&self.forebay);
         tracing::warn!(peer, ?visit, %why, total, "visitor turned away");
         TurnedAway { why, is_source: visit == Visit::Events && request.method() == Method::GET }
     }

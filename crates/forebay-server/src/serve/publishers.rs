@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use forebay::Ends;
+use forebay_core::Ends;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::access::{Access, Denied};

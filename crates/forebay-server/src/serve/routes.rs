@@ -7,10 +7,11 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use forebay::{Ends, Forebay};
+use forebay_core::{Ends, Forebay};
 
 use super::admin::{self, Admin};
 use super::answer::answer;
+use super::cable;
 use super::config::Config;
 use super::cursor;
 use super::disconnects::Disconnects;
@@ -58,7 +59,7 @@ fn publishers(config: &Config, forebay: &Forebay) -> Router {
 /// The cable, for as many visitors as there is room for.
 fn pages(forebay: &Forebay, connections_max: usize) -> Router {
     let visitors = Visitors::new(forebay.clone(), connections_max);
-    forebay.routes().layer(middleware::from_fn(move |request: Request, next: Next| {
+    cable::routes(forebay).layer(middleware::from_fn(move |request: Request, next: Next| {
         let admitted = visitors.admit(&request);
         async move {
             match admitted {

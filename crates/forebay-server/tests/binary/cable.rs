@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 
-use forebay::signing::{Key, Verifier};
+use forebay_core::signing::{Key, Verifier};
 
 use crate::support::{Connection, Page, Server};
 

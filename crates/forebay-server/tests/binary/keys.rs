@@ -1,6 +1,6 @@
 //! Which secret opens what.
 
-use forebay::signing::{BEARER_BROADCAST, Key, KeyDigest, Verifier, derived_bearer};
+use forebay_core::signing::{BEARER_BROADCAST, Key, KeyDigest, Verifier, derived_bearer};
 use serde_json::json;
 
 use crate::support::{Server, pubsub};

@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use forebay::signing::PageCursor;
+use forebay_core::signing::PageCursor;
 use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;

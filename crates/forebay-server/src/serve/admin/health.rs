@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use forebay::Forebay;
+use forebay_core::Forebay;
 
 use crate::serve::answer::answer;
 use crate::serve::life::Life;

@@ -1,6 +1,6 @@
 //! `POST /_revoke` and `POST /_readmit`: access that is taken back, and given again.
 
-use forebay::Revocation;
+use forebay_core::Revocation;
 use serde::Deserialize;
 
 use super::{Admin, Refused};

@@ -1,9 +1,9 @@
 //! The library's part of the configuration.
 
 use axum::http::request::Parts;
-use forebay::channel::Unauthorized;
-use forebay::signing::Key;
-use forebay::{BuildError, Builder, Forebay, Fsync, Limits, Retention};
+use forebay_core::channel::Unauthorized;
+use forebay_core::signing::Key;
+use forebay_core::{BuildError, Builder, Forebay, Fsync, Limits, Retention, raw};
 use std::future::ready;
 use std::time::Duration;
 
@@ -54,11 +54,9 @@ impl Reader<'_> {
         }
         let turbo = keys::turbo(settings).into_iter().map(|named| named.key);
         let pubsub = keys::pubsub(settings).into_iter().map(|named| named.key);
-        let builder = Forebay::builder()
-            .signing_keys(
-                or_random(turbo.chain(keys::previous_turbo(settings)).collect()),
-                or_random(pubsub.chain(keys::previous_pubsub(settings)).collect()),
-            )
+        let turbo = or_random(turbo.chain(keys::previous_turbo(settings)).collect());
+        let pubsub = or_random(pubsub.chain(keys::previous_pubsub(settings)).collect());
+        let builder = raw::signing_keys(Forebay::builder(), turbo, pubsub)
             .cable_path(self.text(Id::Path))
             .prefix(self.text(Id::Prefix))
             .origins(origins::all(settings.list(Id::AllowedOrigins)))

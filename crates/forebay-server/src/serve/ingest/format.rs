@@ -8,7 +8,8 @@
 //! `data` is a text. If it is JSON, that is what pages get, byte for byte; anything else, and JSON's
 //! `null`, is sent as a JSON string. turbo-rails' HTML comes as a JSON string, and stays one.
 
-use forebay::{RawBroadcast, StreamName};
+use forebay_core::StreamName;
+use forebay_core::raw::RawBroadcast;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};

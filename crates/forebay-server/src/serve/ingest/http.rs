@@ -11,7 +11,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use forebay::{Ends, excerpt};
+use forebay_core::Ends;
+use forebay_core::raw::excerpt;
 
 use super::format::{ElementError, FormatError};
 use super::{Ingest, Refused};

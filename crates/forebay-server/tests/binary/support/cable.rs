@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use forebay::signing::{Key, PageCursor, Subject, Verifier};
+use forebay_core::signing::{Key, PageCursor, Subject, Verifier};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 
-use forebay::signing::{BEARER_BROADCAST, PageCursor, derived_bearer};
+use forebay_core::signing::{BEARER_BROADCAST, PageCursor, derived_bearer};
 
 use super::{Answer, Connection, PATIENCE, Page, SECRET};
 

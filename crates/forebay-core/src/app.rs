@@ -1,12 +1,10 @@
 //! The handle that an application keeps.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::{any, get};
-use forebay_hub::{Hub, Refusal, Revocation, StatsSnapshot};
+use forebay_hub::{Hub, Revocation, StatsSnapshot};
 use forebay_log::Position;
 use forebay_signing::{Cursor, CursorSigner, PageCursor, Subject, Verifier};
 use forebay_transport::{Door, Endpoint};
@@ -15,10 +13,8 @@ use forebay_turbo::{EventStreamSource, StreamName, StreamNameError, StreamSource
 use crate::bodies::Bodies;
 use crate::broadcast::{BroadcastError, Broadcaster, Publisher, Settings};
 use crate::builder::Builder;
-use crate::cable::{self, Script};
 use crate::channel::{Connect, Registry, StandardChannels};
 use crate::clock::unix_millis;
-use crate::layer::ForebayLayer;
 use crate::replay::{ReplayEntry, ReplayError};
 
 /// Turbo for one application: its log, its keys, its channels. Clones are handles to the same.
@@ -33,6 +29,7 @@ pub(crate) struct Core {
     pub(crate) hub: Hub,
     pub(crate) keys: Keys,
     pub(crate) publisher: Publisher,
+    pub(crate) pages: PageIds,
     app: String,
     /// How long a tag's signature is good, if not for ever.
     stream_lifetime: Option<Duration>,
@@ -72,9 +69,9 @@ pub(crate) struct Edge {
     pub(crate) connect: Option<Connect>,
     /// What bodies of requests may take together.
     pub(crate) bodies: Bodies,
-    addresses: Addresses,
-    /// They have been asked for: a router can take them once.
-    has_routes: AtomicBool,
+    pub(crate) paths: Paths,
+    /// Somebody has been given them.
+    pub(crate) has_addresses: AtomicBool,
 }
 
 /// What the application signs with and checks by.
@@ -87,12 +84,12 @@ pub(crate) struct Keys {
 /// How clients connect.
 pub(crate) struct EdgeOptions {
     pub(crate) connect: Option<Connect>,
-    pub(crate) addresses: Addresses,
+    pub(crate) paths: Paths,
 }
 
 /// Where the routes are.
 #[derive(Clone, Debug)]
-pub(crate) struct Addresses {
+pub(crate) struct Paths {
     /// The cable's path, without a slash at its end.
     pub(crate) cable: String,
     /// What the paths of the others begin with, likewise.
@@ -110,7 +107,7 @@ impl Core {
         stream_lifetime: Option<Duration>,
     ) -> Self {
         let publisher = Publisher::new(hub.clone(), settings);
-        Self { hub, keys, publisher, app, stream_lifetime }
+        Self { hub, keys, publisher, pages: PageIds::new(), app, stream_lifetime }
     }
 
     /// Signs a name for a tag of this moment.
@@ -154,47 +151,10 @@ impl Forebay {
         let core = Arc::new(core);
         let channels = StandardChannels::new(Arc::clone(&core), registry);
         let endpoint = Endpoint::new(core.hub.clone(), Arc::new(channels), door);
-        let EdgeOptions { connect, addresses } = edge;
-        let (bodies, has_routes) = (Bodies::default(), AtomicBool::new(false));
-        let edge = Arc::new(Edge { endpoint, connect, bodies, addresses, has_routes });
+        let EdgeOptions { connect, paths } = edge;
+        let (bodies, has_addresses) = (Bodies::default(), AtomicBool::new(false));
+        let edge = Arc::new(Edge { endpoint, connect, bodies, paths, has_addresses });
         Self { core, edge }
-    }
-
-    /// The routes that clients use: `/cable`, `/forebay/events`, `/forebay/poll`,
-    /// `/forebay/forebay.js` and `/forebay/worker.js`. Merge them into the application's router, once:
-    /// axum panics on two routes for one path.
-    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        if self.edge.has_routes.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                "Forebay::routes is called again: for another router that is fine, but merged twice \
-                 into one it makes axum panic (\"Overlapping method route\")"
-            );
-        }
-        let addresses = &self.edge.addresses;
-        let at = |name: &str| format!("{}/{name}", addresses.prefix);
-        let file = |script: Script| {
-            let forebay = self.clone();
-            get(async move |request| cable::file(&forebay, script, request))
-        };
-        let (cable, events, polls) = (self.clone(), self.clone(), self.clone());
-        let cable = any(move |request| cable::connect(cable, request));
-        let router = Router::new()
-            .route(&format!("{}/", addresses.cable), cable.clone())
-            .route(&at("events"), any(move |request| cable::events(events, request)))
-            .route(&at("poll"), any(move |request| cable::poll(polls, request)))
-            .route(&at("forebay.js"), file(cable::SCRIPT))
-            .route(&at("worker.js"), file(cable::WORKER));
-        // At the root there is no second way to write it.
-        if addresses.cable.is_empty() { router } else { router.route(&addresses.cable, cable) }
-    }
-
-    /// Notes for every request where the log stands before anything else happens. Add it last,
-    /// so that it is the outermost: what reads data in front of it may read too early.
-    ///
-    /// Once, around everything: of two Forebays' layers around one handler the inner one's
-    /// [`Turbo`](crate::Turbo) is used, and the log names the mistake.
-    pub fn layer(&self) -> ForebayLayer {
-        ForebayLayer::new(self.clone())
     }
 
     /// Broadcasts from outside a request: a job, a timer, another task.
@@ -221,7 +181,7 @@ impl Forebay {
     }
 
     /// Whether both are handles to the same.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.core, &other.core)
     }
 
@@ -247,10 +207,10 @@ impl Forebay {
         &self,
         streams: impl IntoIterator<Item = S>,
         page: &PageCursor,
-        nested: Option<&str>,
+        mounted_at: Option<&str>,
     ) -> Result<EventStreamSource, StreamNameError> {
-        let Addresses { prefix, public_url, .. } = &self.edge.addresses;
-        let base = public_url.as_deref().or(nested).unwrap_or_default();
+        let Paths { prefix, public_url, .. } = &self.edge.paths;
+        let base = public_url.as_deref().or(mounted_at).unwrap_or_default();
         let mut src = format!("{base}{prefix}/events");
         let mut separator = '?';
         let mut rendering = String::new();
@@ -282,6 +242,7 @@ impl Forebay {
     /// broadcast, and for whoever asks what a page should have got.
     ///
     /// ```
+    /// # use forebay_core as forebay;
     /// # use forebay::{Forebay, TurboStream};
     /// # async fn example(forebay: Forebay) -> Result<(), Box<dyn std::error::Error>> {
     /// let before = forebay.position();
@@ -333,7 +294,8 @@ impl Forebay {
     /// after this has access if the application renders its tag.
     ///
     /// ```
-    /// # fn leave(forebay: forebay::Forebay) -> Result<(), forebay::Error> {
+    /// # use forebay_core as forebay;
+    /// # fn leave(forebay: forebay::Forebay) -> Result<(), Box<dyn std::error::Error>> {
     /// use forebay::Revocation;
     ///
     /// let room = forebay.stream_name(("room", 1))?;
@@ -361,12 +323,6 @@ impl Forebay {
         self.core.hub.stats().snapshot()
     }
 
-    /// Counts a connection that the server has no place for. For `forebay serve`.
-    #[doc(hidden)]
-    pub fn count_turned_away(&self) {
-        let _ = self.core.hub.refused(Refusal::Full);
-    }
-
     /// Connections at this moment.
     pub fn connections(&self) -> usize {
         self.core.hub.connections()
@@ -385,7 +341,8 @@ impl Forebay {
     /// Ends well: what is still to be broadcast is broadcast, clients are told to come back, spread
     /// over `window`, and then nobody is let in any more. With nobody connected it takes no time.
     ///
-    /// axum's own graceful shutdown does not see upgraded connections: await this beside it.
+    /// An HTTP server's own graceful shutdown, axum's for one, does not see upgraded connections: await
+    /// this beside it.
     ///
     /// What is broadcast afterwards is [`Sent::ShutDown`](crate::Sent::ShutDown), unless the log is in
     /// a folder ([`Builder::file_log`]): then it is there for the process that opens the folder next.
@@ -393,5 +350,22 @@ impl Forebay {
         self.core.publisher.flush().await;
         self.core.hub.shut_down(window).await;
         self.core.publisher.end().await;
+    }
+}
+
+/// Page ids: unique in practice over all processes, not secret (the cursor's signature covers
+/// them). A random start and an odd step visit every value once before any comes back.
+#[derive(Debug)]
+pub(crate) struct PageIds(AtomicU64);
+
+impl PageIds {
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    fn new() -> Self {
+        Self(AtomicU64::new(getrandom::u64().expect("the operating system gives random numbers")))
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        self.0.fetch_add(Self::STEP, Ordering::Relaxed)
     }
 }

@@ -1,82 +1,102 @@
-//! [`Turbo`]: what a handler knows of its request, and how it answers.
+//! [`Turbo`]: what the application knows of a request, and how it answers.
 
-use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::{FromRequestParts, NestedPath, OptionalFromRequestParts};
-use axum::response::{IntoResponse, Redirect, Response};
 use forebay_log::Position;
 use forebay_signing::PageCursor;
 use forebay_turbo::http as turbo_http;
 use forebay_turbo::{
-    EventStreamSource, Html, Render, StreamNameError, StreamSource, Streamable, TurboStreams,
+    EventStreamSource, Html, Render, RenderError, StreamNameError, StreamSource, Streamable,
+    TurboStreams,
 };
-use http::header::{CONTENT_TYPE, VARY};
-use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::header::{self, HeaderMap, HeaderName};
+use http::{HeaderValue, Response, StatusCode};
 
 use crate::app::{Forebay, GoodFor};
 use crate::broadcast::Broadcaster;
-use crate::error::Error;
 
-/// What the layer has noted of a request.
+/// Request ids longer than this are ignored. Turbo's are UUIDs of 36 characters.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// A request as Turbo made it, the page's cursor, and the answers that Turbo expects. Cheap to clone,
+/// so that a template can own one.
+///
+/// The answers have any body that can be made of a text.
+#[derive(Clone, Debug)]
+pub struct Turbo(Arc<Request>);
+
 #[derive(Debug)]
-pub(crate) struct PageRequest {
-    pub(crate) position: Position,
-    pub(crate) page: u64,
-    pub(crate) request_id: Option<Arc<str>>,
-    pub(crate) frame: Option<Arc<str>>,
-    pub(crate) accepts_stream: bool,
-    pub(crate) is_native: bool,
-    /// Where the router is that the layer was added to, if that is nested.
-    pub(crate) nested: Option<NestedPath>,
+struct Request {
+    forebay: Forebay,
+    position: Position,
+    page: u64,
+    request_id: Option<Arc<str>>,
+    frame: Option<Box<str>>,
+    accepts_stream: bool,
+    is_native: bool,
+    /// In front of our addresses, as the browser sees them.
+    mounted_at: Option<Box<str>>,
+    /// Made when the first tag needs it.
+    cursor: OnceLock<PageCursor>,
 }
 
-/// The extractor: the request as Turbo made it, the page's cursor, and the answers that Turbo
-/// expects. Cheap to clone, so that a template can own one.
-#[derive(Clone, Debug)]
-pub struct Turbo {
-    forebay: Forebay,
-    request: Arc<PageRequest>,
-    /// Made when the first tag needs it.
-    cursor: Arc<OnceLock<PageCursor>>,
+impl Forebay {
+    /// Notes where the log stands, for the page that this request is for. **First of all**: before any
+    /// of the page's data is read, in the outermost middleware. A change that is committed later has
+    /// a larger offset, and is replayed.
+    ///
+    /// `mounted_at` is what stands in front of our [addresses](Self::addresses) for the browser, where
+    /// that isn't nothing: a router that is nested at `/app`, say.
+    pub fn turbo(&self, request: &HeaderMap, mounted_at: Option<&str>) -> Turbo {
+        let position = self.position();
+        let text = |name: &str| request.get(name).and_then(|value| value.to_str().ok());
+        let short = |text: &&str| text.len() <= REQUEST_ID_BYTES_MAX;
+        Turbo(Arc::new(Request {
+            forebay: self.clone(),
+            position,
+            page: self.core.pages.next(),
+            request_id: text(turbo_http::REQUEST_ID).filter(short).map(Arc::from),
+            frame: text(turbo_http::TURBO_FRAME).map(Box::from),
+            accepts_stream: text(header::ACCEPT.as_str())
+                .is_some_and(turbo_http::accepts_turbo_stream),
+            is_native: text(header::USER_AGENT.as_str()).is_some_and(turbo_http::is_native_app),
+            mounted_at: mounted_at.map(Box::from),
+            cursor: OnceLock::new(),
+        }))
+    }
 }
 
 impl Turbo {
-    pub(crate) fn new(forebay: Forebay, request: PageRequest) -> Self {
-        Self { forebay, request: Arc::new(request), cursor: Arc::default() }
-    }
-
     // --- the request --------------------------------------------------------------------------
 
     /// Where the log stood when this request began.
     pub fn position(&self) -> Position {
-        self.request.position
+        self.0.position
     }
 
     /// The id that Turbo gave this request: a page ignores refreshes that carry one of its own.
     pub fn request_id(&self) -> Option<&str> {
-        self.request.request_id.as_deref()
+        self.0.request_id.as_deref()
     }
 
     /// The frame that the answer is for: only the `<turbo-frame>` of this id will be used.
     pub fn frame_request(&self) -> Option<&str> {
-        self.request.frame.as_deref()
+        self.0.frame.as_deref()
     }
 
     /// Whether the client takes stream tags as an answer: Turbo says so for forms.
     pub fn accepts_stream(&self) -> bool {
-        self.request.accepts_stream
+        self.0.accepts_stream
     }
 
     /// Whether a Hotwire Native app asks.
     pub fn is_native(&self) -> bool {
-        self.request.is_native
+        self.0.is_native
     }
 
     /// The application's Forebay.
     pub fn forebay(&self) -> &Forebay {
-        &self.forebay
+        &self.0.forebay
     }
 
     // --- the page -----------------------------------------------------------------------------
@@ -84,6 +104,7 @@ impl Turbo {
     /// `turbo_stream_from`: the tag that subscribes this page, from its cursor on.
     ///
     /// ```
+    /// # use forebay_core as forebay;
     /// # fn show(turbo: forebay::Turbo) -> Result<(), forebay::StreamNameError> {
     /// let tag = turbo.stream_from(("room", 1, "messages"))?;
     /// let tag = turbo.stream_from("board")?.data("view", "all");
@@ -94,7 +115,7 @@ impl Turbo {
     /// # Errors
     /// [`StreamNameError`] for blank parts and for parts that contain `:`.
     pub fn stream_from(&self, parts: impl Streamable) -> Result<StreamSource, StreamNameError> {
-        self.forebay.stream_source(&parts, GoodFor::Anybody, self.page_cursor())
+        self.0.forebay.stream_source(&parts, GoodFor::Anybody, self.page_cursor())
     }
 
     /// The tag of a stream that is read through a channel of the application's.
@@ -110,7 +131,7 @@ impl Turbo {
         channel: &str,
         parts: impl Streamable,
     ) -> Result<StreamSource, StreamNameError> {
-        self.forebay.stream_source(&parts, GoodFor::Channel(channel), self.page_cursor())
+        self.0.forebay.stream_source(&parts, GoodFor::Channel(channel), self.page_cursor())
     }
 
     /// The tag of a stream that only one visitor may read: whoever the connect hook
@@ -124,7 +145,7 @@ impl Turbo {
         viewer: &str,
         parts: impl Streamable,
     ) -> Result<StreamSource, StreamNameError> {
-        self.forebay.stream_source(&parts, GoodFor::Viewer(viewer), self.page_cursor())
+        self.0.forebay.stream_source(&parts, GoodFor::Viewer(viewer), self.page_cursor())
     }
 
     /// The tag that listens to these streams over server-sent events, from the page's cursor on:
@@ -134,6 +155,7 @@ impl Turbo {
     /// let them expire ([`Builder::stream_lifetime`](crate::Builder::stream_lifetime)).
     ///
     /// ```
+    /// # use forebay_core as forebay;
     /// # fn show(turbo: forebay::Turbo) -> Result<(), forebay::StreamNameError> {
     /// let tag = turbo.event_source_from([("room", 1, "messages"), ("room", 1, "members")])?;
     /// # Ok(())
@@ -146,8 +168,8 @@ impl Turbo {
         &self,
         streams: impl IntoIterator<Item = S>,
     ) -> Result<EventStreamSource, StreamNameError> {
-        let nested = self.request.nested.as_ref().map(NestedPath::as_str);
-        self.forebay.event_source(streams, self.page_cursor(), nested)
+        let nested = self.0.mounted_at.as_deref();
+        self.0.forebay.event_source(streams, self.page_cursor(), nested)
     }
 
     /// What makes the cursors of this page's tags, for those that are not made here.
@@ -157,6 +179,7 @@ impl Turbo {
     /// makes cursors must not be rendered itself.
     ///
     /// ```
+    /// # use forebay_core as forebay;
     /// use forebay::signing::Subject;
     ///
     /// # fn show(turbo: forebay::Turbo) -> String {
@@ -165,79 +188,70 @@ impl Turbo {
     /// # }
     /// ```
     pub fn page_cursor(&self) -> &PageCursor {
-        self.cursor
-            .get_or_init(|| self.forebay.page_cursor(self.request.position, self.request.page))
+        self.0.cursor.get_or_init(|| self.0.forebay.page_cursor(self.0.position, self.0.page))
     }
 
     /// Broadcasts, on behalf of this request: its page ignores its own refreshes.
     pub fn broadcast(&self) -> Broadcaster {
-        let core = Arc::clone(&self.forebay.core);
-        Broadcaster::new(core, self.request.request_id.clone())
+        let core = Arc::clone(&self.0.forebay.core);
+        Broadcaster::new(core, self.0.request_id.clone())
     }
 
     // --- the answer ---------------------------------------------------------------------------
 
+    /// Names the request in its answer: `forebay.js` tells by that which of its own requests have been
+    /// answered.
+    pub fn mark(&self, answer: &mut HeaderMap) {
+        let id = self.request_id().and_then(|id| HeaderValue::from_str(id).ok());
+        if let Some(id) = id {
+            answer.insert(turbo_http::REQUEST_ID, id);
+        }
+    }
+
     /// The usual answer to a form: stream tags for Turbo, or else what a browser without it gets,
     /// a redirect mostly.
     ///
-    /// ```
-    /// # use axum::response::{IntoResponse, Redirect};
-    /// # fn create(turbo: forebay::Turbo) -> axum::response::Response {
-    /// # use forebay::TurboStream;
-    /// turbo.respond(TurboStream::update("form").text("Saved"), || Redirect::to("/rooms/1"))
-    /// # }
-    /// ```
     /// Tags whose target finds nothing ([`Target::check`](crate::Target::check)) are not sent: the
     /// answer is a 500, and the log names the target.
-    pub fn respond<R: IntoResponse>(
+    pub fn respond<B: From<String>>(
         &self,
         streams: impl Into<TurboStreams>,
-        otherwise: impl FnOnce() -> R,
-    ) -> Response {
-        let response = if self.accepts_stream() {
-            tags(StatusCode::OK, &streams.into())
-        } else {
-            otherwise().into_response()
-        };
-        vary(response, "accept")
+        otherwise: impl FnOnce() -> Response<B>,
+    ) -> Response<B> {
+        let answer =
+            if self.accepts_stream() { tags(StatusCode::OK, &streams.into()) } else { otherwise() };
+        vary(answer, header::ACCEPT)
     }
 
     /// The answer to a form that has errors, 422: stream tags that show them, for Turbo. The rest of
     /// the page stays as it is, its stream sources too. `otherwise` is what a browser without
     /// Turbo gets: the whole page again, mostly, whose status becomes 422 as well.
     ///
-    /// ```
-    /// # use axum::response::Response;
-    /// # use forebay::{Html, RenderError, Turbo, TurboStream};
-    /// # fn create(turbo: Turbo, form: Html, page: Html) -> Result<Response, RenderError> {
-    /// // `form` is the form with what was typed and what is wrong with it.
-    /// let streams = TurboStream::replace("new_message").render(&form)?;
-    /// Ok(turbo.respond_invalid(streams, || turbo.page(&page)))
-    /// # }
-    /// ```
-    ///
     /// A form in a `<turbo-frame>` needs no tags: [`invalid`](Self::invalid).
-    pub fn respond_invalid<R: IntoResponse>(
+    pub fn respond_invalid<B: From<String>>(
         &self,
         streams: impl Into<TurboStreams>,
-        otherwise: impl FnOnce() -> R,
-    ) -> Response {
-        let mut response = if self.accepts_stream() {
+        otherwise: impl FnOnce() -> Response<B>,
+    ) -> Response<B> {
+        let mut answer = if self.accepts_stream() {
             tags(StatusCode::UNPROCESSABLE_ENTITY, &streams.into())
         } else {
-            otherwise().into_response()
+            otherwise()
         };
-        if response.status() == StatusCode::OK {
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        if answer.status() == StatusCode::OK {
+            *answer.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
         }
-        vary(response, "accept")
+        vary(answer, header::ACCEPT)
     }
 
     /// A page, or the part of one that a frame asked for.
     ///
     /// # Errors
-    /// [`Error::Render`] if the template fails.
-    pub fn page<E>(&self, page: &impl Render<E>) -> Result<Response, Error> {
+    /// [`RenderError`] if the template fails.
+    pub fn page<B, E>(&self, page: &impl Render<E>) -> Result<Response<B>, RenderError>
+    where
+        B: From<String>,
+    {
         Ok(page_with_status(StatusCode::OK, page.to_html()?))
     }
 
@@ -248,8 +262,11 @@ impl Turbo {
     /// form alone: [`respond_invalid`](Self::respond_invalid).
     ///
     /// # Errors
-    /// [`Error::Render`] if the template fails.
-    pub fn invalid<E>(&self, page: &impl Render<E>) -> Result<Response, Error> {
+    /// [`RenderError`] if the template fails.
+    pub fn invalid<B, E>(&self, page: &impl Render<E>) -> Result<Response<B>, RenderError>
+    where
+        B: From<String>,
+    {
         let html = page.to_html()?;
         if self.accepts_stream() && self.frame_request().is_none() && !is_document(html.as_str()) {
             tracing::error!(
@@ -262,25 +279,50 @@ impl Turbo {
     }
 
     /// Elsewhere after a form: 303, so that the browser asks for it with GET whatever the form's
-    /// method was.
-    pub fn redirect(&self, to: &str) -> Response {
-        Redirect::to(to).into_response()
+    /// method was. An address that no header can have is a 500, and in the log.
+    pub fn redirect<B: From<String>>(&self, to: &str) -> Response<B> {
+        match HeaderValue::from_str(to) {
+            Ok(to) => with(StatusCode::SEE_OTHER, header::LOCATION, to, String::new()),
+            Err(error) => {
+                tracing::error!(%error, to, "a redirect has no address");
+                internal_error()
+            }
+        }
     }
 }
 
-fn page_with_status(status: StatusCode, html: Html) -> Response {
-    let html = axum::response::Html(html.into_string());
+fn page_with_status<B: From<String>>(status: StatusCode, html: Html) -> Response<B> {
+    let content_type = HeaderValue::from_static("text/html; charset=utf-8");
+    let answer = with(status, header::CONTENT_TYPE, content_type, html.into_string());
     // The same address may give a frame less than the whole page.
-    vary((status, html).into_response(), "turbo-frame")
+    vary(answer, HeaderName::from_static(turbo_http::TURBO_FRAME))
 }
 
-fn tags(status: StatusCode, streams: &TurboStreams) -> Response {
+fn tags<B: From<String>>(status: StatusCode, streams: &TurboStreams) -> Response<B> {
     if let Err(error) = streams.check() {
         tracing::error!(%error, "an answer of stream tags is not sent");
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        return internal_error();
     }
     let content_type = HeaderValue::from_static(turbo_http::CONTENT_TYPE);
-    (status, [(CONTENT_TYPE, content_type)], streams.to_string()).into_response()
+    with(status, header::CONTENT_TYPE, content_type, streams.to_string())
+}
+
+fn with<B: From<String>>(
+    status: StatusCode,
+    name: HeaderName,
+    value: HeaderValue,
+    body: String,
+) -> Response<B> {
+    let mut answer = Response::new(B::from(body));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(name, value);
+    answer
+}
+
+fn internal_error<B: From<String>>() -> Response<B> {
+    let mut answer = Response::new(B::from(String::new()));
+    *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    answer
 }
 
 /// Whether this is a page rather than a part of one, as far as one can tell without parsing it.
@@ -291,35 +333,7 @@ fn is_document(html: &str) -> bool {
     has("<html") || has("<body") || has("<!doctype")
 }
 
-fn vary(mut response: Response, header: &'static str) -> Response {
-    response.headers_mut().append(VARY, HeaderValue::from_static(header));
-    response
-}
-
-/// The router lacks [`Forebay::layer`], so there is no cursor to take.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("Turbo needs the layer: add .layer(forebay.layer()) to the router, last")]
-pub struct MissingLayer;
-
-impl IntoResponse for MissingLayer {
-    fn into_response(self) -> Response {
-        tracing::error!(error = %self, "request failed");
-        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Turbo {
-    type Rejection = MissingLayer;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingLayer> {
-        parts.extensions.get::<Self>().cloned().ok_or(MissingLayer)
-    }
-}
-
-impl<S: Sync> OptionalFromRequestParts<S> for Turbo {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(parts.extensions.get::<Self>().cloned())
-    }
+fn vary<B>(mut answer: Response<B>, header: HeaderName) -> Response<B> {
+    answer.headers_mut().append(header::VARY, header.into());
+    answer
 }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody as _};
+use bytes::Buf as _;
 use http::StatusCode;
+use http_body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// For a whole body. The largest are 256 KiB: all subscriptions of a page at once, mostly a few hundred
@@ -72,7 +73,10 @@ impl AsRef<str> for Text {
 
 impl Bodies {
     /// Reads one that may have so many bytes.
-    pub(crate) async fn read(&self, body: Body, max: usize) -> Result<Text, BodyError> {
+    pub(crate) async fn read<B>(&self, body: B, max: usize) -> Result<Text, BodyError>
+    where
+        B: Body + Send,
+    {
         if body.size_hint().lower() > max as u64 {
             return Err(BodyError::TooBig(max));
         }
@@ -80,21 +84,27 @@ impl Bodies {
         read.unwrap_or(Err(BodyError::Slow))
     }
 
-    async fn read_all(&self, mut body: Body, max: usize) -> Result<Text, BodyError> {
+    async fn read_all<B: Body + Send>(&self, body: B, max: usize) -> Result<Text, BodyError> {
         let (mut bytes, mut held) = (Vec::new(), None::<OwnedSemaphorePermit>);
-        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-            let Ok(piece) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
-            if bytes.len() + piece.len() > max {
+        let mut body = pin!(body);
+        while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+            let Ok(mut piece) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+            if bytes.len() + piece.remaining() > max {
                 return Err(BodyError::TooBig(max));
             }
-            let size = u32::try_from(piece.len()).map_err(|_| BodyError::TooBig(max))?;
+            let size = u32::try_from(piece.remaining()).map_err(|_| BodyError::TooBig(max))?;
             let more = Arc::clone(&self.0).try_acquire_many_owned(size);
             let more = more.map_err(|_| BodyError::Full)?;
             match &mut held {
                 Some(held) => held.merge(more),
                 None => held = Some(more),
             }
-            bytes.extend_from_slice(&piece);
+            while piece.has_remaining() {
+                let chunk = piece.chunk();
+                bytes.extend_from_slice(chunk);
+                let length = chunk.len();
+                piece.advance(length);
+            }
         }
         let text = String::from_utf8(bytes).map_err(|_| BodyError::Broken)?;
         Ok(Text { text, _bytes: held })
@@ -108,19 +118,19 @@ mod tests {
     #[tokio::test]
     async fn all_bodies_share_a_budget_and_give_it_back() {
         let bodies = Bodies::default();
-        let large = || Body::from(vec![b'x'; BYTES_MAX / 2]);
+        let large = || "x".repeat(BYTES_MAX / 2);
         let (first, second) = (bodies.read(large(), BYTES_MAX), bodies.read(large(), BYTES_MAX));
         let (first, second) = (first.await.ok(), second.await.ok());
         assert!(first.is_some() && second.is_some());
-        assert_eq!(bodies.read(Body::from("x"), 9).await.err(), Some(BodyError::Full));
+        assert_eq!(bodies.read("x".to_owned(), 9).await.err(), Some(BodyError::Full));
         drop(first);
-        assert_eq!(bodies.read(Body::from("x"), 9).await.ok().unwrap().as_ref(), "x");
+        assert_eq!(bodies.read("x".to_owned(), 9).await.ok().unwrap().as_ref(), "x");
     }
 
     #[tokio::test]
     async fn a_body_that_is_announced_as_too_large_is_not_waited_for() {
         let bodies = Bodies::default();
-        let error = bodies.read(Body::from(vec![0; 10]), 9).await.err();
+        let error = bodies.read("x".repeat(10), 9).await.err();
         assert_eq!(error, Some(BodyError::TooBig(9)));
     }
 }

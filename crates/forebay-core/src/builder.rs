@@ -1,20 +1,19 @@
 //! Making a [`Forebay`]: what must be said, and what may be.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(doc)]
-use axum::Router;
-use axum::http::request::Parts;
 use forebay_cable::Limits;
 use forebay_hub::{Fsync, Hub, Options, StoreError};
 use forebay_log::Retention;
 use forebay_signing::{CursorSigner, Key, KeyDigest, Verifier};
 use forebay_transport::{Door, DoorError, Origins};
+use http::request::Parts;
 
-use crate::app::{Addresses, Core, EdgeOptions, Forebay, Keys};
+use crate::app::{Core, EdgeOptions, Forebay, Keys, Paths};
 use crate::broadcast::Settings;
 use crate::channel::{
     Channel, Connect, ConnectError, Factory, Hook, Identity, Params, Registry, StreamPattern,
@@ -54,9 +53,10 @@ pub enum BuildError {
 const SECRET_BYTES_ADVISED: usize = 16;
 
 /// Says how a [`Forebay`] is to be. Only the secret is required.
-#[derive(Default)]
+///
+/// `F` is what it builds, where an edge has a type of its own around the [`Forebay`].
 #[must_use]
-pub struct Builder {
+pub struct Builder<F = Forebay> {
     keys: Vec<Key>,
     pubsub_keys: Vec<Key>,
     shortest_secret: Option<usize>,
@@ -76,9 +76,37 @@ pub struct Builder {
     whispered_streams: Vec<StreamPattern>,
     stream_lifetime: Option<Duration>,
     file_log: Option<(PathBuf, Fsync)>,
+    builds: PhantomData<fn() -> F>,
 }
 
-impl Builder {
+impl<F> Default for Builder<F> {
+    fn default() -> Self {
+        Self {
+            keys: Vec::new(),
+            pubsub_keys: Vec::new(),
+            shortest_secret: None,
+            app: None,
+            cable_path: None,
+            prefix: None,
+            public_url: None,
+            origins: Origins::default(),
+            hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
+            options: Options::default(),
+            refresh_window: None,
+            message_bytes_max: None,
+            channels: Vec::new(),
+            connect: None,
+            public_streams: Vec::new(),
+            whispered_streams: Vec::new(),
+            stream_lifetime: None,
+            file_log: None,
+            builds: PhantomData,
+        }
+    }
+}
+
+impl<F: From<Forebay>> Builder<F> {
     /// Signs with keys derived from this secret, as a Rails app (7.0 or later) derives them from
     /// its `secret_key_base`: give both the same secret, and each accepts the other's tags.
     ///
@@ -114,10 +142,7 @@ impl Builder {
         self
     }
 
-    /// All keys at once, for a program that keeps those of Turbo's names and of `$pubsub`'s
-    /// apart. The first of each signs, the others are only accepted; cursors are signed with
-    /// Turbo's. A list without keys is [`BuildError::NoSecret`].
-    pub fn signing_keys(
+    pub(crate) fn signing_keys(
         mut self,
         turbo: impl IntoIterator<Item = Key>,
         pubsub: impl IntoIterator<Item = Key>,
@@ -179,8 +204,8 @@ impl Builder {
     /// A proxy whose `X-Forwarded-Host` and `X-Forwarded-For` are believed: an address, or a network such as
     /// `10.0.0.0/8`. Default: none.
     ///
-    /// Who sends a request must be known for that: serve the router with
-    /// [`into_make_service_with_connect_info::<SocketAddr>()`](Router::into_make_service_with_connect_info).
+    /// Who sends a request must be known for that ([`Ends`](crate::Ends)). With axum: serve the router with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
     pub fn trusted_proxy(mut self, proxy: impl Into<String>) -> Self {
         self.trusted_proxies.push(proxy.into());
         self
@@ -222,10 +247,10 @@ impl Builder {
     }
 
     /// Adds a channel, under the name that clients give in their identifiers.
-    pub fn channel<C, F>(mut self, name: impl Into<String>, new: F) -> Self
+    pub fn channel<C, N>(mut self, name: impl Into<String>, new: N) -> Self
     where
         C: Channel,
-        F: Fn(&Params) -> C + Send + Sync + 'static,
+        N: Fn(&Params) -> C + Send + Sync + 'static,
     {
         self.channels.push((name.into(), crate::channel::factory(new)));
         self
@@ -238,6 +263,7 @@ impl Builder {
     /// client comes back.
     ///
     /// ```
+    /// # use forebay_core as forebay;
     /// use forebay::channel::{ConnectError, Identity, Unauthorized};
     /// # #[derive(Clone)]
     /// # struct Users;
@@ -261,9 +287,9 @@ impl Builder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn connect<F>(mut self, hook: F) -> Self
+    pub fn connect<H>(mut self, hook: H) -> Self
     where
-        F: AsyncFn(&Parts) -> Result<Identity, ConnectError> + for<'a> Hook<'a>,
+        H: AsyncFn(&Parts) -> Result<Identity, ConnectError> + for<'a> Hook<'a>,
     {
         self.connect = Some(Arc::new(move |parts| Box::pin(hook(parts))));
         self
@@ -322,7 +348,7 @@ impl Builder {
     ///
     /// # Errors
     /// [`BuildError`] names what is missing or wrong.
-    pub fn build(self) -> Result<Forebay, BuildError> {
+    pub fn build(self) -> Result<F, BuildError> {
         let length = self.shortest_secret.ok_or(BuildError::NoSecret)?;
         if self.keys.is_empty() || self.pubsub_keys.is_empty() {
             return Err(BuildError::NoSecret);
@@ -339,16 +365,16 @@ impl Builder {
         if app.is_empty() || !app.chars().all(fits) {
             return Err(BuildError::BadAppName(app));
         }
-        let addresses = Addresses {
+        let paths = Paths {
             cable: path(self.cable_path, "/cable").map_err(BuildError::BadCablePath)?,
             prefix: path(self.prefix, "/forebay").map_err(BuildError::BadPrefix)?,
             public_url: self.public_url.map(|url| url.trim_end_matches('/').to_owned()),
         };
         if ["events", "poll", "forebay.js", "worker.js"]
             .iter()
-            .any(|name| addresses.cable == format!("{}/{name}", addresses.prefix))
+            .any(|name| paths.cable == format!("{}/{name}", paths.prefix))
         {
-            return Err(BuildError::BadCablePath(addresses.cable));
+            return Err(BuildError::BadCablePath(paths.cable));
         }
         let door =
             self.hosts.iter().try_fold(Door::from(self.origins), |door, host| door.host(host))?;
@@ -376,8 +402,8 @@ impl Builder {
             Some((folder, fsync)) => Hub::open(self.options, folder, fsync)?,
         };
         let core = Core::new(hub, keys, app, settings, self.stream_lifetime);
-        let edge = EdgeOptions { connect: self.connect, addresses };
-        Ok(Forebay::new(core, registry, door, edge))
+        let edge = EdgeOptions { connect: self.connect, paths };
+        Ok(F::from(Forebay::new(core, registry, door, edge)))
     }
 
     fn see(&mut self, secret: &[u8]) {

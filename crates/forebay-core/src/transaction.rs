@@ -36,6 +36,7 @@ pub enum CommitError {
 /// has sent nothing; the page's next load shows the change.
 ///
 /// ```
+/// # use forebay_core as forebay;
 /// # use forebay::{Partial, Turbo};
 /// # use sqlx::{Pool, Sqlite};
 /// # async fn create<M: Partial + Sync>(

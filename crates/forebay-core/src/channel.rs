@@ -4,6 +4,7 @@
 //! `Turbo::StreamsChannel`, which is built in.
 //!
 //! ```
+//! # use forebay_core as forebay;
 //! use forebay::channel::{Channel, Context, Params, Rejection};
 //! use serde_json::{Map, Value, json};
 //!
@@ -49,8 +50,8 @@ mod standard;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::http::request::Parts;
 use forebay_transport::excerpt;
+use http::request::Parts;
 use serde_json::{Map, Value};
 
 pub use self::context::Context;

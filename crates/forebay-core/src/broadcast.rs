@@ -53,8 +53,9 @@ impl<E, T: Record + Streamable + Render<E>> Partial<E> for T {}
 /// they return is sent when it is awaited:
 ///
 /// ```
-/// # use forebay::{Broadcaster, Error, Partial, StreamName};
-/// # async fn example<E, M: Partial<E> + Sync>(broadcast: Broadcaster, message: M) -> Result<(), Error> {
+/// # use forebay_core as forebay;
+/// # use forebay::{BroadcastError, Broadcaster, Partial};
+/// # async fn example<E, M: Partial<E> + Sync>(broadcast: Broadcaster, message: M) -> Result<(), BroadcastError> {
 /// broadcast.append_to(("room", 1, "messages"), &message).await?;
 /// broadcast.replace(&message).morph().await?;
 /// broadcast.remove_to("board", &message).targets(".card").await?;

@@ -1,19 +1,23 @@
-//! Broadcasts that another program made: a name and a JSON value, passed on as they are.
+//! For programs that stand beside an application in another language, as `forebay serve` does: broadcasts
+//! that were made elsewhere, a name and a JSON value, passed on as they are.
 //!
-//! For programs in front of an application in another language (`forebay serve`). An application
-//! in Rust uses [`Forebay::broadcast`], which renders, infers targets and waits for commits.
+//! An application in Rust uses [`Forebay::broadcast`], which renders, infers targets and waits for
+//! commits.
 
-use forebay_hub::Broadcast as Publication;
+use forebay_hub::{Broadcast as Publication, Refusal};
 use forebay_log::{Class, Message, Position};
+use forebay_signing::Key;
+pub use forebay_transport::{Door, excerpt};
 use forebay_turbo::StreamName;
 use serde_json::value::RawValue;
 
 use crate::app::Forebay;
 use crate::broadcast::BroadcastError;
+use crate::builder::Builder;
 
 /// A broadcast whose message is encoded already, with what AnyCable's `meta` can say about it.
 #[derive(Clone, Debug)]
-#[must_use = "a broadcast is sent by Forebay::publish_all"]
+#[must_use = "a broadcast is sent by publish_all"]
 pub struct RawBroadcast {
     stream: StreamName,
     message: Message,
@@ -62,23 +66,40 @@ impl RawBroadcast {
     }
 }
 
-impl Forebay {
-    /// Publishes all of them in this order, with nothing of anybody else's between them; gives
-    /// the position of the last.
-    ///
-    /// # Errors
-    /// [`BroadcastError::TooBig`] if one of them is, [`BroadcastError::NotTaken`] if the disk is
-    /// full; then none is published.
-    pub fn publish_all(&self, broadcasts: &[RawBroadcast]) -> Result<Position, BroadcastError> {
-        let max = self.core.publisher.message_bytes_max();
-        let sizes = broadcasts.iter().map(|broadcast| broadcast.message.bytes().len());
-        if let Some(bytes) = sizes.max().filter(|bytes| *bytes > max) {
-            return Err(BroadcastError::TooBig { bytes, max });
-        }
-        let publications = broadcasts.iter().map(RawBroadcast::publication);
-        let published = self.core.hub.publish_all(publications)?;
-        Ok(published.last().map_or_else(|| self.position(), |last| last.position))
+/// Publishes all of them in this order, with nothing of anybody else's between them; gives
+/// the position of the last.
+///
+/// # Errors
+/// [`BroadcastError::TooBig`] if one of them is, [`BroadcastError::NotTaken`] if the disk is
+/// full; then none is published.
+pub fn publish_all(
+    forebay: &Forebay,
+    broadcasts: &[RawBroadcast],
+) -> Result<Position, BroadcastError> {
+    let max = forebay.core.publisher.message_bytes_max();
+    let sizes = broadcasts.iter().map(|broadcast| broadcast.message.bytes().len());
+    if let Some(bytes) = sizes.max().filter(|bytes| *bytes > max) {
+        return Err(BroadcastError::TooBig { bytes, max });
     }
+    let publications = broadcasts.iter().map(RawBroadcast::publication);
+    let published = forebay.core.hub.publish_all(publications)?;
+    Ok(published.last().map_or_else(|| forebay.position(), |last| last.position))
+}
+
+/// All keys at once, for a program that keeps those of Turbo's names and of `$pubsub`'s apart. The first
+/// of each signs, the others are only accepted; cursors are signed with Turbo's. A list without keys
+/// is [`BuildError::NoSecret`](crate::BuildError::NoSecret).
+pub fn signing_keys<F: From<Forebay>>(
+    builder: Builder<F>,
+    turbo: impl IntoIterator<Item = Key>,
+    pubsub: impl IntoIterator<Item = Key>,
+) -> Builder<F> {
+    builder.signing_keys(turbo, pubsub)
+}
+
+/// Counts a connection that the server has no place for.
+pub fn count_turned_away(forebay: &Forebay) {
+    let _ = forebay.core.hub.refused(Refusal::Full);
 }
 
 #[cfg(test)]
@@ -99,16 +120,16 @@ mod tests {
     fn a_batch_takes_consecutive_places() {
         let forebay = forebay(100);
         let before = forebay.position();
-        let after = forebay.publish_all(&[raw("1"), raw("2"), raw("3")]).unwrap();
+        let after = publish_all(&forebay, &[raw("1"), raw("2"), raw("3")]).unwrap();
         assert_eq!(after.offset.0, before.offset.0 + 3);
-        assert_eq!(forebay.publish_all(&[]).unwrap(), after);
+        assert_eq!(publish_all(&forebay, &[]).unwrap(), after);
     }
 
     #[test]
     fn one_that_is_too_big_holds_back_all() {
         let forebay = forebay(4);
         let before = forebay.position();
-        let outcome = forebay.publish_all(&[raw("1"), raw("12345")]);
+        let outcome = publish_all(&forebay, &[raw("1"), raw("12345")]);
         assert!(matches!(outcome, Err(BroadcastError::TooBig { bytes: 5, max: 4 })));
         assert_eq!(forebay.position(), before);
     }

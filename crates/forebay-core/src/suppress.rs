@@ -19,6 +19,7 @@ struct Suppressed {
 /// of plain stream tags, are sent.
 ///
 /// ```
+/// # use forebay_core as forebay;
 /// # use forebay::{Broadcaster, Partial};
 /// # async fn import<M: Partial + Sync>(broadcast: Broadcaster, messages: Vec<M>) {
 /// forebay::suppressing::<M, _>(async {

@@ -1,0 +1,65 @@
+//! Turbo for Rust web apps, whatever their framework: all of Forebay that is not axum's.
+//!
+//! An application with axum uses the crate `forebay`, which is this one with a router, a layer and an
+//! extractor. For another framework this is the crate to stand on: name it `forebay` in the
+//! application's manifest, so that `#[derive(Streamable)]` finds it.
+//!
+//! ```toml
+//! [dependencies]
+//! forebay = { package = "forebay-core", version = "0.1" }
+//! ```
+//!
+//! What joins it to a framework is small:
+//!
+//! - For every request, before anything else happens, [`Forebay::turbo`] notes where the log stands.
+//!   Handlers have the [`Turbo`] that it gives, for their tags, broadcasts and answers.
+//! - Requests for one of [`Forebay::addresses`] go to [`Forebay::admit`]. It gives an answer, or the answer
+//!   to a WebSocket's handshake with an [`Admission`] to run over what was the HTTP connection.
+//!
+//! `examples/actix` in the repository is such an edge.
+//!
+//! It knows HTTP as the crate `http` has it: heads of requests, and answers. It has no server, no router
+//! and no middleware.
+
+mod addresses;
+mod app;
+mod bodies;
+mod broadcast;
+mod builder;
+pub mod channel;
+mod clock;
+mod error;
+mod page;
+pub mod raw;
+mod replay;
+mod suppress;
+#[cfg(feature = "sqlx")]
+mod transaction;
+
+pub use addresses::{Address, Body, Reply};
+pub use app::Forebay;
+pub use broadcast::{Broadcast, BroadcastError, Broadcaster, Partial, Sent, kinds};
+pub use builder::{BuildError, Builder};
+pub use channel::{Channel, ConnectError, Identity, Unauthorized};
+pub use forebay_derive::Streamable;
+pub use forebay_hub::{Fsync, PublishError, Revocation, StatsSnapshot, StoreError};
+pub use forebay_log::{Gap, Position, Retention};
+#[doc(inline)]
+pub use forebay_signing as signing;
+pub use forebay_transport::{
+    Admission, DoorError, Ends, ExtendedConnect, Origins, OriginsError, prepare,
+};
+#[doc(inline)]
+pub use forebay_turbo as turbo;
+pub use forebay_turbo::{
+    Html, Record, Render, RenderError, StreamName, StreamNameError, Streamable, Target,
+    TargetError, TurboStream, TurboStreams, dom_id, dom_id_with, frame, new_dom_id,
+};
+pub use page::Turbo;
+pub use replay::{ReplayEntry, ReplayError};
+pub use suppress::{suppressing, suppressing_all};
+#[cfg(feature = "sqlx")]
+pub use transaction::{CommitError, Savepoint, Transaction};
+
+/// The bounds of a session: what one client can make the server hold.
+pub use forebay_cable::Limits;

@@ -1,0 +1,68 @@
+//! The handle that an application keeps.
+
+use std::fmt;
+use std::ops::Deref;
+
+use axum::Router;
+use axum::routing::any;
+
+use crate::layer::ForebayLayer;
+use crate::{Builder, routes};
+
+/// Turbo for one application: its log, its keys, its channels. Clones are handles to the same.
+///
+/// All but the router's part are methods of [`forebay_core::Forebay`], which this dereferences to.
+#[derive(Clone)]
+pub struct Forebay(forebay_core::Forebay);
+
+impl Forebay {
+    /// Says how it is to be: only the secret is required.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The routes that clients use: `/cable`, `/forebay/events`, `/forebay/poll`,
+    /// `/forebay/forebay.js` and `/forebay/worker.js`. Merge them into the application's router, once:
+    /// axum panics on two routes for one path.
+    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        if self.has_addresses() {
+            tracing::warn!(
+                "Forebay::routes is called again: for another router that is fine, but merged twice \
+                 into one it makes axum panic (\"Overlapping method route\")"
+            );
+        }
+        self.addresses().into_iter().fold(Router::new(), |router, (path, address)| {
+            let forebay = self.0.clone();
+            router.route(&path, any(move |request| routes::answer(forebay, address, request)))
+        })
+    }
+
+    /// Notes for every request where the log stands before anything else happens. Add it last,
+    /// so that it is the outermost: what reads data in front of it may read too early.
+    ///
+    /// Once, around everything: of two Forebays' layers around one handler the inner one's
+    /// [`Turbo`](crate::Turbo) is used, and the log names the mistake.
+    pub fn layer(&self) -> ForebayLayer {
+        ForebayLayer::new(self.clone())
+    }
+}
+
+impl From<forebay_core::Forebay> for Forebay {
+    fn from(forebay: forebay_core::Forebay) -> Self {
+        Self(forebay)
+    }
+}
+
+impl Deref for Forebay {
+    type Target = forebay_core::Forebay;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Forebay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
