@@ -1,6 +1,7 @@
-//! `#[derive(Streamable)]`: a struct with an id becomes a record that names streams and dom ids.
+//! `#[derive(Streamable)]`: a struct with an id becomes a record, which names streams and elements.
 //!
-//! Used through the `forebay` crate, which re-exports it beside the traits that it implements.
+//! The derive implements two traits of `forebay-turbo`: `Record` and `Streamable`. Applications use it
+//! through `forebay`, which exports it beside both.
 
 mod input;
 mod output;
@@ -9,6 +10,9 @@ use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
 /// Implements `Record` and `Streamable` for a struct.
+///
+/// `Record` gives the struct its element (`room_1`), its collection (`rooms`) and its global id.
+/// `Streamable` lets it be a part of a stream name.
 ///
 /// - The key is the field `id`, or each field with `#[streamable(key)]`, in order: a composite key.
 ///   A key field prints itself (`Display`): integers, strings, UUIDs, newtypes.

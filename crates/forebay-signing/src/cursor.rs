@@ -93,8 +93,8 @@ pub struct PageCursor {
 }
 
 impl PageCursor {
-    /// What another process made of [`as_str`](Self::as_str). `None` if it is none; whether it was made
-    /// with the right key shows where its cursors are verified.
+    /// Reads the text that another process got from [`as_str`](Self::as_str). `None` if it is none. Only
+    /// verifying one of its cursors shows whether it was made with the right key.
     pub fn parse(text: &str) -> Option<Self> {
         let (position, secret) = text.rsplit_once('.')?;
         parse(position).filter(|_| secret.len() == SECRET_BYTES)?;

@@ -84,7 +84,7 @@ impl Key {
         Self(Zeroizing::new(bytes.as_ref().to_vec()))
     }
 
-    /// Whether there are no bytes at all, which is never a secret.
+    /// Whether there are no bytes at all. That is never a secret.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,9 +1,17 @@
-//! Everything in Forebay that touches a key: signed stream names as Rails' `MessageVerifier` makes
-//! them, signed cursors, and the tokens that AnyCable derives from one secret.
+//! Signatures: stream names as Rails signs them, and cursors.
 //!
-//! Pure: no clock, no randomness, no environment, no IO. The current time is an argument.
-//! Formats: Rails 7.1+ `ActiveSupport::MessageVerifier` with `digest: "SHA256", serializer: JSON`,
-//! which is what turbo-rails configures, and AnyCable 1.6's derived keys.
+//! No other crate of Forebay touches a key. These are the types to begin with:
+//!
+//! - [`Key`]: a secret, derived as Rails does it or used as it is.
+//! - [`Verifier`]: signs and verifies stream names.
+//! - [`CursorSigner`]: makes and verifies cursors.
+//! - [`derived_bearer`]: the token by which publishers are known, as AnyCable derives it.
+//!
+//! The formats are those of `ActiveSupport::MessageVerifier` in Rails 7.1 and later with
+//! `digest: "SHA256", serializer: JSON`, as turbo-rails configures it, and of AnyCable 1.6.
+//!
+//! This crate does no IO, and reads no clock, no randomness and no environment. The current time is
+//! an argument.
 //!
 //! ```
 //! use forebay_signing::{Key, KeyDigest, Verifier};

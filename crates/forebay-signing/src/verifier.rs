@@ -175,8 +175,8 @@ impl Verifier {
         if name.is_empty() { Err(VerifyError::EmptyName) } else { Ok(name) }
     }
 
-    /// The purpose that a name was signed for, whoever asks and whenever: for saying why it is refused.
-    /// `None` if it has none, or none of the keys has signed it.
+    /// The purpose that a name was signed for, expired or not. It serves to say why a name is refused.
+    /// `None` if it has no purpose, or was signed with none of the keys.
     ///
     /// ```
     /// use forebay_signing::{Key, Verifier};
@@ -227,8 +227,7 @@ impl Verifier {
     }
 }
 
-/// The stream name that a signed text claims to be about, signed by whomever: for a log, and for nothing
-/// else.
+/// The stream name in a signed text, whoever has signed it. For a log, and for nothing else.
 ///
 /// ```
 /// let signed = "Im1lc3NhZ2VzIg==--0b6cf3a8c2e6f3a0c0a7a1c5d0b2c9a84e7e5f60718293a4b5c6d7e8f9012345";

@@ -42,8 +42,8 @@ impl Action {
         }
     }
 
-    /// Whether the tag has a `<template>`: all but `remove` and `refresh` do, by whichever way they
-    /// were named.
+    /// Whether the tag has a `<template>`. All but `remove` and `refresh` do, also where these are
+    /// named as custom actions.
     pub fn has_template(&self) -> bool {
         !matches!(self.as_str(), "remove" | "refresh")
     }

@@ -9,7 +9,7 @@ use crate::html::push_escaped;
 /// How a page refresh changes the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// Exchanges the body.
+    /// Replaces the body.
     #[default]
     Replace,
     /// Changes only what differs.
@@ -63,27 +63,27 @@ pub fn refresh_scroll(scroll: Scroll) -> Html {
     )
 }
 
-/// The page is never cached.
+/// Turbo never caches this page.
 pub fn exempts_page_from_cache() -> Html {
     meta("turbo-cache-control", "no-cache")
 }
 
-/// The cached page is not shown as a preview, only on going back.
+/// Turbo shows the cached page when the visitor goes back, and not as a preview.
 pub fn exempts_page_from_preview() -> Html {
     meta("turbo-cache-control", "no-preview")
 }
 
-/// The page must be loaded by the browser, also when a frame asked for it: a login page, say.
+/// The browser loads this page as a whole, even if a frame asked for it. For a login page, say.
 pub fn page_requires_reload() -> Html {
     meta("turbo-visit-control", "reload")
 }
 
-/// Drive stays within this path.
+/// Turbo Drive handles links below this path only.
 pub fn root(path: &str) -> Html {
     meta("turbo-root", path)
 }
 
-/// Links are not fetched ahead of the click.
+/// Turbo does not fetch links before they are clicked.
 pub fn no_prefetch() -> Html {
     meta("turbo-prefetch", "false")
 }

@@ -1,7 +1,8 @@
 //! Whether stream tags can be applied twice without harm.
 //!
-//! That matters where nobody knows whether a page has applied them. Only what is certain counts: custom
-//! actions, tags that are not closed, and anything beside the stream tags are taken to do harm.
+//! Sometimes nobody knows whether a page has applied them already. The answer here is yes only where
+//! it is certain. Custom actions, tags that are not closed, and anything beside the stream tags count
+//! as harmful.
 
 use html5gum::{HtmlString, StartTag, Token, Tokenizer};
 
@@ -14,9 +15,9 @@ const VOID: [&[u8]; 13] = [
 /// Whether a page that applies these stream tags twice in a row shows the same as if it had applied
 /// them once.
 ///
-/// `replace`, `update`, `remove` and `refresh` determine what they act on. `append` and `prepend` add
-/// to it, but Turbo first removes the target's children that have the same ids: so they are
-/// repeatable where everything that they add has one.
+/// `replace`, `update`, `remove` and `refresh` lead to the same page each time. `append` and `prepend`
+/// add to it, but Turbo first removes the target's children that have the same ids. So they can be
+/// repeated if everything that they add has an id.
 ///
 /// ```
 /// use forebay_turbo::{Html, TurboStream, is_idempotent};
@@ -32,7 +33,7 @@ pub fn is_idempotent(html: &str) -> bool {
         && reading.open.is_empty()
 }
 
-/// What is open: a stream tag, its template, and the elements in that.
+/// The tags that are open: a stream tag, its template, and the elements in the template.
 #[derive(Default)]
 struct Reading {
     open: Vec<HtmlString>,

@@ -1,13 +1,18 @@
-//! Turbo's HTML, as turbo-rails writes it, for Rust: the only crate of Forebay that writes HTML.
+//! Turbo's HTML for Rust, byte for byte as turbo-rails 8 on Rails 7.2 writes it.
 //!
-//! Stream tags ([`TurboStream`]), frames ([`frame`]), stream sources ([`StreamSource`]), Drive's
-//! meta tags ([`drive`]), and the names that tie them to data: [`Record`], dom ids, global ids and
-//! [`StreamName`]. Byte for byte what turbo-rails 8 on Rails 7.2 gives, so that pages, caches and
-//! signed names can be shared with a Rails application.
+//! Pages, caches and signed names can therefore be shared with a Rails application. These are the
+//! types to begin with:
 //!
-//! Text is escaped unless its type says that it is HTML already: see [`Html`].
+//! - [`TurboStream`]: one change to a page, `<turbo-stream>`.
+//! - [`frame`]: a part of a page that navigates by itself, `<turbo-frame>`.
+//! - [`StreamSource`]: the element that subscribes a page to a stream.
+//! - [`Record`], [`StreamName`] and dom ids: the names that tie these to data.
+//! - [`drive`]: meta tags for the head.
 //!
-//! Pure: no clock, no randomness, no IO, no keys.
+//! Text is escaped, unless its type says that it is HTML already: see [`Html`].
+//!
+//! This crate does not sign, send or receive anything. It does no IO, reads no clock and no
+//! randomness, and touches no key. Applications use it through `forebay`, as `forebay::turbo`.
 //!
 //! ```
 //! use forebay_turbo::{Html, TurboStream};

@@ -1,8 +1,8 @@
 //! From templates to HTML.
 //!
-//! Askama's templates are [`Render`] themselves, and so is everything that maud renders; minijinja's
-//! templates are through [`MinijinjaPartial`]. Any other engine: implement [`Render`], or wrap its
-//! output in [`Html::raw`] where that engine escapes.
+//! Askama's templates and everything that maud renders implement [`Render`] by themselves. minijinja's
+//! templates do so through [`MinijinjaPartial`]. For another engine, implement [`Render`], or wrap its
+//! output in [`Html::raw`] if that engine escapes.
 
 #[cfg(feature = "askama")]
 mod askama;
@@ -20,9 +20,9 @@ use crate::{EventStreamSource, Frame, StreamSource, TurboStream, TurboStreams};
 
 /// Who turns a type into HTML: the parameter of [`Render`].
 ///
-/// Two engines each bring a trait of their own, and a type of this crate can't promise that nothing
-/// ever implements both. With the engine in the trait the two don't meet. The compiler finds it;
-/// only code that is generic over what it renders has to name it, as a parameter.
+/// Each engine has a trait of its own, and a type may implement the traits of two. With the engine as a
+/// parameter, the implementations for both don't conflict. The compiler finds the parameter by itself.
+/// Only code that is generic over what it renders has to name it.
 pub mod engine {
     /// The type itself: it implements [`Render`](crate::Render).
     #[derive(Clone, Copy, Debug)]

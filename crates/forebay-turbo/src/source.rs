@@ -27,7 +27,7 @@ const DEFAULT_CHANNEL: &str = "Turbo::StreamsChannel";
 #[must_use = "a source does nothing until it is written into a page"]
 pub struct StreamSource {
     signed_stream_name: String,
-    /// The cursor's place behind the name.
+    /// Where the cursor stands, behind the name.
     cursor: Option<usize>,
     attributes: Attributes,
 }
@@ -44,9 +44,10 @@ impl StreamSource {
     /// A morph keeps an element and gives it the attributes of the new rendering, while the page
     /// goes back to what that rendering shows. So the element has to subscribe anew, from the new
     /// cursor. `@hotwired/turbo-rails` does that when `signed-stream-name` changes, and looks at no
-    /// `data-` attribute: the cursor follows the name, behind a dot, which no signed name has.
-    /// Elements that observe nothing (`@anycable/turbo-stream` 0.8) are replaced instead of kept,
-    /// because their id changes; an id of your own takes that away.
+    /// `data-` attribute. Therefore the cursor follows the name, behind a dot. No signed name has one.
+    ///
+    /// Other elements observe nothing (`@anycable/turbo-stream` 0.8). A morph replaces them, because
+    /// their id changes. Don't set an id of your own, or they are kept.
     pub fn cursor(mut self, cursor: &str) -> Self {
         self.signed_stream_name.reserve_exact(cursor.len() + 1);
         self.signed_stream_name.push('.');
@@ -55,7 +56,7 @@ impl StreamSource {
         self
     }
 
-    /// Another channel than `Turbo::StreamsChannel`.
+    /// Subscribes through this channel instead of `Turbo::StreamsChannel`.
     pub fn channel(self, class_name: impl Into<String>) -> Self {
         self.attribute("channel", class_name.into())
     }

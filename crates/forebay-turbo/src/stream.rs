@@ -126,8 +126,8 @@ impl TurboStream {
         Ok(self.html(content.to_html()?))
     }
 
-    /// Changes what is there instead of exchanging it, so that focus, scroll positions and state
-    /// of unchanged elements survive. For `replace`, `update` and `refresh`.
+    /// Changes only what differs, so that focus, scroll positions and the state of unchanged elements
+    /// survive. For `replace`, `update` and `refresh`.
     pub fn morph(self) -> Self {
         self.attribute("method", "morph")
     }
@@ -137,8 +137,8 @@ impl TurboStream {
         self.attribute("scroll", "preserve")
     }
 
-    /// The request that caused this refresh; the page that made that request ignores it. A blank id
-    /// is left out, and the attribute comes first, as in turbo-rails.
+    /// Names the request that caused this refresh. The page that made the request ignores the
+    /// refresh. As in turbo-rails, the attribute comes first, and a blank id is left out.
     pub fn request_id(mut self, id: impl AsRef<str>) -> Self {
         let id = id.as_ref();
         if !id.trim().is_empty() {

@@ -45,19 +45,24 @@ pub enum StreamNameError {
     #[error("nothing was given to name the stream")]
     Nothing,
     /// A part is empty or white space. Everyone whose part is blank would share a stream.
-    #[error("part {position} of the stream name is blank")]
+    #[error(
+        "part {position} of the stream name is blank, and every page with a blank part would share \
+         the stream"
+    )]
     BlankPart {
         /// Which part, counted from 1.
         position: usize,
     },
     /// A part contains the separator, so that it could pass for several.
-    #[error("part {part:?} of the stream name contains `:`")]
+    #[error(
+        "part {part:?} of the stream name contains `:`, which separates parts: give it as several"
+    )]
     Separator {
         /// The part.
         part: String,
     },
     /// The record has no key yet: nobody else could name its stream.
-    #[error("a {model} that has not been saved has no stream")]
+    #[error("a {model} that has not been saved has no stream: save it first")]
     NewRecord {
         /// The record's model.
         model: String,
@@ -68,8 +73,8 @@ pub enum StreamNameError {
         /// The record's model.
         model: String,
     },
-    /// The application's name, which is the host of global ids, is not one.
-    #[error("application name {app:?} is not made of letters, digits, `-`, `_` and `.`")]
+    /// The application's name can't be the host of a global id.
+    #[error("application name {app:?} has other signs than letters, digits, `-`, `_` and `.`")]
     InvalidApp {
         /// The name.
         app: String,

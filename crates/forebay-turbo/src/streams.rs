@@ -47,7 +47,7 @@ impl TurboStreams {
     /// check it.
     ///
     /// # Errors
-    /// The first target's that can't.
+    /// The error of the first target that can't.
     pub fn check(&self) -> Result<(), TargetError> {
         self.0.iter().filter_map(TurboStream::target_ref).try_for_each(Target::check)
     }

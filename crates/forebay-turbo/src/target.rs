@@ -31,13 +31,13 @@ pub enum Target {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// A selector where an id belongs. Turbo takes it for an id, and no element has such a one.
+    /// A selector where an id belongs. Turbo looks for an element with exactly this id, and finds none.
     #[error(
         "target {0:?} is a selector, and Turbo looks for an element with exactly that id: name \
          the id alone, or use `.targets({0:?})` or `Target::selector({0:?})`"
     )]
     IsSelector(String),
-    /// Nothing.
+    /// No text, or white space only.
     #[error("the target is blank")]
     Blank,
 }
@@ -55,7 +55,7 @@ impl Target {
     /// ```
     ///
     /// # Errors
-    /// [`TargetError`] says what it is instead.
+    /// [`TargetError`] says what is wrong with it.
     pub fn check(&self) -> Result<(), TargetError> {
         let (_, text) = self.as_attribute();
         if text.trim().is_empty() {
