@@ -59,7 +59,7 @@ impl Log {
         std::panic::set_hook(Box::new(|panic| {
             let message = panic.payload_as_str().unwrap_or("no message");
             let place = panic.location().map(tracing::field::display);
-            tracing::error!(place, message, "panic");
+            tracing::error!(place, message, "something has panicked");
         }));
         let (kinds, queue) = (Arc::clone(&log.kinds), Arc::clone(&log.queue));
         std::thread::Builder::new()

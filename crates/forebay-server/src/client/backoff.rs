@@ -5,7 +5,7 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Doubles from try to try, and is spread, so that many clients don't come back at once.
+/// The wait doubles from try to try. It is spread, so that many clients don't come back at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Backoff(Duration);
 
@@ -16,11 +16,11 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The next wait: between half and all of the present bound.
+    /// The next wait: between half of the present bound and all of it.
     pub(super) fn next(&mut self) -> Duration {
         let bound = self.0;
         self.0 = (bound * 2).min(LONGEST);
-        // Without randomness the wait is just not spread.
+        // A system without randomness gives waits that are not spread; nothing else depends on it.
         let spread = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
         bound / 2 + (bound / 2).mul_f64(spread)
     }

@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
-/// For the connection and its TLS.
+/// How long to wait for the connection and its TLS.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// A stream of either kind.
@@ -36,7 +36,8 @@ async fn try_connect(uri: &Uri) -> anyhow::Result<Box<dyn Io>> {
     if !is_tls {
         return Ok(Box::new(stream));
     }
-    let name = ServerName::try_from(host.to_owned()).context("not a name for TLS")?;
+    let name =
+        ServerName::try_from(host.to_owned()).context("the host is no name that TLS can check")?;
     Ok(Box::new(tls()?.connect(name, stream).await?))
 }
 

@@ -13,10 +13,10 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use super::connect::Io;
 
-/// Servers ping every three seconds. After four missed ones the connection is dead.
+/// Five pings, at one in three seconds: without any of them the connection is dead.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
-/// To what.
+/// What it subscribes to, and where.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subscription<'a> {
     pub(super) url: &'a Uri,
@@ -32,7 +32,7 @@ pub(super) struct Delivery<'a> {
     pub(super) kind: Option<Cow<'a, str>>,
 }
 
-/// Why it is over.
+/// Why following has ended.
 #[derive(Debug)]
 pub(super) enum End {
     /// The caller has enough.
@@ -43,7 +43,7 @@ pub(super) enum End {
     Lost(anyhow::Error),
 }
 
-/// What a server says.
+/// A message of the server's. It may have further fields.
 #[derive(Deserialize)]
 struct Said<'a> {
     #[serde(borrow, rename = "type")]
@@ -71,7 +71,11 @@ pub(super) async fn follow(
     let mut socket = match tokio::time::timeout(SILENCE_MAX, handshake).await {
         Ok(Ok((socket, _))) => socket,
         Ok(Err(error)) => return Ok(End::Lost(anyhow!(error).context("the WebSocket handshake"))),
-        Err(_) => return Ok(End::Lost(anyhow!("the WebSocket handshake took too long"))),
+        Err(_) => {
+            return Ok(End::Lost(anyhow!(
+                "no answer to the WebSocket handshake within {SILENCE_MAX:?}"
+            )));
+        }
     };
     let subscribe =
         serde_json::json!({ "command": "subscribe", "identifier": subscription.identifier });
@@ -80,14 +84,14 @@ pub(super) async fn follow(
     }
     loop {
         let text = match tokio::time::timeout(SILENCE_MAX, socket.next()).await {
-            Err(_) => return Ok(End::Lost(anyhow!("the server is silent"))),
+            Err(_) => return Ok(End::Lost(anyhow!("the server said nothing for {SILENCE_MAX:?}"))),
             Ok(None) => return Ok(End::Lost(anyhow!("the server closed the connection"))),
             Ok(Some(Err(error))) => return Ok(End::Lost(error.into())),
             Ok(Some(Ok(Message::Text(text)))) => text,
             Ok(Some(Ok(_))) => continue,
         };
         let said: Said<'_> = serde_json::from_str(&text)
-            .with_context(|| format!("not what an Action Cable server says: {text}"))?;
+            .with_context(|| format!("this is no message of an Action Cable server: {text}"))?;
         let is_ours = said.identifier.as_deref() == Some(subscription.identifier);
         match (said.kind.as_deref(), said.message) {
             (Some("welcome" | "ping"), _) => {}
@@ -102,7 +106,7 @@ pub(super) async fn follow(
             (Some("confirm_subscription"), _) if is_ours => on_confirm(),
             (Some("reject_subscription"), _) if is_ours => {
                 let why = "the subscription was rejected: the signature is wrong, or the stream is \
-                           not public";
+                           not public. The server's log says which; both must have the same secret";
                 return Ok(End::Refused(why.to_owned()));
             }
             (_, Some(message)) if is_ours => {

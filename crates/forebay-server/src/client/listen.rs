@@ -40,7 +40,7 @@ pub(crate) fn listen(settings: &Settings, stream: Option<&str>) -> anyhow::Resul
 fn identifier(settings: &Settings, stream: Option<&str>) -> anyhow::Result<String> {
     let is_public = settings.switch(Id::Unsigned);
     if is_public && settings.is_set(Id::Channel) && settings.text(Id::Channel) == Some("turbo") {
-        let message = "a public stream is of $pubsub, not of Turbo's channel";
+        let message = "a public stream is read through $pubsub, not through Turbo's channel";
         return Err(Problems(vec![Problem::at("--channel", message)]).into());
     }
     let is_pubsub = is_public || settings.text(Id::Channel) == Some("pubsub");
@@ -69,7 +69,8 @@ fn identifier(settings: &Settings, stream: Option<&str>) -> anyhow::Result<Strin
     Ok(json!(identifier).to_string())
 }
 
-/// Connects, and connects again. The first time has to work: a wrong address stays wrong.
+/// Connects, and connects again when the connection is lost. The first time must succeed, because a
+/// wrong address stays wrong.
 async fn stay(
     url: &Uri,
     identifier: &str,
@@ -119,13 +120,13 @@ async fn stay(
 struct Printer {
     stream: Option<String>,
     is_raw: bool,
-    /// How many more.
+    /// How many messages are still to be printed, if there is an end.
     left: Option<u64>,
     /// The offset of the last one.
     printed: Option<u64>,
 }
 
-/// A line.
+/// One printed line.
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,7 +139,7 @@ struct Line<'a> {
 }
 
 impl Printer {
-    /// Prints one, unless it was printed before; says whether there may be more.
+    /// Prints a message, unless it was printed before. False if it was the last one to print.
     fn print(&mut self, delivery: &Delivery<'_>) -> anyhow::Result<bool> {
         match (delivery.offset, self.printed) {
             (Some(offset), Some(printed)) if offset <= printed => return Ok(true),

@@ -16,13 +16,13 @@ use crate::keys;
 use crate::options::{Id, Settings};
 use crate::output;
 
-/// For the answer.
+/// How long to wait for the server's answer.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// As much of an answer's body as is worth showing.
 const ANSWER_BYTES_MAX: usize = 4 << 10;
 
-/// Publishes, and says nothing if that went well.
+/// Publishes. Prints nothing if that succeeds.
 pub(crate) fn publish(
     settings: &Settings,
     stream: Option<&str>,

@@ -15,7 +15,7 @@ use crate::output;
 pub(crate) fn sign(settings: &Settings, stream: Option<&str>) -> anyhow::Result<()> {
     let is_pubsub = settings.switch(Id::Pubsub);
     if is_pubsub && settings.switch(Id::Tag) {
-        let message = "a source tag is for Turbo's channel, not for $pubsub";
+        let message = "a source tag subscribes through Turbo's channel, not through $pubsub";
         return Err(Problems(vec![Problem::at("--tag", message)]).into());
     }
     let keys = if is_pubsub { keys::pubsub(settings) } else { keys::turbo(settings) };
@@ -24,18 +24,18 @@ pub(crate) fn sign(settings: &Settings, stream: Option<&str>) -> anyhow::Result<
     let (verifier, used) = verifier(&keys)?;
     if let Some(signed) = settings.text(Id::Verify) {
         let verifier = previous.iter().fold(verifier, Verifier::rotate);
-        let name = verifier.verify(signed, now()).context("not a good name")?;
+        let name = verifier.verify(signed, now()).context("this signed name is not accepted")?;
         return output::print(name);
     }
     let name = stream.unwrap_or_default();
     if name.is_empty() {
-        bail!("a stream's name is never empty");
+        bail!("name the stream: a name can't be empty");
     }
     let signed = match settings.number(Id::ExpiresIn) {
         Some(ms) => verifier.sign_expiring(name, now().saturating_add(ms)),
         None => verifier.sign(name),
     };
-    // Which of two secrets it was is what goes wrong here.
+    // The usual mistake is to sign with the wrong one of two secrets.
     output::complain(format_args!("signed with {used}"));
     if settings.switch(Id::Tag) {
         output::print(StreamSource::new(signed))
@@ -57,7 +57,7 @@ pub(super) fn verifier(keys: &[NamedKey]) -> Result<(Verifier, String), Problems
     Ok((verifier, format!("{how} {}", first.option)))
 }
 
-/// Unix milliseconds.
+/// The present time, in Unix milliseconds.
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

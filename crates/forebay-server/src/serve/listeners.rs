@@ -101,7 +101,12 @@ impl Listeners {
         for (name, listener) in given.0 {
             let address = listener.local_addr().map(|address| address.to_string());
             let address = address.unwrap_or_default();
-            tracing::warn!(name, address, "a listener was given that nothing is served at");
+            tracing::warn!(
+                name,
+                address,
+                "systemd or a predecessor has handed over a listener that is not used: name the one \
+                 for publishers `publishers`, and hand over no others"
+            );
         }
         Ok(Self { pages, publishers })
     }

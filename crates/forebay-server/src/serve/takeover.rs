@@ -68,7 +68,7 @@ mod linux {
             Ok(Self { asked: UnixListener::from_std(asked)?, listeners: copies })
         }
 
-        /// The next successor.
+        /// Waits for the next successor.
         pub(in crate::serve) async fn heir(&self) -> Heir {
             loop {
                 match self.asked.accept().await {
@@ -78,11 +78,11 @@ mod linux {
                             return Heir(stream);
                         }
                         Err(error) => {
-                            tracing::warn!(%error, "who asked for the listeners does not get them");
+                            tracing::warn!(%error, "a process has asked for the listeners and does not get them");
                         }
                     },
                     Err(error) => {
-                        tracing::warn!(%error, "a successor could not be heard");
+                        tracing::warn!(%error, "the socket for successors can't be read");
                         tokio::time::sleep(Duration::from_millis(200)).await;
                     }
                 }

@@ -130,7 +130,7 @@ fn lines_of_the_log_are_those_that_are_written() {
 #[test]
 fn counters_are_all_listed_and_exist() {
     let counters: BTreeSet<_> =
-        forebay::StatsSnapshot::default().iter().map(|(name, _)| name.to_owned()).collect();
+        forebay_core::StatsSnapshot::default().iter().map(|(name, _)| name.to_owned()).collect();
     let text = document();
     let (_, table) = text.split_once("\n## Counters\n").unwrap();
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
