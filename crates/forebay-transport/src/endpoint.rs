@@ -119,7 +119,9 @@ pub struct Admission {
 
 impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admission").field("session", &self.opening.session.id()).finish()
+        f.debug_struct("Admission")
+            .field("session", &self.opening.session.id())
+            .finish_non_exhaustive()
     }
 }
 

@@ -11,12 +11,13 @@ use crate::{Builder, routes};
 
 /// Turbo for one application: its log, its keys, its channels. Clones are handles to the same.
 ///
-/// All but the router's part are methods of [`forebay_core::Forebay`], which this dereferences to.
+/// Routes and layer are here. Everything else is a method of [`forebay_core::Forebay`], which this
+/// dereferences to.
 #[derive(Clone)]
 pub struct Forebay(forebay_core::Forebay);
 
 impl Forebay {
-    /// Says how it is to be: only the secret is required.
+    /// Begins to configure one. Only the secret is required.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -37,11 +38,11 @@ impl Forebay {
         })
     }
 
-    /// Notes for every request where the log stands before anything else happens. Add it last,
-    /// so that it is the outermost: what reads data in front of it may read too early.
+    /// The layer that notes, for every request, where the log stands before anything else happens. Add
+    /// it last, so that it is the outermost. A layer around it that reads data reads too early.
     ///
-    /// Once, around everything: of two Forebays' layers around one handler the inner one's
-    /// [`Turbo`](crate::Turbo) is used, and the log names the mistake.
+    /// Add it once, around everything. If two Forebays' layers are around one handler, the inner
+    /// one's [`Turbo`](crate::Turbo) is used, and the log names the mistake.
     pub fn layer(&self) -> ForebayLayer {
         ForebayLayer::new(self.clone())
     }

@@ -1,5 +1,7 @@
-//! Turbo for Rust web apps: frames, streams, and broadcasts that reach every page that shows the
-//! data, once and in order, from the moment that page was rendered.
+//! Turbo (Hotwire) for axum apps: live pages that miss nothing.
+//!
+//! A broadcast reaches every page that shows its data, once and in order, from the moment at which
+//! the page's request began. It also reaches a page that subscribes late, or that was without network.
 //!
 //! ```no_run
 //! use axum::{Router, extract::State, response::IntoResponse, routing::get};
@@ -28,15 +30,27 @@
 //! # }
 //! ```
 //!
-//! The page loads the stock client, `@hotwired/turbo-rails`; nothing of ours runs in it.
+//! The page loads the stock client, `@hotwired/turbo-rails`. Nothing of ours runs in it.
 //!
-//! The manual is in [`guides`]: begin with [five minutes with axum](guides::axum).
+//! # Where to begin
+//!
+//! The manual is in [`guides`]. Begin with [five minutes with axum](guides::axum).
+//!
+//! - [`Forebay`] is one application's log, keys and channels. [`Builder`] makes it.
+//! - [`Turbo`] is what a handler takes. It renders source tags, answers forms, and broadcasts.
+//! - [`TurboStream`] is one change to a page. [`Html`] is text that needs no escaping.
+//! - [`Streamable`], as a derive, gives a struct its element and its stream.
+//! - [`Channel`] is for pages whose own JavaScript talks back.
+//!
+//! This crate is axum's face of [`forebay_core`], which knows no web framework. The server for apps
+//! in other languages is the binary `forebay`, of the crate `forebay-server`.
 //!
 //! # The one rule
 //!
-//! Broadcast **after** the change is committed ([`Forebay::begin`] does it for sqlx). Then a
-//! change is either in the page's data, because it was committed before the page's request began,
-//! or its broadcast comes after the page's cursor, and is replayed. There is nothing in between.
+//! Broadcast **after** the change is committed. With sqlx,
+//! [`Forebay::begin`](forebay_core::Forebay::begin) does that. Then a change is either in the page's
+//! data, because it was committed before the page's request began, or its broadcast comes after the
+//! page's cursor, and is replayed. There is nothing in between.
 
 mod error;
 mod extract;
