@@ -145,15 +145,22 @@ test("dashboard: others' changes morph the page around what is being typed", asy
   assert.ok(await ada.evaluate(() => document.activeElement.id === "note" && window.marked.body.isConnected));
 });
 
-test("channels: the others learn who is typing", async (t) => {
+test("channels: the others learn who is typing, and nobody without a name does", async (t) => {
   const server = await guide(t, "channels");
   const [ada, grace] = await Promise.all(["ada", "grace"].map((name) => open(t, server, `/?name=${name}`)));
-  for (const page of [ada, grace]) await page.waitForSelector("#text:enabled");
+  for (const [page, name] of [[ada, "ada"], [grace, "grace"]]) {
+    await page.waitForSelector("#text:enabled");
+    await waitForTexts(page, "#you", [name]);
+  }
   await ada.getByLabel("Text").fill("h");
   await waitForTexts(grace, "#typing", ["ada is typing"]);
+  await ada.getByLabel("Text").blur();
+  await waitForTexts(grace, "#typing", [""]);
   await grace.getByLabel("Text").fill("h");
   await waitForTexts(ada, "#typing", ["grace is typing"]);
-  assert.deepEqual(await texts(grace, "#typing"), ["ada is typing"], "nobody is told of themselves");
+  assert.deepEqual(await texts(grace, "#typing"), [""], "nobody is told of themselves");
+  const nobody = await open(t, server);
+  await waitForTexts(nobody, "#you", ["You may not see who is typing."]);
 });
 
 /** Signs in through Turbo, so that the connection stays that of nobody. */

@@ -33,6 +33,7 @@ pub mod counters {}
 pub mod dashboard {}
 
 /// [forebay_js]: crate::guides::forebay_js
+/// [sign_in]: crate::guides::sign_in
 #[doc = include_str!("../docs/guides/channels.md")]
 pub mod channels {}
 
