@@ -60,6 +60,16 @@ pub struct Wrap<'a> {
     pub before: Part<'a>,
     /// Behind it.
     pub after: Part<'a>,
+    /// The message is not in between: what goes before says it already, in the client's own way.
+    pub is_retold: bool,
+}
+
+impl Wrap<'_> {
+    /// All of a delivery, in the order in which it goes out.
+    pub fn parts<'b>(&'b self, message: &'b [u8]) -> [&'b [u8]; 4] {
+        let message = if self.is_retold { b"" } else { message };
+        [self.shared, self.before.as_bytes(), message, self.after.as_bytes()]
+    }
 }
 
 /// Bytes that the session keeps, or that were made for one message.

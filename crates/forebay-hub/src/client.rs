@@ -17,7 +17,7 @@ use crate::notices::Refusal;
 use crate::read::{self, Batch};
 use crate::replays::AddressKey;
 use crate::resumes::PageKey;
-use crate::rounds::{Round, Seat};
+use crate::round::{Round, Seat};
 use crate::stats::Stats;
 use crate::subscribers::Registration;
 use crate::wake::{Signals, Wake};

@@ -117,6 +117,8 @@ pub(crate) struct Inner {
     head: AtomicU64,
     pub(crate) subscribers: Subscribers,
     rounds: Rounds,
+    /// Where rounds are taken by hand: what tasks have of their own.
+    by_hand: Mutex<Taker>,
     pub(crate) connections: Connections,
     pub(crate) resumes: Mutex<Resumes>,
     pub(crate) sessions: Mutex<Sessions>,
@@ -213,7 +215,7 @@ impl Hub {
     /// The next round of deliveries, if one is due; simulations call it, all others have tasks that
     /// do. False if none was.
     pub fn round(&self) -> bool {
-        self.0.round(&mut Taker::default())
+        self.0.round(&mut self.0.by_hand.lock())
     }
 
     /// As [`simulated`](Self::simulated), with its log in this folder. `fresh` is the epoch of a log
@@ -258,6 +260,7 @@ impl Hub {
             subscribers: Subscribers::default(),
             trouble: Mutex::default(),
             rounds: Rounds::default(),
+            by_hand: Mutex::default(),
             connections: Connections::default(),
             resumes: Mutex::new(Resumes::new(keeping::random_keys())),
             sessions: Mutex::default(),

@@ -10,126 +10,21 @@
 //! nobody to take them, publishing signals all readers itself.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use forebay_cable::{ReaderId, Session};
-use forebay_log::{Log, Offset, StreamId};
+use forebay_log::StreamId;
 use tokio::sync::Notify;
 
-use crate::read::{self, Batch};
-use crate::subscribers::Readers;
-use crate::sync::{AtomicUsize, Mutex, Ordering, RwLock};
-use crate::wake::{Signals, Wake};
+use crate::round::{Round, Seat};
+use crate::subscribers::{Readers, Subscribers};
+use crate::sync::{AtomicUsize, Mutex, Ordering};
+use crate::wake::Signals;
 
 /// Connections of one round. At some 4 µs for each `send`, other tasks wait an eighth of a millisecond.
 const SEATS: usize = 32;
-
-/// A connection that a round may write for.
-pub trait Seat: Send + Sync {
-    /// Writes what is new to the connection. False where its own task has to look after it: then it
-    /// is signalled. If it panics, the connection has [failed](Wake::fail).
-    fn deliver(&self, round: &mut Round) -> bool;
-
-    /// What signals its task.
-    fn wake(&self) -> &Wake;
-}
-
-/// Where nobody but its task can write for a connection, its mailbox is its seat.
-impl Seat for Wake {
-    fn deliver(&self, _: &mut Round) -> bool {
-        false
-    }
-
-    fn wake(&self) -> &Wake {
-        self
-    }
-}
-
-/// What a round has read, kept from one connection to the next: most of them stand at the same place.
-#[derive(Debug, Default)]
-pub struct Round {
-    batch: Batch,
-    /// Who else can have the batch: who has one reader only, called this, of this stream, at this
-    /// position.
-    serves: Option<(ReaderId, StreamId, Offset)>,
-    id: BatchId,
-    deliveries: u64,
-}
-
-/// Names one batch of one round. Never the same for two.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct BatchId {
-    round: u64,
-    batch: u64,
-}
-
-impl Round {
-    /// What is new for the session: read now, or what was read for an earlier one.
-    pub(crate) fn read(
-        &mut self,
-        log: &RwLock<Log>,
-        session: &Session,
-        may_replay: impl Fn() -> bool,
-    ) {
-        let sole = session.sole_reader();
-        // Past the head at which it joined, a reader gets what any other gets.
-        let place = sole
-            .filter(|reader| reader.attached <= reader.position)
-            .map(|reader| (reader.id, reader.stream, reader.position));
-        if place.is_some() && place == self.serves {
-            return;
-        }
-        self.id.batch += 1;
-        read::read(&log.read(), session, may_replay, &mut self.batch);
-        self.serves = place.filter(|_| self.batch.is_for_all());
-    }
-
-    /// What was read for the session.
-    pub fn batch(&self) -> &Batch {
-        &self.batch
-    }
-
-    /// Names the batch, if it is for others as well.
-    pub fn shared(&self) -> Option<BatchId> {
-        self.serves.map(|_| self.id)
-    }
-
-    /// Forgets what was read.
-    pub fn clear(&mut self) {
-        self.batch.clear();
-        self.serves = None;
-    }
-
-    /// Counts entries that a socket has taken.
-    pub fn count(&mut self, deliveries: usize) {
-        self.deliveries += deliveries as u64;
-    }
-
-    /// Delivers to one seat after the other. In a panic `rest` begins with the one that it came from.
-    fn deliver(&mut self, rest: &mut &[Arc<dyn Seat>]) {
-        while let [seat, others @ ..] = *rest {
-            if !seat.deliver(self) {
-                seat.wake().signal(Signals::ENTRIES);
-            }
-            *rest = others;
-        }
-    }
-
-    fn begin(&mut self) {
-        /// Of the whole process, because what a thread makes of a batch may outlive a hub.
-        static ROUNDS: AtomicU64 = AtomicU64::new(1);
-        self.id = BatchId { round: ROUNDS.fetch_add(1, Ordering::Relaxed), batch: 0 };
-    }
-
-    /// Gives the number of entries that sockets have taken. The capacity is kept, the messages are not.
-    fn end(&mut self) -> u64 {
-        self.clear();
-        std::mem::take(&mut self.deliveries)
-    }
-}
 
 /// Which streams are due.
 #[derive(Debug, Default)]
@@ -166,6 +61,12 @@ pub(crate) struct Taker {
     seats: Vec<Arc<dyn Seat>>,
 }
 
+impl fmt::Debug for Taker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Taker").field("round", &self.round).finish_non_exhaustive()
+    }
+}
+
 impl Rounds {
     pub(crate) fn are_taken(&self) -> bool {
         self.takers.load(Ordering::Acquire) > 0
@@ -182,9 +83,22 @@ impl Rounds {
         was_last
     }
 
+    /// Tells everybody who reads the stream of a new entry: a pass over them is planned, or they are
+    /// signalled, if nobody takes rounds. Gives their number.
+    pub(crate) fn tell(&self, subscribers: &Subscribers, stream: StreamId) -> usize {
+        if !self.are_taken() {
+            return subscribers.signal(stream, Signals::ENTRIES);
+        }
+        let (count, due) = subscribers.plan(stream);
+        if let Some(readers) = due {
+            self.plan_new(readers);
+        }
+        count
+    }
+
     /// A stream is due that was not. Two are told: the one who was told last runs on the publisher's
     /// own thread, when that has nothing else to do, and the other wherever there is room.
-    pub(crate) fn plan_new(&self, readers: Arc<Readers>) {
+    fn plan_new(&self, readers: Arc<Readers>) {
         if self.takers.load(Ordering::Relaxed) > 1 {
             self.planned.notify_one();
         }
@@ -216,7 +130,6 @@ impl Rounds {
             // Another thread may go on with it meanwhile.
             self.plan(readers);
         }
-        round.begin();
         let mut rest = &seats[..];
         while catch_unwind(AssertUnwindSafe(|| round.deliver(&mut rest))).is_err() {
             // What was being read or framed may be half of it.

@@ -6,7 +6,8 @@ use forebay_log::StreamId;
 use slab::Slab;
 use smallvec::SmallVec;
 
-use crate::rounds::{Rounds, Seat};
+use crate::prefetch::prefetch;
+use crate::round::Seat;
 use crate::sync::{Mutex, RwLock};
 use crate::wake::Signals;
 
@@ -86,20 +87,14 @@ impl Subscribers {
         Some(self.readers(stream)?.0.lock().share(envelope))
     }
 
-    /// Plans a pass over everybody who reads the stream, or signals them, if nobody takes rounds.
-    /// Gives their number.
-    pub(crate) fn wake(&self, stream: StreamId, rounds: &Rounds) -> usize {
-        if !rounds.are_taken() {
-            return self.signal(stream, Signals::ENTRIES);
-        }
+    /// Plans a pass over everybody who reads the stream. Gives their number, and the list where it was not
+    /// due before: rounds are to be taken of it.
+    pub(crate) fn plan(&self, stream: StreamId) -> (usize, Option<Arc<Readers>>) {
         let Some(readers) = self.readers(stream) else {
-            return 0;
+            return (0, None);
         };
         let (count, is_new) = readers.0.lock().plan();
-        if is_new {
-            rounds.plan_new(readers);
-        }
-        count
+        (count, is_new.then_some(readers))
     }
 
     pub(crate) fn signal(&self, stream: StreamId, signals: Signals) -> usize {
@@ -126,10 +121,8 @@ impl Readers {
     /// Puts the next readers of the pass into `seats`, up to `max`. True if there are more.
     pub(crate) fn take(&self, max: usize, seats: &mut Vec<Arc<dyn Seat>>) -> bool {
         let mut list = self.0.lock();
-        // Only looked at, so that the memory of all of them is fetched at the same time.
         let next = list.next..list.end.min(list.next + max);
-        let near = next.filter_map(|place| list.awake(place)).map(Weak::strong_count);
-        std::hint::black_box(near.sum::<usize>());
+        prefetch(next.filter_map(|place| list.awake(place)).map(Weak::strong_count).sum::<usize>());
         let left = list.left.saturating_sub(max * PLACES_EACH);
         while list.left > left && seats.len() < max {
             if list.next >= list.end {

@@ -12,11 +12,15 @@
 
 #[path = "../../forebay-hub/src/doze.rs"]
 mod doze;
+#[path = "../../forebay-hub/src/prefetch.rs"]
+mod prefetch;
 #[path = "../../forebay-hub/src/read.rs"]
 #[expect(dead_code, reason = "nothing is read here: scenarios count entries")]
 mod read;
-#[path = "../../forebay-hub/src/rounds.rs"]
+#[path = "../../forebay-hub/src/round.rs"]
 #[expect(dead_code, reason = "rounds read nothing here")]
+mod round;
+#[path = "../../forebay-hub/src/rounds.rs"]
 mod rounds;
 #[path = "../../forebay-hub/src/subscribers.rs"]
 #[expect(dead_code, reason = "envelopes are not shared here")]

@@ -5,7 +5,8 @@ use std::task::{Wake as TaskWake, Waker};
 
 use forebay_log::{Epoch, Log, Retention, StreamId};
 
-use crate::rounds::{Round, Rounds, Seat, Taker};
+use crate::round::{Round, Seat};
+use crate::rounds::{Rounds, Taker};
 use crate::subscribers::{Registration, Subscribers};
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering};
 use crate::wake::{Signals, Wake};
@@ -33,7 +34,7 @@ impl World {
     /// As a hub does it: first the entry can be read, then whoever reads the stream hears of it.
     pub(crate) fn publish(&self) {
         self.head.fetch_add(1, Ordering::SeqCst);
-        self.subscribers.wake(self.stream, &self.rounds);
+        self.rounds.tell(&self.subscribers, self.stream);
     }
 
     pub(crate) fn head(&self) -> usize {

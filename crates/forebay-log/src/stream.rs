@@ -225,10 +225,13 @@ impl Stream {
 }
 
 fn tail(ring: &VecDeque<Entry>, after: Offset) -> vec_deque::Iter<'_, Entry> {
-    // Most readers are at most a few entries behind: look at the end before searching.
-    let start = match ring.back() {
-        Some(last) if last.offset <= after => ring.len(),
-        _ => ring.partition_point(|entry| entry.offset <= after),
+    // Most readers are at most one entry behind: look at the end before searching.
+    let is_before = |place: usize| ring.get(place).is_none_or(|entry| entry.offset <= after);
+    let len = ring.len();
+    let start = match (is_before(len.wrapping_sub(1)), is_before(len.wrapping_sub(2))) {
+        (true, _) => len,
+        (false, true) => len - 1,
+        (false, false) => ring.partition_point(|entry| entry.offset <= after),
     };
     ring.range(start..)
 }

@@ -1,6 +1,6 @@
-//! The task of one connection: a [`Session`] between a socket and the hub.
+//! The task of one connection: a [`Conversation`] over a WebSocket.
 //!
-//! It owns no channel and no queue. What it holds while idle is its session, a frame decoder
+//! It owns no channel and no queue. What it holds while idle is its conversation, a frame decoder
 //! without buffers, and its place in the hub; what it holds behind a full socket is at most the
 //! rest of what the socket took half of, and its positions in the log.
 //!
@@ -21,8 +21,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
-use forebay_cable::{CloseCode, DisconnectReason, Session};
-use forebay_hub::{Client, Refusal, Round, Signals};
+use forebay_cable::{CloseCode, Session};
+use forebay_hub::{Client, Round, Signals, prefetch};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -30,42 +30,25 @@ use self::at_once::AtOnce;
 use self::incoming::Incoming;
 use self::outgoing::{Outgoing, TURN_WRITES_MAX};
 pub(crate) use self::seat::Driver;
-use crate::application::{self, Application};
 use crate::channels::{Channels, Identity};
-use crate::excerpt::excerpt;
+use crate::conversation::Conversation;
 use crate::ws::Event;
-
-/// Ticks that the end of a conversation may take, once one side wants it: at one and a half
-/// seconds each, between four and a half and six seconds. Then the socket is closed as it is.
-const CLOSE_TICKS_MAX: u8 = 3;
 
 /// What one turn of a connection's task takes from its client at the most: pieces off the socket,
 /// messages, and commands that are begun. At some 30 µs for a command others wait a millisecond.
 pub(crate) const TURN_STEPS_MAX: usize = 32;
 
+/// The code of a browser whose page goes away (RFC 6455, section 7.4.1: "navigated away"). A
+/// script's own `close()` sends another or none, and its page lives on.
+const UNLOADED: u16 = 1001;
+
 /// A connection.
 #[derive(Debug)]
 struct Connection<Io> {
     io: Io,
-    session: Session,
-    client: Client,
-    application: Application,
+    conversation: Conversation,
     incoming: Incoming,
     outgoing: Outgoing,
-    /// Ticks since one side wants to close.
-    close_ticks: u8,
-    /// Its access was taken back: nothing of it is remembered.
-    revoked: bool,
-    /// Whoever has to hear of its end has heard.
-    ended: bool,
-}
-
-/// A session that was let in, and lacks only its socket.
-pub(crate) struct Opening {
-    pub(crate) session: Session,
-    pub(crate) client: Client,
-    pub(crate) channels: Arc<dyn Channels>,
-    pub(crate) identity: Identity,
 }
 
 /// What of a connection's bytes is in the HTTP server's hands.
@@ -86,16 +69,16 @@ pub fn drive<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     channels: Arc<dyn Channels>,
     identity: Identity,
 ) -> impl Future<Output = ()> {
-    task(io, InHand::default(), Opening { session, client, channels, identity })
+    task(io, InHand::default(), Conversation::new(session, client, channels, identity))
 }
 
 /// The same, behind an HTTP server.
 pub(crate) fn task<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: Io,
     in_hand: InHand,
-    opening: Opening,
+    conversation: Conversation,
 ) -> Driver<Io> {
-    Driver::new(Connection::new(io, in_hand, opening))
+    Driver::new(Connection::new(io, in_hand, conversation))
 }
 
 /// Why a connection is over.
@@ -109,71 +92,58 @@ enum End {
     Unanswered,
     #[error("something panicked at it")]
     Failed,
-    #[error("its task was dropped")]
-    Dropped,
+}
+
+/// What was received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Received {
+    /// Something that may have an answer.
+    Words,
+    /// Pongs, after which nothing is due.
+    Pongs,
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
-    fn new(io: Io, in_hand: InHand, opening: Opening) -> Self {
-        let Opening { session, client, channels, identity } = opening;
+    fn new(io: Io, in_hand: InHand, conversation: Conversation) -> Self {
         let mut outgoing = Outgoing::default();
         outgoing.answer_handshake(in_hand.answer);
-        Self {
-            io,
-            session,
-            client,
-            application: Application::new(channels, identity),
-            incoming: Incoming::new(&in_hand.read),
-            outgoing,
-            close_ticks: 0,
-            revoked: false,
-            ended: false,
-        }
+        Self { io, conversation, incoming: Incoming::new(&in_hand.read), outgoing }
     }
 
     /// In its task: all there is to do. Ready when it is over.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let end = ready!(self.drive(cx));
-        self.end(&end);
+        tracing::debug!(session = %self.conversation.id(), %end, "connection ended");
+        self.conversation.end();
         Poll::Ready(())
     }
 
     /// In a round: writes what is new. False where its task has to look after it.
     fn deliver(&mut self, round: &mut Round) -> bool {
-        // Its memory is cold. Looked at in all these places before anything is decided, it is fetched at
-        // once: 1 000 connections cost 0.05 of the floor less than where one fetch waits for another.
-        std::hint::black_box(self.session.sole_reader().map(|reader| reader.position));
+        let Self { io, conversation, outgoing, .. } = self;
+        prefetch((
+            conversation.stands_at(),
+            conversation.client().is_muted(),
+            outgoing.is_at_rest(),
+        ));
         // Where its task waits for the socket to take something, that is the only one to be woken for it.
-        let rests = !self.client.is_muted()
-            & self.outgoing.is_at_rest()
-            & !self.session.has_something_to_say();
+        let rests = !conversation.client().is_muted()
+            && outgoing.is_at_rest()
+            && !conversation.has_something_to_say();
         if !rests {
             return false;
         }
-        let Self { io, session, client, outgoing, .. } = self;
         // A socket that takes nothing is left to the task, which then waits for it.
         let mut cx = Context::from_waker(Waker::noop());
         let sent = match AtOnce::of(io) {
-            Some(mut io) => outgoing.poll_round(&mut cx, Pin::new(&mut io), session, client, round),
-            None => outgoing.poll_round(&mut cx, Pin::new(io), session, client, round),
+            Some(mut io) => outgoing.poll_round(&mut cx, Pin::new(&mut io), conversation, round),
+            None => outgoing.poll_round(&mut cx, Pin::new(io), conversation, round),
         };
-        matches!(sent, Poll::Ready(Ok(()))) && !session.has_something_to_say()
-    }
-
-    /// Ends the session where somebody has taken its access back, or sent its visitor away.
-    fn end_if_told(&mut self, signals: Signals) {
-        let dismissed = signals.contains(Signals::DISMISS);
-        let disconnected = dismissed || signals.contains(Signals::DISCONNECT);
-        let revoked = signals.contains(Signals::REVOKED) && self.client.is_revoked(&self.session);
-        if disconnected || revoked {
-            self.revoked = true;
-            self.client.hub().stats().disconnects.add(1);
-            self.session.disconnect(DisconnectReason::Remote, !dismissed);
-        }
+        matches!(sent, Poll::Ready(Ok(()))) && !conversation.has_something_to_say()
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        let signals = self.client.poll_signals(cx.waker());
+        let signals = self.conversation.poll_signals(cx);
         if signals.contains(Signals::FAILED) {
             return Poll::Ready(End::Failed);
         }
@@ -182,22 +152,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
             self.hear_last_words(cx);
             return Poll::Ready(End::Unanswered);
         }
-        if signals.contains(Signals::SHUTDOWN) {
-            self.session.disconnect(DisconnectReason::ServerRestart, true);
-        }
-        self.end_if_told(signals);
         if signals.contains(Signals::TICK) {
-            self.session.handle_timeout(self.client.hub().now());
-            let closes = self.session.poll_close().is_some() || self.outgoing.answers_close();
-            self.close_ticks += u8::from(closes);
-            if self.close_ticks > CLOSE_TICKS_MAX {
+            self.conversation.tick();
+            if self.outgoing.has_waited(self.conversation.is_over()) {
                 return Poll::Ready(End::Unanswered);
             }
         }
         let (mut steps, mut writes) = (TURN_STEPS_MAX, TURN_WRITES_MAX);
         loop {
-            let Self { io, application, session, client, .. } = self;
-            let mut moved = application.poll(cx, session, client, &mut steps, &|| peer_of(io));
+            let Self { io, conversation, .. } = self;
+            let mut moved = conversation.settle(cx, &mut steps, &|| peer_of(io));
             let sent = self.poll_send(cx, &mut writes);
             if let Poll::Ready(Err(error)) = sent {
                 self.hear_last_words(cx);
@@ -206,14 +170,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
             if self.incoming.is_closed() && self.outgoing.is_done() {
                 return Poll::Ready(End::Closed);
             }
-            match self.poll_receive(cx, &mut steps) {
+            match self.poll_words(cx, &mut steps) {
                 Poll::Ready(Err(error)) => return Poll::Ready(End::Lost(error)),
                 Poll::Ready(Ok(())) => moved = true,
                 Poll::Pending => {}
             }
-            let Self { io, session, client, .. } = self;
             if moved {
-                application::note(session, client, &|| peer_of(io));
+                let Self { io, conversation, .. } = self;
+                conversation.note(&|| peer_of(io));
             }
             if steps == 0 {
                 // There may be more. First the others have their turn.
@@ -222,10 +186,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
             }
             if !moved {
                 if sent.is_pending() {
-                    self.client.mute_entries();
+                    self.conversation.client().mute_entries();
                     return Poll::Pending;
                 }
-                if !self.client.unmute_entries() {
+                if !self.conversation.client().unmute_entries() {
                     return Poll::Pending;
                 }
             }
@@ -234,7 +198,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
 
     fn poll_send(&mut self, cx: &mut Context<'_>, writes: &mut usize) -> Poll<io::Result<()>> {
         let mut io = Pin::new(&mut self.io);
-        ready!(self.outgoing.poll(cx, io.as_mut(), &mut self.session, &self.client, writes))?;
+        ready!(self.outgoing.poll(cx, io.as_mut(), &mut self.conversation, writes))?;
         if self.outgoing.is_done() {
             // Our side of the stream ends here; the client sees that after our close frame.
             ready!(io.poll_shutdown(cx))?;
@@ -245,12 +209,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
     /// A socket that can't be written may still hold what the client said before: its close
     /// frame, which tells whether its page is gone, or the Pong to our last Ping.
     fn hear_last_words(&mut self, cx: &mut Context<'_>) {
-        let Self { io, session, client, incoming, .. } = self;
-        let bytes_max = client.hub().limits().message_bytes_max;
+        let Self { io, conversation, incoming, outgoing } = self;
+        let bytes_max = conversation.hub().limits().message_bytes_max;
         let mut heard = |event: Result<Event<'_>, _>| {
-            if let Ok(Event::Pong(payload)) = event {
-                // What it proves is noted when the connection is left, which is now.
-                let _ = session.handle_pong(payload);
+            match event {
+                Ok(Event::Pong(payload)) => drop(conversation.hear_pong(payload)),
+                Ok(Event::Close(Some(UNLOADED))) if !outgoing.close_sent() => conversation.unload(),
+                _ => {}
             }
             true
         };
@@ -259,58 +224,67 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
         }
     }
 
+    /// Ready if anything was received that may have an answer, and handled.
+    fn poll_words(&mut self, cx: &mut Context<'_>, steps: &mut usize) -> Poll<io::Result<()>> {
+        loop {
+            match ready!(self.poll_receive(cx, steps))? {
+                Received::Words => return Poll::Ready(Ok(())),
+                Received::Pongs => {}
+            }
+        }
+    }
+
     /// Ready if anything was received, and handled.
-    fn poll_receive(&mut self, cx: &mut Context<'_>, steps: &mut usize) -> Poll<io::Result<()>> {
+    fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        steps: &mut usize,
+    ) -> Poll<io::Result<Received>> {
         if *steps == 0 {
             return Poll::Pending;
         }
         // After our close frame everything but the client's own is read and thrown away.
-        let over = self.session.poll_close().is_some();
-        if self.incoming.is_closed() || !(over || self.session.wants_input()) {
+        let over = self.conversation.is_over();
+        if self.incoming.is_closed() || !(over || self.conversation.wants_input()) {
             return Poll::Pending;
         }
-        let Self { io, session, client, incoming, outgoing, .. } = self;
-        let bytes_max = client.hub().limits().message_bytes_max;
-        let received = incoming.poll(cx, Pin::new(io), bytes_max, |event| match event {
-            Ok(Event::Text(text)) => {
-                *steps = steps.saturating_sub(1);
-                session.handle_text(text);
-                if !over && session.poll_close().is_some() {
-                    client.hub().stats().violations.add(1);
-                    tracing::debug!(session = %session.id(), "client sent no command");
+        let Self { io, conversation, incoming, outgoing } = self;
+        let bytes_max = conversation.hub().limits().message_bytes_max;
+        let mut received = Received::Pongs;
+        let polled = incoming.poll(cx, Pin::new(io), bytes_max, |event| {
+            if let Ok(Event::Pong(payload)) = event {
+                if conversation.hear_pong(payload) {
+                    received = Received::Words;
                 }
-                over || (*steps > 0 && session.wants_input())
+                return true;
             }
-            Ok(Event::Ping(payload)) => {
-                *steps = steps.saturating_sub(1);
-                outgoing.pong(payload);
-                session.handle_ping();
-                over || (*steps > 0 && session.wants_input())
-            }
-            Ok(Event::Pong(payload)) => {
-                if session.handle_pong(payload) {
-                    client.note_proof(session);
-                }
-                true
-            }
-            Ok(Event::Close(code)) => {
-                outgoing.answer_close(code);
-                false
-            }
-            Err(violation) => {
-                client.hub().stats().violations.add(1);
-                tracing::debug!(session = %session.id(), %violation, "client broke the protocol");
-                session.fail(violation.close_code(), violation.reason());
-                false
-            }
-        });
-        if received.is_ready() {
+            received = Received::Words;
             *steps = steps.saturating_sub(1);
-            if session.is_held_back() {
-                note_wait(session, client, peer_of(io));
+            match event {
+                Ok(Event::Text(text)) => conversation.hear(text),
+                Ok(Event::Ping(payload)) => {
+                    outgoing.pong(payload);
+                    conversation.hear_ping();
+                }
+                Ok(Event::Close(code)) => {
+                    if code == Some(UNLOADED) && !outgoing.close_sent() {
+                        conversation.unload();
+                    }
+                    outgoing.answer_close(code);
+                    return false;
+                }
+                Ok(Event::Pong(_)) => {}
+                Err(violation) => {
+                    conversation.fail(violation.close_code(), violation.reason());
+                    return false;
+                }
             }
-        }
-        received
+            over || (*steps > 0 && conversation.wants_input())
+        });
+        ready!(polled)?;
+        *steps = steps.saturating_sub(1);
+        conversation.note_pace(&|| peer_of(io));
+        Poll::Ready(Ok(received))
     }
 }
 
@@ -318,52 +292,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
 /// HTTP server only.
 fn peer_of<Io: 'static>(io: &Io) -> Option<SocketAddr> {
     (io as &dyn Any).downcast_ref::<TcpStream>()?.peer_addr().ok()
-}
-
-impl<Io> Connection<Io> {
-    fn end(&mut self, end: &End) {
-        self.ended = true;
-        let session = self.session.id();
-        tracing::debug!(%session, %end, "connection ended");
-        self.application.end();
-        if matches!(end, End::Failed) {
-            self.client.hub().stats().panics.add(1);
-            tracing::error!(%session, "a panic has ended a connection; its client comes back");
-            return;
-        }
-        let is_unloaded = self.incoming.was_unloaded() && !self.outgoing.close_answered();
-        if is_unloaded || self.revoked {
-            return;
-        }
-        if let Some(kept) = self.session.keep() {
-            self.client.keep_session(kept);
-        }
-        for (id, acknowledged) in self.session.acknowledged() {
-            self.client.leave_page(id, acknowledged);
-        }
-    }
-}
-
-/// A task that is aborted, or has panicked, is dropped without having come to its end.
-impl<Io> Drop for Connection<Io> {
-    fn drop(&mut self) {
-        if !self.ended {
-            let failed = self.client.has_failed();
-            self.end(if failed { &End::Failed } else { &End::Dropped });
-        }
-    }
-}
-
-/// Counts and logs that a client has sent too many commands, and is not read for a while.
-fn note_wait(session: &Session, client: &Client, peer: Option<SocketAddr>) {
-    let Some(more) = client.hub().refused(Refusal::Commands) else { return };
-    tracing::warn!(
-        peer = peer.map(tracing::field::display),
-        session = %session.id(),
-        identity = client.identity().map(excerpt),
-        more_before = Some(more).filter(|more| *more > 0),
-        "a client sends too many commands: they wait"
-    );
 }
 
 /// The code to answer a client's close frame with (RFC 6455, section 5.5.1): its own.

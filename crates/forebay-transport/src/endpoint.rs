@@ -14,8 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::answers::ExchangeError;
 use crate::channels::{Channels, Denial, Identity};
+use crate::conversation::Conversation;
 use crate::door::{Denied, Door};
-use crate::driver::{self, InHand, Opening};
+use crate::driver::{self, InHand};
 use crate::handshake::{self, HandshakeError};
 
 /// Takes WebSocket connections for a hub.
@@ -98,13 +99,9 @@ impl Endpoint {
             }
             Err(denial) => Session::refuse(hello, limits, self.deny(request, denial)),
         };
-        let opening = Opening {
-            session,
-            client,
-            channels: Arc::clone(&self.channels),
-            identity: identity.unwrap_or_default(),
-        };
-        Ok((response, Admission { opening, in_hand: InHand::default() }))
+        let (channels, identity) = (Arc::clone(&self.channels), identity.unwrap_or_default());
+        let conversation = Conversation::new(session, client, channels, identity);
+        Ok((response, Admission { conversation, in_hand: InHand::default() }))
     }
 }
 
@@ -113,14 +110,14 @@ impl Endpoint {
 /// Nothing of its request is kept. Dropped before it is run, it was never there.
 #[must_use = "a connection begins when it is run"]
 pub struct Admission {
-    opening: Opening,
+    conversation: Conversation,
     in_hand: InHand,
 }
 
 impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Admission")
-            .field("session", &self.opening.session.id())
+            .field("session", &self.conversation.id())
             .finish_non_exhaustive()
     }
 }
@@ -144,7 +141,7 @@ impl Admission {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        driver::task(io, self.in_hand, self.opening)
+        driver::task(io, self.in_hand, self.conversation)
     }
 }
 

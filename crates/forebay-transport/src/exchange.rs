@@ -1,4 +1,4 @@
-//! A session over one HTTP exchange: the request has its commands, the answer has what it says.
+//! A conversation over one HTTP exchange: the request has its commands, the answer has what it says.
 //!
 //! Nothing of it outlives the exchange. A request names every subscription and where the client
 //! stands on it, so that any server can answer it, and an answer that is lost is given again.
@@ -12,13 +12,11 @@ use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
 use bytes::Bytes;
-use forebay_cable::{DisconnectReason, Session};
-use forebay_hub::{Batch, Client, Signals};
+use forebay_hub::{Batch, Signals};
 use forebay_log::UnixMillis;
 use http_body::{Body, Frame};
 
-use crate::application::{self, Application};
-use crate::channels::{Channels, Identity};
+use crate::conversation::{Conversation, Failing};
 use crate::driver::TURN_STEPS_MAX;
 
 /// Bytes after which a piece of an event stream takes no further entry: what a connection that is
@@ -36,149 +34,19 @@ pub(crate) enum Format {
     Array,
 }
 
-pub(crate) struct Exchange {
-    session: Session,
-    client: Client,
-    application: Application,
-    format: Format,
-    /// Who asks, if that is known.
-    peer: Option<SocketAddr>,
-    /// In the middle of a turn: where it ends like this, something has panicked.
-    turning: bool,
-}
-
-impl Exchange {
-    pub(crate) fn new(
-        session: Session,
-        client: Client,
-        channels: Arc<dyn Channels>,
-        identity: Identity,
-        format: Format,
-        peer: Option<SocketAddr>,
-    ) -> Self {
-        let application = Application::new(channels, identity);
-        Self { session, client, application, format, peer, turning: false }
-    }
-
-    /// Hands the session what the client said. False if that is no command.
-    pub(crate) fn handle(&mut self, text: &str) -> bool {
-        self.session.handle_text(text);
-        if self.session.poll_close().is_some() {
-            self.client.hub().stats().violations.add(1);
-            return false;
-        }
-        true
-    }
-
-    pub(crate) fn has_subscriptions(&self) -> bool {
-        self.session.subscription_ids().next().is_some()
-    }
-
-    /// Answers what can be answered at once: all of it, since its head has bounds of its own.
-    pub(crate) fn settle(&mut self, cx: &mut Context<'_>) {
-        self.take_steps(cx, usize::MAX);
-    }
-
-    fn take_steps(&mut self, cx: &mut Context<'_>, mut steps: usize) {
-        let peer = || self.peer;
-        self.application.poll(cx, &mut self.session, &mut self.client, &mut steps, &peer);
-        application::note(&mut self.session, &self.client, &peer);
-        if steps == 0 {
-            // There may be more. First the others have their turn.
-            cx.waker().wake_by_ref();
-        }
-    }
-
-    /// Moves on, and writes what is due, as much as one look at the log gives.
-    fn turn(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Signals {
-        self.turning = true;
-        let signals = self.client.poll_signals(cx.waker());
-        if signals.contains(Signals::SHUTDOWN) {
-            self.session.disconnect(DisconnectReason::ServerRestart, true);
-        }
-        let revoked = signals.contains(Signals::REVOKED) && self.client.is_revoked(&self.session);
-        let dismissed = signals.contains(Signals::DISMISS);
-        if revoked || dismissed || signals.contains(Signals::DISCONNECT) {
-            self.client.hub().stats().disconnects.add(1);
-            self.session.disconnect(DisconnectReason::Remote, !dismissed);
-        }
-        if signals.contains(Signals::TICK) && self.format != Format::Array {
-            self.session.handle_timeout(self.client.hub().now());
-        }
-        self.take_steps(cx, TURN_STEPS_MAX);
-        let over = self.session.poll_close().is_some();
-        // A poll has one answer: until all is decided, what is said stays with the session. What it
-        // is for is read once it is known who reads it.
-        if over || self.format != Format::Array || self.session.is_settled() {
-            self.say(out);
-            if !over {
-                self.deliver(out);
-                self.say(out);
-            }
-        }
-        self.turning = false;
-        signals
-    }
-
-    /// Writes what the session says.
-    fn say(&mut self, out: &mut Vec<u8>) {
-        while let Some(text) = self.session.poll_transmit() {
-            self.append(out, &[&text]);
-        }
-    }
-
-    fn deliver(&mut self, out: &mut Vec<u8>) {
-        let mut batch = Batch::default();
-        if !self.client.read(&self.session, &mut batch) {
-            return self.say(out);
-        }
-        for reader in &batch.lost {
-            self.client.resync(&mut self.session, *reader, batch.head);
-        }
-        self.say(out);
-        let (mut delivered, mut replayed) = (0, 0);
-        for delivery in &batch.deliveries {
-            if self.format != Format::Array && out.len() >= PIECE_BYTES_MAX {
-                // The rest is read from the log again when this has gone.
-                batch.complete = false;
-                break;
-            }
-            delivered += 1;
-            if self.format == Format::Source {
-                let event = self.session.event(delivery.around());
-                self.append(out, &[&event.unwrap_or_default()]);
-            } else if let Some(wrap) = self.session.wrap(delivery.reader, delivery.around()) {
-                let message = delivery.message.as_ref().map_or(&b""[..], |m| m.bytes());
-                self.append(out, &[wrap.before.as_bytes(), message, wrap.after.as_bytes()]);
-            }
-            replayed += delivery.replayed_bytes();
-            self.session.advance(delivery.reader, delivery.offset);
-        }
-        if replayed > 0 {
-            self.client.note_replay(replayed);
-        }
-        if batch.is_delayed {
-            self.client.note_delay();
-        }
-        self.client.hub().stats().deliveries.add(delivered);
-        if batch.complete {
-            self.session.caught_up(batch.head);
-        }
-    }
-
-    fn append(&self, out: &mut Vec<u8>, parts: &[&[u8]]) {
-        let (before, after) = match self.format {
-            Format::Events => (&b"data: "[..], &b"\n\n"[..]),
-            Format::Source => (&b""[..], &b""[..]),
-            Format::Array if out.is_empty() => (&b""[..], &b""[..]),
-            Format::Array => (&b","[..], &b""[..]),
+impl Format {
+    fn append(self, out: &mut Vec<u8>, parts: &[&[u8]]) {
+        let (before, after) = match self {
+            Self::Events => (&b"data: "[..], &b"\n\n"[..]),
+            Self::Array if !out.is_empty() => (&b","[..], &b""[..]),
+            Self::Source | Self::Array => (&b""[..], &b""[..]),
         };
         out.extend_from_slice(before);
         let start = out.len();
         for part in parts {
             out.extend_from_slice(part);
         }
-        if self.format == Format::Events {
+        if self == Self::Events {
             // JSON may have line ends between its tokens, and only there; an event's field may not.
             for byte in &mut out[start..] {
                 if matches!(*byte, b'\n' | b'\r') {
@@ -188,10 +56,107 @@ impl Exchange {
         }
         out.extend_from_slice(after);
     }
+}
+
+pub(crate) struct Exchange {
+    conversation: Conversation,
+    format: Format,
+    /// Who asks, if that is known.
+    peer: Option<SocketAddr>,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        conversation: Conversation,
+        format: Format,
+        peer: Option<SocketAddr>,
+    ) -> Self {
+        Self { conversation, format, peer }
+    }
+
+    /// Hands over what the client said. False if that is no command.
+    pub(crate) fn handle(&mut self, text: &str) -> bool {
+        self.conversation.hear(text);
+        !self.conversation.is_over()
+    }
+
+    pub(crate) fn has_subscriptions(&self) -> bool {
+        self.conversation.has_subscriptions()
+    }
+
+    /// Answers what can be answered at once: all of it, since its head has bounds of its own.
+    pub(crate) fn settle(&mut self, cx: &mut Context<'_>) {
+        self.take_steps(cx, usize::MAX);
+    }
+
+    fn take_steps(&mut self, cx: &mut Context<'_>, mut steps: usize) {
+        let peer = || self.peer;
+        self.conversation.settle(cx, &mut steps, &peer);
+        self.conversation.note(&peer);
+        if steps == 0 {
+            // There may be more. First the others have their turn.
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Moves on, and writes what is due, as much as one look at the log gives.
+    fn turn(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Signals {
+        let wake = self.conversation.client().wake();
+        let failing = Failing::new(&wake);
+        let signals = self.conversation.poll_signals(cx);
+        if signals.contains(Signals::TICK) && self.format != Format::Array {
+            self.conversation.tick();
+        }
+        self.take_steps(cx, TURN_STEPS_MAX);
+        let over = self.conversation.is_over();
+        // A poll has one answer: until all is decided, what is said stays with the session. What it
+        // is for is read once it is known who reads it.
+        if over || self.format != Format::Array || self.conversation.is_settled() {
+            self.say(out);
+            if !over {
+                self.deliver(out);
+                self.say(out);
+            }
+        }
+        failing.unless();
+        signals
+    }
+
+    /// Writes what the session says.
+    fn say(&mut self, out: &mut Vec<u8>) {
+        while let Some(text) = self.conversation.say() {
+            self.format.append(out, &[&text]);
+        }
+    }
+
+    fn deliver(&mut self, out: &mut Vec<u8>) {
+        let mut batch = Batch::default();
+        if !self.conversation.read(&mut batch) {
+            return self.say(out);
+        }
+        self.say(out);
+        let mut passed = 0;
+        for delivery in &batch.deliveries {
+            if self.format != Format::Array && out.len() >= PIECE_BYTES_MAX {
+                // The rest is read from the log again when this has gone.
+                break;
+            }
+            if let Some(wrap) = self.conversation.wrap(delivery) {
+                let message = delivery.message.as_ref().map_or(&b""[..], |m| m.bytes());
+                self.format.append(out, &wrap.parts(message));
+            }
+            passed += 1;
+        }
+        let all = self.conversation.sent(&batch, passed);
+        self.conversation.hub().stats().deliveries.add(passed as u64);
+        if all && batch.complete {
+            self.conversation.caught_up(batch.head);
+        }
+    }
 
     /// Throws away what the session says by itself at its beginning.
     pub(crate) fn hush(&mut self) {
-        while self.session.poll_transmit().is_some() {}
+        while self.conversation.say().is_some() {}
     }
 
     /// Waits until there is something to say, or until `deadline`; then says it, as a JSON array.
@@ -203,9 +168,9 @@ impl Exchange {
         let mut out = Vec::new();
         loop {
             let signals = self.turn(cx, &mut out);
-            let over = self.session.poll_close().is_some();
-            let waited = self.client.hub().now() >= deadline;
-            if over || self.session.is_settled() && (!out.is_empty() || waited) {
+            let over = self.conversation.is_over();
+            let waited = self.conversation.hub().now() >= deadline;
+            if over || self.conversation.is_settled() && (!out.is_empty() || waited) {
                 return Poll::Ready([b"[", &out[..], b"]"].concat());
             }
             if signals == Signals::default() {
@@ -215,18 +180,9 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        if self.turning {
-            self.client.hub().stats().panics.add(1);
-        }
-        self.application.end();
-    }
-}
-
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exchange").field("session", &self.session.id()).finish_non_exhaustive()
+        f.debug_struct("Exchange").field("session", &self.conversation.id()).finish_non_exhaustive()
     }
 }
 
@@ -296,7 +252,7 @@ impl Body for EventStream {
         loop {
             let Some(exchange) = &mut self.exchange else { return Poll::Ready(None) };
             let signals = exchange.turn(cx, &mut out);
-            if exchange.session.poll_close().is_some() {
+            if exchange.conversation.is_over() {
                 self.exchange = None;
             }
             if !out.is_empty() {

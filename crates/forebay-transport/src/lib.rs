@@ -9,9 +9,8 @@
 //!
 //! Who may subscribe to what is the application's: [`Channels`].
 
-mod application;
-mod begin;
 mod channels;
+mod conversation;
 mod door;
 mod driver;
 mod endpoint;
@@ -19,7 +18,6 @@ mod excerpt;
 mod exchange;
 mod handshake;
 mod origins;
-mod rejections;
 mod sockets;
 mod source;
 pub mod ws;

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use forebay_log::{Message, Offset, StreamId};
 
 use super::dialect::Dialect;
@@ -36,6 +35,9 @@ impl Session {
 
     /// The only one of [`readers`](Self::readers), if there is one only.
     pub fn sole_reader(&self) -> Option<Reader> {
+        if let [sole] = &self.subscriptions[..] {
+            return sole.sole_reader().filter(|_| sole.reading == Reading::Reads);
+        }
         let mut readers = self.readers();
         readers.next().filter(|_| readers.next().is_none())
     }
@@ -66,7 +68,16 @@ impl Session {
             let Around { offset, previous, message, .. } = entry;
             return Some(forebay::wrap(subscription.id, offset, previous, kind, message.is_some()));
         }
-        entry.message?;
+        let message = entry.message?;
+        if let Dialect::EventSource(_) = &self.dialect {
+            let event = events::entry(self.dialect.position(entry.offset)?, message.bytes());
+            return Some(Wrap {
+                shared: b"",
+                before: Part::Made(event.into()),
+                after: Part::Kept(b""),
+                is_retold: true,
+            });
+        }
         let envelope = &subscription.envelope;
         let (shared, before) = match kind {
             None => (&envelope.shared()[..], Part::Kept(envelope.own())),
@@ -82,13 +93,7 @@ impl Session {
             _ if subscription.has_cursor() => wire::end_with_offset(entry.offset),
             _ => wire::end(),
         };
-        Some(Wrap { shared, before, after })
-    }
-
-    /// An entry as a server-sent event, for sessions that speak it.
-    pub fn event(&self, entry: Around<'_>) -> Option<Bytes> {
-        let at = self.dialect.position(entry.offset)?;
-        entry.message.map(|message| events::entry(at, message.bytes()))
+        Some(Wrap { shared, before, after, is_retold: false })
     }
 
     /// Everything of the reader's stream up to `offset` has been sent or is not for this client.
@@ -154,6 +159,12 @@ impl Session {
     /// than was known.
     pub fn handle_pong(&mut self, payload: &[u8]) -> bool {
         self.proof.received(payload)
+    }
+
+    /// Whether something was sent that no mark is behind of yet: one may go out as soon as the client has
+    /// answered others.
+    pub fn owes_mark(&self) -> bool {
+        self.proof.is_owed()
     }
 
     /// How far each subscription that carries a cursor is known to have got; `None` where its

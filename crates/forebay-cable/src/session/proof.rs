@@ -57,6 +57,10 @@ impl Proof {
         self.owed = true;
     }
 
+    pub(super) fn is_owed(&self) -> bool {
+        self.owed
+    }
+
     pub(super) fn next(&self, owed: bool, mark: Mark) -> Option<Mark> {
         ((owed || self.owed) && self.unanswered < UNANSWERED_MAX).then_some(mark)
     }

@@ -203,13 +203,23 @@ impl Subscription {
     }
 
     pub(super) fn readers(&self, index: usize) -> impl Iterator<Item = Reader> {
-        self.cursors.iter().enumerate().map(move |(stream, cursor)| Reader {
-            id: ReaderId { subscription: index, stream },
-            subscription: self.id,
-            stream: cursor.stream,
-            position: cursor.position,
-            attached: cursor.attached,
+        let cursors = self.cursors.iter().enumerate();
+        cursors.map(move |(stream, cursor)| {
+            self.reader(ReaderId { subscription: index, stream }, cursor)
         })
+    }
+
+    /// The only one, where this is the session's only subscription.
+    pub(super) fn sole_reader(&self) -> Option<Reader> {
+        match &self.cursors[..] {
+            [cursor] => Some(self.reader(ReaderId { subscription: 0, stream: 0 }, cursor)),
+            _ => None,
+        }
+    }
+
+    fn reader(&self, id: ReaderId, cursor: &Cursor) -> Reader {
+        let Cursor { stream, position, attached, .. } = *cursor;
+        Reader { id, subscription: self.id, stream, position, attached }
     }
 
     /// Stands elsewhere on these streams, as its client says; never before its cursor. Nothing that

@@ -31,10 +31,10 @@ pub(crate) fn resync(at: Position, message: &[u8]) -> Bytes {
     bytes.into()
 }
 
-pub(crate) fn entry(at: Position, json: &[u8]) -> Bytes {
+pub(crate) fn entry(at: Position, json: &[u8]) -> Vec<u8> {
     let mut bytes = format!("id: {at}\n").into_bytes();
     content(&mut bytes, json);
-    bytes.into()
+    bytes
 }
 
 pub(crate) fn message(json: &[u8]) -> Bytes {

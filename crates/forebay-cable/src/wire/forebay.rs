@@ -60,5 +60,5 @@ pub(crate) fn wrap<'a>(
         serde_json::to_writer(&mut before, kind).expect("a string encodes");
     }
     before.extend_from_slice(if message { b",\"m\":" } else { b"" });
-    Wrap { shared: b"", before: Part::Made(before), after: end() }
+    Wrap { shared: b"", before: Part::Made(before), after: end(), is_retold: false }
 }

@@ -56,7 +56,7 @@ impl Hub {
         let inner = &*self.0;
         Published {
             position: Position { epoch: inner.epoch, offset: appended.offset },
-            subscribers: inner.subscribers.wake(appended.stream, &inner.rounds),
+            subscribers: inner.rounds.tell(&inner.subscribers, appended.stream),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::rounds::Round;
+use crate::round::Round;
 use crate::wake::Wake;
 
 /// The newest entry at which a pass has seen a reader.

@@ -123,9 +123,9 @@ fn subscribe_command(has_cursor: bool) -> String {
     let key = Key::raw("0123456789abcdef");
     let signed = Verifier::new(&key).sign(STREAM);
     let cursor = CursorSigner::new(&key).page(cursor()).cursor_for(Subject::Signed(&signed));
-    let cursor = if has_cursor { format!(r#",\"cursor\":\"{cursor}\""#) } else { String::new() };
+    let cursor = if has_cursor { format!(".{cursor}") } else { String::new() };
     let identifier = format!(
-        r#"{{\"channel\":\"Turbo::StreamsChannel\",\"signed_stream_name\":\"{signed}\"{cursor}}}"#
+        r#"{{\"channel\":\"Turbo::StreamsChannel\",\"signed_stream_name\":\"{signed}{cursor}\"}}"#
     );
     format!(r#"{{"command":"subscribe","identifier":"{identifier}"}}"#)
 }

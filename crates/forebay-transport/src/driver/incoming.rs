@@ -25,12 +25,7 @@ pub(super) struct Incoming {
     /// filled the session up. At most [`READ_BYTES`].
     held: Box<[u8]>,
     hears: Hears,
-    unloaded: bool,
 }
-
-/// The code of a browser whose page goes away (RFC 6455, section 7.4.1: "navigated away"). A
-/// script's own `close()` sends another or none, and its page lives on.
-const UNLOADED: u16 = 1001;
 
 /// How much of what comes is still looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,17 +43,12 @@ impl Incoming {
     pub(super) fn new(read: &Bytes) -> Self {
         // A copy, because hyper's buffer is 8 KiB however little of it this is.
         let held = read[..].into();
-        Self { decoder: None, held, hears: Hears::Everything, unloaded: false }
+        Self { decoder: None, held, hears: Hears::Everything }
     }
 
     /// The client has said all it will say.
     pub(super) fn is_closed(&self) -> bool {
         self.hears == Hears::Closed
-    }
-
-    /// The client's close frame said that its page is gone.
-    pub(super) fn was_unloaded(&self) -> bool {
-        self.unloaded
     }
 
     /// Takes one piece off the socket and hands on what is complete in it, for as long as
@@ -112,7 +102,6 @@ impl Incoming {
                 Ok(Some(Event::Close(code))) => {
                     handle(Ok(Event::Close(code)));
                     self.hears = Hears::Closed;
-                    self.unloaded = code == Some(UNLOADED);
                     return 0;
                 }
                 Ok(Some(event)) => {

@@ -10,12 +10,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use forebay_cable::Session;
-use forebay_hub::{Batch, BatchId, Client, Delivery, Round};
+use forebay_hub::{Batch, Round};
 use tokio::io::AsyncWrite;
 
-use self::turn::{Made, Turn};
+use self::turn::Turn;
 use super::echoed;
+use crate::conversation::Conversation;
 use crate::ws::{self, Opcode};
 
 /// Pongs that wait behind a full socket. A client that pings faster than it reads gets answers
@@ -28,8 +28,12 @@ const ROUND_WRITES_MAX: usize = 2;
 /// What it is written in one turn of its task: at 256 KiB each, others wait a millisecond for it.
 pub(super) const TURN_WRITES_MAX: usize = 8;
 
+/// Ticks that the end of a conversation may take, once one side wants it: at one and a half
+/// seconds each, between four and a half and six seconds. Then the socket is closed as it is.
+const CLOSE_TICKS_MAX: u8 = 3;
+
 thread_local! {
-    /// Memory for one turn, reused by all connections of a thread.
+    /// Memory for the turns of a thread's tasks, so that none has to allocate. Nothing is in it between two.
     static MEMORY: Cell<Option<Box<Memory>>> = const { Cell::new(None) };
 }
 
@@ -39,12 +43,60 @@ struct Memory {
     turn: Turn,
 }
 
-/// Where a turn's entries come from.
-enum Source<'a> {
-    /// Read for this connection, and how many writes are left to its turn.
-    Log(&'a mut Batch, &'a mut usize),
-    /// Perhaps read, and even framed, for another one.
-    Round(&'a mut Round, usize),
+/// Where a turn's entries come from, and where it is made.
+trait Supply {
+    /// False where a signal has to be heeded first.
+    fn read(&mut self, conversation: &mut Conversation) -> bool;
+
+    /// Nothing more is to be delivered.
+    fn clear(&mut self);
+
+    /// The entries, the turn, and whether others are at the same place: then what was framed for one of
+    /// them is still there.
+    fn parts(&mut self) -> (&Batch, &mut Turn, bool);
+
+    /// Counts entries that the socket has taken.
+    fn count(&mut self, deliveries: usize, conversation: &Conversation);
+}
+
+/// For one connection, in its own task.
+impl Supply for Memory {
+    fn read(&mut self, conversation: &mut Conversation) -> bool {
+        conversation.read(&mut self.batch)
+    }
+
+    fn clear(&mut self) {
+        self.batch.clear();
+    }
+
+    fn parts(&mut self) -> (&Batch, &mut Turn, bool) {
+        (&self.batch, &mut self.turn, false)
+    }
+
+    fn count(&mut self, deliveries: usize, conversation: &Conversation) {
+        conversation.hub().stats().deliveries.add(deliveries as u64);
+    }
+}
+
+/// For those of a round, one after the other.
+impl Supply for Round {
+    fn read(&mut self, conversation: &mut Conversation) -> bool {
+        conversation.read(self)
+    }
+
+    fn clear(&mut self) {
+        self.clear();
+    }
+
+    fn parts(&mut self) -> (&Batch, &mut Turn, bool) {
+        let is_shared = self.is_shared();
+        let (batch, turn) = self.batch_and_scratch();
+        (batch, turn, is_shared)
+    }
+
+    fn count(&mut self, deliveries: usize, _: &Conversation) {
+        self.count(deliveries);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -60,19 +112,15 @@ pub(super) struct Outgoing {
     /// The code of the client's close frame, to be answered.
     close_answer: Option<u16>,
     close_sent: bool,
-    /// The client's close frame came after ours, and so is its answer.
-    close_answered: bool,
+    /// Ticks since one side wants to close.
+    close_ticks: u8,
 }
 
 impl Outgoing {
-    /// The client has closed, and our answer is on its way.
-    pub(super) fn answers_close(&self) -> bool {
-        self.close_answer.is_some()
-    }
-
-    /// The client has answered our close frame, mostly with its code: that says nothing of its page.
-    pub(super) fn close_answered(&self) -> bool {
-        self.close_answered
+    /// One more tick. True if the end, which our side or the client wants, has taken too long.
+    pub(super) fn has_waited(&mut self, is_over: bool) -> bool {
+        self.close_ticks += u8::from(is_over || self.close_answer.is_some());
+        self.close_ticks > CLOSE_TICKS_MAX
     }
 
     /// All is sent, the close frame included.
@@ -80,7 +128,8 @@ impl Outgoing {
         self.close_sent && self.unsent.is_none()
     }
 
-    #[cfg(test)]
+    /// Our close frame is on its way: the client's mostly answers it with its code, which says nothing of its
+    /// page.
     pub(super) fn close_sent(&self) -> bool {
         self.close_sent
     }
@@ -109,7 +158,6 @@ impl Outgoing {
     }
 
     pub(super) fn answer_close(&mut self, code: Option<u16>) {
-        self.close_answered = self.close_sent;
         self.close_answer = Some(echoed(code));
     }
 
@@ -119,14 +167,11 @@ impl Outgoing {
         &mut self,
         cx: &mut Context<'_>,
         io: Pin<&mut Io>,
-        session: &mut Session,
-        client: &Client,
+        conversation: &mut Conversation,
         writes: &mut usize,
     ) -> Poll<io::Result<()>> {
         let mut memory = MEMORY.take().unwrap_or_default();
-        let Memory { batch, turn } = &mut *memory;
-        let source = Source::Log(batch, writes);
-        let outcome = self.poll_from(source, turn, cx, io, session, client);
+        let outcome = self.poll_from(&mut *memory, writes, cx, io, conversation);
         // The capacity is kept for the next connection, the messages are not.
         memory.batch.clear();
         MEMORY.set(Some(memory));
@@ -138,25 +183,19 @@ impl Outgoing {
         &mut self,
         cx: &mut Context<'_>,
         io: Pin<&mut Io>,
-        session: &mut Session,
-        client: &Client,
+        conversation: &mut Conversation,
         round: &mut Round,
     ) -> Poll<io::Result<()>> {
-        let mut memory = MEMORY.take().unwrap_or_default();
-        let source = Source::Round(round, ROUND_WRITES_MAX);
-        let outcome = self.poll_from(source, &mut memory.turn, cx, io, session, client);
-        MEMORY.set(Some(memory));
-        outcome
+        self.poll_from(round, &mut { ROUND_WRITES_MAX }, cx, io, conversation)
     }
 
     fn poll_from<Io: AsyncWrite>(
         &mut self,
-        mut source: Source<'_>,
-        turn: &mut Turn,
+        supply: &mut impl Supply,
+        writes: &mut usize,
         cx: &mut Context<'_>,
         mut io: Pin<&mut Io>,
-        session: &mut Session,
-        client: &Client,
+        conversation: &mut Conversation,
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_unsent(cx, io.as_mut()))?;
@@ -164,12 +203,19 @@ impl Outgoing {
                 return Poll::Ready(Ok(()));
             }
             // A publisher that is faster than the socket, or a long replay, would keep others waiting.
-            if !source.takes_write() {
+            let Some(left) = writes.checked_sub(1) else {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
+            };
+            *writes = left;
+            let is_over = conversation.is_over() || self.close_answer.is_some();
+            if is_over {
+                supply.clear();
+            } else if !supply.read(conversation) {
+                return Poll::Ready(Ok(()));
             }
-            self.gather(turn, &mut source, session, client);
-            let batch = source.batch();
+            let (batch, turn, is_shared) = supply.parts();
+            self.gather(batch, turn, is_shared, is_over, conversation);
             if turn.is_empty() && batch.deliveries.is_empty() {
                 return Poll::Ready(Ok(()));
             }
@@ -181,15 +227,19 @@ impl Outgoing {
                     return other.map_ok(|_| ());
                 }
             };
-            let all = self.note(turn, batch, written, session, client);
-            let at_head = batch.complete && client.hub().position().offset == batch.head;
-            let head = batch.head;
-            source.count(turn.frames_sent(), client);
+            let passed = turn.pass(batch, written, |rest| self.hold_shared(rest));
+            let all = conversation.sent(batch, passed);
+            if let (true, Some(mark)) = (all, turn.mark()) {
+                conversation.marked(mark);
+            }
+            let (head, frames) = (batch.head, turn.frames_sent());
+            let at_head = batch.complete && conversation.hub().position().offset == head;
+            supply.count(frames, conversation);
             // Nothing has come since the batch was read, and all of it is written: there is no need
             // to look again.
             if all && at_head && self.is_at_rest() {
-                session.caught_up(head);
-                if !session.has_something_to_say() {
+                conversation.caught_up(head);
+                if !conversation.has_something_to_say() {
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -219,81 +269,47 @@ impl Outgoing {
     /// Collects what is due now: first what the session says, then entries, then the end.
     fn gather(
         &mut self,
+        batch: &Batch,
         turn: &mut Turn,
-        source: &mut Source<'_>,
-        session: &mut Session,
-        client: &Client,
+        is_shared: bool,
+        is_over: bool,
+        conversation: &mut Conversation,
     ) {
-        let over = session.poll_close().is_some() || self.close_answer.is_some();
         let mut mark = None;
-        if over {
-            source.clear();
-        } else {
-            if !source.read(session, client) {
-                turn.begin();
+        if !is_over && batch.complete {
+            if batch.deliveries.is_empty() {
+                conversation.caught_up(batch.head);
+            }
+            mark = conversation.next_mark(batch);
+        }
+        let entries_only = mark.is_none()
+            && self.first.is_none()
+            && !is_over
+            && !conversation.has_something_to_say();
+        if entries_only && is_shared {
+            let envelope = conversation.shared_envelope();
+            if envelope.is_some_and(|envelope| turn.is_framed_in(envelope)) {
                 return;
             }
-            let batch = source.batch();
-            for reader in &batch.lost {
-                client.resync(session, *reader, batch.head);
-            }
-            if batch.is_delayed {
-                client.note_delay();
-            }
-            if batch.complete && batch.deliveries.is_empty() {
-                session.caught_up(batch.head);
-            }
-            if batch.complete {
-                mark = session.next_mark(batch.head, !batch.deliveries.is_empty());
-            }
+            turn.begin(envelope.cloned());
+        } else {
+            turn.begin(None);
         }
-        let entries_only =
-            mark.is_none() && self.first.is_none() && !over && !session.has_something_to_say();
-        let made = if entries_only { source.made(session) } else { None };
-        if made.is_some() && made == turn.made {
-            return;
-        }
-        turn.begin();
         for first in self.first.take().into_iter().flat_map(|first| *first) {
             turn.say(|bytes| bytes.extend_from_slice(&first));
         }
-        while let Some(text) = session.poll_transmit() {
+        while let Some(text) = conversation.say() {
             turn.say(|bytes| ws::append_text(bytes, &text));
         }
         if let Some(code) = self.close_answer {
             turn.say(|bytes| ws::append_close(bytes, code, ""));
             self.close_sent = true;
-        } else if let Some(close) = session.poll_close() {
+        } else if let Some(close) = conversation.close() {
             turn.say(|bytes| ws::append_close(bytes, close.code as u16, close.reason));
             self.close_sent = true;
         }
-        turn.deliver(source.batch(), session);
+        turn.deliver(batch, conversation);
         turn.prove(mark);
-        turn.made = made;
-    }
-
-    /// Takes note of how much was written. Whether all of the deliveries were.
-    fn note(
-        &mut self,
-        turn: &mut Turn,
-        batch: &Batch,
-        written: usize,
-        session: &mut Session,
-        client: &Client,
-    ) -> bool {
-        let passed = turn.pass(batch, written, |rest| self.hold_shared(rest));
-        for delivery in &batch.deliveries[..passed] {
-            session.advance(delivery.reader, delivery.offset);
-        }
-        if batch.has_replays {
-            let replayed = batch.deliveries[..passed].iter().map(Delivery::replayed_bytes);
-            client.note_replay(replayed.sum());
-        }
-        let all = passed == batch.deliveries.len();
-        if let (true, Some(mark)) = (all, turn.mark()) {
-            session.marked(mark);
-        }
-        all
     }
 
     fn hold(&mut self, bytes: &[u8]) {
@@ -303,54 +319,6 @@ impl Outgoing {
     fn hold_shared(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             self.unsent.get_or_insert_default().push_back(bytes);
-        }
-    }
-}
-
-impl Source<'_> {
-    /// Takes one of the writes that are left. False if none is.
-    fn takes_write(&mut self) -> bool {
-        let writes = match self {
-            Self::Log(_, writes) => &mut **writes,
-            Self::Round(_, writes) => writes,
-        };
-        let has_one = *writes > 0;
-        *writes = writes.saturating_sub(1);
-        has_one
-    }
-
-    fn read(&mut self, session: &Session, client: &Client) -> bool {
-        match self {
-            Self::Log(batch, _) => client.read(session, batch),
-            Self::Round(round, _) => client.read_in(round, session),
-        }
-    }
-
-    fn batch(&self) -> &Batch {
-        match self {
-            Self::Log(batch, _) => batch,
-            Self::Round(round, _) => round.batch(),
-        }
-    }
-
-    fn clear(&mut self) {
-        match self {
-            Self::Log(batch, _) => batch.clear(),
-            Self::Round(round, _) => round.clear(),
-        }
-    }
-
-    /// What the frames of the batch will be called, if others can have them, too.
-    fn made(&self, session: &Session) -> Option<Made> {
-        let Self::Round(round, _) = self else { return None };
-        let batch: BatchId = round.shared()?;
-        Some(Made { batch, envelope: session.shared_envelope()?.clone() })
-    }
-
-    fn count(&mut self, deliveries: usize, client: &Client) {
-        match self {
-            Self::Log(..) => client.hub().stats().deliveries.add(deliveries as u64),
-            Self::Round(round, _) => round.count(deliveries),
         }
     }
 }

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Connection;
+use crate::conversation::Failing;
 
 /// A connection that has one user at a time.
 struct Seat<Io> {
@@ -24,10 +25,10 @@ pub(crate) struct Driver<Io>(Arc<Seat<Io>>);
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> Driver<Io> {
     pub(super) fn new(connection: Connection<Io>) -> Self {
-        let wake = connection.client.wake();
+        let wake = connection.conversation.client().wake();
         let seat = Arc::new(Seat { wake, connection: Mutex::new(connection) });
         let weak = Arc::downgrade(&seat);
-        seat.connection.lock().client.sit(weak);
+        seat.connection.lock().conversation.client_mut().sit(weak);
         Self(seat)
     }
 }
@@ -36,7 +37,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> forebay_hub::Seat for 
     fn deliver(&self, round: &mut Round) -> bool {
         // Where its task is at it this very moment, it may have looked at the log already.
         let Some(mut connection) = self.connection.try_lock() else { return false };
-        let failing = Failing(&self.wake);
+        let failing = Failing::new(&self.wake);
         let delivered = connection.deliver(round);
         failing.unless();
         delivered
@@ -53,26 +54,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Future for Driver<Io> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // A round is done with this socket after two writes.
         let mut connection = self.0.connection.lock();
-        let failing = Failing(&self.0.wake);
+        let failing = Failing::new(&self.0.wake);
         let over = connection.poll(cx);
         failing.unless();
         over
-    }
-}
-
-/// A panic leaves the connection in the middle of something. It is marked while it is still locked, so
-/// that nobody writes the beginning of a ws frame behind the half of another.
-struct Failing<'a>(&'a Wake);
-
-impl Failing<'_> {
-    /// It went well.
-    fn unless(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Failing<'_> {
-    fn drop(&mut self) {
-        self.0.fail();
     }
 }

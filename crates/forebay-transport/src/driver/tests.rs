@@ -542,8 +542,7 @@ async fn a_turn_ends_however_much_a_client_has_sent() {
 #[tokio::test(start_paused = true)]
 async fn a_turn_ends_however_much_there_is_to_replay() {
     let hub = Hub::new(Options::default());
-    let mut opening = opening(&hub);
-    opening.channels = Arc::new(Rooms { cursor: Some(hub.position()) });
+    let opening = opening_from(&hub, Some(hub.position()));
     (0..1_000).for_each(|_| say(&hub, &"x".repeat(3_800)));
     let mut said = vec![0x81, 0x80 | 0x3d, 0, 0, 0, 0];
     said.extend(br#"{"command":"subscribe","identifier":"{\"channel\":\"room\"}"}"#);
@@ -558,7 +557,7 @@ async fn a_turn_ends_however_much_there_is_to_replay() {
     }
     assert!(turns.iter().all(|bytes| *bytes <= 9 << 18), "{turns:?}");
     assert!(turns.iter().sum::<usize>() > 1_000 * 3_800, "{turns:?}");
-    assert!(!connection.client.is_muted());
+    assert!(!connection.conversation.client().is_muted());
 }
 
 /// A waker, and how often it was used.
@@ -1045,12 +1044,16 @@ async fn a_task_that_is_dropped_tells_its_channels_and_keeps_what_was_proven() {
 }
 
 /// For a connection without a peer.
-fn opening(hub: &Hub) -> Opening {
+fn opening(hub: &Hub) -> Conversation {
+    opening_from(hub, None)
+}
+
+fn opening_from(hub: &Hub, cursor: Option<Position>) -> Conversation {
     let client = hub.connect().unwrap();
     let hello = client.hello(Protocol::ActionCableV1Json);
     let session = Session::open(hub.now(), hello, Arc::clone(hub.limits()));
-    let channels = Arc::new(Rooms { cursor: None });
-    Opening { session, client, channels, identity: Identity::anonymous() }
+    let channels = Arc::new(Rooms { cursor });
+    Conversation::new(session, client, channels, Identity::anonymous())
 }
 
 /// A socket that can't be written any more and still holds what the client said.
@@ -1115,7 +1118,7 @@ async fn a_write_error_does_not_hide_the_clients_close() {
     let mut connection = Connection::new(Broken { said }, InHand::default(), opening(&hub));
     let end = connection.drive(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(end, Poll::Ready(End::Lost(_))));
-    assert!(connection.incoming.was_unloaded());
+    assert!(connection.conversation.is_unloaded());
 }
 
 /// What an idle connection costs is mostly this; a field that it needs only now and then is out of
@@ -1319,7 +1322,7 @@ async fn a_round_does_not_take_the_place_of_a_task_that_waits_for_its_socket() {
 async fn a_round_gives_nothing_to_a_connection_that_is_called() {
     let hub = Hub::new(Options::default());
     let mut opening = opening(&hub);
-    opening.client.identify(&"somebody".into());
+    opening.client_mut().identify(&"somebody".into());
     let mut said = vec![0x81, 0x80 | 0x3d, 0, 0, 0, 0];
     said.extend(br#"{"command":"subscribe","identifier":"{\"channel\":\"room\"}"}"#);
     let io = Full { said, takes: 9, waits: None, taken: Vec::new(), meanwhile: None };
@@ -1336,8 +1339,8 @@ async fn a_round_gives_nothing_to_a_connection_that_is_called() {
     connection.deliver(&mut Round::default());
     assert_eq!(connection.io.takes, takes);
     // Nor does its task that was at it already.
-    let Connection { io, session, client, outgoing, .. } = &mut connection;
-    assert!(outgoing.poll(&mut cx, Pin::new(io), session, client, &mut 9).is_ready());
+    let Connection { io, conversation, outgoing, .. } = &mut connection;
+    assert!(outgoing.poll(&mut cx, Pin::new(io), conversation, &mut 9).is_ready());
     assert_eq!(io.takes, takes);
     assert!(connection.drive(&mut cx).is_pending());
     assert!(connection.outgoing.close_sent());

@@ -13,6 +13,7 @@ use http::{HeaderValue, Method, Response, StatusCode, request};
 
 use super::Endpoint;
 use crate::channels::{Denial, Identity};
+use crate::conversation::Conversation;
 use crate::door::{Denied, Ends};
 use crate::exchange::{EventStream, Exchange, Format};
 use crate::source;
@@ -224,7 +225,8 @@ impl Endpoint {
         let limits = Arc::clone(self.hub.limits());
         let session = Session::open(self.hub.now(), client.hello(protocol), limits);
         let peer = request.extensions.get::<Ends>().map(|ends| ends.peer);
-        Ok(Exchange::new(session, client, Arc::clone(&self.channels), identity, format, peer))
+        let channels = Arc::clone(&self.channels);
+        Ok(Exchange::new(Conversation::new(session, client, channels, identity), format, peer))
     }
 
     /// Notes a refusal, if it is one.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use forebay_cable::{Mark, Session};
-use forebay_hub::{Batch, BatchId, Delivery};
+use forebay_cable::Mark;
+use forebay_hub::{Batch, Delivery, Scratch};
 use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
 
+use crate::conversation::Conversation;
 use crate::ws::{self, FrameHead, Opcode};
 
 /// Messages up to this size are copied to where the rest of their frames is, and larger ones are
@@ -19,7 +20,7 @@ use crate::ws::{self, FrameHead, Opcode};
 const COPIED_MAX: usize = 4 << 10;
 
 /// What is to be written.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Turn {
     /// All of it, but for large messages.
     bytes: Vec<u8>,
@@ -32,24 +33,19 @@ pub(super) struct Turn {
     mark: Option<Mark>,
     /// Frames that were written of it.
     sent: usize,
-    /// What these bytes are, if others can be sent the same.
-    pub(super) made: Option<Made>,
+    /// It is nothing but the batch in this envelope, which others may have as well.
+    envelope: Option<Arc<[u8]>>,
 }
 
-/// Names frames: one batch in one envelope. The envelope's memory is held, so that no other has its
-/// address.
-pub(super) struct Made {
-    pub(super) batch: BatchId,
-    pub(super) envelope: Arc<[u8]>,
-}
-
-impl PartialEq for Made {
-    fn eq(&self, other: &Self) -> bool {
-        self.batch == other.batch && Arc::ptr_eq(&self.envelope, &other.envelope)
+/// In a round a turn is kept from one connection to the next.
+impl Scratch for Turn {
+    fn forget(&mut self) {
+        self.envelope = None;
     }
 }
 
 /// One delivery as a frame: where it is among the bytes to be written.
+#[derive(Debug)]
 struct Frame {
     /// Its place among the deliveries.
     index: usize,
@@ -57,7 +53,9 @@ struct Frame {
     /// Where its message goes, if that is large and not among the bytes.
     split: usize,
     end: usize,
-    /// Bytes of that message.
+    /// Bytes of the message.
+    message: usize,
+    /// Those of them that are not among the others.
     apart: usize,
 }
 
@@ -66,11 +64,19 @@ impl Turn {
         self.bytes.is_empty()
     }
 
-    pub(super) fn begin(&mut self) {
+    /// Whether it is the batch in this envelope, and nothing else. Pages of one tag mostly have their
+    /// envelope in the same memory, and then are told apart by a look at its address.
+    pub(super) fn is_framed_in(&self, envelope: &Arc<[u8]>) -> bool {
+        let framed_in = self.envelope.as_ref();
+        framed_in.is_some_and(|other| Arc::ptr_eq(other, envelope) || other == envelope)
+    }
+
+    /// Begins anew. With an `envelope` nothing is added but the batch in it.
+    pub(super) fn begin(&mut self, envelope: Option<Arc<[u8]>>) {
         self.bytes.clear();
         self.frames.clear();
         self.control = 0;
-        self.made = None;
+        self.envelope = envelope;
     }
 
     /// Adds an answer, or a control frame.
@@ -80,9 +86,9 @@ impl Turn {
     }
 
     /// Adds what the batch has for the session.
-    pub(super) fn deliver(&mut self, batch: &Batch, session: &Session) {
+    pub(super) fn deliver(&mut self, batch: &Batch, conversation: &Conversation) {
         for (index, delivery) in batch.deliveries.iter().enumerate() {
-            self.frames.extend(Frame::append(&mut self.bytes, index, delivery, session));
+            self.frames.extend(Frame::append(&mut self.bytes, index, delivery, conversation));
         }
     }
 
@@ -182,13 +188,14 @@ impl Frame {
         bytes: &mut Vec<u8>,
         index: usize,
         delivery: &Delivery,
-        session: &Session,
+        conversation: &Conversation,
     ) -> Option<Self> {
-        let wrap = session.wrap(delivery.reader, delivery.around())?;
-        let (shared, before, after) = (wrap.shared, wrap.before.as_bytes(), wrap.after.as_bytes());
+        let wrap = conversation.wrap(delivery)?;
         let message = delivery.message.as_ref().map_or(&[][..], |message| &message.bytes()[..]);
+        let [shared, before, message, after] = wrap.parts(message);
         let around = shared.len() + before.len() + after.len();
-        let head = FrameHead::new(Opcode::Text, around + message.len());
+        let message_len = message.len();
+        let head = FrameHead::new(Opcode::Text, around + message_len);
         let begin = bytes.len();
         bytes.extend_from_slice(head.as_bytes());
         bytes.extend_from_slice(shared);
@@ -201,7 +208,7 @@ impl Frame {
         };
         let split = bytes.len();
         bytes.extend_from_slice(after);
-        Some(Self { index, begin, split, end: bytes.len(), apart })
+        Some(Self { index, begin, split, end: bytes.len(), message: message_len, apart })
     }
 
     fn len(&self) -> usize {
@@ -217,8 +224,9 @@ impl Frame {
         written: usize,
         hold: &mut impl FnMut(Bytes),
     ) {
-        let message = delivery.message.as_ref().map_or(Bytes::new(), |m| m.bytes().clone());
-        let copied = message.len() - self.apart;
+        let message = delivery.message.as_ref().filter(|_| self.message > 0);
+        let message = message.map_or(Bytes::new(), |message| message.bytes().clone());
+        let copied = self.message - self.apart;
         let before = &bytes[self.begin..self.split - copied];
         hold(Bytes::copy_from_slice(&before[written.min(before.len())..]));
         let written = written.saturating_sub(before.len());

@@ -8,11 +8,11 @@ use crate::channels::{Begin, Stream};
 
 /// What is known here of a page that comes back.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Known {
+pub(super) struct Known {
     /// Its socket died, and it had proven to have this much.
-    pub(crate) acknowledged: Option<Offset>,
+    pub(super) acknowledged: Option<Offset>,
     /// This session was subscribed to it before.
-    pub(crate) left: Option<Left>,
+    pub(super) left: Option<Left>,
 }
 
 /// How often what is in doubt is given again before anything of it is proven. A region that brings its own
@@ -22,7 +22,7 @@ const RETURNS_MAX: u8 = 8;
 
 /// Where a page stands whose tag had left, and comes back on the same connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Left {
+pub(super) enum Left {
     /// It goes on from here: what it may have been shown already can be shown again.
     At(Offset),
     /// Nobody knows what it was shown.
@@ -32,7 +32,7 @@ pub(crate) enum Left {
 impl Left {
     /// Decides where a stream goes on. What was sent and not proven to have arrived was on the wire when
     /// the tag left, and so was shown or dropped: it is given again where that does no harm.
-    pub(crate) fn of(
+    pub(super) fn of(
         stream: &str,
         progress: Progress,
         client: &Client,
@@ -50,7 +50,7 @@ impl Left {
 }
 
 /// Opens the stream, from where the page stands.
-pub(crate) fn attach(
+pub(super) fn attach(
     stream: &Stream,
     claim: &Claim,
     known: Known,
@@ -94,7 +94,7 @@ pub(crate) fn attach(
 }
 
 /// The same place, in front of which something is missing.
-pub(crate) fn lacking(start: Start) -> Start {
+pub(super) fn lacking(start: Start) -> Start {
     match start {
         Start::After(offset) => Start::LostAfter(offset),
         start => start,
@@ -103,7 +103,7 @@ pub(crate) fn lacking(start: Start) -> Start {
 
 /// What a client says that it has of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Claimed {
+pub(super) enum Claimed {
     /// Everything up to here.
     At(Position),
     /// Less than history reaches back to: this is where history begins.
@@ -122,7 +122,7 @@ impl Claimed {
 }
 
 /// The position that a client says it has of a stream.
-pub(crate) fn claimed(stream: &str, claim: &Claim, client: &Client) -> Claimed {
+pub(super) fn claimed(stream: &str, claim: &Claim, client: &Client) -> Claimed {
     let (position, since) = match claim {
         Claim::None => (None, None),
         Claim::After(position) => (Some(*position), None),

@@ -1,0 +1,420 @@
+//! A conversation with one client: its session, its place in the hub, and the application's side of it.
+//!
+//! What has to happen between the three is written here, once. Whoever carries the bytes (a WebSocket's
+//! driver, an HTTP exchange) only moves them, and calls, in each of its turns and in this order:
+//!
+//! 1. [`Conversation::poll_signals`], and [`Conversation::tick`] where that says so;
+//! 2. [`Conversation::hear`] for each text that has arrived;
+//! 3. [`Conversation::settle`], then [`Conversation::note`]: the application's answers;
+//! 4. [`Conversation::say`], until there is nothing more: this goes out before any entry;
+//! 5. [`Conversation::read`]; what that says in turn; [`Conversation::wrap`] for each delivery; and
+//!    [`Conversation::sent`] for those that are on their way;
+//! 6. [`Conversation::caught_up`], if that was all.
+//!
+//! It ends with [`Conversation::end`], or by being dropped, as the task of an embedding application may be. That
+//! is the same: channels hear of it, and what the page has proven to have is kept.
+
+mod application;
+mod begin;
+mod effects;
+mod rejections;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use forebay_cable::{
+    Close, CloseCode, DisconnectReason, Mark, Report, ReportKind, Session, SessionId, Wrap,
+};
+use forebay_hub::{Batch, Client, Delivery, Hub, Refusal, Round, Signals, Wake};
+use forebay_log::Offset;
+
+use self::application::Application;
+use crate::channels::{Channels, Identity};
+use crate::excerpt::excerpt;
+
+/// Says who is at the other end. A socket is asked only when something is to be logged: a connection
+/// keeps nothing for that.
+pub(crate) type Peer<'a> = &'a dyn Fn() -> Option<SocketAddr>;
+
+/// A session that was let in, with what belongs to it.
+pub(crate) struct Conversation {
+    session: Session,
+    client: Client,
+    application: Application,
+    memory: Memory,
+    /// Whoever has to hear of its end has heard.
+    has_ended: bool,
+}
+
+/// What will be remembered of a conversation when it has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Memory {
+    /// What its page has proven to have: it lives on, as far as anybody knows.
+    Proven,
+    /// Nothing: its page is gone, or its access was taken back.
+    Nothing,
+    /// Nothing, because something panicked: nobody knows how much its client has got.
+    Failed,
+}
+
+/// Where entries are read from.
+pub(crate) trait Entries {
+    /// False, and nothing is read, where the client has been called away.
+    fn read(&mut self, client: &Client, session: &Session) -> bool;
+
+    fn batch(&self) -> &Batch;
+}
+
+/// Read for this conversation.
+impl Entries for Batch {
+    fn read(&mut self, client: &Client, session: &Session) -> bool {
+        client.read(session, self)
+    }
+
+    fn batch(&self) -> &Batch {
+        self
+    }
+}
+
+/// Perhaps read for another one.
+impl Entries for Round {
+    fn read(&mut self, client: &Client, session: &Session) -> bool {
+        client.read_in(self, session)
+    }
+
+    fn batch(&self) -> &Batch {
+        self.batch()
+    }
+}
+
+impl Conversation {
+    pub(crate) fn new(
+        session: Session,
+        client: Client,
+        channels: Arc<dyn Channels>,
+        identity: Identity,
+    ) -> Self {
+        let application = Application::new(channels, identity);
+        let memory = Memory::Proven;
+        Self { session, client, application, memory, has_ended: false }
+    }
+
+    pub(crate) fn id(&self) -> SessionId {
+        self.session.id()
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        self.client.hub()
+    }
+
+    /// For its carrier, which signals and seats depend on.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn client_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+
+    /// Where it stands on the stream that it reads, if that is one only.
+    pub(crate) fn stands_at(&self) -> Option<Offset> {
+        self.session.sole_reader().map(|reader| reader.position)
+    }
+
+    /// The envelope that its frames may share with others', see [`Session::shared_envelope`].
+    pub(crate) fn shared_envelope(&self) -> Option<&Arc<[u8]>> {
+        self.session.shared_envelope()
+    }
+
+    // --- signals ----------------------------------------------------------------------------------
+
+    /// Takes the hub's signals, and ends the session where they say so: the server goes down, somebody has
+    /// taken its access back, or has sent its visitor away. The rest is its carrier's.
+    pub(crate) fn poll_signals(&mut self, cx: &Context<'_>) -> Signals {
+        let signals = self.client.poll_signals(cx.waker());
+        if signals.contains(Signals::SHUTDOWN) {
+            self.session.disconnect(DisconnectReason::ServerRestart, true);
+        }
+        let dismissed = signals.contains(Signals::DISMISS);
+        let disconnected = dismissed || signals.contains(Signals::DISCONNECT);
+        let revoked = signals.contains(Signals::REVOKED) && self.client.is_revoked(&self.session);
+        if signals.contains(Signals::FAILED) {
+            self.memory = Memory::Failed;
+        }
+        if disconnected || revoked {
+            self.memory = Memory::Nothing;
+            self.hub().stats().disconnects.add(1);
+            self.session.disconnect(DisconnectReason::Remote, !dismissed);
+        }
+        signals
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self) {
+        self.session.handle_timeout(self.client.hub().now());
+    }
+
+    // --- what the client says ---------------------------------------------------------------------
+
+    /// Takes a text. Where it is no command, the session is over.
+    pub(crate) fn hear(&mut self, text: &str) {
+        let was_over = self.is_over();
+        self.session.handle_text(text);
+        if !was_over && self.is_over() {
+            self.hub().stats().violations.add(1);
+            tracing::debug!(session = %self.id(), "client sent no command");
+        }
+    }
+
+    /// It has sent a Ping.
+    pub(crate) fn hear_ping(&mut self) {
+        self.session.handle_ping();
+    }
+
+    /// It has answered a Ping. True if something is due because of that.
+    pub(crate) fn hear_pong(&mut self, payload: &[u8]) -> bool {
+        if self.session.handle_pong(payload) {
+            self.client.note_proof(&self.session);
+        }
+        self.session.owes_mark()
+    }
+
+    /// It has broken a rule below its protocol.
+    pub(crate) fn fail(&mut self, code: CloseCode, reason: &'static str) {
+        self.hub().stats().violations.add(1);
+        tracing::debug!(session = %self.id(), reason, "client broke the protocol");
+        self.session.fail(code, reason);
+    }
+
+    pub(crate) fn wants_input(&self) -> bool {
+        self.session.wants_input()
+    }
+
+    /// Counts and logs that a client has sent too many commands and is not read for a while, where it is so.
+    pub(crate) fn note_pace(&self, peer: Peer<'_>) {
+        if !self.session.is_held_back() {
+            return;
+        }
+        let Some(more) = self.hub().refused(Refusal::Commands) else { return };
+        tracing::warn!(
+            peer = peer().map(tracing::field::display),
+            session = %self.id(),
+            identity = self.client.identity().map(excerpt),
+            more_before = Some(more).filter(|more| *more > 0),
+            "a client sends too many commands: they wait"
+        );
+    }
+
+    // --- what the application answers -------------------------------------------------------------
+
+    /// Moves on as far as answers are there, and takes no more than `steps`, each a command or some that
+    /// need no answer. True if the session has moved.
+    pub(crate) fn settle(
+        &mut self,
+        cx: &mut Context<'_>,
+        steps: &mut usize,
+        peer: Peer<'_>,
+    ) -> bool {
+        let mut moved = false;
+        while *steps > 0 {
+            if self.application.is_running() {
+                match self.application.poll(cx) {
+                    Poll::Pending => return moved,
+                    Poll::Ready(Ok(finished)) => self.finish(finished, peer),
+                    // The panic hook has said where. Other connections go on.
+                    Poll::Ready(Err(_)) => self.has_panicked(),
+                }
+            } else if let Some(effect) = self.session.poll_effect() {
+                *steps -= 1;
+                let begin = AssertUnwindSafe(|| self.begin(effect, peer));
+                if catch_unwind(begin).is_err() {
+                    self.has_panicked();
+                }
+            } else if self.session.is_paused() {
+                *steps -= 1;
+            } else {
+                return moved;
+            }
+            moved = true;
+        }
+        moved
+    }
+
+    fn has_panicked(&mut self) {
+        self.hub().stats().panics.add(1);
+        self.session.disconnect(DisconnectReason::InternalError, true);
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.session.is_settled()
+    }
+
+    pub(crate) fn has_subscriptions(&self) -> bool {
+        self.session.subscription_ids().next().is_some()
+    }
+
+    /// Counts what the session has rejected by itself; counts and logs what pages could not do.
+    pub(crate) fn note(&mut self, peer: Peer<'_>) {
+        self.note_own_rejections(peer);
+        let stats = self.client.hub().stats();
+        for Report { kind, identifier, offset, detail } in self.session.take_reports() {
+            let counter = match kind {
+                ReportKind::NoTarget => &stats.reported_no_target,
+                ReportKind::Rejected => &stats.reported_rejected,
+                ReportKind::Gap => &stats.reported_gaps,
+                ReportKind::Error => &stats.reported_errors,
+            };
+            counter.add(1);
+            let (session, offset) = (self.session.id(), offset.unwrap_or(Offset::ZERO));
+            let (identifier, detail) = (excerpt(&identifier), excerpt(&detail));
+            tracing::info!(?kind, %session, identifier, %offset, detail, "a page reports");
+        }
+    }
+
+    // --- what the client is told ------------------------------------------------------------------
+
+    /// The session is over: what is left to say goes out, and then this.
+    pub(crate) fn is_over(&self) -> bool {
+        self.session.poll_close().is_some()
+    }
+
+    pub(crate) fn close(&self) -> Option<Close> {
+        self.session.poll_close()
+    }
+
+    /// The next text for the client.
+    pub(crate) fn say(&mut self) -> Option<Bytes> {
+        self.session.poll_transmit()
+    }
+
+    pub(crate) fn has_something_to_say(&self) -> bool {
+        self.session.has_something_to_say()
+    }
+
+    // --- entries ----------------------------------------------------------------------------------
+
+    /// Reads what comes next. Whoever lacks something is told, which is said before these entries.
+    ///
+    /// False, and nothing is read, where a signal waits that has to be heeded first.
+    #[must_use]
+    pub(crate) fn read(&mut self, entries: &mut impl Entries) -> bool {
+        if !entries.read(&self.client, &self.session) {
+            return false;
+        }
+        let batch = entries.batch();
+        for reader in &batch.lost {
+            self.client.resync(&mut self.session, *reader, batch.head);
+        }
+        if batch.is_delayed {
+            self.client.note_delay();
+        }
+        true
+    }
+
+    /// A delivery in the client's protocol. `None` if it gets nothing for it.
+    pub(crate) fn wrap(&self, delivery: &Delivery) -> Option<Wrap<'_>> {
+        self.session.wrap(delivery.reader, delivery.around())
+    }
+
+    /// The first `passed` deliveries of the batch are on their way, or are not for this client. Whether these
+    /// are all.
+    pub(crate) fn sent(&mut self, batch: &Batch, passed: usize) -> bool {
+        for delivery in &batch.deliveries[..passed] {
+            self.session.advance(delivery.reader, delivery.offset);
+        }
+        if batch.has_replays {
+            let replayed = batch.deliveries[..passed].iter().map(Delivery::replayed_bytes);
+            self.client.note_replay(replayed.sum());
+        }
+        passed == batch.deliveries.len()
+    }
+
+    /// Everything up to `head` is on its way.
+    pub(crate) fn caught_up(&mut self, head: Offset) {
+        self.session.caught_up(head);
+    }
+
+    /// The mark to send as a Ping behind the batch, if its client proves what it has got.
+    pub(crate) fn next_mark(&self, batch: &Batch) -> Option<Mark> {
+        self.session.next_mark(batch.head, !batch.deliveries.is_empty())
+    }
+
+    /// It is on its way, behind everything else.
+    pub(crate) fn marked(&mut self, mark: Mark) {
+        self.session.marked(mark);
+    }
+
+    // --- its end ----------------------------------------------------------------------------------
+
+    /// The client has said that its page is gone.
+    pub(crate) fn unload(&mut self) {
+        self.memory = Memory::Nothing;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_unloaded(&self) -> bool {
+        self.memory == Memory::Nothing
+    }
+
+    /// Channels hear that their subscriptions are over, and what the page has proven to have is kept.
+    pub(crate) fn end(&mut self) {
+        if std::mem::replace(&mut self.has_ended, true) {
+            return;
+        }
+        self.application.end();
+        if self.memory == Memory::Failed || self.client.has_failed() {
+            self.hub().stats().panics.add(1);
+            let session = self.id();
+            tracing::error!(%session, "a panic has ended a connection; its client comes back");
+        } else if self.memory == Memory::Proven {
+            if let Some(kept) = self.session.keep() {
+                self.client.keep_session(kept);
+            }
+            for (id, acknowledged) in self.session.acknowledged() {
+                self.client.leave_page(id, acknowledged);
+            }
+        }
+    }
+}
+
+/// A task that is aborted, or has panicked, is dropped without having come to its end; and so is the
+/// answer of a request whose client has gone.
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { session, client, application, .. } = self;
+        let mut f = f.debug_struct("Conversation");
+        f.field("session", session).field("client", client).field("application", application);
+        f.finish_non_exhaustive()
+    }
+}
+
+/// A panic leaves the connection in the middle of something. It is marked while it is still locked, so
+/// that nobody writes the beginning of a ws frame behind the half of another.
+pub(crate) struct Failing<'a>(&'a Wake);
+
+impl<'a> Failing<'a> {
+    pub(crate) fn new(wake: &'a Wake) -> Self {
+        Self(wake)
+    }
+
+    /// It went well.
+    pub(crate) fn unless(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Failing<'_> {
+    fn drop(&mut self) {
+        self.0.fail();
+    }
+}

@@ -1,0 +1,185 @@
+//! The application's side of a conversation: its channels, who is asking, and what runs for them.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread;
+
+use forebay_cable::{SubscriptionId, Terms};
+use forebay_log::UnixMillis;
+use tokio::runtime::Handle;
+
+use crate::channels::{Channels, Handler, Identity, Later, Op, Rejected, Subscribed};
+
+/// Whispers of one connection in a second: a hand that draws, at a display's 60 frames, may lose
+/// one or the other. Each costs its stream's subscribers a message.
+const WHISPERS_PER_SECOND_MAX: u16 = 50;
+
+type Handlers = Vec<(SubscriptionId, Box<dyn Handler>)>;
+
+/// The application's side of one connection.
+pub(super) struct Application {
+    channels: Arc<dyn Channels>,
+    identity: Identity,
+    /// Out of line, like the next two: most connections have none.
+    handlers: Option<Box<Handlers>>,
+    whispers: Option<Box<Whispers>>,
+    /// At most one: the session waits for its answer.
+    running: Option<Box<Running>>,
+}
+
+/// What a connection may whisper.
+#[derive(Debug, Default)]
+struct Whispers {
+    /// The streams that its subscriptions may whisper on.
+    streams: Vec<(SubscriptionId, Arc<str>)>,
+    pace: Pace,
+}
+
+impl Whispers {
+    /// Where to whisper, if it may at all, and has not done so too often.
+    fn allow(&mut self, id: SubscriptionId, now: UnixMillis) -> Option<&str> {
+        let (_, stream) = self.streams.iter().find(|(other, _)| *other == id)?;
+        self.pace.allows(now).then_some(&**stream)
+    }
+}
+
+/// How many whispers there were in the running second.
+#[derive(Debug, Default)]
+struct Pace {
+    second: u64,
+    whispers: u16,
+}
+
+impl Pace {
+    fn allows(&mut self, now: UnixMillis) -> bool {
+        let second = now.as_secs();
+        if second != self.second {
+            *self = Self { second, whispers: 0 };
+        }
+        let allowed = self.whispers < WHISPERS_PER_SECOND_MAX;
+        self.whispers += u16::from(allowed);
+        allowed
+    }
+}
+
+pub(super) enum Running {
+    Subscribe(SubscriptionId, Terms, Later<Result<Subscribed, Rejected>>),
+    Perform(SubscriptionId, Later<(Box<dyn Handler>, Vec<Op>)>),
+    Unsubscribe(Later<()>),
+}
+
+/// What a finished call came to.
+pub(super) enum Finished {
+    Subscribe(SubscriptionId, Terms, Result<Subscribed, Rejected>),
+    Perform(SubscriptionId, Box<dyn Handler>, Vec<Op>),
+    Unsubscribe,
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Application")
+            .field("identity", &self.identity)
+            .field("handlers", &self.handlers.as_ref().map_or(0, |handlers| handlers.len()))
+            .field("running", &self.running.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Application {
+    pub(super) fn new(channels: Arc<dyn Channels>, identity: Identity) -> Self {
+        Self { channels, identity, handlers: None, whispers: None, running: None }
+    }
+
+    pub(super) fn channels(&self) -> &Arc<dyn Channels> {
+        &self.channels
+    }
+
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(super) fn run(&mut self, running: Running) {
+        self.running = Some(Box::new(running));
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Goes on with what runs. An error is a panic.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<thread::Result<Finished>> {
+        let Some(running) = &mut self.running else { return Poll::Pending };
+        let polled = match catch_unwind(AssertUnwindSafe(|| running.poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(finished)) => Ok(finished),
+            Err(panic) => Err(panic),
+        };
+        self.running = None;
+        Poll::Ready(polled)
+    }
+
+    pub(super) fn keep_handler(&mut self, id: SubscriptionId, handler: Box<dyn Handler>) {
+        let handlers = self.handlers.get_or_insert_default();
+        // Most connections have one, if any: a Vec would take room for four at once.
+        handlers.reserve_exact(1);
+        handlers.push((id, handler));
+    }
+
+    pub(super) fn take_handler(&mut self, id: SubscriptionId) -> Option<Box<dyn Handler>> {
+        let handlers = self.handlers.as_mut()?;
+        let index = handlers.iter().position(|(other, _)| *other == id)?;
+        Some(handlers.swap_remove(index).1)
+    }
+
+    pub(super) fn may_whisper(&mut self, id: SubscriptionId, stream: Arc<str>) {
+        self.whispers.get_or_insert_default().streams.push((id, stream));
+    }
+
+    /// Where a subscription whispers, if it may at all, and has not done so too often.
+    pub(super) fn whispers_on(&mut self, id: SubscriptionId, now: UnixMillis) -> Option<&str> {
+        self.whispers.as_mut()?.allow(id, now)
+    }
+
+    /// The subscription is gone.
+    pub(super) fn forget_whispers(&mut self, id: SubscriptionId) {
+        if let Some(whispers) = &mut self.whispers {
+            whispers.streams.retain(|(other, _)| *other != id);
+        }
+    }
+
+    /// The connection is gone: what runs runs to its end, and every channel hears of it, each in
+    /// its own time. Without a runtime there is nobody left to tell.
+    pub(super) fn end(&mut self) {
+        if Handle::try_current().is_err() {
+            return;
+        }
+        match self.running.take().map(|running| *running) {
+            Some(Running::Perform(_, later)) => {
+                tokio::spawn(async move { later.await.0.unsubscribed().await });
+            }
+            Some(Running::Unsubscribe(later)) => drop(tokio::spawn(later)),
+            // Nobody is subscribed yet, so nobody has to hear of it.
+            Some(Running::Subscribe(..)) | None => {}
+        }
+        for (_, handler) in self.handlers.take().into_iter().flat_map(|handlers| *handlers) {
+            tokio::spawn(handler.unsubscribed());
+        }
+    }
+}
+
+impl Running {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Finished> {
+        match self {
+            Self::Subscribe(id, terms, later) => later
+                .as_mut()
+                .poll(cx)
+                .map(|outcome| Finished::Subscribe(*id, std::mem::take(terms), outcome)),
+            Self::Perform(id, later) => {
+                later.as_mut().poll(cx).map(|(handler, ops)| Finished::Perform(*id, handler, ops))
+            }
+            Self::Unsubscribe(later) => later.as_mut().poll(cx).map(|()| Finished::Unsubscribe),
+        }
+    }
+}
