@@ -23,7 +23,7 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// A place for one more, unless the process is shutting down.
+    /// Gives one more connection a place. `None` while the process shuts down.
     pub(crate) fn add(&self, wake: &Arc<Wake>) -> Option<usize> {
         let mut all = self.all.lock();
         (!self.is_closed()).then(|| all.insert(Arc::clone(wake)))
@@ -50,7 +50,7 @@ impl Connections {
         }
     }
 
-    /// Waits until there is none.
+    /// Waits until the last connection has left.
     pub(crate) async fn all_left(&self) {
         let mut emptied = pin!(self.emptied.notified());
         loop {
@@ -63,7 +63,7 @@ impl Connections {
         }
     }
 
-    /// Those of this moment.
+    /// All connections of this moment.
     pub(crate) fn all(&self) -> Vec<Arc<Wake>> {
         self.all.lock().iter().map(|(_, wake)| Arc::clone(wake)).collect()
     }
@@ -82,7 +82,7 @@ impl Connections {
         self.all.lock().len()
     }
 
-    /// From now on nobody is let in. Whether it was so already.
+    /// Lets nobody in from now on. True if that was so already.
     pub(crate) fn close(&self) -> bool {
         let _all = self.all.lock();
         self.closed.swap(true, Ordering::AcqRel)

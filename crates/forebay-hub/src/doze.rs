@@ -1,4 +1,4 @@
-//! The sleep of whoever ticks, while there is nothing to tick for.
+//! The sleep of the task that ticks, while there is nothing to tick for.
 
 use tokio::sync::Notify;
 
@@ -11,10 +11,10 @@ pub(crate) struct Doze {
 }
 
 impl Doze {
-    /// Falls asleep if `idle` says for how long; gives that, and what ends it earlier.
+    /// Falls asleep if `idle` says for how long. Gives that, and a future that ends the sleep earlier.
     ///
-    /// `idle` is asked when it is known that somebody sleeps. It looks behind locks, and so does whoever
-    /// brings something: either it is seen there, or who brings it sees the sleep and ends it.
+    /// The sleep is announced before `idle` is asked. `idle` looks behind locks, and so does whoever
+    /// brings something to do. So either `idle` sees it, or its bringer sees the sleep and ends it.
     pub(crate) fn begin<T>(
         &self,
         idle: impl FnOnce() -> Option<T>,

@@ -1,5 +1,5 @@
-//! When pages that lack something are told so: a second's worth of them at once, the others one after the
-//! other, so that the application that renders them again is not run over.
+//! When pages that lack something are told so. A second's worth of them is told at once, the others at a
+//! steady rate, so that the application which renders them again can keep up.
 
 use forebay_log::UnixMillis;
 use parking_lot::Mutex;

@@ -1,12 +1,18 @@
-//! Order and fan-out: a broadcast gets its offset here, and whoever reads its stream is woken.
+//! Order and fan-out: a broadcast gets its place in the log, and whoever reads its stream is woken.
 //!
-//! Publishing copies nothing into queues. It appends to the log in one short critical section
-//! and then plans a pass over the stream's subscribers, in rounds ([`Seat`]); each of them reads on
-//! from its own position ([`Client::read`]). So a slow subscriber owns nothing but its position, and
-//! all subscribers see one order over all their streams.
+//! Publishing copies nothing into queues. It appends to the log in one short critical section, and
+//! then plans a pass over the stream's readers. Each of them reads on from its own position. So a slow
+//! reader owns nothing but its position, and all readers see one order over all their streams.
 //!
-//! Not here: sockets and protocols' bytes (forebay-transport), signatures and who may subscribe
-//! to what (the application).
+//! These are the types to begin with:
+//!
+//! - [`Hub`]: one log and all who read it. Publishing, revocations and shutting down begin here.
+//! - [`Client`]: one connection's place in the hub. It attaches to streams and reads from them.
+//! - [`Round`] and [`Seat`]: writing for many connections from one task.
+//! - [`Stats`]: the counters.
+//!
+//! Sockets and protocols are forebay-transport's and forebay-cable's. Signatures, and who may subscribe
+//! to what, are the application's.
 
 mod client;
 mod clock;

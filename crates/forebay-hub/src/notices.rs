@@ -1,7 +1,7 @@
-//! How often it is logged that somebody was turned away, or is kept waiting.
+//! A limit for lines of the log that strangers cause: somebody was turned away, or is kept waiting.
 //!
-//! Strangers cause these lines, as often as they like, and an application's own subscriber has no limit.
-//! So each kind has one here. All of them are counted, whether they are logged or not.
+//! Strangers can cause them as often as they like, and an application's own subscriber has no limit. So
+//! each kind has one here. What is not logged is counted all the same.
 
 use forebay_log::UnixMillis;
 use parking_lot::Mutex;
@@ -13,7 +13,7 @@ use crate::stats::{Counter, Stats};
 const LINES_MAX: u32 = 5;
 const WHILE_MS: u64 = 10_000;
 
-/// Why somebody is turned away.
+/// Why somebody is turned away, or kept waiting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
     /// A page of an origin that is not let in.
@@ -43,7 +43,7 @@ pub enum Refusal {
 impl Refusal {
     const COUNT: usize = Self::Replay as usize + 1;
 
-    /// Whether a connection or a request is turned away.
+    /// Whether it is a whole connection or request that is turned away.
     const fn is_at_the_door(self) -> bool {
         !matches!(self, Self::Subscription | Self::Commands | Self::Replay)
     }
@@ -77,7 +77,7 @@ struct Notice {
 }
 
 impl Notices {
-    /// Counts it. Whether it is to be logged, and how many before it were not.
+    /// Counts it. If it is to be logged, gives how many before it were not; else `None`.
     pub(crate) fn note(&self, refusal: Refusal, stats: &Stats, now: UnixMillis) -> Option<u64> {
         refusal.counter(stats).add(1);
         if refusal.is_at_the_door() {

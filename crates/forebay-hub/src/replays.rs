@@ -1,12 +1,12 @@
 //! How many bytes are replayed: to one connection, and to all of one address.
 //!
 //! A subscription costs its client a hundred bytes, and may be answered with all that history has of a
-//! stream. So whoever is replayed something owes its bytes, and what is owed goes by with time. Who owes
-//! too much is given nothing more from before it came, until enough of that has gone by. Nothing is lost
-//! for it: its position stays where it is, and live entries of its other streams come as ever.
+//! stream. So a client that is replayed something *owes* its bytes, and the debt goes down with time. A
+//! client that owes too much is replayed nothing more until enough time has passed. It loses nothing:
+//! its position stays where it is, and live entries of its other streams come as ever.
 //!
-//! Addresses from which no stranger comes (loopback, private networks) have no account: behind one of them
-//! is a proxy, and so everybody. Behind a proxy that is trusted, it is the visitor's own address.
+//! Loopback and private addresses owe nothing. A proxy has such an address, and so all of its visitors
+//! would share one debt. Behind a trusted proxy the visitor's own address counts.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,12 +15,12 @@ use forebay_cable::Limits;
 use forebay_log::UnixMillis;
 use slab::Slab;
 
-/// What was replayed a short time ago.
+/// What one client, or one address, owes.
 #[derive(Debug, Default)]
 struct Owed {
     bytes: u64,
     at: UnixMillis,
-    /// Whoever looks after the server knows that it has to wait.
+    /// The log has said that this client has to wait.
     is_known: bool,
 }
 

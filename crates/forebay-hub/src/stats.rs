@@ -1,4 +1,6 @@
-//! Counters: what was done, and everything that could otherwise go unnoticed.
+//! Counters: what was done, and whatever would otherwise go unnoticed.
+//!
+//! `docs/troubleshooting.md` lists them with what each of them is a sign of; a test compares the two.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,57 +36,57 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Broadcasts appended to the log.
+    /// Broadcasts that the log took.
     broadcasts,
-    /// Entries handed to sockets, once per subscription.
+    /// Entries handed to sockets, once for each subscription.
     deliveries,
     /// Connections accepted.
     connections,
-    /// Connections and requests refused, for whatever reason.
+    /// Connections and requests refused. The next eight counters say for which reason.
     refusals,
-    /// Of these: pages of an origin that is not let in.
+    /// Refused: the page's origin is not let in.
     refused_origin,
-    /// Of these: for a host that is not this server's.
+    /// Refused: the request names a host that is not this server's.
     refused_host,
-    /// Of these: handshakes with a wrong version, key or subprotocol.
+    /// Refused: the WebSocket handshake has a wrong version, key or subprotocol.
     refused_handshake,
-    /// Of these: requests over HTTP that can't be understood, or may read none of their streams.
+    /// Refused: the HTTP request can't be understood, or its sender may read none of its streams.
     refused_request,
-    /// Of these: by the connect hook, for good.
+    /// Refused by the connect hook, for good.
     refused_unauthorized,
-    /// Of these: by the connect hook, for now.
+    /// Refused by the connect hook, for now.
     refused_unavailable,
-    /// Of these: because as many were connected as may be.
+    /// Refused: there was no room for one more.
     refused_full,
-    /// Of these: because the server was going down.
+    /// Refused: the server was going down.
     refused_shutting_down,
     /// Subscriptions confirmed.
     subscriptions,
     /// Subscriptions rejected.
     rejections,
-    /// Subscriptions told to heal themselves because their cursor was of another epoch.
+    /// Subscriptions whose page was told to heal: the cursor was of another epoch.
     resyncs_other_epoch,
-    /// The same because their cursor was older than history, at subscribing.
+    /// Subscriptions whose page was told to heal: the cursor was older than history.
     resyncs_forgotten,
-    /// The same because their cursor was ahead of the log.
+    /// Subscriptions whose page was told to heal: the cursor was ahead of the log.
     resyncs_future,
-    /// The same because a slow socket fell behind history while it was connected.
+    /// Subscriptions whose page was told to heal: its slow socket fell behind history.
     resyncs_behind,
-    /// The same because its tag had left and came back, and nobody knows whether the page was shown what
-    /// was on its way when the tag left.
+    /// Subscriptions whose page was told to heal: its tag had left and came back, and nobody knows
+    /// what the page was shown of what was on its way.
     resyncs_in_doubt,
-    /// Pages that were told later that they lack something, since many did at once.
+    /// Pages that were told later, because many had to heal at once.
     heals_delayed,
-    /// Subscriptions that lack something, and whose page was rendered in vain: by a process with another
-    /// log.
+    /// Subscriptions that lack something and whose page was rendered in vain, by a process with
+    /// another log.
     unhealed,
-    /// Connections that were ended because a tag is another visitor's, who may have signed in meanwhile.
+    /// Connections ended because a tag is another visitor's, so that their visitor is identified anew.
     reidentified,
     /// Subscriptions that went on where their page was known to be.
     resumes,
-    /// Replays that have to wait because their client was replayed much already.
+    /// Replays that had to wait, because their client had been replayed much already.
     replays_delayed,
-    /// Cursors refused because nobody here signed them.
+    /// Cursors refused because nobody here has signed them.
     cursors_refused,
     /// Connections closed because of what the client sent.
     violations,
@@ -94,34 +96,35 @@ counters! {
     panics,
     /// Access taken back.
     revocations,
-    /// Connections ended because of that, or because their identity was disconnected.
+    /// Connections ended because access was taken back, or their identity was disconnected.
     disconnects,
-    /// Subscriptions refused because access was taken back, or because their signature had expired or
-    /// is of none of the keys.
+    /// Subscriptions rejected because access was taken back, or because their signature had expired
+    /// or is of none of the keys.
     refused_again,
     /// Sessions of AnyCable's protocol that went on for a lost one.
     sessions_restored,
-    /// Actions whose target was not in the page, as pages report.
+    /// Pages report: an action's target is not in the page.
     reported_no_target,
-    /// Rejected subscriptions, as pages report.
+    /// Pages report: a subscription was rejected.
     reported_rejected,
-    /// Entries missing between two, as pages report.
+    /// Pages report: entries are missing between two.
     reported_gaps,
-    /// Other errors, as pages report.
+    /// Pages report: another error.
     reported_errors,
-    /// Broadcasts that were not taken because the disk did not take them.
+    /// Broadcasts that the disk did not take.
     publish_errors,
-    /// Streams that were said to lack a broadcast, so that their pages heal themselves.
+    /// Streams that were said to lack a broadcast, so that their pages heal.
     gaps,
-    /// Proofs of pages that the disk did not take: after a restart these are replayed from their cursors.
+    /// Proofs of pages that the disk did not take. After a restart these pages are replayed from their
+    /// cursors.
     proofs_dropped,
     /// Messages from one client to the others of a stream.
     whispers,
-    /// Whispers that were not passed on: not allowed, too large, or too many in a second.
+    /// Whispers not passed on: not allowed, too large, or too many in a second.
     whispers_refused,
 }
 
-/// One counter.
+/// A counter, which only goes up.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 

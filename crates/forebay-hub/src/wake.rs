@@ -19,14 +19,14 @@ impl Signals {
     pub const REVOKED: Self = Self(8);
     /// This connection is to end: its identity was disconnected.
     pub const DISCONNECT: Self = Self(16);
-    /// Something panicked while it was at work: nobody knows how much of what its socket has taken,
-    /// so it ends as it is.
+    /// Something panicked while the connection wrote. Nobody knows how much its socket has taken, so
+    /// it ends without another byte.
     pub const FAILED: Self = Self(32);
     /// It is to end as with [`DISCONNECT`](Self::DISCONNECT), and its client is not to come back by
     /// itself.
     pub const DISMISS: Self = Self(64);
 
-    /// The process ends: a connection that has been told so and has not left ends as it is.
+    /// The process ends. A connection whose client was told to leave, and has not left, is dropped.
     pub const ENDS: Self = Self(128);
 
     /// What a connection has to know before it sends anything more.
@@ -44,9 +44,10 @@ impl Signals {
 #[derive(Debug, Default)]
 pub struct Wake {
     signals: AtomicU8,
-    /// News of entries is not for it: only its connection sets it. Here, where there is room for it.
+    /// It is not told of entries. Only its connection sets this. It stands here because there are bytes
+    /// to spare.
     pub(crate) is_muted: AtomicBool,
-    /// It lasts beyond one request. Here for the same reason.
+    /// It lasts beyond one request. It stands here for the same reason.
     pub(crate) is_lasting: AtomicBool,
     waker: AtomicWaker,
 }
