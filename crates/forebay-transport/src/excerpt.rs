@@ -1,4 +1,4 @@
-//! What strangers send, as far as it belongs into a log.
+//! Cutting what strangers send to a length that may be logged.
 
 /// Longer names are cut. A stream's name is mostly under 100 bytes; an identifier may have 4 KiB.
 const BYTES_MAX: usize = 200;

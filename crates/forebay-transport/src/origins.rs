@@ -8,9 +8,10 @@ mod host;
 
 pub(crate) use self::host::Host;
 
-/// The pages, by their `Origin`, that are let in beside those of the server's own host. A request without
-/// an `Origin` comes from no page of another host and passes: what a page may not do, a program on its own
-/// can do anyway.
+/// The pages that may connect, by their `Origin`, beside those of the server's own host.
+///
+/// A request without an `Origin` passes. It comes from no page of another host, and a program can send
+/// any `Origin` that it likes.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Origins {
     any: bool,
@@ -28,7 +29,7 @@ pub struct OriginsError(String);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
-    /// Pages that have no origin to show.
+    /// `null`: pages that have no origin to show.
     Null,
     Tuple {
         scheme: String,
@@ -64,7 +65,7 @@ impl Origins {
         Self::default()
     }
 
-    /// Pages of anywhere. Only where no cookie means anything to the application.
+    /// All pages. Only for applications that give cookies no meaning.
     pub fn any() -> Self {
         Self { any: true, others: Vec::new() }
     }
@@ -73,8 +74,8 @@ impl Origins {
     /// `http://localhost:*`; apps and browser extensions, `capacitor://localhost`,
     /// `chrome-extension://their-id`, `moz-extension://*`.
     ///
-    /// `null` lets pages in that have no origin to show. That is any page of anybody, if it is put into a
-    /// sandboxed frame: as with [`any`](Self::any), cookies then mean nothing.
+    /// `null` lets pages in that have no origin to show. Anybody can make such a page, by putting it into a
+    /// sandboxed frame. As with [`any`](Self::any), give cookies no meaning then.
     ///
     /// # Errors
     /// [`OriginsError`] if it isn't an origin, or if no page has it.
@@ -104,7 +105,7 @@ impl Origins {
 }
 
 impl<'a> Origin<'a> {
-    /// `None` for what no origin is written like.
+    /// `None` if this is not how an origin is written.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         if text == "null" {
             return Some(Self::Null);
@@ -122,7 +123,7 @@ impl<'a> Origin<'a> {
     }
 
     /// Whether pages with this origin are of this host. The scheme is not compared, since a proxy that
-    /// ends TLS hides it; it says which port is meant where none is named.
+    /// ends TLS hides it. It only says which port is meant where none is named.
     pub(crate) fn is_of(&self, other: &Host<'_>, other_port: Option<u16>) -> bool {
         let Self::Tuple { scheme, host, port } = self else { return false };
         let usual = usual_port(scheme);

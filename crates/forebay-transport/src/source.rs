@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 const CHANNEL: &str = "Turbo::StreamsChannel";
 
 /// The commands that subscribe to a query's streams, each from the cursor behind it, or from where the
-/// browser says it was. A stream without one gets another's, if there is any: that is refused, and so the
-/// page heals itself, instead of missing something.
+/// browser says it was.
+///
+/// If some streams have a cursor and one has none, it gets another stream's. That cursor is refused for
+/// it, so the page heals instead of missing something.
 pub(crate) fn commands(query: &str, last_event_id: Option<&str>) -> String {
     let mut identifiers: Vec<Value> = Vec::new();
     let mut any = None;

@@ -7,7 +7,7 @@ use forebay_cable::CloseCode;
 
 use super::frame::Opcode;
 
-/// Something that has arrived as a whole.
+/// Something that a client has sent and that is complete.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A text message.
@@ -131,8 +131,8 @@ impl Decoder {
         }
     }
 
-    /// It is as it was when it was new: nothing has begun, and nothing is lent out that is of use to
-    /// anybody.
+    /// Whether it is as it was when it was new: no message has begun, and nothing that is still needed is
+    /// lent out.
     pub fn is_idle(&self) -> bool {
         let has_message = self.message.is_some() && !matches!(self.lent, Lent::Message);
         self.head_len == 0 && self.frame.is_none() && !has_message
@@ -203,7 +203,7 @@ impl Decoder {
         2 + length + 4
     }
 
-    /// Refuses as early as a byte allows, so that nobody waits for the rest of rubbish.
+    /// Refuses a frame at the first byte that shows that it is invalid, instead of waiting for the rest.
     fn check_head(&self) -> Result<(), Violation> {
         let [first, second, ..] = self.head;
         match self.head_len {
