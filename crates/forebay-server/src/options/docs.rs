@@ -12,25 +12,28 @@ const HEAD: &str = "\
 # Options of `forebay`
 
 Each option has one name. As a flag it has hyphens (`--history-limit`), as an environment variable
-capitals (`FOREBAY_HISTORY_LIMIT`), and in `forebay.toml` the key that is given below. A flag is
-stronger than the environment, the environment is stronger than the file, and the file is stronger
-than the default. `forebay serve --print-config` prints every value and where it comes from.
+capitals (`FOREBAY_HISTORY_LIMIT`). The tables give its key in `forebay.toml`. A flag is stronger than
+the environment, the environment is stronger than the file, and the file is stronger than the
+default. `forebay serve --print-config` prints every value and where it comes from.
 
-- AnyCable's names are accepted, too, as flags (`--history_limit`) and as variables
-  (`ANYCABLE_HISTORY_LIMIT`); they are given where they differ. Options of AnyCable's that do
-  nothing here yet are named in a warning. Those that say who may connect, or that nobody may listen in
-  (`enforce_jwt`, `jwt_secret`, `ssl_cert`, `noauth=false`, …), stop the start.
-- What is wrong is said all at once, and nothing starts: flags, keys and `FOREBAY_` variables that
-  don't exist, and values that can't be. Unknown `ANYCABLE_` variables are only mentioned, since
-  they may be the application's. An empty variable counts as not set.
+- **AnyCable's names** are accepted as well, as flags (`--history_limit`) and as variables
+  (`ANYCABLE_HISTORY_LIMIT`). The tables give them where they differ. Options of AnyCable's that do
+  nothing here are named in a warning. Some of them promise security (`enforce_jwt`, `jwt_secret`,
+  `ssl_cert`, `noauth=false`, …). With those the server does not start.
+- **Mistakes** are all named at once, and nothing starts: flags, keys and `FOREBAY_` variables that
+  don't exist, and values that are impossible. Unknown `ANYCABLE_` variables may be the application's,
+  so they are only mentioned. An empty variable counts as not set.
 - **Durations** are seconds, or have a unit: `500ms`, `30s`, `10m`, `1h`, `7d`. **Sizes** are bytes,
   or have a unit: `64KiB`, `4MiB`, `1GiB`. **Lists** are separated by commas, or arrays in the file.
   **Switches** are `true` or `false`; a flag alone is `true`, with a value it is `--public=false`.
-- **Secrets** are better in the environment or the file: a flag can be seen by everybody on the
-  machine. `none` takes back one that another source sets.
+- **Secrets** belong into the environment or the file, because everybody on the machine can see a flag.
+  `none` unsets one that another source has set.
 
-Exit status: 0 it did what it should; 1 it could not (a port is in use, a server does not answer, a
-second signal cut the shutdown short); 2 the command line or the configuration is wrong.
+| exit status | meaning |
+|---|---|
+| 0 | it did what it should |
+| 1 | it could not: a port is in use, a server does not answer, a second signal cut the shutdown short |
+| 2 | the command line or the configuration is wrong |
 ";
 
 /// The document.

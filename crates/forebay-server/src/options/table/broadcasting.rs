@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Spec] = &[
             Text,
             Everywhere("broadcast.host"),
             "The name or address to listen at for broadcasts, if they have a port of their own. \
-             Without a key, whoever reaches it can write to every page",
+             Without a key, everybody who can reach it can write to every page",
         )
     },
     Spec {
@@ -60,8 +60,8 @@ pub(super) const ROWS: &[Spec] = &[
             "cursor_path",
             Route,
             Everywhere("broadcast.cursor_path"),
-            "Where an application gets what makes the cursors of a page that it is about to render, and is not rendered itself. Same \
-             port, same key",
+            "Where an application asks, before it renders a page, for what the cursors of that \
+             page are made from. The answer itself is not to be rendered. Same port, same key",
         )
     },
     Spec {
@@ -71,8 +71,8 @@ pub(super) const ROWS: &[Spec] = &[
             "revoke_path",
             Route,
             Everywhere("broadcast.revoke_path"),
-            "Where access is taken back: {\"identity\": …, \"stream\": …}, either or both. \
-             Same port, same key",
+            "Where access is taken back: {\"identity\": …, \"stream\": …}, either or both. Same \
+             port, same key",
         )
     },
     Spec {
@@ -82,7 +82,7 @@ pub(super) const ROWS: &[Spec] = &[
             "readmit_path",
             Route,
             Everywhere("broadcast.readmit_path"),
-            "Where it is given again: the same body as it was taken back with. Same port, same key",
+            "Where access is given again, with the same body. Same port, same key",
         )
     },
     Spec {
@@ -92,7 +92,8 @@ pub(super) const ROWS: &[Spec] = &[
             "revocation_ttl",
             Duration(60_000, 36_500 * DAY_MS),
             Everywhere("broadcast.revocation_ttl"),
-            "How long it is remembered that access was taken back. No page may be open, and no signed name be good, for longer",
+            "How long it is remembered that access was taken back. Make it as long as a page can \
+             be open, and a signed name be good",
         )
     },
     Spec {
@@ -112,8 +113,8 @@ pub(super) const ROWS: &[Spec] = &[
             "gap_path",
             Route,
             Everywhere("broadcast.gap_path"),
-            "Where a publisher says what it could not broadcast: {\"streams\": […]}. Their pages load \
-             themselves again. Same port, same key",
+            "Where a publisher names the streams that it could not broadcast to: {\"streams\": \
+             […]}. Their pages load themselves again. Same port, same key",
         )
     },
     Spec {
@@ -123,7 +124,7 @@ pub(super) const ROWS: &[Spec] = &[
             "broadcast_max_size",
             Size(1 << 10, 1 << 30),
             Everywhere("broadcast.max_size"),
-            "The largest body of one request, batch or not; past it: 413",
+            "The largest body of one request. A larger one is answered with 413",
         )
     },
     Spec {
@@ -133,7 +134,8 @@ pub(super) const ROWS: &[Spec] = &[
             "broadcast_max_message_size",
             Size(1 << 10, 1 << 30),
             Everywhere("broadcast.max_message_size"),
-            "The largest single message, as pages get it; past it: 413 for the whole request",
+            "The largest message, as pages get it. With a larger one, the whole request is \
+             answered with 413",
         )
     },
 ];

@@ -47,13 +47,19 @@ pub(super) const ROWS: &[Spec] = &[
     Spec {
         otherwise: "signed with the configured key",
         commands: &[Listen],
-        ..row(Id::Signed, "signed", Text, FlagOnly, "A name that is signed already, for STREAM")
+        ..row(Id::Signed, "signed", Text, FlagOnly, "A signed name instead of STREAM")
     },
     Spec {
         flag: Some("public"),
         default: Some("false"),
         commands: &[Listen],
-        ..row(Id::Unsigned, "unsigned", Switch, FlagOnly, "A public stream, by its plain name")
+        ..row(
+            Id::Unsigned,
+            "unsigned",
+            Switch,
+            FlagOnly,
+            "The stream is public, and STREAM its plain name",
+        )
     },
     Spec {
         otherwise: "from now on",
@@ -63,7 +69,8 @@ pub(super) const ROWS: &[Spec] = &[
             "cursor",
             Text,
             FlagOnly,
-            "Begin after this cursor, cursor_path's or a tag's, and after a reconnect where it left",
+            "Begin after this cursor, and go on after a reconnect where it was. Takes a tag's \
+             cursor, or the answer of cursor_path",
         )
     },
     Spec {
@@ -74,13 +81,7 @@ pub(super) const ROWS: &[Spec] = &[
     Spec {
         default: Some("false"),
         commands: &[Listen],
-        ..row(
-            Id::Raw,
-            "raw",
-            Switch,
-            FlagOnly,
-            "Print only the message; a text as it is, without quotes",
-        )
+        ..row(Id::Raw, "raw", Switch, FlagOnly, "Print the message only, and a text without quotes")
     },
     Spec {
         default: Some("false"),

@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Spec] = &[
             "history_limit",
             Count(1, u32::MAX as u64),
             Everywhere("history.limit"),
-            "Messages that are kept for each stream",
+            "How many messages are kept of each stream",
         )
     },
     Spec {
@@ -55,8 +55,9 @@ pub(super) const ROWS: &[Spec] = &[
             "heals_per_second",
             Count(0, u32::MAX as u64),
             Everywhere("history.heals_per_second"),
-            "Pages that are told in a second to render themselves again, where many lack something at \
-             once. An app that renders a page in 10 ms on two cores answers 200. 0: all at once",
+            "How many pages are told in a second to render themselves again, if many lack \
+             something at once. An app that renders a page in 10 ms on two cores answers 200. 0 \
+             tells all at once",
         )
     },
     Spec {
@@ -66,8 +67,8 @@ pub(super) const ROWS: &[Spec] = &[
             "history_folder",
             Text,
             Everywhere("history.folder"),
-            "Keep history in this folder as well, so that a restart loses nothing. One server at a \
-             time",
+            "Keep history in this folder as well, so that a restart loses nothing. One server has \
+             the folder at a time",
         )
     },
     Spec {
@@ -77,7 +78,7 @@ pub(super) const ROWS: &[Spec] = &[
             "history_folder_wait",
             Duration(0, DAY_MS),
             Everywhere("history.folder_wait"),
-            "How long to wait for the folder at the start while another process has it open: a \
+            "How long to wait at the start while another process has the folder open, such as a \
              predecessor that is about to end",
         )
     },
@@ -88,9 +89,9 @@ pub(super) const ROWS: &[Spec] = &[
             "history_fsync",
             Choice(&["os", "second", "always"]),
             Everywhere("history.fsync"),
-            "What an answered broadcast survives: the end of this process (os, one write), a loss \
-             of power but for the last second (second), a loss of power (always: each request \
-             waits for the disk)",
+            "What an answered broadcast survives. os: the end of this process, at the price of one \
+             write. second: a loss of power, but for the last second. always: a loss of power; \
+             each request waits for the disk",
         )
     },
     Spec {
@@ -100,8 +101,8 @@ pub(super) const ROWS: &[Spec] = &[
             "history_discard_damaged",
             Switch,
             Everywhere("history.discard_damaged"),
-            "Where the log in history.folder is damaged: move what is there aside, into a folder damaged-1 in \
-             it, and begin a new log. Without it the server does not start",
+            "If the log in history.folder is damaged, move it into a folder damaged-1 there, and \
+             begin a new log. Without this switch the server does not start then",
         )
     },
 ];

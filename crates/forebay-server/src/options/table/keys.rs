@@ -16,8 +16,8 @@ pub(super) const ROWS: &[Spec] = &[
             "secret_key_base",
             Secret,
             Everywhere("secret_key_base"),
-            "A Rails application's secret_key_base. The key of its Turbo stream names is derived \
-             from it as Rails does it. For an application that does not set \
+            "A Rails application's secret_key_base. The key of Turbo's stream names is derived \
+             from it, as Rails does it. For an application that does not set \
              config.turbo.signed_stream_verifier_key",
         )
     },
@@ -43,8 +43,8 @@ pub(super) const ROWS: &[Spec] = &[
             "secret",
             Secret,
             Everywhere("secret"),
-            "AnyCable's secret, used as it is: the key of Turbo's and $pubsub's stream names, and \
-             what the broadcast key is derived from. For an application with \
+            "AnyCable's secret. It is used as it is, as the key of Turbo's and $pubsub's stream \
+             names. The broadcast key is derived from it. For an application with \
              config.turbo.signed_stream_verifier_key = this secret",
         )
     },
@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Spec] = &[
             "streams_secret",
             Secret,
             Everywhere("streams_secret"),
-            "The key of stream names, used as it is, where it is not secret",
+            "The key of stream names, used as it is, if it differs from secret",
         )
     },
     Spec {
@@ -80,7 +80,8 @@ pub(super) const ROWS: &[Spec] = &[
             "previous_secrets",
             Secrets,
             Everywhere("previous_secrets"),
-            "Older values of secret: still accepted from pages and publishers. For rotation",
+            "Older values of secret, which are still accepted from pages and publishers. For \
+             rotation",
         )
     },
     Spec {
@@ -91,7 +92,8 @@ pub(super) const ROWS: &[Spec] = &[
             "previous_secret_key_bases",
             Secrets,
             Everywhere("previous_secret_key_bases"),
-            "Older values of secret_key_base, likewise",
+            "Older values of secret_key_base, which are still accepted from pages and publishers. \
+             For rotation",
         )
     },
 ];

@@ -16,8 +16,8 @@ pub(super) const ROWS: &[Spec] = &[
             "host",
             Text,
             Everywhere("host"),
-            "The name or address to listen at. In a container: 0.0.0.0, which is also what it is where \
-             PORT says the port and nobody says the host",
+            "The name or address to listen at. In a container: 0.0.0.0. If PORT says the port, \
+             0.0.0.0 is the default",
         )
     },
     Spec {
@@ -33,8 +33,9 @@ pub(super) const ROWS: &[Spec] = &[
             "takeover",
             Switch,
             Everywhere("takeover"),
-            "Take the listeners of the server that runs at this address, and have it end, so that \
-             nobody is refused in between. Linux only. If none runs, this starts as usual",
+            "Take over the listeners of the server that runs at this address, which then ends. \
+             Nobody is refused in between. Linux only. If no server runs, this one starts as \
+             usual",
         )
     },
     Spec {
@@ -49,8 +50,8 @@ pub(super) const ROWS: &[Spec] = &[
             "prefix",
             Route,
             Everywhere("prefix"),
-            "What the paths of events, polls and scripts begin with. forebay.js takes them from its \
-             own address",
+            "What the paths of events, polls and scripts begin with. forebay.js finds them from \
+             its own address",
         )
     },
     Spec {
@@ -82,11 +83,12 @@ pub(super) const ROWS: &[Spec] = &[
             "allowed_origins",
             Origins,
             Everywhere("allowed_origins"),
-            "Whose pages may connect, beside those of the same host and port: \
-             https://example.com, https://*.example.com, http://localhost:*, or * for all. Apps \
-             and browser extensions: capacitor://localhost, chrome-extension://their-id, \
-             moz-extension://*. null is any page in a sandboxed frame, anybody's. AnyCable's forms without https:// are understood; without any, AnyCable lets \
-             everybody in, and this server does not",
+            "Pages that may connect, beside those of the same host and port: https://example.com, \
+             https://*.example.com, http://localhost:*, or * for all. Apps and browser extensions: \
+             capacitor://localhost, chrome-extension://their-id, moz-extension://*. null is any \
+             page in a sandboxed frame, whoever has made it. AnyCable's forms without https:// are \
+             understood. If nothing is named, AnyCable lets everybody in, and this server does \
+             not",
         )
     },
     Spec {
@@ -98,8 +100,8 @@ pub(super) const ROWS: &[Spec] = &[
             Hosts,
             Everywhere("hosts"),
             "The hosts that pages know this server by: example.com, example.com:8080, \
-             *.example.com. Requests for others are refused with 403: against names that somebody \
-             else points at this server's address (DNS rebinding)",
+             *.example.com. Requests for other hosts are refused with 403. This is against DNS \
+             rebinding: somebody else's name that points at this server's address",
         )
     },
     Spec {
@@ -109,9 +111,9 @@ pub(super) const ROWS: &[Spec] = &[
             "trusted_proxies",
             Networks,
             Everywhere("trusted_proxies"),
-            "Proxies whose X-Forwarded-Host says which host a page asked for, and whose \
-             X-Forwarded-For says who asks, in the log and where each address is bounded: \
-             10.0.0.7, 10.0.0.0/8. A proxy that passes Host on needs no X-Forwarded-Host",
+            "Proxies that are believed: 10.0.0.7, 10.0.0.0/8. Their X-Forwarded-Host says which host a \
+             page asked for. Their X-Forwarded-For says who asks: for the log, and for how much an \
+             address is replayed. A proxy that passes Host on needs no X-Forwarded-Host",
         )
     },
     Spec {
@@ -122,8 +124,8 @@ pub(super) const ROWS: &[Spec] = &[
             "max_conn",
             Count(0, u64::MAX),
             Everywhere("max_conn"),
-            "WebSockets and event streams at a time; further ones get 503 and come back later. It \
-             does not count polls, scripts and publishers. 0 is no limit but that of open files",
+            "WebSockets and event streams at a time. Further ones get 503 and come back later. \
+             Polls, scripts and publishers do not count. 0 is no limit but that of open files",
         )
     },
     Spec {
@@ -133,10 +135,10 @@ pub(super) const ROWS: &[Spec] = &[
             "max_requests_per_address",
             Count(0, u32::MAX as u64),
             Everywhere("max_requests_per_address"),
-            "HTTP connections of one public address at a time, which are polls, event streams and \
-             whatever has not sent its request; its further visitors get 503. WebSockets do not \
-             count, nor do addresses of this machine and of private networks, where proxies are. \
-             0 is no limit",
+            "HTTP connections of one public address at a time: polls, event streams, and \
+             connections that have not sent their request yet. Further visitors from there get \
+             503. WebSockets do not count. Addresses of this machine and of private networks have \
+             no limit, because proxies are there. 0 is no limit",
         )
     },
     Spec {
@@ -158,7 +160,7 @@ pub(super) const ROWS: &[Spec] = &[
             "ping_interval",
             Duration(500, 60_000),
             Everywhere("ping_interval"),
-            "How often pages are pinged. Stock clients give a connection up after 6 seconds \
+            "How often pages are pinged. Stock clients give up a connection after 6 seconds \
              without any message",
         )
     },
@@ -169,8 +171,8 @@ pub(super) const ROWS: &[Spec] = &[
             "identity_header",
             Text,
             Everywhere("identity_header"),
-            "The request header with the visitor's name, as the proxy in front sets it. It must \
-             take the header away from visitors who send it themselves",
+            "The request header with the visitor's name, which the proxy in front sets. The proxy \
+             must take this header away from visitors who send it themselves",
         )
     },
 ];

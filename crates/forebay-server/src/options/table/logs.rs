@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Spec] = &[
             "log_level",
             Choice(&["off", "error", "warn", "info", "debug", "trace"]),
             Everywhere("log.level"),
-            "How much is logged, to standard error",
+            "How much is logged. The log goes to standard error",
         )
     },
     Spec {
@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Spec] = &[
             "log_format",
             Choice(&["text", "json"]),
             Everywhere("log.format"),
-            "How it is written",
+            "How the log is written",
         )
     },
     Spec {

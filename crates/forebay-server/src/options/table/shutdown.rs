@@ -14,9 +14,9 @@ pub(super) const ROWS: &[Spec] = &[
             "shutdown_timeout",
             Duration(0, DAY_MS),
             Everywhere("shutdown.timeout"),
-            "After SIGTERM or Ctrl-C, how long the process may take to end. A second signal ends \
-             it at once. Where systemd keeps the socket, or a successor takes over, it takes two \
-             seconds at the most, and the delay and the spread do not count",
+            "How long the process may take to end after SIGTERM or Ctrl-C. A second signal ends it \
+             at once. If systemd keeps the socket, or a successor takes over, it takes two seconds \
+             at the most, without delay and spread",
         )
     },
     Spec {
@@ -26,8 +26,8 @@ pub(super) const ROWS: &[Spec] = &[
             "shutdown_spread",
             Duration(0, DAY_MS),
             Everywhere("shutdown.spread"),
-            "Over how long pages are told to reconnect, so that they don't all do it at once. \
-             With few pages it takes less: 100 ms for each. Whoever comes meanwhile is served, and \
+            "Over how long pages are told to reconnect, so that they don't all do it at once. With \
+             few pages it takes less: 100 ms for each. Visitors who come meanwhile are served, and \
              told at the end",
         )
     },
@@ -39,8 +39,8 @@ pub(super) const ROWS: &[Spec] = &[
             "shutdown_delay",
             Duration(0, DAY_MS),
             Everywhere("shutdown.delay"),
-            "How long to go on as before after the signal, with 503 at ready_path, until load \
-             balancers have noticed",
+            "How long to go on as before after the signal, with 503 at ready_path, so that load \
+             balancers notice",
         )
     },
 ];

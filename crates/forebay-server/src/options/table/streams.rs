@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Spec] = &[
             Streams,
             Everywhere("whispered_streams"),
             "Streams on which subscribers of $pubsub may whisper to each other: names, or \
-             beginnings and *",
+             beginnings such as chat/*",
         )
     },
     Spec {
@@ -37,8 +37,8 @@ pub(super) const ROWS: &[Spec] = &[
             "public",
             Switch,
             Everywhere("public"),
-            "For trying things out: all streams are public, and broadcasts need no key (they are \
-             then taken at broadcast_port, from this machine)",
+            "For trying things out. All streams are public, and broadcasts need no key. They are \
+             then taken at broadcast_port, from this machine",
         )
     },
 ];
