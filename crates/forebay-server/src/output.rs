@@ -41,7 +41,7 @@ fn write(write: impl FnOnce(&mut io::StdoutLock<'static>) -> io::Result<()>) -> 
     match write(&mut out).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Gone.into()),
-        Err(error) => Err(anyhow::Error::new(error).context("standard output")),
+        Err(error) => Err(anyhow::Error::new(error).context("standard output can't be written")),
     }
 }
 

@@ -48,7 +48,9 @@ pub(crate) fn run(settings: &Settings, warnings: &[String]) -> anyhow::Result<()
         return Ok(());
     }
     // It changes the environment: there must not be another thread.
-    let given = Given::by_systemd().context("what systemd passes is no TCP listener")?;
+    let given = Given::by_systemd().context(
+        "a socket that systemd has passed is no TCP listener: look at ListenStream= in its unit",
+    )?;
     let log = Log::install(config.log_level, config.log_format).context("no thread for the log")?;
     for warning in warnings.iter().chain(&config.warnings) {
         tracing::warn!("{warning}");
@@ -98,7 +100,9 @@ async fn serve(settings: &Settings, config: Config, given: Given) -> anyhow::Res
 
 /// The listeners of whoever serves at our address now; if nobody does, our own.
 async fn take_over(config: &Config) -> anyhow::Result<(Listeners, Option<Predecessor>)> {
-    let addresses = listeners::addresses(&config.pages).await.context("host")?;
+    let addresses = listeners::addresses(&config.pages)
+        .await
+        .context("the address of `host` can't be found")?;
     let taken = Predecessor::ask(&addresses).await.context("can't take over")?;
     let (predecessor, given) = taken.unzip();
     Ok((Listeners::open(config, given.unwrap_or_default()).await?, predecessor))

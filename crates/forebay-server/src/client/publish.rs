@@ -48,7 +48,7 @@ fn read_stdin() -> anyhow::Result<String> {
     if stdin.is_terminal() {
         output::complain("reading the message from standard input");
     }
-    stdin.read_to_string(&mut data).context("standard input")?;
+    stdin.read_to_string(&mut data).context("standard input can't be read")?;
     Ok(data)
 }
 

@@ -196,7 +196,10 @@ impl Reader<'_> {
             let length = self.settings.text(id).map_or(usize::MAX, str::len);
             if length < SECRET_BYTES_ADVISED {
                 let origin = self.settings.origin(id);
-                let warning = format!("{origin}: {length} bytes are short enough to be guessed");
+                let warning = format!(
+                    "{origin}: a secret of {length} bytes can be guessed; take at least \
+                     {SECRET_BYTES_ADVISED} random ones"
+                );
                 self.warnings.push(warning);
             }
         }

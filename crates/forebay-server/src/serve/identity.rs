@@ -15,9 +15,9 @@ pub(super) struct IdentityHeader(HeaderName);
 /// Why a request does not say who its visitor is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(super) enum Unclear {
-    #[error("the header that says who the visitor is is there more than once")]
+    #[error("the header with the visitor's name is there more than once")]
     Twice,
-    #[error("the header that says who the visitor is has signs that are not ASCII")]
+    #[error("the header with the visitor's name has characters that are not ASCII")]
     NotText,
 }
 

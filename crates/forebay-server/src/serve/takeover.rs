@@ -177,7 +177,7 @@ mod linux {
         let peer = stream.peer_cred()?;
         let pid = peer.pid().unwrap_or_default();
         if peer.uid() != rustix::process::geteuid().as_raw() {
-            bail!("process {pid} is of user {}, not of ours", peer.uid());
+            bail!("process {pid} belongs to user {}, not to ours", peer.uid());
         }
         Ok(pid)
     }
@@ -218,7 +218,7 @@ mod nowhere {
         pub(in crate::serve) async fn ask(
             _: &[SocketAddr],
         ) -> anyhow::Result<Option<(Self, Given)>> {
-            anyhow::bail!("only on Linux does a successor get its predecessor's listeners")
+            anyhow::bail!("a successor can take over on Linux only")
         }
 
         pub(in crate::serve) async fn end(self) {

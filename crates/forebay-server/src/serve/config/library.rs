@@ -90,7 +90,7 @@ impl Reader<'_> {
         let header = IdentityHeader::new(name);
         if header.is_none() {
             let option = self.settings.describe(Id::IdentityHeader);
-            self.problem(format!("{option}: no header can be called so"));
+            self.problem(format!("{option}: this is no name of a header"));
         }
         header
     }
