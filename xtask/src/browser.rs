@@ -31,7 +31,8 @@ pub(crate) fn test(files: &[String]) -> Result<()> {
     npm_ci(&e2e)?;
     npm_ci(&chat)?;
     npm(&chat, &["run", "--silent", "build"])?;
-    cargo(&["build", "--package", "forebay-e2e-app", "--package", "forebay-chat"])?;
+    let apps = ["forebay-e2e-app", "forebay-chat", "forebay-actix"];
+    cargo(&[&["build"][..], &apps.map(|app| ["--package", app]).concat()].concat())?;
     let guides = ["build", "--package", "forebay", "--examples", "--features", "askama,sqlx"];
     cargo(&guides)?;
     npm(&e2e, &["run", "--silent", "bundle"])?;

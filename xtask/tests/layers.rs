@@ -153,6 +153,7 @@ fn arrows_point_down_and_are_all_known() {
     }
     let known: BTreeSet<_> = ARROWS.iter().map(|(name, _)| *name).collect();
     let not_layers = [
+        "forebay-actix",
         "forebay-chat",
         "forebay-e2e-app",
         "forebay-instructions",

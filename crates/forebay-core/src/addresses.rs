@@ -132,7 +132,7 @@ impl Forebay {
     /// [`ExtendedConnect`](crate::ExtendedConnect).
     pub async fn admit<B>(&self, address: Address, request: &Parts, body: B) -> Reply
     where
-        B: HttpBody + Send,
+        B: HttpBody,
     {
         let answer = match address {
             Address::Cable => {
@@ -163,7 +163,7 @@ impl Forebay {
         error.into_response().map(Body::from)
     }
 
-    async fn events<B: HttpBody + Send>(
+    async fn events<B: HttpBody>(
         &self,
         request: &Parts,
         body: B,
@@ -181,7 +181,7 @@ impl Forebay {
         Ok(events.map(|events| Body(Content::Events(events))))
     }
 
-    async fn poll<B: HttpBody + Send>(
+    async fn poll<B: HttpBody>(
         &self,
         request: &Parts,
         body: B,
@@ -204,7 +204,7 @@ impl Forebay {
     }
 
     /// What a request says. A stranger's body is not waited for.
-    async fn text<B: HttpBody + Send>(&self, request: &Parts, body: B) -> Result<Text, Refused> {
+    async fn text<B: HttpBody>(&self, request: &Parts, body: B) -> Result<Text, Refused> {
         let endpoint = &self.edge.endpoint;
         endpoint.expects(request)?;
         self.edge.bodies.read(body, endpoint.body_bytes_max()).await.map_err(|error| {

@@ -75,7 +75,7 @@ impl Bodies {
     /// Reads one that may have so many bytes.
     pub(crate) async fn read<B>(&self, body: B, max: usize) -> Result<Text, BodyError>
     where
-        B: Body + Send,
+        B: Body,
     {
         if body.size_hint().lower() > max as u64 {
             return Err(BodyError::TooBig(max));
@@ -84,7 +84,7 @@ impl Bodies {
         read.unwrap_or(Err(BodyError::Slow))
     }
 
-    async fn read_all<B: Body + Send>(&self, body: B, max: usize) -> Result<Text, BodyError> {
+    async fn read_all<B: Body>(&self, body: B, max: usize) -> Result<Text, BodyError> {
         let (mut bytes, mut held) = (Vec::new(), None::<OwnedSemaphorePermit>);
         let mut body = pin!(body);
         while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
