@@ -181,11 +181,7 @@ impl Forebay {
         Ok(events.map(|events| Body(Content::Events(events))))
     }
 
-    async fn poll<B: HttpBody>(
-        &self,
-        request: &Parts,
-        body: B,
-    ) -> Result<Response<Body>, Refused> {
+    async fn poll<B: HttpBody>(&self, request: &Parts, body: B) -> Result<Response<Body>, Refused> {
         if request.method != Method::POST {
             return Ok(other_method(request, "POST, OPTIONS"));
         }

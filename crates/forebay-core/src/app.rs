@@ -14,6 +14,7 @@ use crate::bodies::Bodies;
 use crate::broadcast::{BroadcastError, Broadcaster, Publisher, Settings};
 use crate::builder::Builder;
 use crate::channel::{Connect, Registry, StandardChannels};
+use crate::checks::Mistake;
 use crate::clock::unix_millis;
 use crate::replay::{ReplayEntry, ReplayError};
 
@@ -46,7 +47,12 @@ pub(crate) enum GoodFor<'a> {
 /// In front of a visitor's name in a purpose.
 const VIEWER: &str = "viewer:";
 
-impl GoodFor<'_> {
+impl<'a> GoodFor<'a> {
+    /// A visitor's own streams are for them, all others for anybody.
+    pub(crate) fn whom(stream: &'a impl Streamable) -> Self {
+        stream.viewer().map_or(Self::Anybody, Self::Viewer)
+    }
+
     /// What the signature says of it; empty for anybody.
     pub(crate) fn purpose(self) -> String {
         match self {
@@ -72,6 +78,8 @@ pub(crate) struct Edge {
     pub(crate) paths: Paths,
     /// Somebody has been given them.
     pub(crate) has_addresses: AtomicBool,
+    /// A page has a tag, and nobody has the addresses.
+    dead_tag: Mistake,
 }
 
 /// What the application signs with and checks by.
@@ -153,7 +161,8 @@ impl Forebay {
         let endpoint = Endpoint::new(core.hub.clone(), Arc::new(channels), door);
         let EdgeOptions { connect, paths } = edge;
         let (bodies, has_addresses) = (Bodies::default(), AtomicBool::new(false));
-        let edge = Arc::new(Edge { endpoint, connect, bodies, paths, has_addresses });
+        let dead_tag = Mistake::new();
+        let edge = Arc::new(Edge { endpoint, connect, bodies, paths, has_addresses, dead_tag });
         Self { core, edge }
     }
 
@@ -185,6 +194,15 @@ impl Forebay {
         Arc::ptr_eq(&self.core, &other.core)
     }
 
+    fn check_addresses(&self) {
+        if self.edge.dead_tag.is_news(|| !self.has_addresses()) {
+            tracing::warn!(
+                "a page has a stream tag, but no router of this process has Forebay's routes, so nothing \
+                 answers the tag: add them (with axum, `forebay.mount(router)`)"
+            );
+        }
+    }
+
     /// The source tag of a stream for this page.
     pub(crate) fn stream_source(
         &self,
@@ -192,6 +210,7 @@ impl Forebay {
         good_for: GoodFor<'_>,
         page: &PageCursor,
     ) -> Result<StreamSource, StreamNameError> {
+        self.check_addresses();
         let name = self.core.stream_name(parts)?;
         let signed = self.core.sign_for(&name, good_for);
         let cursor = page.cursor_for(Subject::Signed(&signed));
@@ -207,16 +226,15 @@ impl Forebay {
         &self,
         streams: impl IntoIterator<Item = S>,
         page: &PageCursor,
-        mounted_at: Option<&str>,
+        (base, paths): (&str, &Paths),
     ) -> Result<EventStreamSource, StreamNameError> {
-        let Paths { prefix, public_url, .. } = &self.edge.paths;
-        let base = public_url.as_deref().or(mounted_at).unwrap_or_default();
-        let mut src = format!("{base}{prefix}/events");
+        self.check_addresses();
+        let mut src = format!("{base}{}/events", paths.prefix);
         let mut separator = '?';
         let mut rendering = String::new();
         for parts in streams {
             let name = self.core.stream_name(&parts)?;
-            let signed = self.core.sign_for(&name, GoodFor::Anybody);
+            let signed = self.core.sign_for(&name, GoodFor::whom(&parts));
             let cursor = page.cursor_for(Subject::Signed(&signed));
             // Standard base64: of its characters these mean something in a query.
             let signed = signed.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");

@@ -14,10 +14,12 @@ mod outbox;
 mod publisher;
 mod refresh;
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use forebay_turbo::{
-    Action, Record, Render, StreamName, StreamNameError, Streamable, Target, TurboStreams, engine,
+    Action, Html, Record, Render, StreamName, StreamNameError, Streamable, Target, TurboStreams,
+    engine,
 };
 use serde::Serialize;
 
@@ -302,6 +304,28 @@ impl Broadcaster {
         tags: impl Into<TurboStreams>,
     ) -> Broadcast<'static, Whole> {
         self.draft(self.name(&stream), None, Body::Streams(tags.into()))
+    }
+
+    /// A text into the element with this id: a number that is counted, a state, a time. Whatever it is, it
+    /// is escaped.
+    ///
+    /// ```
+    /// # use forebay_core as forebay;
+    /// # async fn example(broadcast: forebay::Broadcaster) -> Result<(), forebay::BroadcastError> {
+    /// // A page that was away needs the newest number only.
+    /// broadcast.text_to("board", "open_issues", 17).state().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn text_to(
+        &self,
+        stream: impl Streamable,
+        target: impl Into<Target>,
+        text: impl Display,
+    ) -> Broadcast<'static, Change> {
+        let text = Content::Html(Html::text(&text.to_string()));
+        self.tag(self.name(&stream), None, Action::Update, Ok(target.into()), text)
     }
 
     /// A JSON value, for channels whose pages have JavaScript of their own.

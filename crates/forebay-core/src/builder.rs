@@ -16,7 +16,8 @@ use http::request::Parts;
 use crate::app::{Core, EdgeOptions, Forebay, Keys, Paths};
 use crate::broadcast::Settings;
 use crate::channel::{
-    Channel, Connect, ConnectError, Factory, Hook, Identity, Params, Registry, StreamPattern,
+    BUILT_IN, Connect, ConnectError, Factory, Hook, Identity, IntoChannel, Params, Registry,
+    StreamPattern,
 };
 
 /// Why a [`Forebay`] can't be built. The configuration's fault.
@@ -29,8 +30,8 @@ pub enum BuildError {
     /// A secret that everybody knows.
     #[error("the secret is empty")]
     EmptySecret,
-    /// Two channels of one name.
-    #[error("channel {0:?} is registered twice")]
+    /// Two channels of one name, or one with the name of a built-in one.
+    #[error("channel {0:?} is there already")]
     DuplicateChannel(String),
     /// Global ids need a name that is a host name.
     #[error("app name {0:?} must be letters, digits and hyphens")]
@@ -59,6 +60,8 @@ const SECRET_BYTES_ADVISED: usize = 16;
 pub struct Builder<F = Forebay> {
     keys: Vec<Key>,
     pubsub_keys: Vec<Key>,
+    /// Those of them that are `$pubsub`'s alone: the first ones.
+    own_pubsub_keys: usize,
     shortest_secret: Option<usize>,
     app: Option<String>,
     cable_path: Option<String>,
@@ -71,6 +74,7 @@ pub struct Builder<F = Forebay> {
     refresh_window: Option<Duration>,
     message_bytes_max: Option<usize>,
     channels: Vec<(String, Factory)>,
+    fallback: Option<Factory>,
     connect: Option<Connect>,
     public_streams: Vec<StreamPattern>,
     whispered_streams: Vec<StreamPattern>,
@@ -84,6 +88,7 @@ impl<F> Default for Builder<F> {
         Self {
             keys: Vec::new(),
             pubsub_keys: Vec::new(),
+            own_pubsub_keys: 0,
             shortest_secret: None,
             app: None,
             cable_path: None,
@@ -96,6 +101,7 @@ impl<F> Default for Builder<F> {
             refresh_window: None,
             message_bytes_max: None,
             channels: Vec::new(),
+            fallback: None,
             connect: None,
             public_streams: Vec::new(),
             whispered_streams: Vec::new(),
@@ -135,10 +141,12 @@ impl<F: From<Forebay>> Builder<F> {
         self
     }
 
-    /// The key of `$pubsub`'s signed names, where it is not the secret itself.
+    /// The key of `$pubsub`'s signed names, where it is not the secret itself. Called again, it adds an
+    /// older one.
     pub fn pubsub_key(mut self, key: impl AsRef<[u8]>) -> Self {
         self.see(key.as_ref());
-        self.pubsub_keys.insert(0, Key::raw(key.as_ref()));
+        self.pubsub_keys.insert(self.own_pubsub_keys, Key::raw(key.as_ref()));
+        self.own_pubsub_keys += 1;
         self
     }
 
@@ -247,12 +255,41 @@ impl<F: From<Forebay>> Builder<F> {
     }
 
     /// Adds a channel, under the name that clients give in their identifiers.
+    ///
+    /// `new` makes the object of one subscription, or says that its parameters are no good:
+    ///
+    /// ```
+    /// # use forebay_core as forebay;
+    /// # use forebay::channel::{Channel, Context, Params, Rejection};
+    /// # struct Room(u64);
+    /// # impl Channel for Room {
+    /// #     async fn subscribed(&mut self, _: &mut Context) -> Result<(), Rejection> { Ok(()) }
+    /// # }
+    /// # fn build(builder: forebay::Builder) -> forebay::Builder {
+    /// builder.channel("RoomChannel", |params: &Params| {
+    ///     params.get("id").and_then(|id| id.as_u64()).map(Room).ok_or(Rejection)
+    /// })
+    /// # }
+    /// ```
     pub fn channel<C, N>(mut self, name: impl Into<String>, new: N) -> Self
     where
-        C: Channel,
+        C: IntoChannel,
         N: Fn(&Params) -> C + Send + Sync + 'static,
     {
-        self.channels.push((name.into(), crate::channel::factory(new)));
+        let factory = crate::channel::factory(move |cx| new(cx.params()));
+        self.channels.push((name.into(), factory));
+        self
+    }
+
+    /// Takes subscriptions to all channels that nobody else takes, by the name that the client gives.
+    /// For channels that are decided somewhere else, or that are not known beforehand.
+    pub fn fallback_channel<C, N>(mut self, new: N) -> Self
+    where
+        C: IntoChannel,
+        N: Fn(&str, &Params) -> C + Send + Sync + 'static,
+    {
+        let factory = crate::channel::factory(move |cx| new(cx.channel(), cx.params()));
+        self.fallback = Some(factory);
         self
     }
 
@@ -381,7 +418,8 @@ impl<F: From<Forebay>> Builder<F> {
         let door = self.trusted_proxies.iter().try_fold(door, |door, proxy| door.proxy(proxy))?;
         let mut channels = HashMap::new();
         for (name, factory) in self.channels {
-            if channels.insert(name.clone(), factory).is_some() {
+            let is_built_in = BUILT_IN.contains(&name.as_str());
+            if is_built_in || channels.insert(name.clone(), factory).is_some() {
                 return Err(BuildError::DuplicateChannel(name));
             }
         }
@@ -391,7 +429,8 @@ impl<F: From<Forebay>> Builder<F> {
             cursors: cursor_signer(&self.keys),
         };
         let (public_streams, whispered_streams) = (self.public_streams, self.whispered_streams);
-        let registry = Registry { channels, public_streams, whispered_streams };
+        let fallback = self.fallback;
+        let registry = Registry { channels, fallback, public_streams, whispered_streams };
         let settings = Settings {
             refresh_window: self.refresh_window.unwrap_or(Duration::from_millis(500)),
             message_bytes_max: self.message_bytes_max.unwrap_or(1 << 20),

@@ -35,8 +35,9 @@
 //! # fn build() -> Result<(), forebay::BuildError> {
 //! let forebay = forebay::Forebay::builder()
 //!     .secret("a long secret that is kept secret")
-//!     .channel("ChatChannel", |params: &Params| Chat {
-//!         room: params.get("room").and_then(Value::as_u64).unwrap_or_default(),
+//!     .channel("ChatChannel", |params: &Params| {
+//!         let room = params.get("room").and_then(Value::as_u64).ok_or(Rejection)?;
+//!         Ok::<_, Rejection>(Chat { room })
 //!     })
 //!     .build()?;
 //! # Ok(())
@@ -56,7 +57,7 @@ use serde_json::{Map, Value};
 
 pub use self::context::Context;
 pub(crate) use self::custom::{Factory, factory};
-pub(crate) use self::standard::{Registry, StandardChannels, StreamPattern};
+pub(crate) use self::standard::{BUILT_IN, Registry, StandardChannels, StreamPattern};
 pub use forebay_transport::Identity;
 
 /// The parameters of a subscription: its identifier without `channel`.
@@ -138,8 +139,40 @@ pub trait Channel: Send + 'static {
 
     /// The client has left, or its connection is gone. Called after a `subscribed` that came to its
     /// end with `Ok`, and for no other.
-    fn unsubscribed(&mut self) -> impl Future<Output = ()> + Send {
+    ///
+    /// It can broadcast: others learn who has left. There is nobody any more to
+    /// [`transmit`](Context::transmit) to.
+    fn unsubscribed(&mut self, cx: &mut Context) -> impl Future<Output = ()> + Send {
+        let _ = cx;
         async {}
+    }
+}
+
+/// What makes a channel's object: the object, or a `Result` where its parameters may be no good.
+pub trait IntoChannel {
+    /// The object.
+    type Channel: Channel;
+
+    /// The object, or why there is none.
+    ///
+    /// # Errors
+    /// [`Rejection`]: the client is told that its subscription is rejected.
+    fn into_channel(self) -> Result<Self::Channel, Rejection>;
+}
+
+impl<C: Channel> IntoChannel for C {
+    type Channel = C;
+
+    fn into_channel(self) -> Result<C, Rejection> {
+        Ok(self)
+    }
+}
+
+impl<C: Channel, E: Into<Rejection>> IntoChannel for Result<C, E> {
+    type Channel = C;
+
+    fn into_channel(self) -> Result<C, Rejection> {
+        self.map_err(Into::into)
     }
 }
 

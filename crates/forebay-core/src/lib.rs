@@ -27,6 +27,7 @@ mod bodies;
 mod broadcast;
 mod builder;
 pub mod channel;
+mod checks;
 mod clock;
 mod error;
 mod page;
@@ -53,7 +54,7 @@ pub use forebay_transport::{
 pub use forebay_turbo as turbo;
 pub use forebay_turbo::{
     Html, Record, Render, RenderError, StreamName, StreamNameError, Streamable, Target,
-    TargetError, TurboStream, TurboStreams, dom_id, dom_id_with, frame, new_dom_id,
+    TargetError, TurboStream, TurboStreams, Viewer, dom_id, dom_id_with, frame, new_dom_id,
 };
 pub use page::Turbo;
 pub use replay::{ReplayEntry, ReplayError};

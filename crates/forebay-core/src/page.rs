@@ -7,12 +7,12 @@ use forebay_signing::PageCursor;
 use forebay_turbo::http as turbo_http;
 use forebay_turbo::{
     EventStreamSource, Html, Render, RenderError, StreamNameError, StreamSource, Streamable,
-    TurboStreams,
+    TurboStreams, drive,
 };
 use http::header::{self, HeaderMap, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::app::{Forebay, GoodFor};
+use crate::app::{Forebay, GoodFor, Paths};
 use crate::broadcast::Broadcaster;
 
 /// Request ids longer than this are ignored. Turbo's are UUIDs of 36 characters.
@@ -101,6 +101,29 @@ impl Turbo {
 
     // --- the page -----------------------------------------------------------------------------
 
+    /// For the page's `<head>`: where clients find the cable and what is beside it, wherever the application
+    /// is mounted. The stock client assumes `/cable` without it.
+    pub fn head(&self) -> Html {
+        let (base, paths) = self.paths();
+        let cable = drive::action_cable_meta(&format!("{base}{}", paths.cable));
+        let folder = drive::forebay_meta(&format!("{base}{}", paths.prefix));
+        [cable, folder].into_iter().collect()
+    }
+
+    /// Our own client, `forebay.js`, for the page's `<head>`: **instead of** `@hotwired/turbo-rails`, and
+    /// behind `@hotwired/turbo`.
+    pub fn script(&self) -> Html {
+        let (base, paths) = self.paths();
+        drive::module_script(&format!("{base}{}/forebay.js", paths.prefix))
+    }
+
+    /// Our paths, and what stands in front of them for browsers.
+    fn paths(&self) -> (&str, &Paths) {
+        let paths = &self.0.forebay.edge.paths;
+        let said = paths.public_url.as_deref().or(self.0.mounted_at.as_deref());
+        (said.unwrap_or_default(), paths)
+    }
+
     /// `turbo_stream_from`: the tag that subscribes this page, from its cursor on.
     ///
     /// ```
@@ -108,6 +131,8 @@ impl Turbo {
     /// # fn show(turbo: forebay::Turbo) -> Result<(), forebay::StreamNameError> {
     /// let tag = turbo.stream_from(("room", 1, "messages"))?;
     /// let tag = turbo.stream_from("board")?.data("view", "all");
+    /// // Good for one visitor only, whatever page it is copied into.
+    /// let tag = turbo.stream_from((forebay::Viewer("user:7"), "inbox"))?;
     /// # Ok(())
     /// # }
     /// ```
@@ -115,7 +140,7 @@ impl Turbo {
     /// # Errors
     /// [`StreamNameError`] for blank parts and for parts that contain `:`.
     pub fn stream_from(&self, parts: impl Streamable) -> Result<StreamSource, StreamNameError> {
-        self.0.forebay.stream_source(&parts, GoodFor::Anybody, self.page_cursor())
+        self.0.forebay.stream_source(&parts, GoodFor::whom(&parts), self.page_cursor())
     }
 
     /// The tag of a stream that is read through a channel of the application's.
@@ -168,8 +193,7 @@ impl Turbo {
         &self,
         streams: impl IntoIterator<Item = S>,
     ) -> Result<EventStreamSource, StreamNameError> {
-        let nested = self.0.mounted_at.as_deref();
-        self.0.forebay.event_source(streams, self.page_cursor(), nested)
+        self.0.forebay.event_source(streams, self.page_cursor(), self.paths())
     }
 
     /// What makes the cursors of this page's tags, for those that are not made here.

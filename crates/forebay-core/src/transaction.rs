@@ -24,8 +24,8 @@ pub enum CommitError {
     Database(#[from] sqlx::Error),
     /// It is committed, but the log did not take its broadcasts. Pages that should have got them are told
     /// to load themselves again.
-    #[error("committed, but not broadcast (its pages load themselves again): {0}")]
-    NotBroadcast(BroadcastError),
+    #[error("committed, but not broadcast; its pages load themselves again")]
+    NotBroadcast(#[source] BroadcastError),
 }
 
 /// A transaction of sqlx's with an outbox.

@@ -3,8 +3,9 @@
 //! The outputs of turbo-rails' helpers, and of Rails' `action_cable_meta_tag` and `csrf_meta_tags`
 //! (which close the tag as XHTML does; the others don't).
 
-use crate::Html;
 use crate::html::push_escaped;
+use crate::tag::element;
+use crate::{Attributes, Html};
 
 /// How a page refresh changes the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -107,6 +108,31 @@ pub fn action_cable_meta(url: &str) -> Html {
     meta_closed("action-cable-url", url)
 }
 
+/// Where `forebay.js` finds what is beside the cable, and where the page's own script is no help.
+///
+/// ```
+/// use forebay_turbo::drive::forebay_meta;
+///
+/// assert_eq!(forebay_meta("/live").as_str(), r#"<meta name="forebay-url" content="/live">"#);
+/// ```
+pub fn forebay_meta(url: &str) -> Html {
+    meta("forebay-url", url)
+}
+
+/// A script that is a module.
+///
+/// ```
+/// use forebay_turbo::drive::module_script;
+///
+/// assert_eq!(
+///     module_script("/forebay/forebay.js").as_str(),
+///     r#"<script type="module" src="/forebay/forebay.js"></script>"#
+/// );
+/// ```
+pub fn module_script(src: &str) -> Html {
+    element("script", &Attributes::new(), &[("type", "module"), ("src", src)], &Html::default())
+}
+
 /// The forgery protection that Turbo sends along with forms: the parameter's name, and its token.
 pub fn csrf_metas(param: &str, token: &str) -> Html {
     let line_break = Html::raw("\n");
@@ -136,15 +162,18 @@ fn meta_with_end(name: &str, content: &str, end: &str) -> Html {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        action_cable_meta, csrf_metas, exempts_page_from_cache, page_requires_reload, root,
-    };
-    use crate::Html;
+    use super::*;
 
     #[test]
     fn metas_are_those_of_rails() {
         let check = |html: Html, expected: &str| assert_eq!(html.as_str(), expected);
         check(exempts_page_from_cache(), r#"<meta name="turbo-cache-control" content="no-cache">"#);
+        check(
+            exempts_page_from_preview(),
+            r#"<meta name="turbo-cache-control" content="no-preview">"#,
+        );
+        check(no_prefetch(), r#"<meta name="turbo-prefetch" content="false">"#);
+        check(view_transition(), r#"<meta name="view-transition" content="same-origin">"#);
         check(page_requires_reload(), r#"<meta name="turbo-visit-control" content="reload">"#);
         check(root("/a\"b"), r#"<meta name="turbo-root" content="/a&quot;b">"#);
         check(

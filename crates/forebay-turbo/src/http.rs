@@ -17,17 +17,6 @@ pub const TURBO_FRAME: &str = "turbo-frame";
 /// carry one of the last 20 ids of its own.
 pub const REQUEST_ID: &str = "x-turbo-request-id";
 
-/// The status of a redirect after a form: 303 See Other.
-///
-/// With 302 a browser repeats PUT, PATCH and DELETE at the new location; 303 makes it a GET.
-pub const REDIRECT_STATUS: u16 = 303;
-
-/// The status of a form that is shown again with its errors: 422 Unprocessable Content.
-///
-/// Turbo renders 4xx answers to a form in place. Answered with 200 it refuses to render at all
-/// ("Form responses must redirect to another location").
-pub const INVALID_FORM_STATUS: u16 = 422;
-
 /// Whether a client with this `Accept` header takes a stream response.
 ///
 /// Only a client that names the type does: `*/*` and `text/*` would as soon have the page. Names

@@ -7,6 +7,18 @@ use crate::{AttributeValue, Attributes, Html};
 
 const DEFAULT_CHANNEL: &str = "Turbo::StreamsChannel";
 
+/// Whether there is a source tag in this HTML, as far as one can tell without parsing it.
+///
+/// ```
+/// use forebay_turbo::{StreamSource, has_source};
+///
+/// assert!(has_source(&format!("<p></p>{}", StreamSource::new("Im0i--42716a"))));
+/// assert!(!has_source("<turbo-stream action=\"refresh\"></turbo-stream>"));
+/// ```
+pub fn has_source(html: &str) -> bool {
+    html.contains("<turbo-cable-stream-source") || html.contains("<turbo-stream-source")
+}
+
 /// `<turbo-cable-stream-source>`: a subscription over Action Cable, the element of
 /// `@hotwired/turbo-rails`.
 ///

@@ -152,24 +152,9 @@ impl TurboStream {
 
 /// What it is.
 impl TurboStream {
-    /// The action.
-    pub fn action_ref(&self) -> &Action {
-        &self.action
-    }
-
     /// The target, if there is one.
-    pub fn target_ref(&self) -> Option<&Target> {
+    pub(crate) fn target_ref(&self) -> Option<&Target> {
         self.target.as_ref()
-    }
-
-    /// The attributes besides action and target.
-    pub fn attributes_ref(&self) -> &Attributes {
-        &self.attributes
-    }
-
-    /// The content of the template.
-    pub fn content_ref(&self) -> &Html {
-        &self.content
     }
 
     /// The tag.

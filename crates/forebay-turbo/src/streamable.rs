@@ -39,6 +39,39 @@ pub trait Streamable {
     /// # Errors
     /// [`StreamNameError`] if it has no name, such as a record that was not saved.
     fn write_parts(&self, name: &mut StreamNameBuilder<'_>) -> Result<(), StreamNameError>;
+
+    /// The visitor whom alone this is for, if it is one's own ([`Viewer`]). Nobody else's tag opens it.
+    fn viewer(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// The streams of one visitor: of all pages that somebody has open, and of nobody else's.
+///
+/// The visitor is whoever the application's connect hook names so. A tag that is made with this is
+/// good for them only.
+///
+/// ```
+/// use forebay_turbo::{StreamName, StreamNameError, Streamable, Viewer};
+///
+/// let inbox = (Viewer("user:7"), "inbox");
+/// assert_eq!(StreamName::of("chat", &inbox)?.as_str(), "viewer::user%3A7:inbox");
+/// assert_eq!(inbox.viewer(), Some("user:7"));
+/// # Ok::<(), StreamNameError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Viewer<'a>(pub &'a str);
+
+impl Streamable for Viewer<'_> {
+    fn write_parts(&self, name: &mut StreamNameBuilder<'_>) -> Result<(), StreamNameError> {
+        // Of two colons in a row no other parts can be made.
+        name.push_name(&StreamName::raw("viewer:"));
+        name.push_text(&self.0.replace('%', "%25").replace(':', "%3A"))
+    }
+
+    fn viewer(&self) -> Option<&str> {
+        Some(self.0)
+    }
 }
 
 impl Streamable for str {
@@ -91,6 +124,10 @@ macro_rules! streamable_pointers {
             fn write_parts(&self, name: &mut StreamNameBuilder<'_>) -> Result<(), StreamNameError> {
                 T::write_parts(self, name)
             }
+
+            fn viewer(&self) -> Option<&str> {
+                T::viewer(self)
+            }
         }
     )*};
 }
@@ -100,11 +137,19 @@ impl<T: Streamable + ToOwned + ?Sized> Streamable for Cow<'_, T> {
     fn write_parts(&self, name: &mut StreamNameBuilder<'_>) -> Result<(), StreamNameError> {
         T::write_parts(self, name)
     }
+
+    fn viewer(&self) -> Option<&str> {
+        T::viewer(self)
+    }
 }
 
 impl<T: Streamable> Streamable for [T] {
     fn write_parts(&self, name: &mut StreamNameBuilder<'_>) -> Result<(), StreamNameError> {
         self.iter().try_for_each(|part| part.write_parts(name))
+    }
+
+    fn viewer(&self) -> Option<&str> {
+        self.iter().find_map(Streamable::viewer)
     }
 }
 
@@ -112,11 +157,19 @@ impl<T: Streamable, const N: usize> Streamable for [T; N] {
     fn write_parts(&self, name: &mut StreamNameBuilder<'_>) -> Result<(), StreamNameError> {
         self.as_slice().write_parts(name)
     }
+
+    fn viewer(&self) -> Option<&str> {
+        self.as_slice().viewer()
+    }
 }
 
 impl<T: Streamable> Streamable for Vec<T> {
     fn write_parts(&self, name: &mut StreamNameBuilder<'_>) -> Result<(), StreamNameError> {
         self.as_slice().write_parts(name)
+    }
+
+    fn viewer(&self) -> Option<&str> {
+        self.as_slice().viewer()
     }
 }
 
@@ -128,6 +181,13 @@ macro_rules! streamable_tuples {
                 let ($($part,)+) = self;
                 $($part.write_parts(name)?;)+
                 Ok(())
+            }
+
+            fn viewer(&self) -> Option<&str> {
+                #[expect(non_snake_case, reason = "the parts are named like their types")]
+                let ($($part,)+) = self;
+                let viewers = [$($part.viewer()),+];
+                viewers.into_iter().flatten().next()
             }
         }
     )*};

@@ -21,20 +21,21 @@ const FIELD_CHARS_MAX: usize = 40;
 
 /// One visitor's subscription to one room.
 struct Typing {
-    room: Option<u64>,
+    room: u64,
     is_typing: bool,
 }
 
 impl Typing {
-    fn new(params: &Params) -> Self {
-        Self { room: params.get("room").and_then(Value::as_u64), is_typing: false }
+    fn new(params: &Params) -> Result<Self, Rejection> {
+        let room = params.get("room").and_then(Value::as_u64).ok_or(Rejection)?;
+        Ok(Self { room, is_typing: false })
     }
 
     /// Tells the others in the room.
     async fn tell(&mut self, cx: &Context, field: &str, is_typing: bool) {
         self.is_typing = is_typing;
         let message = json!({ "name": cx.identity().name(), "field": field, "typing": is_typing });
-        let others = cx.broadcast().json_to(("typing", self.room.unwrap_or_default()), &message);
+        let others = cx.broadcast().json_to(("typing", self.room), &message);
         if let Err(error) = others.ephemeral().except(cx.session()).await {
             tracing::warn!(%error, "nobody learns who is typing");
         }
@@ -43,9 +44,11 @@ impl Typing {
 
 impl Channel for Typing {
     async fn subscribed(&mut self, cx: &mut Context) -> Result<(), Rejection> {
-        let room = self.room.filter(|room| (1..=9).contains(room)).ok_or(Rejection)?;
+        if !(1..=9).contains(&self.room) {
+            return Err(Rejection);
+        }
         let name = cx.identity().name().ok_or(Rejection)?.to_owned();
-        cx.stream_from(("typing", room))?;
+        cx.stream_from(("typing", self.room))?;
         cx.transmit(&json!({ "you": name }));
         Ok(())
     }
@@ -58,6 +61,12 @@ impl Channel for Typing {
             "stopped" if self.is_typing => self.tell(cx, &field, false).await,
             "typing" | "stopped" => {}
             _ => cx.transmit(&json!({ "error": "no such action" })),
+        }
+    }
+
+    async fn unsubscribed(&mut self, cx: &mut Context) {
+        if self.is_typing {
+            self.tell(cx, "", false).await;
         }
     }
 }
@@ -126,7 +135,7 @@ fn app(secret: &str) -> Result<Router, forebay::BuildError> {
         })
         .channel("TypingChannel", Typing::new)
         .build()?;
-    Ok(Router::new().route("/", get(show)).merge(forebay.routes()).layer(forebay.layer()))
+    Ok(forebay.mount(Router::new().route("/", get(show))))
 }
 
 #[tokio::main]
@@ -222,5 +231,8 @@ mod tests {
         assert_eq!(grace.next().await["message"], expected);
         ada.perform("dance").await;
         assert_eq!(ada.next().await["message"], json!({ "error": "no such action" }));
+        drop(ada);
+        let expected = json!({ "name": "ada", "field": "", "typing": false });
+        assert_eq!(grace.next().await["message"], expected);
     }
 }

@@ -95,16 +95,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let forebay = Forebay::builder().secret(std::env::var("SECRET_KEY_BASE")?).build()?;
     let likes = Counter { id: "likes", value: 0 };
     let import = Import { id: 1, done: 0 };
-    let app = Router::new()
+    let pages = Router::new()
         .route("/", get(show))
         .route("/likes", post(like))
-        .route("/import", post(start_import))
-        .merge(forebay.routes())
-        .layer(forebay.layer())
-        .with_state(App {
-            likes: Arc::new(Mutex::new(likes)),
-            import: Arc::new(Mutex::new(import)),
-        });
+        .route("/import", post(start_import));
+    let app = forebay.mount(pages).with_state(App {
+        likes: Arc::new(Mutex::new(likes)),
+        import: Arc::new(Mutex::new(import)),
+    });
 
     let port = std::env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;

@@ -73,12 +73,8 @@ async fn create(
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let forebay = Forebay::builder().secret(std::env::var("SECRET_KEY_BASE")?).build()?;
-    let app = Router::new()
-        .route("/", get(show))
-        .route("/orders", post(create))
-        .merge(forebay.routes())
-        .layer(forebay.layer())
-        .with_state(Orders::default());
+    let pages = Router::new().route("/", get(show)).route("/orders", post(create));
+    let app = forebay.mount(pages).with_state(Orders::default());
 
     let port = std::env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;

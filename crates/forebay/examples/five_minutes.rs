@@ -135,13 +135,12 @@ impl IntoResponse for Failure {
 }
 
 fn router(forebay: &Forebay, pool: SqlitePool) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route("/", get(|| async { Redirect::to("/rooms/1") }))
         .route("/rooms/{id}", get(show))
-        .route("/rooms/{id}/messages", post(create))
-        .merge(forebay.routes()) // GET /cable, and what forebay.js asks for
-        .layer(forebay.layer()) // last, so that it is outermost
-        .with_state(pool)
+        .route("/rooms/{id}/messages", post(create));
+    // Adds /cable, what forebay.js asks for, and the layer around all of it.
+    forebay.mount(pages).with_state(pool)
 }
 
 async fn database() -> Result<SqlitePool, sqlx::Error> {

@@ -170,15 +170,13 @@ async fn total(turbo: Turbo, State(contacts): State<Contacts>) -> Result<Respons
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let forebay = Forebay::builder().secret(std::env::var("SECRET_KEY_BASE")?).build()?;
     let ada = Contact { id: 1, name: "Ada".to_owned() };
-    let app = Router::new()
+    let pages = Router::new()
         .route("/", get(index))
         .route("/contacts", axum::routing::post(create))
         .route("/contacts/{id}", get(show).post(update))
         .route("/contacts/{id}/edit", get(edit))
-        .route("/total", get(total))
-        .merge(forebay.routes())
-        .layer(forebay.layer())
-        .with_state(Contacts::new(Mutex::new([(ada.id, ada)].into())));
+        .route("/total", get(total));
+    let app = forebay.mount(pages).with_state(Contacts::new(Mutex::new([(ada.id, ada)].into())));
 
     let port = std::env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use forebay::channel::Identity;
-use forebay::{Error, Forebay, Streamable, Turbo};
+use forebay::{Error, Forebay, Streamable, Turbo, Viewer};
 use http::HeaderMap;
 use http::header::{COOKIE, SET_COOKIE};
 use http::request::Parts;
@@ -37,7 +37,7 @@ struct Note {
 <body>
   {{ turbo.stream_from("announcements")? }}
   {% if let Some(name) = name %}
-    {{ turbo.stream_from_for(name, (name, "inbox"))? }}
+    {{ turbo.stream_from((Viewer(name), "inbox"))? }}
     <h1>{{ name }}</h1>
     <ul id="notes">{% for note in notes %}{{ note|safe }}{% endfor %}</ul>
     <form action="/notes" method="post">
@@ -136,7 +136,7 @@ async fn send(
         accounts.notes.entry(form.to.clone()).or_default().push(note.clone());
         note
     };
-    turbo.broadcast().append_to((form.to.as_str(), "inbox"), &note).await?;
+    turbo.broadcast().append_to((Viewer(&form.to), "inbox"), &note).await?;
     Ok(turbo.redirect("/"))
 }
 
@@ -151,14 +151,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             async move { Ok(name.map_or_else(Identity::anonymous, Identity::named)) }
         })
         .build()?;
-    let app = Router::new()
+    let pages = Router::new()
         .route("/", get(show))
         .route("/session", post(sign_in))
         .route("/session/end", post(sign_out))
-        .route("/notes", post(send))
-        .merge(forebay.routes())
-        .layer(forebay.layer())
-        .with_state(app);
+        .route("/notes", post(send));
+    let app = forebay.mount(pages).with_state(app);
 
     let port = std::env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;

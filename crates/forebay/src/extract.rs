@@ -113,7 +113,10 @@ impl Deref for Turbo {
 
 /// The router lacks [`Forebay::layer`], so there is no cursor to take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("Turbo needs the layer: add .layer(forebay.layer()) to the router, last")]
+#[error(
+    "Turbo needs the layer: give the whole router to forebay.mount(router), or add \
+     .layer(forebay.layer()) to it, last"
+)]
 pub struct MissingLayer;
 
 impl IntoResponse for MissingLayer {

@@ -22,6 +22,24 @@ impl Forebay {
         Builder::default()
     }
 
+    /// Adds the [routes](Self::routes) to the application's router, and around all of it the
+    /// [layer](Self::layer).
+    ///
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # fn app(forebay: &forebay::Forebay, pool: ()) -> Router {
+    /// # async fn show() {}
+    /// let router = Router::new().route("/rooms/{id}", get(show));
+    /// forebay.mount(router).with_state(pool)
+    /// # }
+    /// ```
+    ///
+    /// What is added to the router afterwards is not inside: a route lacks its
+    /// [`Turbo`](crate::Turbo), and a layer that reads data may read it too early.
+    pub fn mount<S: Clone + Send + Sync + 'static>(&self, router: Router<S>) -> Router<S> {
+        router.merge(self.routes()).layer(self.layer())
+    }
+
     /// The routes that clients use: `/cable`, `/forebay/events`, `/forebay/poll`,
     /// `/forebay/forebay.js` and `/forebay/worker.js`. Merge them into the application's router, once:
     /// axum panics on two routes for one path.
@@ -39,7 +57,7 @@ impl Forebay {
     }
 
     /// The layer that notes, for every request, where the log stands before anything else happens. Add
-    /// it last, so that it is the outermost. A layer around it that reads data reads too early.
+    /// it last, so that it is the outermost, as [`mount`](Self::mount) does. A layer around it that reads data reads too early.
     ///
     /// Add it once, around everything. If two Forebays' layers are around one handler, the inner
     /// one's [`Turbo`](crate::Turbo) is used, and the log names the mistake.

@@ -20,11 +20,7 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let forebay = Forebay::builder().secret(std::env::var("SECRET_KEY_BASE")?).build()?;
-//! let app: Router = Router::new()
-//!     .route("/", get(show))
-//!     .route("/tick", get(tick))
-//!     .merge(forebay.routes())
-//!     .layer(forebay.layer());
+//! let app: Router = forebay.mount(Router::new().route("/", get(show)).route("/tick", get(tick)));
 //! axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?, app).await?;
 //! # Ok(())
 //! # }
@@ -68,7 +64,7 @@ pub use forebay_core::{
     Fsync, Gap, Html, Identity, Limits, Origins, OriginsError, Partial, Position, PublishError,
     Record, Render, RenderError, ReplayEntry, ReplayError, Retention, Revocation, Sent,
     StatsSnapshot, StoreError, StreamName, StreamNameError, Streamable, Target, TargetError,
-    TurboStream, TurboStreams, Unauthorized, channel, dom_id, dom_id_with, frame, kinds,
+    TurboStream, TurboStreams, Unauthorized, Viewer, channel, dom_id, dom_id_with, frame, kinds,
     new_dom_id, signing, suppressing, suppressing_all, turbo,
 };
 #[cfg(feature = "sqlx")]

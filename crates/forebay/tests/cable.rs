@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use forebay::channel::{Channel, ConnectError, Context, Identity, Params, Rejection, Unauthorized};
 use forebay::signing::{Cursor, CursorSigner, Key, KeyDigest, Subject, Verifier};
-use forebay::{Error, Forebay, Html, Retention, Turbo, TurboStream};
+use forebay::{Error, Forebay, Html, Retention, Streamable, Turbo, TurboStream, Viewer};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::StatusCode;
 use http::request::Parts;
@@ -59,7 +59,7 @@ impl Server {
         client
     }
 
-    async fn say(&self, stream: &str, text: &str) {
+    async fn say(&self, stream: impl Streamable, text: &str) {
         self.forebay.broadcast().json_to(stream, &text).await.unwrap();
     }
 
@@ -570,7 +570,7 @@ impl Channel for Witness {
         self.say("has received");
     }
 
-    async fn unsubscribed(&mut self) {
+    async fn unsubscribed(&mut self, _: &mut Context) {
         self.say("unsubscribed");
     }
 }
@@ -652,4 +652,157 @@ async fn a_visitor_who_signs_in_on_an_open_connection_is_identified_anew() {
     assert_eq!(other.subscribe(&inbox).await, REJECTED);
     let stats = server.forebay.stats();
     assert_eq!((stats.reidentified, stats.rejections), (1, 1));
+}
+
+/// Refuses rooms without a number, follows the others, and says who leaves.
+struct Room(u64);
+
+impl Channel for Room {
+    async fn subscribed(&mut self, cx: &mut Context) -> Result<(), Rejection> {
+        cx.stream_from(("room", self.0))?;
+        Ok(())
+    }
+
+    async fn received(&mut self, cx: &mut Context, _: &str, _: Map<String, Value>) {
+        cx.stop_stream_from(("room", self.0)).unwrap();
+    }
+
+    async fn unsubscribed(&mut self, cx: &mut Context) {
+        let who = cx.identity().name().map(str::to_owned);
+        cx.broadcast().json_to(("room", self.0), &json!({ "left": who })).await.unwrap();
+    }
+}
+
+fn rooms() -> forebay::Builder {
+    Forebay::builder().secret(SECRET).channel("Room", |params: &Params| {
+        params.get("id").and_then(Value::as_u64).map(Room).ok_or(Rejection)
+    })
+}
+
+#[tokio::test]
+async fn a_channel_whose_parameters_are_no_good_is_rejected_before_it_is_made() {
+    let server = Server::with(rooms()).await;
+    let mut client = server.connect().await;
+    let room = |id: Value| json!({ "channel": "Room", "id": id }).to_string();
+    assert_eq!(client.subscribe(&room(json!("one"))).await, REJECTED);
+    assert_eq!(client.subscribe(&room(json!(1))).await, CONFIRMED);
+    server.say(("room", 1), "hi").await;
+    assert_eq!(client.text().await["message"], "hi");
+}
+
+#[tokio::test]
+async fn a_channel_that_is_left_can_tell_the_others() {
+    let server = Server::with(rooms()).await;
+    let (mut leaver, mut other) = (server.connect().await, server.connect().await);
+    let room = json!({ "channel": "Room", "id": 1 }).to_string();
+    for client in [&mut leaver, &mut other] {
+        assert_eq!(client.subscribe(&room).await, CONFIRMED);
+    }
+    drop(leaver);
+    assert_eq!(other.text().await["message"], json!({ "left": null }));
+}
+
+#[tokio::test]
+async fn a_channel_that_has_stopped_a_stream_reads_it_no_more() {
+    let server = Server::with(rooms()).await;
+    let mut client = server.connect().await;
+    let room = |id: u64| json!({ "channel": "Room", "id": id }).to_string();
+    for id in [1, 2] {
+        assert_eq!(client.subscribe(&room(id)).await, CONFIRMED);
+    }
+    client.perform(&room(1), &json!({ "action": "stop" })).await;
+    // Commands are handled in order: the answer to this one comes after the stop.
+    assert_eq!(client.subscribe(&room(3)).await, CONFIRMED);
+    server.say(("room", 1), "not read").await;
+    server.say(("room", 2), "read").await;
+    assert_eq!(client.text().await["message"], "read");
+}
+
+/// Takes whatever nobody else takes.
+struct Fallback(String);
+
+impl Channel for Fallback {
+    async fn subscribed(&mut self, cx: &mut Context) -> Result<(), Rejection> {
+        assert_eq!(cx.channel(), self.0);
+        cx.transmit(&json!({ "fallback": self.0 }));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_channel_that_nobody_has_registered_is_the_fallbacks() {
+    let builder = rooms().fallback_channel(|name: &str, params: &Params| {
+        let is_welcome = !params.contains_key("forbidden");
+        is_welcome.then(|| Fallback(name.to_owned())).ok_or(Rejection)
+    });
+    let server = Server::with(builder).await;
+    let mut client = server.connect().await;
+    let other = json!({ "channel": "Other" }).to_string();
+    assert_eq!(client.subscribe(&other).await, CONFIRMED);
+    assert_eq!(client.text().await["message"], json!({ "fallback": "Other" }));
+    let forbidden = json!({ "channel": "Other", "forbidden": true }).to_string();
+    assert_eq!(client.subscribe(&forbidden).await, REJECTED);
+    let own = json!({ "channel": "Room", "id": 1 }).to_string();
+    assert_eq!(client.subscribe(&own).await, CONFIRMED);
+    server.say(("room", 1), "its own").await;
+    assert_eq!(client.text().await["message"], "its own");
+
+    for name in ["Room", "Turbo::StreamsChannel", "$pubsub"] {
+        let taken = rooms().channel(name, |_: &Params| Chat).build();
+        assert!(matches!(taken, Err(forebay::BuildError::DuplicateChannel(_))), "{name}");
+    }
+}
+
+/// Two keys of one kind: the first one signs, older ones are accepted.
+#[tokio::test]
+async fn pubsub_has_keys_of_its_own() {
+    let builder = Forebay::builder().secret(SECRET).pubsub_key("new").pubsub_key("old");
+    let server = Server::with(builder).await;
+    let mut client = server.connect().await;
+    for (key, expected) in [("new", CONFIRMED), ("old", CONFIRMED), ("other", REJECTED)] {
+        let name = Verifier::new(Key::raw(key)).sign(&format!("of {key}"));
+        let pubsub = json!({ "channel": "$pubsub", "signed_stream_name": name }).to_string();
+        assert_eq!(client.subscribe(&pubsub).await, expected, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_visitors_own_streams_are_read_by_nobody_else() {
+    let visitor = |parts: &Parts| {
+        let name = parts.headers.get("x-visitor").unwrap().to_str().unwrap().to_owned();
+        std::future::ready(Ok::<_, ConnectError>(Identity::named(name)))
+    };
+    let builder = Forebay::builder().secret(SECRET).connect(visitor);
+    let server = Server::with(builder).await;
+    let tag = |of: &str| {
+        let turbo = server.forebay.turbo(&http::HeaderMap::new(), None);
+        let tag = turbo.stream_from((Viewer(of), "inbox")).unwrap().to_string();
+        let name = tag.split("signed-stream-name=\"").nth(1).unwrap().split('"').next().unwrap();
+        turbo_identifier(name)
+    };
+    let connect = async |name: &str| {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let mut client = Client::handshake(stream, &[("x-visitor", name)]).await.unwrap();
+        assert_eq!(client.text().await["type"], "welcome");
+        client
+    };
+    let (anns, bobs) = (tag("user:1"), tag("user:2"));
+    let (mut ann, mut bob) = (connect("user:1").await, connect("user:2").await);
+    assert_eq!(ann.subscribe(&anns).await, CONFIRMED);
+    assert_eq!(bob.subscribe(&bobs).await, CONFIRMED);
+    let broadcast = server.forebay.broadcast();
+    broadcast.json_to((Viewer("user:2"), "inbox"), &"for bob").await.unwrap();
+    broadcast.json_to((Viewer("user:1"), "inbox"), &"for ann").await.unwrap();
+    assert_eq!(bob.text().await["message"], "for bob");
+    assert_eq!(ann.text().await["message"], "for ann");
+    // Copied into another's page it opens nothing: the connection ends once, and then it is refused.
+    assert_eq!(bob.subscribe(&anns).await, CONFIRMED);
+    assert_eq!(bob.text().await["type"], "disconnect");
+    let mut bob = connect("user:2").await;
+    assert_eq!(bob.subscribe(&anns).await, REJECTED);
+}
+
+/// The identifier of a tag, as Turbo makes it.
+fn turbo_identifier(signed: &str) -> String {
+    turbo(signed, &json!({}))
 }

@@ -258,3 +258,77 @@ async fn what_failed_is_logged_with_what_it_comes_from() {
     let said = log.take();
     assert!(said.contains("did not render") && said.contains("unlucky"), "{said}");
 }
+
+async fn tag(turbo: Turbo) -> Result<Response, Error> {
+    turbo.page(&Html::raw(turbo.stream_from("room")?.to_string()))
+}
+
+#[tokio::test]
+async fn a_mounted_router_has_the_routes_and_the_layer_around_all_of_it() {
+    let forebay = forebay();
+    let fallback = async |turbo: Turbo| turbo.redirect("/");
+    let app = forebay.mount(Router::new().route("/", get(tag)).fallback(fallback));
+    assert_eq!(ask(&app, Request::get("/")).await.status(), StatusCode::OK);
+    assert_eq!(ask(&app, Request::get("/nowhere")).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(ask(&app, Request::get("/cable")).await.status(), StatusCode::UPGRADE_REQUIRED);
+    let added = app.route("/added", get(tag));
+    let response = ask(&added, Request::get("/added")).await;
+    assert!(body(response).await.contains("forebay.mount(router)"), "the mend is named");
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn a_tag_that_nothing_answers_is_named_once() {
+    let log = Log::new();
+    let (without, with) = (forebay(), forebay());
+    let app = Router::new().route("/", get(tag)).layer(without.layer());
+    for _ in 0..2 {
+        ask(&app, Request::get("/")).await;
+    }
+    assert_eq!(log.take().matches("forebay.mount(router)").count(), 1);
+    ask(&with.mount(Router::new().route("/", get(tag))), Request::get("/")).await;
+    assert_eq!(log.take(), "");
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn a_tag_inside_a_broadcast_is_named_once() {
+    let log = Log::new();
+    let broadcast = forebay().broadcast();
+    broadcast.stream_to("room", TurboStream::append("list").text("<turbo")).await.unwrap();
+    assert_eq!(log.take(), "");
+    let tag = Html::raw("<turbo-cable-stream-source></turbo-cable-stream-source>");
+    for _ in 0..2 {
+        let tags = TurboStream::append("list").html(tag.clone());
+        broadcast.stream_to("room", tags).await.unwrap();
+    }
+    let said = log.take();
+    assert_eq!(said.matches("write the tag into the pages").count(), 1, "{said}");
+    assert!(said.contains("stream=room"), "{said}");
+}
+
+#[tokio::test]
+async fn a_pages_head_says_where_the_cable_is_wherever_the_router_is() {
+    async fn head(turbo: Turbo) -> String {
+        format!("{}{}", turbo.head(), turbo.script())
+    }
+    let expected = |cable: &str, folder: &str| {
+        format!(
+            "<meta name=\"action-cable-url\" content=\"{cable}\" />\
+             <meta name=\"forebay-url\" content=\"{folder}\">\
+             <script type=\"module\" src=\"{folder}/forebay.js\"></script>"
+        )
+    };
+    let builder = || Forebay::builder().secret("a secret for tests");
+    let mounted = |forebay: Forebay| forebay.mount(Router::new().route("/", get(head)));
+    let of = async |app: Router, path| body(ask(&app, Request::get(path)).await).await;
+
+    let plain = mounted(builder().build().unwrap());
+    assert_eq!(of(plain.clone(), "/").await, expected("/cable", "/forebay"));
+    let nested = Router::new().nest("/app", plain);
+    assert_eq!(of(nested, "/app").await, expected("/app/cable", "/app/forebay"));
+    let moved = builder().cable_path("/live/cable").prefix("/live").public_url("https://a.example");
+    let moved = mounted(moved.build().unwrap());
+    let expected = expected("https://a.example/live/cable", "https://a.example/live");
+    assert_eq!(of(moved, "/").await, expected);
+}

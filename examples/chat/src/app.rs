@@ -21,7 +21,7 @@ pub(crate) fn router(pool: SqlitePool, forebay: &Forebay, tunnel: Tunnel, public
         .route("/tunnel/published", get(tunnel::published))
         .route("/tunnel/fault/{fault}", post(tunnel::fault))
         .with_state(tunnel);
-    Router::new()
+    let pages = Router::new()
         .route("/", get(|| async { Redirect::to("/rooms") }))
         .route("/rooms", get(rooms::index).post(rooms::create))
         .route("/rooms/{id}", get(rooms::show))
@@ -37,10 +37,8 @@ pub(crate) fn router(pool: SqlitePool, forebay: &Forebay, tunnel: Tunnel, public
         .route("/board/cards/{id}/delete", post(board::destroy))
         .merge(tunnel)
         .nest_service("/assets", ServeDir::new(public))
-        .fallback(|| async { Failure::NotFound })
-        // Where the pages' sockets connect: /cable.
-        .merge(forebay.routes())
-        // Last, so that it is outermost: it notes where the log stands before a handler reads.
-        .layer(forebay.layer())
-        .with_state(pool)
+        .fallback(|| async { Failure::NotFound });
+    // Where the pages' sockets connect, and around all of it the layer that notes where the log stands
+    // before a handler reads.
+    forebay.mount(pages).with_state(pool)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use forebay_hub::{Broadcast as Publication, Hub, Published};
 use forebay_log::{Class, Message};
-use forebay_turbo::StreamName;
+use forebay_turbo::{StreamName, has_source};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -14,11 +14,15 @@ use tokio::sync::{mpsc, oneshot};
 use super::body::{Body, Envelope, Tag};
 use super::draft::{BroadcastError, Sent};
 use super::refresh::Refreshes;
+use crate::checks::Mistake;
 use crate::error::with_causes;
 
 /// Later broadcasts that wait. Past it, awaiting one waits for room: a handler that broadcasts
 /// faster than it can be rendered is slowed down, and nothing is dropped.
 const LATER_MAX: usize = 1024;
+
+/// A tag says what *this page* may read, and from where on.
+static SOURCE_IN_BROADCAST: Mistake = Mistake::new();
 
 /// The application's settings for broadcasts.
 #[derive(Clone, Copy, Debug)]
@@ -241,6 +245,14 @@ impl Drop for Worker {
 fn encode(envelope: Envelope, body: Body<'_>, max: usize) -> Result<Ready, BroadcastError> {
     let class = envelope.class(&body);
     let json = body.encode()?;
+    if SOURCE_IN_BROADCAST.is_news(|| has_source(&json)) {
+        tracing::warn!(
+            stream = %envelope.stream,
+            "a broadcast has a stream source tag in it: every page that gets it would subscribe with \
+             the cursor, and with the rights, of whoever broadcast; write the tag into the pages \
+             instead, or broadcast a refresh"
+        );
+    }
     if json.len() > max {
         return Err(BroadcastError::TooBig { bytes: json.len(), max });
     }

@@ -664,3 +664,29 @@ mod transactions {
         assert_eq!(html(&forebay, "s", start).len(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_text_goes_into_an_element() {
+    let forebay = forebay();
+    let start = forebay.position();
+    let broadcast = forebay.broadcast();
+    broadcast.text_to("board", "count", 17).state().await.unwrap();
+    broadcast.text_to("board", "count", "<18>").state().await.unwrap();
+    // History keeps the newest alone.
+    let expected = TurboStream::update("count").text("<18>").to_string();
+    assert_eq!(html(&forebay, "board", start), [expected]);
+}
+
+#[tokio::test]
+async fn any_action_and_any_template_can_be_sent_later() {
+    let forebay = forebay();
+    let start = forebay.position();
+    let broadcast = forebay.broadcast();
+    broadcast.action_later_to("list", "highlight", Message(1)).await.unwrap();
+    let tags = Html::raw(TurboStream::remove("message_2").to_string());
+    broadcast.render_later_to("list", tags.clone()).await.unwrap();
+    forebay.core.publisher.flush().await;
+    let highlight = TurboStream::action("highlight", Some(Target::from("messages")));
+    let expected = [highlight.html(Html::raw("<p>1</p>")).to_string(), tags.into_string()];
+    assert_eq!(html(&forebay, "list", start), expected);
+}

@@ -30,6 +30,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// The channel's name, as the client gives it in its identifier.
+    pub fn channel(&self) -> &str {
+        &self.channel
+    }
+
     /// Who is at the other end, as the connect hook said.
     pub fn identity(&self) -> &Identity {
         &self.identity

@@ -6,19 +6,21 @@ use forebay_transport::{Answer, Begin, Handler, Later, Op, Rejected, Subscribed}
 use serde_json::{Map, Value};
 
 use super::standard::resync_for;
-use super::{Channel, Context, Params};
+use super::{Channel, Context, IntoChannel};
 
 /// Makes one subscription's object and asks it.
 pub(crate) type Factory =
     Arc<dyn Fn(Context) -> Answer<Result<Subscribed, Rejected>> + Send + Sync>;
 
-pub(crate) fn factory<C, F>(new: F) -> Factory
+pub(crate) fn factory<N, F>(new: F) -> Factory
 where
-    C: Channel,
-    F: Fn(&Params) -> C + Send + Sync + 'static,
+    N: IntoChannel,
+    F: Fn(&Context) -> N + Send + Sync + 'static,
 {
     Arc::new(move |mut cx| {
-        let mut channel = new(&cx.params);
+        let Ok(mut channel) = new(&cx).into_channel() else {
+            return Answer::Now(Err(cx.rejected()));
+        };
         Answer::Later(Box::pin(async move {
             channel.subscribed(&mut cx).await.map_err(|super::Rejection| cx.rejected())?;
             subscribed(channel, cx)
@@ -71,6 +73,9 @@ impl<C: Channel> Handler for Running<C> {
     }
 
     fn unsubscribed(mut self: Box<Self>) -> Later<()> {
-        Box::pin(async move { self.channel.unsubscribed().await })
+        Box::pin(async move {
+            let Self { channel, cx } = &mut *self;
+            channel.unsubscribed(cx).await;
+        })
     }
 }

@@ -17,6 +17,9 @@ use super::custom::Factory;
 use crate::app::{Core, GoodFor};
 use crate::clock::unix_millis;
 
+/// The channels that are built in.
+pub(crate) const BUILT_IN: [&str; 2] = [TURBO, PUBSUB];
+
 /// turbo-rails' channel: a signed stream name, and nothing else, opens it.
 const TURBO: &str = "Turbo::StreamsChannel";
 
@@ -58,6 +61,8 @@ impl StreamPattern {
 /// The application's channels and public streams.
 pub(crate) struct Registry {
     pub(crate) channels: HashMap<String, Factory>,
+    /// For names that are none of these.
+    pub(crate) fallback: Option<Factory>,
     pub(crate) public_streams: Vec<StreamPattern>,
     pub(crate) whispered_streams: Vec<StreamPattern>,
 }
@@ -159,7 +164,8 @@ impl Channels for StandardChannels {
         match identifier.channel.as_str() {
             TURBO | PUBSUB => Answer::Now(self.decide(&identifier, &identity)),
             name => {
-                let Some(factory) = self.registry.channels.get(name) else {
+                let registered = self.registry.channels.get(name);
+                let Some(factory) = registered.or(self.registry.fallback.as_ref()) else {
                     return Answer::Now(Err(rejected("no such channel")));
                 };
                 factory(Context {
