@@ -126,10 +126,6 @@ impl Door {
         Ok(self)
     }
 
-    pub(crate) fn is_open_to_all(&self) -> bool {
-        self.origins.is_any()
-    }
-
     /// Whether the request is let in.
     pub(crate) fn check(&self, request: &request::Parts) -> Result<(), Denied> {
         let headers = &request.headers;

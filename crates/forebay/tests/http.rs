@@ -591,6 +591,14 @@ async fn pages_of_other_origins_are_let_in_only_where_that_is_allowed() {
         assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://there.example");
         assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_CREDENTIALS], "true");
     }
+    // Where all are let in, an answer must name the origin all the same: `*` is for requests without cookies.
+    let app = App::with(Forebay::builder().origins(forebay::Origins::any()));
+    for method in [Method::POST, Method::OPTIONS] {
+        let allowed = app.ask(ask(method, "https://anywhere.example")).await;
+        let headers = allowed.headers();
+        assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://anywhere.example");
+        assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_CREDENTIALS], "true");
+    }
 }
 
 // --- access that is taken back --------------------------------------------------------------------

@@ -244,6 +244,9 @@ impl Endpoint {
 
     /// What lets a page of another origin, if that is allowed, read the answer (the Fetch standard,
     /// CORS).
+    ///
+    /// It may send its visitor's cookies, also where every origin is let in: a WebSocket brings them anyway,
+    /// and no answer here says more than a WebSocket does.
     pub fn share(&self, request: &request::Parts, response: &mut HeaderMap) {
         response.append(header::VARY, HeaderValue::from_static("origin"));
         let Some(origin) = request.headers.get(header::ORIGIN) else { return };
@@ -251,10 +254,8 @@ impl Endpoint {
             return;
         }
         response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        if !self.door.is_open_to_all() {
-            let yes = HeaderValue::from_static("true");
-            response.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
-        }
+        let yes = HeaderValue::from_static("true");
+        response.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
         if request.method == Method::OPTIONS {
             let put = |response: &mut HeaderMap, name, value| {
                 response.insert(name, HeaderValue::from_static(value));
