@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { useBrowser } from "../support/browser.js";
+import { eventually } from "../support/deadline.js";
 import { httpProxyFor } from "../support/http_proxy.js";
 import { texts, waitForNone } from "../support/page.js";
 import { assertConverged, catchUp, comeBackUntil, openWith, PAGE_CLIENTS, renderWith, waitForAway } from "../support/page_clients.js";
@@ -75,5 +76,31 @@ for (const client of Object.values(PAGE_CLIENTS)) {
     assert.equal(await page.evaluate(client.isLive), false, "when it says no");
     assert.deepEqual(await texts(page), ["one"]);
     assert.equal(seen(), false);
+  });
+}
+
+const WAYS = { websocket: "/cable", events: "/forebay/events", poll: "/forebay/poll" };
+
+for (const [kind, path] of Object.entries(WAYS)) {
+  const client = PAGE_CLIENTS[kind];
+  test(`S69 ${client.name}: a hook that says "not now" is asked again in the same way, and one that says "no" is not asked again`, async (t) => {
+    const room = await roomFor(t, browser);
+    const viewer = await openWith(room, client, { prepare: moved });
+    const { page } = viewer;
+    const askedSince = async (began) => (await attempts(page)).filter(({ at }) => at > began).map(({ path }) => path);
+    await room.fixture.answerConnects("fail");
+    room.proxy.cut();
+    await waitForAway(client, page);
+    let began = await now(page);
+    await pass(page, 30_000);
+    const asked = await askedSince(began);
+    assert.ok(asked.length >= 2, `${asked}`);
+    assert.deepEqual([...new Set(asked)], [path]);
+    await room.fixture.answerConnects("deny");
+    await passUntilAttempt(page, 60_000);
+    await eventually("the refusal", async () => (await room.fixture.stats()).counters.refused_unauthorized === 1);
+    began = await now(page);
+    await pass(page, 60_000);
+    assert.deepEqual(await askedSince(began), []);
   });
 }

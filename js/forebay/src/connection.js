@@ -41,6 +41,8 @@ export class Connection {
   #isWanted = false;
   /** @type {boolean} The server said not to come back. */
   #isBarred = false;
+  /** The server itself said no, or not now: no other way leads to another answer. */
+  #isAnswered = false;
   /** A WebSocket beside what works. @type {import("./transports.js").Transport | null} */
   #trial = null;
 
@@ -124,6 +126,7 @@ export class Connection {
     clearTimeout(this.#timers.retry);
     this.#timers.retry = undefined;
     if (!this.#isWanted || this.#isBarred) return;
+    this.#isAnswered = false;
     const index = this.#index;
     /** @type {import("./transports.js").Transport} */
     let transport;
@@ -152,7 +155,10 @@ export class Connection {
       receive: (message, subscription) => {
         if (!isCurrent()) return;
         if (message.type === "welcome" && message.ping) this.#pingMs = message.ping;
-        if (message.type === "disconnect" && message.reconnect === false) this.#isBarred = true;
+        if (message.type === "disconnect") {
+          this.#isAnswered = true;
+          if (message.reconnect === false) this.#isBarred = true;
+        }
         if (!subscription) return;
         // A server that welcomes everybody and answers nobody is one that fails.
         this.#failures = 0;
@@ -188,7 +194,7 @@ export class Connection {
     const wasOpen = this.#isOpen;
     this.stop();
     if (!this.#isWanted || this.#isBarred) return;
-    if (!wasOpen) {
+    if (!wasOpen && !this.#isAnswered) {
       // Not even opened: perhaps the next one passes. After the last, wait and begin at the first.
       this.#index = (index + 1) % TRANSPORTS.length;
       if (this.#index > 0 && navigator.onLine) return this.#open();

@@ -46,13 +46,24 @@ const pause = (ms, signal) =>
     signal.addEventListener("abort", () => reject(new Error("aborted")));
   });
 
-/** Posts commands. @param {string} url @param {object[]} commands @param {AbortSignal} [signal] */
+/**
+ * What a refusal says in the server's own words (`ExchangeError`), and not in a proxy's: they are the same whichever way
+ * one asks.
+ * @type {Record<string, boolean>} whether to come back
+ */
+const REFUSALS = { "not authorized": false, "not now": true, "the server is shutting down": true };
+
+/**
+ * Posts commands. A refusal is thrown as the message that a WebSocket would bring.
+ * @param {string} url @param {object[]} commands @param {AbortSignal} [signal]
+ */
 async function post(url, commands, signal) {
   const headers = { "content-type": "application/json" };
   const body = JSON.stringify(commands);
   const response = await fetch(url, { method: "POST", headers, body, signal, credentials: "include", cache: "no-store" });
-  if (!response.ok) throw new Error(`${response.status}`);
-  return response;
+  if (response.ok) return response;
+  const reconnect = REFUSALS[(await response.text()).split(/[:\n]/)[0]];
+  throw reconnect === undefined ? new Error(`${response.status}`) : { type: "disconnect", reconnect };
 }
 
 /**
@@ -186,7 +197,10 @@ class HttpTransport {
         this.free = free;
         return this.over ? free?.() : this.run();
       })
-      .catch(() => this.end());
+      .catch((why) => {
+        if (!this.over && why?.type) this.peer.receive(why);
+        this.end();
+      });
   }
 
   async run() {}
