@@ -10,6 +10,7 @@ mod cable;
 mod config;
 mod cursor;
 mod disconnects;
+mod holder;
 mod http;
 mod identity;
 mod ingest;
@@ -124,12 +125,14 @@ async fn open(settings: &Settings, config: &Config) -> anyhow::Result<Forebay> {
             Err(error) => error,
         };
         let BuildError::Log(StoreError::InUse(folder)) = &error else { bail!(error) };
+        let pid = holder::of(folder);
         if began.elapsed() >= config.folder_wait {
-            bail!(error);
+            let who = pid.map(|pid| format!(": process {pid}")).unwrap_or_default();
+            bail!("{error}{who}");
         }
         if !std::mem::replace(&mut is_said, true) {
             let (folder, max) = (folder.display(), config.folder_wait);
-            tracing::warn!(%folder, ?max, "waiting for the folder: another process has it open");
+            tracing::warn!(%folder, pid, ?max, "waiting for the folder: another process has it open");
         }
         tokio::time::sleep(FOLDER_LOOKS).await;
     }

@@ -136,7 +136,10 @@ async fn connection(stream: TcpStream, ends: Ends, router: Router, life: Life, p
         life.closing().await;
         tokio::time::sleep(LAST_REQUEST_WAIT).await;
     };
+    // The connection comes first: a request that has arrived when a time is up is read and answered, also on a
+    // machine that was busy with something else until then.
     let ended = tokio::select! {
+        biased;
         ended = &mut connection => ended,
         () = is_silent => {
             tracing::debug!(peer = %ends.peer, "no request came in time");
@@ -243,6 +246,32 @@ mod tests {
         check("GET / HTTP/1.1\r\nhost: a\r\nhost: a", "400").await;
         check("GET / HTTP/1.0", "200").await;
         check("GET / HTTP/1.0\r\nhost: a\r\nhost: b", "400").await;
+    }
+
+    /// Where nobody had time to look until the wait was over, both are there at once.
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_came_in_time_is_answered_though_the_server_looks_late() {
+        let ask = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+        for _ in 0..20 {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let router = Router::new().route("/", axum::routing::get(async || "hello"));
+            let life = Life::new().unwrap();
+            tokio::spawn(serve(listener, Places::new(u64::MAX, 0), router, life.clone()));
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(ask.as_bytes()).await.unwrap();
+            let mut answer = [0; 1024];
+            let length = stream.read(&mut answer).await.unwrap();
+            assert!(answer[..length].ends_with(b"hello"));
+            life.begin_to_close();
+            // The connection waits for its last request from here on.
+            tokio::task::yield_now().await;
+            stream.try_write(ask.as_bytes()).unwrap();
+            tokio::time::advance(LAST_REQUEST_WAIT).await;
+            let mut last = String::new();
+            stream.read_to_string(&mut last).await.unwrap();
+            assert!(last.contains("connection: close") && last.ends_with("hello"), "{last:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

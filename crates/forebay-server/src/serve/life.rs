@@ -134,7 +134,7 @@ impl Life {
 
     /// Lets nobody in any more, and ends what runs, within `max`.
     async fn close(&self, forebay: &Forebay, servers: Vec<JoinHandle<()>>, max: Duration) {
-        self.phase.send_replace(Phase::Closing);
+        self.begin_to_close();
         tracing::info!(pages = forebay.connections(), "closing");
         let served = async {
             for server in servers {
@@ -148,6 +148,11 @@ impl Life {
         }
         // What publishers were still answered meanwhile.
         forebay.shut_down(Duration::ZERO).await;
+    }
+
+    /// Tells the accept loops and the connections.
+    pub(super) fn begin_to_close(&self) {
+        self.phase.send_replace(Phase::Closing);
     }
 
     /// Waits for so many signals.
