@@ -21,7 +21,7 @@ export async function bundle() {
     entryPoints: BUNDLES.map((name) => `entries/${name}`),
     outdir: ASSETS,
     bundle: true,
-    external: ["/forebay/*"],
+    external: ["../forebay/*"],
     format: "esm",
     target: "es2022",
     logLevel: "warning",

@@ -70,7 +70,7 @@ export class Room {
     const loads = await countLoads(page);
     await prepare?.(page);
     const search = new URLSearchParams(/** @type {any} */ ({ ...query, ...this.#query }));
-    return new Viewer(page, loads, page.goto(`/rooms/${id}?${search}`));
+    return new Viewer(page, loads, page.goto(`rooms/${id}?${search}`));
   }
 
   /** A viewer whose page is rendered and need not be subscribed yet. @param {Parameters<Room["begin"]>} how */

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 
+use crate::ruby;
 use crate::run::{cargo, exists, install, repository, step, succeed};
 
 /// For what hangs without being awaited. Every wait of the tests has a deadline of its own; Node 20 takes
@@ -26,12 +27,14 @@ pub(crate) fn client() -> Result<()> {
 pub(crate) fn test(files: &[String]) -> Result<()> {
     step("browser");
     ensure_chromium()?;
+    // Some tests stand behind nginx, some behind Rails.
+    ruby::ensure_packages()?;
     let e2e = repository().join("e2e");
     let chat = repository().join("examples/chat");
     npm_ci(&e2e)?;
     npm_ci(&chat)?;
     npm(&chat, &["run", "--silent", "build"])?;
-    let apps = ["forebay-e2e-app", "forebay-chat", "forebay-actix"];
+    let apps = ["forebay-e2e-app", "forebay-chat", "forebay-actix", "forebay-server"];
     cargo(&[&["build"][..], &apps.map(|app| ["--package", app]).concat()].concat())?;
     let guides = ["build", "--package", "forebay", "--examples", "--features", "askama,sqlx"];
     cargo(&guides)?;

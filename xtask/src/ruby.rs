@@ -39,7 +39,7 @@ pub(crate) fn run() -> Result<()> {
     succeed(ruby.env("FOREBAY", target().join("debug/forebay")))
 }
 
-fn ensure_packages() -> Result<()> {
+pub(crate) fn ensure_packages() -> Result<()> {
     let has_gems = Command::new("ruby").args(["-e", GEMS]).output();
     let has_gems = has_gems.is_ok_and(|output| output.status.success());
     // nginx has no --version, but can be started.

@@ -3,8 +3,11 @@
 //!
 //! Prints `ready URL` when it serves. Reads `FOREBAY_E2E_ASSETS` (a folder of bundles),
 //! `FOREBAY_E2E_ENTRIES_MAX` (history per stream), `FOREBAY_E2E_DATABASE` (a file; else memory),
-//! `FOREBAY_E2E_LOG` (the log's folder; else memory), `FOREBAY_E2E_SECRETS` (with commas between) and
-//! `FOREBAY_E2E_LISTENERS` (how many more addresses serve the same; each prints `listening URL`).
+//! `FOREBAY_E2E_LOG` (the log's folder; else memory), `FOREBAY_E2E_SECRETS` (with commas between),
+//! `FOREBAY_E2E_LISTENERS` (how many more addresses serve the same; each prints `listening URL`),
+//! `FOREBAY_E2E_NEST` (the path that everything is nested under), `FOREBAY_E2E_BASE` (the path that browsers
+//! know that by, if a proxy gives it another), `FOREBAY_E2E_PUBLIC_URL` (for the builder) and
+//! `FOREBAY_E2E_ORIGINS` (whose pages may connect, with commas between, or `*`).
 
 mod access;
 mod controls;
@@ -21,7 +24,7 @@ use axum::Router;
 use axum::http::request::Parts;
 use axum::routing::{get, post, put};
 use forebay::channel::{Channel, Context, Params, Rejection};
-use forebay::{Builder, Forebay, Fsync, Limits, Retention};
+use forebay::{Builder, Forebay, Fsync, Limits, Origins, Retention};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
 use tower_http::services::ServeDir;
@@ -38,6 +41,8 @@ struct App {
     gates: Gates,
     access: Access,
     forebay: Forebay,
+    /// What the paths in pages begin with.
+    base: String,
 }
 
 #[tokio::main]
@@ -59,6 +64,15 @@ async fn main() -> anyhow::Result<()> {
     if let Ok(folder) = std::env::var("FOREBAY_E2E_LOG") {
         builder = builder.file_log(folder, Fsync::Os);
     }
+    if let Ok(url) = std::env::var("FOREBAY_E2E_PUBLIC_URL") {
+        builder = builder.public_url(url);
+    }
+    if let Ok(origins) = std::env::var("FOREBAY_E2E_ORIGINS") {
+        let named = || origins.split(',').try_fold(Origins::same(), Origins::and);
+        builder = builder.origins(if origins == "*" { Origins::any() } else { named()? });
+    }
+    let nest = std::env::var("FOREBAY_E2E_NEST").unwrap_or_default();
+    let base = std::env::var("FOREBAY_E2E_BASE").unwrap_or_else(|_| nest.clone());
     let forebay = builder
         .app("chat")
         .retention(Retention { entries_max, ..Retention::default() })
@@ -69,7 +83,7 @@ async fn main() -> anyhow::Result<()> {
         .channel("EchoChannel", |_: &Params| EchoChannel)
         .build()?;
     let (pool, _kept) = database().await?;
-    let app = App { pool, gates, access, forebay: forebay.clone() };
+    let app = App { pool, gates, access, forebay: forebay.clone(), base };
     let assets = std::env::var("FOREBAY_E2E_ASSETS").unwrap_or_else(|_| "e2e/dist".to_owned());
     let router = Router::new()
         .route("/rooms/{id}", get(pages::room))
@@ -84,15 +98,16 @@ async fn main() -> anyhow::Result<()> {
         .merge(forebay.routes())
         .layer(forebay.layer())
         .with_state(app);
+    let router = if nest.is_empty() { router } else { Router::new().nest(&nest, router) };
 
     let more = std::env::var("FOREBAY_E2E_LISTENERS").map_or(Ok(0), |text| text.parse());
     for _ in 0..more.context("FOREBAY_E2E_LISTENERS")? {
         let listener = listen().await?;
-        announce(&format!("listening http://{}", listener.local_addr()?));
+        announce(&format!("listening http://{}{nest}", listener.local_addr()?));
         tokio::spawn(axum::serve(listener, router.clone()).into_future());
     }
     let listener = listen().await?;
-    announce(&format!("ready http://{}", listener.local_addr()?));
+    announce(&format!("ready http://{}{nest}", listener.local_addr()?));
     let serve = axum::serve(listener, router).with_graceful_shutdown(async move {
         terminated().await;
         forebay.shut_down(Duration::ZERO).await;

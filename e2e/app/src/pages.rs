@@ -28,8 +28,7 @@ pub(crate) struct Options {
     /// The channel of the tag.
     channel: Option<String>,
     /// Where the client connects.
-    #[serde(default = "cable")]
-    cable: String,
+    cable: Option<String>,
     /// `visitor`: the tag is good for this visitor only.
     #[serde(default)]
     good_for: String,
@@ -50,10 +49,6 @@ fn stock() -> String {
     "stock".to_owned()
 }
 
-fn cable() -> String {
-    "/cable".to_owned()
-}
-
 fn one() -> usize {
     1
 }
@@ -62,6 +57,7 @@ fn one() -> usize {
 #[template(path = "room.html")]
 struct RoomPage {
     room: i64,
+    base: String,
     script: String,
     cable: String,
     morph: bool,
@@ -98,7 +94,8 @@ pub(crate) async fn room(
     let page = RoomPage {
         room,
         script: options.script,
-        cable: options.cable,
+        cable: options.cable.unwrap_or_else(|| format!("{}/cable", app.base)),
+        base: app.base,
         morph: options.refresh == "morph",
         frame: options.frame == "lazy",
         share: options.share,
@@ -143,13 +140,15 @@ pub(crate) async fn count(
 
 /// A page without any source: the harness drives the client itself.
 pub(crate) async fn blank(
+    State(app): State<App>,
     Query(options): Query<Options>,
     turbo: Turbo,
 ) -> Result<Response, Failure> {
     let page = RoomPage {
         room: 0,
         script: options.script,
-        cable: options.cable,
+        cable: options.cable.unwrap_or_else(|| format!("{}/cable", app.base)),
+        base: app.base,
         morph: false,
         frame: false,
         share: options.share,
