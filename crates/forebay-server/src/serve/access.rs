@@ -9,18 +9,18 @@ use forebay_core::signing::tokens_match;
 
 use super::answer::answer;
 
-/// Who may.
+/// Who may broadcast.
 #[derive(Clone)]
 pub(super) enum Access {
-    /// Who shows one of these tokens.
+    /// Requests that show one of these tokens.
     Bearer(Vec<String>),
     /// Programs of this machine.
     Loopback,
-    /// Whoever can reach the listener: what `broadcast_host` says without a key.
+    /// Everybody who can reach the listener. This is what `broadcast_host` means without a key.
     Anybody,
 }
 
-/// Why one may not.
+/// Why a request may not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(super) enum Denied {
     #[error("show the broadcast key: Authorization: Bearer KEY")]

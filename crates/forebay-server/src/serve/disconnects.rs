@@ -17,12 +17,12 @@ const fn comes_back() -> bool {
     true
 }
 
-/// Nobody would be disconnected, and nobody would know.
+/// Without identities a request to disconnect somebody would do nothing, and nobody would notice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("no visitor has a name here, so nobody can be disconnected: set identity_header")]
 pub(super) struct Nameless;
 
-/// Ends connections.
+/// Ends the connections of a visitor.
 #[derive(Clone)]
 pub(super) struct Disconnects {
     pub(super) forebay: Forebay,

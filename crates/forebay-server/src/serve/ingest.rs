@@ -19,13 +19,13 @@ use super::disconnects::{Disconnects, Nameless};
 pub(super) use self::format::STREAM_BYTES_MAX;
 pub(super) use self::http::route;
 
-/// Takes what sources have got.
+/// Takes the requests that sources have received, and broadcasts them.
 pub(super) struct Ingest {
     pub(super) forebay: Forebay,
     pub(super) disconnects: Disconnects,
 }
 
-/// Why a request was not taken. Nothing of it was.
+/// Why a request was not taken. Nothing of it was published.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
     #[error(transparent)]

@@ -23,7 +23,7 @@ enum Phase {
     Closing,
 }
 
-/// How to end.
+/// How long each part of an orderly end takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Shutdown {
     /// How long to go on before pages are told.
@@ -49,8 +49,8 @@ pub(super) struct Life {
 /// Few pages are told to leave faster than many: one each 100 ms is no crowd.
 const SPREAD_PER_PAGE: Duration = Duration::from_millis(100);
 
-/// For requests that run when the next process waits. A page that does not leave takes a second
-/// (`Hub::shut_down`), so whoever connects waits two seconds at the most.
+/// How long requests that run may take while the next process waits. Pages take a second at the most
+/// (`Hub::shut_down`), so a visitor who connects meanwhile waits two seconds at the most.
 const QUICK_MAX: Duration = Duration::from_millis(1_500);
 
 /// Who follows, when this process ends.

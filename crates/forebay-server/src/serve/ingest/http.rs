@@ -25,7 +25,7 @@ struct Source {
     ingest: Ingest,
 }
 
-/// The route.
+/// The address that broadcasts are posted to.
 pub(in crate::serve) fn route(path: &str, publishers: Publishers, ingest: Ingest) -> Router {
     Router::new().route(path, any(take)).with_state(Arc::new(Source { publishers, ingest }))
 }
