@@ -159,6 +159,8 @@ test("channels: the others learn who is typing, and nobody without a name does",
   await grace.getByLabel("Text").fill("h");
   await waitForTexts(ada, "#typing", ["grace is typing"]);
   assert.deepEqual(await texts(grace, "#typing"), [""], "nobody is told of themselves");
+  await grace.goto("about:blank");
+  await waitForTexts(ada, "#typing", [""]);
   const nobody = await open(t, server);
   await waitForTexts(nobody, "#you", ["You may not see who is typing."]);
 });
