@@ -8,16 +8,15 @@
 mod answers;
 mod commands;
 mod delivery;
-mod dialect;
-mod extended;
 mod healing;
 mod left;
 mod pace;
 mod proof;
 mod queue;
+mod restoring;
+mod saying;
 mod subscription;
 
-use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,10 +24,6 @@ use forebay_log::{Epoch, Offset, StreamId, UnixMillis};
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
-pub use self::delivery::Around;
-use self::dialect::Dialect;
-pub use self::extended::Kept;
-use self::extended::KeptSubscription;
 use self::healing::Healing;
 use self::left::Left;
 pub use self::left::Progress;
@@ -36,29 +31,16 @@ use self::pace::Pace;
 pub use self::proof::Mark;
 use self::proof::Proof;
 use self::queue::Queue;
+pub use self::restoring::Kept;
+use self::restoring::KeptSubscription;
 use self::subscription::Subscription;
-pub use self::subscription::{Attachment, Reader, ReaderId, Resync, Start, SubscriptionId};
+pub use self::subscription::{Attachment, Reader, ReaderId, Start};
 use crate::close::{Close, CloseCode, DisconnectReason};
 use crate::command::{Claim, Command, CommandError, Identifier, Report, Terms};
+use crate::dialect::{Dialect, Manner, Protocol};
+use crate::ids::{SessionId, SubscriptionId};
 use crate::limits::Limits;
-use crate::wire::{Envelope, Protocol};
-
-/// Names a session on the wire: AnyCable's `sid`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct SessionId(pub u64);
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-impl SessionId {
-    /// Whether this is the session that `text` names.
-    pub fn is(self, text: &str) -> bool {
-        self.to_string() == text
-    }
-}
+use crate::wire::Envelope;
 
 /// How a session begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -155,11 +137,54 @@ enum Step {
     Release(SubscriptionId),
 }
 
-/// One client.
+/// One client: the rules of its protocol, without sockets, a clock or an application.
+///
+/// The caller brings those, and calls four kinds of methods.
+///
+/// - **Inputs** say what has happened: [`handle_text`](Self::handle_text), [`handle_ping`](Self::handle_ping),
+///   [`handle_pong`](Self::handle_pong) and [`handle_timeout`](Self::handle_timeout); and, where this side ends
+///   the session, [`fail`](Self::fail) and [`disconnect`](Self::disconnect). While
+///   [`wants_input`](Self::wants_input) is false, what the client sends stays in its socket.
+/// - **Polls** say what is to be done: [`poll_effect`](Self::poll_effect), [`poll_transmit`](Self::poll_transmit),
+///   [`poll_close`](Self::poll_close), [`poll_timeout`](Self::poll_timeout). After an input, an answer or a
+///   delivery there may be something new, and at no other time.
+/// - **Answers** belong to effects. The session waits for the one before it goes on, and takes no other:
+///
+///   | [`Effect`] | its answer |
+///   |---|---|
+///   | `Subscribe` | [`confirm`](Self::confirm) or [`reject`](Self::reject) |
+///   | `Perform`, `Unsubscribe` | [`done`](Self::done) |
+///   | `Place` | [`place`](Self::place) |
+///   | `Whisper` | [`whispered`](Self::whispered) |
+///
+///   Beside them a channel may at any time [`transmit`](Self::transmit), [`attach`](Self::attach),
+///   [`detach`](Self::detach) and [`revoke`](Self::revoke).
+/// - **Deliveries** take entries from the log to the client: [`readers`](Self::readers) says what is to be read
+///   and from where, and the caller says how far it got.
+///
+/// # The order
+///
+/// 1. Whatever has happened is handed in.
+/// 2. `poll_effect`, and the answer to what it gives, until it gives `None`. Streams are opened before their
+///    subscription is confirmed, and closed when the session gives them back: nothing of a stream may fall
+///    between what is read and what the caller is woken for.
+/// 3. `poll_transmit`, until it gives `None`. This goes out before any entry.
+/// 4. If [`poll_close`](Self::poll_close) gives something: that, and nothing more.
+/// 5. Else the readers are read, all at the same state of the log. For each of them that history has left
+///    behind: [`resync`](Self::resync). Then step 3 again.
+/// 6. The entries of all readers, in the order of the log: [`wrap`](Self::wrap) each, hand it to the socket, and
+///    [`advance`](Self::advance) its reader as far as the socket took them and no farther. What it did not take is
+///    read again.
+/// 7. If all was read and taken: [`next_mark`](Self::next_mark), which goes out behind it as a Ping, then
+///    [`marked`](Self::marked); and [`caught_up`](Self::caught_up).
+///
+/// At its end [`acknowledged`](Self::acknowledged) and [`keep`](Self::keep) say what is to be remembered of it.
 #[derive(Debug)]
 pub struct Session {
     id: SessionId,
-    dialect: Dialect,
+    dialect: Box<dyn Dialect>,
+    /// What the dialect says of itself, at hand: deliveries look at it.
+    manner: Manner,
     limits: Arc<Limits>,
     /// Most pages have one.
     subscriptions: SmallVec<[Subscription; 1]>,
@@ -183,7 +208,17 @@ pub struct Session {
 impl Session {
     /// Begins a session that the caller has accepted: it is welcomed.
     pub fn open(now: UnixMillis, hello: Hello, limits: Arc<Limits>) -> Self {
-        let mut session = Self::closed(hello, limits);
+        Self::speak(now, hello.id, hello.protocol.dialect(hello.epoch), limits)
+    }
+
+    /// The same, in a protocol that the caller brings along.
+    pub fn speak(
+        now: UnixMillis,
+        id: SessionId,
+        dialect: Box<dyn Dialect>,
+        limits: Arc<Limits>,
+    ) -> Self {
+        let mut session = Self::closed(id, dialect, limits);
         session.say_welcome();
         session.begin_at(now);
         session
@@ -192,7 +227,7 @@ impl Session {
     /// Begins a session that goes on for one of AnyCable's that was lost. Its subscriptions are
     /// decided anew before it is welcomed.
     pub fn restore(now: UnixMillis, hello: Hello, limits: Arc<Limits>, kept: Kept) -> Self {
-        let mut session = Self::closed(hello, limits);
+        let mut session = Self::closed(hello.id, hello.protocol.dialect(hello.epoch), limits);
         session.begin_restoring(now, kept);
         session.begin_at(now);
         session.work_off();
@@ -202,15 +237,16 @@ impl Session {
     /// A session that the caller has not accepted: told so, and closed. Whether its client comes back is
     /// the reason's to say.
     pub fn refuse(hello: Hello, limits: Arc<Limits>, reason: DisconnectReason) -> Self {
-        let mut session = Self::closed(hello, limits);
+        let mut session = Self::closed(hello.id, hello.protocol.dialect(hello.epoch), limits);
         session.disconnect(reason, reason != DisconnectReason::Unauthorized);
         session
     }
 
-    fn closed(hello: Hello, limits: Arc<Limits>) -> Self {
+    fn closed(id: SessionId, dialect: Box<dyn Dialect>, limits: Arc<Limits>) -> Self {
         Self {
-            id: hello.id,
-            dialect: Dialect::new(hello),
+            id,
+            manner: dialect.manner(),
+            dialect,
             limits,
             subscriptions: SmallVec::new(),
             last_subscription: SubscriptionId::default(),
@@ -354,7 +390,7 @@ impl Session {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> UnixMillis {
-        let others = [self.dialect.held_until(), self.heals_at()];
+        let others = [self.held_until(), self.heals_at()];
         others.into_iter().flatten().fold(self.ping_at, UnixMillis::min)
     }
 

@@ -1,8 +1,5 @@
 //! What the server sends, as text. Key order and spelling are Rails'.
 
-pub(crate) mod events;
-pub(crate) mod forebay;
-
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, LazyLock};
@@ -13,43 +10,8 @@ use memchr::memchr2;
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 
-use crate::close::DisconnectReason;
-use crate::session::SessionId;
-
-/// How a session talks.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Protocol {
-    /// Rails' own.
-    ActionCableV1Json,
-    /// AnyCable's: positions beside the messages, history, whispers.
-    ActionCableV1ExtJson,
-    /// Ours: positions beside the messages, which the client keeps.
-    ForebayV1Json,
-    /// Server-sent events as `EventSource` reads them. Over HTTP only; it takes no commands from
-    /// the client, the caller makes them of the request.
-    EventSource,
-}
-
-impl Protocol {
-    const WEB_SOCKET: [Self; 3] =
-        [Self::ActionCableV1Json, Self::ActionCableV1ExtJson, Self::ForebayV1Json];
-
-    /// The name in `Sec-WebSocket-Protocol`, or the media type.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ActionCableV1Json => "actioncable-v1-json",
-            Self::ActionCableV1ExtJson => "actioncable-v1-ext-json",
-            Self::ForebayV1Json => "forebay-v1-json",
-            Self::EventSource => "text/event-stream",
-        }
-    }
-
-    /// Picks from what a client offers over WebSocket, in its order of preference.
-    pub fn select<'a>(offered: impl IntoIterator<Item = &'a str>) -> Option<Self> {
-        let known = |name: &str| Self::WEB_SOCKET.into_iter().find(|p| p.as_str() == name);
-        offered.into_iter().find_map(|name| known(name.trim()))
-    }
-}
+use crate::close::{DisconnectReason, RejectReason};
+use crate::ids::SessionId;
 
 /// What goes around a message on its way to one subscription.
 #[derive(Debug)]
@@ -102,8 +64,7 @@ pub(crate) fn end<'a>() -> Part<'a> {
     Part::Kept(b"}")
 }
 
-/// For subscriptions that carry a cursor. Stock clients ignore the key; whoever looks at the wire
-/// can tell which entry it is.
+/// The same, with the entry's place.
 pub(crate) fn end_with_offset<'a>(offset: Offset) -> Part<'a> {
     let mut bytes = SmallVec::from_slice(b",\"offset\":");
     append_number(&mut bytes, offset.0);
@@ -112,7 +73,7 @@ pub(crate) fn end_with_offset<'a>(offset: Offset) -> Part<'a> {
 }
 
 /// Numbers stand in each delivery, and `format_args` takes five times as long.
-fn append_number(bytes: &mut SmallVec<[u8; 64]>, number: impl itoa::Integer) {
+pub(crate) fn append_number(bytes: &mut SmallVec<[u8; 64]>, number: impl itoa::Integer) {
     bytes.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
@@ -197,11 +158,6 @@ impl Envelope {
         }
     }
 
-    /// What follows the shared bytes.
-    pub(crate) fn own(&self) -> &[u8] {
-        &self.own
-    }
-
     /// All of it, with room for more.
     fn to_vec(&self, more: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.shared.len() + self.own.len() + more);
@@ -249,6 +205,15 @@ impl Envelope {
         bytes.into()
     }
 
+    /// Around a message, which may have a type of its own.
+    pub(crate) fn wrap<'a>(&'a self, kind: Option<&str>, after: Part<'a>) -> Wrap<'a> {
+        let (shared, before) = match kind {
+            None => (&self.shared[..], Part::Kept(&self.own)),
+            Some(kind) => (&b""[..], Part::Made(self.with_kind(kind).into())),
+        };
+        Wrap { shared, before, after, is_retold: false }
+    }
+
     /// The envelope of a message that has a type of its own (AnyCable's `broadcast_type`).
     pub(crate) fn with_kind(&self, kind: &str) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.shared.len() + self.own.len() + kind.len() + 16);
@@ -266,14 +231,11 @@ pub(crate) fn welcome(session: SessionId) -> Bytes {
     format!(r#"{{"type":"welcome","sid":"{session}"}}"#).into()
 }
 
-pub(crate) fn welcome_back<'a>(
-    session: SessionId,
-    restored: impl Iterator<Item = &'a Envelope>,
-) -> Bytes {
+pub(crate) fn welcome_back(session: SessionId, restored: &[&Envelope]) -> Bytes {
     let mut bytes = Vec::new();
     write!(bytes, r#"{{"type":"welcome","sid":"{session}","restored":true,"restored_ids":["#)
         .expect("a Vec takes it");
-    for (index, envelope) in restored.enumerate() {
+    for (index, envelope) in restored.iter().enumerate() {
         bytes.extend_from_slice(if index > 0 { b"," } else { b"" });
         bytes.extend_from_slice(&envelope.identifier());
     }
@@ -291,6 +253,11 @@ pub(crate) fn ping(now: UnixMillis) -> Bytes {
 
 pub(crate) fn disconnect(reason: DisconnectReason, reconnect: bool) -> Bytes {
     format!(r#"{{"type":"disconnect","reason":"{reason}","reconnect":{reconnect}}}"#).into()
+}
+
+/// Rails' clients are not told why.
+pub(crate) fn reject_with_reason(envelope: &Envelope, reason: RejectReason) -> Bytes {
+    envelope.typed("reject_subscription", format_args!(r#","reason":"{reason}""#))
 }
 
 #[cfg(test)]
@@ -321,7 +288,7 @@ mod tests {
             |cursor| serde_json::json!({ "channel": "é", "cursor": cursor, "more": 1 }).to_string();
         let [one, two] = ["a.1", "\"cursor\":\"é"].map(|cursor| Envelope::new(&page(cursor)));
         assert_eq!((one.shared(), one.is_shared()), (two.shared(), false));
-        assert_eq!(one.own(), br#"a.1\",\"more\":1}","message":"#);
+        assert_eq!(&*one.own, br#"a.1\",\"more\":1}","message":"#);
         assert_eq!(one.identifier_text(), page("a.1"));
         assert_eq!(two.identifier_text(), page("\"cursor\":\"é"));
         assert_ne!(one, two);
@@ -330,7 +297,7 @@ mod tests {
         };
         let [one, two] = ["a--b.1.2", "a--b.1.30"].map(|name| Envelope::new(&tag(name)));
         assert_eq!((one.shared(), one.is_shared()), (two.shared(), false));
-        assert_eq!(one.own(), br#"1.2\",\"x\":\".\"}","message":"#);
+        assert_eq!(&*one.own, br#"1.2\",\"x\":\".\"}","message":"#);
         assert_eq!(two.identifier_text(), tag("a--b.1.30"));
         for whole in ["", "x", r#"{"cursor":1}"#, &tag("a--b")] {
             let envelope = Envelope::new(whole);
@@ -358,48 +325,6 @@ mod tests {
         assert_eq!(
             &Envelope::new("x").confirm()[..],
             br#"{"identifier":"x","type":"confirm_subscription"}"#
-        );
-    }
-
-    #[test]
-    fn the_client_chooses_among_what_we_speak() {
-        let json = Some(Protocol::ActionCableV1Json);
-        assert_eq!(Protocol::select(["actioncable-v1-json", "actioncable-unsupported"]), json);
-        assert_eq!(Protocol::select(["x", " actioncable-v1-json"]), json);
-        assert_eq!(Protocol::select(["actioncable-unsupported"]), None);
-        assert_eq!(
-            Protocol::select(["text/event-stream", "forebay-v1-json", "actioncable-v1-json"]),
-            Some(Protocol::ForebayV1Json)
-        );
-    }
-
-    #[test]
-    fn events_keep_lines_and_never_break_out_of_their_field() {
-        let at = Position { epoch: forebay_log::Epoch(0xa), offset: Offset(3) };
-        assert_eq!(
-            &events::entry(at, br#""<p>a\nb\r\nc\rid: x\u2028</p>""#)[..],
-            "id: a.3\ndata: <p>a\ndata: b\ndata: c\ndata: id: x\u{2028}</p>\n\n".as_bytes()
-        );
-        assert_eq!(&events::message(br#"{"a":1}"#)[..], b"data: {\"a\":1}\n\n");
-        assert_eq!(&events::ping(Some(at))[..], b"id: a.3\n\n");
-        assert_eq!(&events::ping(None)[..], b":\n\n");
-    }
-
-    #[test]
-    fn an_entry_of_ours_is_json() {
-        let s = crate::session::SubscriptionId::default().next();
-        let wrap = forebay::wrap(s, Offset(u64::MAX), Offset(7), Some("k"), true);
-        let text =
-            [wrap.shared, wrap.before.as_bytes(), b"\"<b>\"", wrap.after.as_bytes()].concat();
-        let json: serde_json::Value = serde_json::from_slice(&text).unwrap();
-        assert_eq!(
-            json,
-            serde_json::json!({"s": 1, "o": u64::MAX, "p": 7, "type": "k", "m": "<b>"})
-        );
-        let wrap = forebay::wrap(s, Offset(8), Offset(7), None, false);
-        assert_eq!(
-            [wrap.shared, wrap.before.as_bytes(), wrap.after.as_bytes()].concat(),
-            br#"{"s":1,"o":8,"p":7}"#
         );
     }
 }

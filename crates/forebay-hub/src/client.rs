@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use forebay_cable::{
-    Attachment, Envelope, Hello, Kept, Protocol, ReaderId, Session, SessionId, Start,
+    Attachment, Envelope, Hello, Kept, Positions, Protocol, ReaderId, Session, SessionId, Start,
     SubscriptionId,
 };
 use forebay_log::{Gap, Log, Message, Offset, Position, StreamId, UnixMillis};
@@ -113,7 +113,7 @@ impl Client {
     /// client's next session can go on for it after a restart.
     pub fn note_session(&self, session: &Session) {
         let inner = &*self.hub.0;
-        if inner.keeping.is_some() && session.protocol() == Protocol::ActionCableV1ExtJson {
+        if inner.keeping.is_some() && session.positions() == Positions::ByStream {
             let kept = session.kept();
             inner.sessions.lock().note((self.id, self.identity.clone()), kept.as_ref());
         }

@@ -74,7 +74,7 @@ pub(crate) fn read(log: &Log, session: &Session, may_replay: impl Fn() -> bool, 
     batch.head = log.head().offset;
     batch.complete = true;
     batch.excepts = false;
-    let mut sources: SmallVec<[Source<'_>; 1]> = SmallVec::new();
+    let mut sources: SmallVec<[Unread<'_>; 1]> = SmallVec::new();
     for reader in session.readers() {
         if log.last(reader.stream) <= reader.position {
             continue;
@@ -92,7 +92,7 @@ pub(crate) fn read(log: &Log, session: &Session, may_replay: impl Fn() -> bool, 
                     batch.has_replays = true;
                 }
                 let (reader, previous) = (reader.id, reader.position);
-                sources.push(Source { reader, previous, attached, entries });
+                sources.push(Unread { reader, previous, attached, entries });
             }
             Err(_) => batch.lost.push(reader.id),
         }
@@ -114,14 +114,14 @@ pub(crate) fn read(log: &Log, session: &Session, may_replay: impl Fn() -> bool, 
 }
 
 /// What one reader has to come.
-struct Source<'a> {
+struct Unread<'a> {
     reader: ReaderId,
     previous: Offset,
     attached: Offset,
     entries: Peekable<Entries<'a>>,
 }
 
-fn merge(sources: &mut [Source<'_>], session: &Session, mut room: Room, batch: &mut Batch) {
+fn merge(sources: &mut [Unread<'_>], session: &Session, mut room: Room, batch: &mut Batch) {
     let mut next = BinaryHeap::with_capacity(sources.len());
     for (index, source) in sources.iter_mut().enumerate() {
         next.extend(source.entries.peek().map(|entry| Reverse((entry.offset, index))));
@@ -156,7 +156,7 @@ impl Room {
 }
 
 impl Batch {
-    fn push(&mut self, source: &mut Source<'_>, entry: &Entry, session: &Session) {
+    fn push(&mut self, source: &mut Unread<'_>, entry: &Entry, session: &Session) {
         let excepted = entry.message.excepted();
         self.excepts |= excepted.is_some();
         let excepted = excepted.is_some_and(|sid| session.id().is(sid));

@@ -27,7 +27,7 @@ mod retention;
 mod stream;
 
 pub use log::{Appended, Dropped, Log, Restoration, StreamId, Sweep};
-pub use message::{Class, Effect, Message, StateKey};
+pub use message::{Action, Class, Extent, Message, StateKey, Targets};
 pub use position::{Epoch, Offset, Position, UnixMillis};
 pub use retention::Retention;
 pub use stream::{Entries, Entry, Forgotten, Gap};

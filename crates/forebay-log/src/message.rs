@@ -16,6 +16,28 @@ pub struct Message {
 struct Extras {
     except: Option<Box<str>>,
     kind: Option<Box<str>>,
+    action: Option<Action>,
+}
+
+/// What a message does to a page, beside the text that says so: for protocols whose clients are told it in
+/// another way. It is not kept on disk: after a restart a message has its text alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Action {
+    /// Turbo's name for it: `append`, say.
+    pub name: Box<str>,
+    /// The elements that it acts on.
+    pub targets: Targets,
+}
+
+/// The elements that an [`Action`] acts on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Targets {
+    /// None: it is about the whole page.
+    Page,
+    /// The one of this id.
+    Id(Box<str>),
+    /// All that a CSS selector finds.
+    Selector(Box<str>),
 }
 
 impl Message {
@@ -33,6 +55,12 @@ impl Message {
     /// Gives the delivered envelope a `type` (AnyCable's `meta.broadcast_type`).
     pub fn kind(mut self, kind: impl Into<Box<str>>) -> Self {
         self.extras.get_or_insert_default().kind = Some(kind.into());
+        self
+    }
+
+    /// Says what it does to a page.
+    pub fn does(mut self, action: Action) -> Self {
+        self.extras.get_or_insert_default().action = Some(action);
         self
     }
 
@@ -55,6 +83,11 @@ impl Message {
     pub fn kind_name(&self) -> Option<&str> {
         self.extras.as_ref()?.kind.as_deref()
     }
+
+    /// What it does to a page, where whoever published it knew.
+    pub fn action(&self) -> Option<&Action> {
+        self.extras.as_ref()?.action.as_ref()
+    }
 }
 
 /// How long a broadcast is worth keeping.
@@ -75,12 +108,12 @@ pub enum Class {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StateKey {
     target: Arc<str>,
-    effect: Effect,
+    extent: Extent,
 }
 
 /// How much of its target an action determines.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Effect {
+pub enum Extent {
     /// The target's content (`update`).
     Content,
     /// The whole element (`replace`), which keeps its id.
@@ -92,9 +125,9 @@ pub enum Effect {
 }
 
 impl StateKey {
-    /// The key of an action with this effect on this target: an id, or a selector as written.
-    pub fn new(target: impl Into<Arc<str>>, effect: Effect) -> Self {
-        Self { target: target.into(), effect }
+    /// The key of an action that determines so much of this target: an id, or a selector as written.
+    pub fn new(target: impl Into<Arc<str>>, extent: Extent) -> Self {
+        Self { target: target.into(), extent }
     }
 
     /// The target.
@@ -102,9 +135,9 @@ impl StateKey {
         &self.target
     }
 
-    /// What is done to it.
-    pub fn effect(&self) -> Effect {
-        self.effect
+    /// How much of it is determined.
+    pub fn extent(&self) -> Extent {
+        self.extent
     }
 
     /// Whether replaying only `self` leaves the same page as replaying `older` and then `self`.
@@ -114,9 +147,9 @@ impl StateKey {
     /// id), and refreshes supersede only refreshes of the same request. Ids are taken to be unique
     /// in a page, as HTML wants them.
     pub fn supersedes(&self, older: &Self) -> bool {
-        let as_much = match (self.effect, older.effect) {
-            (Effect::Refresh, Effect::Refresh) => true,
-            (Effect::Refresh, _) | (_, Effect::Refresh | Effect::Absence) => false,
+        let as_much = match (self.extent, older.extent) {
+            (Extent::Refresh, Extent::Refresh) => true,
+            (Extent::Refresh, _) | (_, Extent::Refresh | Extent::Absence) => false,
             (new, old) => new >= old,
         };
         as_much && self.target == older.target
@@ -127,14 +160,14 @@ impl StateKey {
 mod tests {
     use super::*;
 
-    fn check(new: (&str, Effect), old: (&str, Effect), expected: bool) {
+    fn check(new: (&str, Extent), old: (&str, Extent), expected: bool) {
         let superseded = StateKey::new(new.0, new.1).supersedes(&StateKey::new(old.0, old.1));
         assert_eq!(superseded, expected, "{new:?} over {old:?}");
     }
 
     #[test]
     fn a_key_supersedes_what_it_overwrites() {
-        use Effect::{Absence, Content, Element, Refresh};
+        use Extent::{Absence, Content, Element, Refresh};
         check(("a", Content), ("a", Content), true);
         check(("a", Content), ("b", Content), false);
         check(("a", Content), ("a", Element), false);

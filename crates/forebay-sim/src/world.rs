@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use forebay_cable::Limits;
 use forebay_hub::{Broadcast, Hub, Options};
-use forebay_log::{Class, Effect, Epoch, Message, Retention, StateKey};
+use forebay_log::{Class, Epoch, Extent, Message, Retention, StateKey};
 
 use self::server::Disk;
 use crate::client::Transport;
@@ -357,7 +357,7 @@ impl World {
         let class = match kind {
             Kind::Ephemeral if self.variant == Variant::Lingering => Class::Log,
             Kind::Log | Kind::Missing => Class::Log,
-            Kind::State => Class::State(StateKey::new("target", Effect::Content)),
+            Kind::State => Class::State(StateKey::new("target", Extent::Content)),
             Kind::Ephemeral => Class::Ephemeral,
         };
         let serial = self.published.count(stream);

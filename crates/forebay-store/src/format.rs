@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use forebay_log::{Class, Effect, Entry, Forgotten, Message, Offset, StateKey, UnixMillis};
+use forebay_log::{Class, Entry, Extent, Forgotten, Message, Offset, StateKey, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Record, Revoked, Written};
@@ -27,21 +27,21 @@ struct Head<'a> {
     f: Option<(u64, u64)>,
 }
 
-fn effect_name(effect: Effect) -> &'static str {
-    match effect {
-        Effect::Content => "content",
-        Effect::Element => "element",
-        Effect::Absence => "absence",
-        Effect::Refresh => "refresh",
+fn extent_name(extent: Extent) -> &'static str {
+    match extent {
+        Extent::Content => "content",
+        Extent::Element => "element",
+        Extent::Absence => "absence",
+        Extent::Refresh => "refresh",
     }
 }
 
-fn effect(name: &str) -> Option<Effect> {
+fn extent(name: &str) -> Option<Extent> {
     Some(match name {
-        "content" => Effect::Content,
-        "element" => Effect::Element,
-        "absence" => Effect::Absence,
-        "refresh" => Effect::Refresh,
+        "content" => Extent::Content,
+        "element" => Extent::Element,
+        "absence" => Extent::Absence,
+        "refresh" => Extent::Refresh,
         _ => return None,
     })
 }
@@ -64,7 +64,7 @@ pub(crate) fn decode_revoked(at: Offset, value: &[u8]) -> Option<Revoked> {
 
 pub(crate) fn encode(record: &Record<'_>) -> Result<Vec<u8>, serde_json::Error> {
     let class = match record.class {
-        Class::State(key) => Some((key.target().into(), effect_name(key.effect()).into())),
+        Class::State(key) => Some((key.target().into(), extent_name(key.extent()).into())),
         Class::Log | Class::Ephemeral => None,
     };
     let head = Head {
@@ -96,7 +96,7 @@ pub(crate) fn decode(offset: Offset, bytes: &[u8], floor: Forgotten) -> Option<W
     }
     let class = match head.c {
         None => Class::Log,
-        Some((target, name)) => Class::State(StateKey::new(target.into_owned(), effect(&name)?)),
+        Some((target, name)) => Class::State(StateKey::new(target.into_owned(), extent(&name)?)),
     };
     let at = UnixMillis(head.t);
     let entry = Entry { offset, appended_at: at, message: message.into(), class };

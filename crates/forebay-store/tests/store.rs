@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use forebay_log::{
-    Class, Effect, Epoch, Forgotten, Log, Message, Offset, Position, Retention, StateKey,
+    Class, Epoch, Extent, Forgotten, Log, Message, Offset, Position, Retention, StateKey,
     UnixMillis,
 };
 use forebay_store::{Fsync, Record, Recovered, Revoked, RevokedFloor, Store, StoreError};
@@ -71,7 +71,7 @@ fn what_was_acknowledged_is_there_at_the_next_start() {
     let folder = TempDir::new().unwrap();
     let mut kept = open(folder.path(), NOW);
     kept.publish("room", "one\n\"two\"", Class::Log).unwrap();
-    let key = StateKey::new("list", Effect::Content);
+    let key = StateKey::new("list", Extent::Content);
     kept.publish("room", "old", Class::State(key.clone())).unwrap();
     kept.publish("room", "new", Class::State(key)).unwrap();
     let ephemeral = kept.publish("room", "typing", Class::Ephemeral).unwrap();
@@ -550,7 +550,7 @@ proptest! {
                 Step::Publish { stream, class } => {
                     let stream = STREAMS[usize::from(stream)];
                     let class = match class {
-                        0 => Class::State(StateKey::new("target", Effect::Content)),
+                        0 => Class::State(StateKey::new("target", Extent::Content)),
                         1 => Class::Ephemeral,
                         _ => Class::Log,
                     };

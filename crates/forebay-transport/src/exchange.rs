@@ -264,3 +264,6 @@ impl Body for EventStream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,11 @@
 
 use forebay_log::{Offset, StreamId};
 
-use super::subscription::{Attachment, Resync, Start, Subscription, SubscriptionId};
+use super::subscription::{Attachment, Start, Subscription};
 use super::{Pending, Restored, Session, Waiting};
 use crate::close::RejectReason;
+use crate::dialect::Resync;
+use crate::ids::SubscriptionId;
 
 impl Session {
     /// Answers [`Effect::Subscribe`](super::Effect::Subscribe): the client is told, and from now on
@@ -39,7 +41,7 @@ impl Session {
         }
         if let Some(Restored { proven }) = restored {
             subscription.hold(proven, std::mem::take(&mut lost));
-        } else if self.dialect.confirms_with_resync() {
+        } else if self.manner.heals_itself {
             if lost {
                 subscription.advance_all(subscription.newest_sent().unwrap_or_default());
             }
@@ -90,8 +92,7 @@ impl Session {
     pub fn whispered(&mut self, allowed: bool) {
         if let Waiting::Completion(id) = self.waiting {
             if !allowed && let Some(subscription) = self.subscription(id) {
-                let text = subscription.envelope.typed("reject_whisper", format_args!(""));
-                self.push(text);
+                self.push(self.dialect.no_whispers(&subscription.envelope));
             }
             self.done();
         }
@@ -102,7 +103,7 @@ impl Session {
         let Some(subscription) = self.subscription(id) else {
             return false;
         };
-        let text = self.message_text(subscription, json);
+        let text = self.dialect.message(&subscription.envelope, json);
         self.push(text);
         true
     }

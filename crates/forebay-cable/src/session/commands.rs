@@ -1,13 +1,11 @@
 //! Working off what the client said: one command at a time, in the order in which they came.
 
-use bytes::Bytes;
-
 use super::left::Progress;
-use super::subscription::SubscriptionId;
 use super::{Effect, Pending, Restored, Session, Step, Waiting};
 use crate::close::RejectReason;
 use crate::command::{Claim, Command, Identifier, Terms};
-use crate::wire::{self, Envelope};
+use crate::ids::SubscriptionId;
+use crate::wire::Envelope;
 
 /// Steps that are taken without a look at anybody else. Where a session has all the subscriptions that
 /// it may, finding one among them takes up to 20 µs.
@@ -52,7 +50,7 @@ impl Session {
                 self.ask(&identifier, |id| Effect::Whisper { id, json });
             }
             Command::Presence { identifier } => self.say_no_presence(&identifier),
-            Command::Ping => self.push(Bytes::from_static(wire::PONG)),
+            Command::Ping => self.push(self.dialect.pong()),
             Command::Pong => {}
             Command::Report(report) => self.dialect.report(report),
         }
@@ -115,7 +113,7 @@ impl Session {
         };
         let subscription = self.subscriptions.swap_remove(index);
         let id = subscription.id;
-        let remembers = subscription.has_cursor() && !self.dialect.knows_positions();
+        let remembers = subscription.goes_on() && !self.keeps_positions();
         if let (true, Some(sent)) = (remembers, subscription.sent()) {
             let proven = self.proven(&subscription);
             let returns = if proven == subscription.began_after { subscription.returns } else { 0 };

@@ -3,27 +3,15 @@
 
 use std::sync::Arc;
 
-use forebay_log::{Message, Offset, StreamId};
+use forebay_log::{Offset, StreamId};
 
-use super::dialect::Dialect;
 use super::left::Progress;
 use super::proof::Mark;
-use super::subscription::{Reader, ReaderId, Reading, Subscription, SubscriptionId};
+use super::subscription::{Reader, ReaderId, Reading, Subscription};
 use super::{Session, Waiting};
-use crate::wire::{self, Envelope, Part, Wrap, events, forebay};
-
-/// One entry, as far as it matters to what goes around it.
-#[derive(Clone, Copy, Debug)]
-pub struct Around<'a> {
-    /// Its place.
-    pub offset: Offset,
-    /// Where its reader stood before it.
-    pub previous: Offset,
-    /// It is kept for nobody, so that its place is of no use to the client.
-    pub ephemeral: bool,
-    /// What it says, unless this client is excepted from it.
-    pub message: Option<&'a Message>,
-}
+use crate::dialect::{Around, Positions};
+use crate::ids::SubscriptionId;
+use crate::wire::{Envelope, Wrap};
 
 impl Session {
     /// Where this session stands on every stream that it reads.
@@ -45,9 +33,9 @@ impl Session {
     /// What goes in front of every message for the only subscription, if nothing else that goes
     /// around them is its own: who has the same memory here is sent the same bytes.
     pub fn shared_envelope(&self) -> Option<&Arc<[u8]>> {
-        match (&self.dialect, &self.subscriptions[..]) {
-            (Dialect::ActionCable, [sole]) if !sole.has_cursor() && sole.envelope.is_shared() => {
-                Some(sole.envelope.shared())
+        match &self.subscriptions[..] {
+            [sole] if self.manner.shares_frames && !sole.goes_on() => {
+                sole.envelope.is_shared().then(|| sole.envelope.shared())
             }
             _ => None,
         }
@@ -63,54 +51,34 @@ impl Session {
     /// What goes around an entry on its way to the client; `None` where there is nothing to send.
     pub fn wrap(&self, reader: ReaderId, entry: Around<'_>) -> Option<Wrap<'_>> {
         let subscription = self.subscriptions.get(reader.subscription())?;
-        let kind = entry.message.and_then(Message::kind_name);
-        if let Dialect::Forebay(_) = &self.dialect {
-            let Around { offset, previous, message, .. } = entry;
-            return Some(forebay::wrap(subscription.id, offset, previous, kind, message.is_some()));
-        }
-        let message = entry.message?;
-        if let Dialect::EventSource(_) = &self.dialect {
-            let event = events::entry(self.dialect.position(entry.offset)?, message.bytes());
-            return Some(Wrap {
-                shared: b"",
-                before: Part::Made(event.into()),
-                after: Part::Kept(b""),
-                is_retold: true,
-            });
-        }
-        let envelope = &subscription.envelope;
-        let (shared, before) = match kind {
-            None => (&envelope.shared()[..], Part::Kept(envelope.own())),
-            Some(kind) => (&b""[..], Part::Made(envelope.with_kind(kind).into())),
-        };
-        let after = match &self.dialect {
-            Dialect::Extended(_) if entry.ephemeral => wire::end(),
-            Dialect::Extended(_) => {
-                let (name, at) =
-                    self.stream_position(subscription.stream(reader)?, entry.offset)?;
-                wire::end_with_position(name, at)
-            }
-            _ if subscription.has_cursor() => wire::end_with_offset(entry.offset),
-            _ => wire::end(),
-        };
-        Some(Wrap { shared, before, after, is_retold: false })
+        let stream = subscription.stream(reader)?;
+        self.dialect.wrap(subscription.recipient(), stream, entry)
     }
 
     /// Everything of the reader's stream up to `offset` has been sent or is not for this client.
     pub fn advance(&mut self, reader: ReaderId, offset: Offset) {
+        let positions = self.manner.positions;
         if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
             subscription.advance(reader, offset);
-            if self.dialect.is_proven_by_pongs(subscription) {
+            if is_proven(positions, subscription) {
                 self.proof.owe();
             }
-            self.dialect.sent(offset);
+            if self.manner.follows {
+                self.dialect.sent(offset);
+            }
         }
     }
 
     /// Everything up to `head` has been sent, on all streams.
     pub fn caught_up(&mut self, head: Offset) {
-        self.dialect.caught_up(head);
-        self.confirm_histories();
+        if !self.manner.follows {
+            return;
+        }
+        for id in self.dialect.caught_up(head) {
+            if let Some(subscription) = self.subscription(id) {
+                self.push(self.dialect.history(&subscription.envelope, true));
+            }
+        }
     }
 
     /// Whether the page of this reader needs no turn, see [`is_healing`](Self::is_healing).
@@ -141,12 +109,17 @@ impl Session {
     pub fn next_mark(&self, head: Offset, delivers: bool) -> Option<Mark> {
         // A mark is for all subscriptions, and those that wait have not been read.
         let waits = self.holds_some() || self.is_healing_planned();
-        if self.dialect.knows_positions() || waits {
+        if self.keeps_positions() || waits {
             return None;
         }
-        let owed =
-            delivers && self.subscriptions.iter().any(|s| self.dialect.is_proven_by_pongs(s));
+        let positions = self.manner.positions;
+        let owed = delivers && self.subscriptions.iter().any(|s| is_proven(positions, s));
         self.proof.next(owed, Mark { through: head, subscription: self.last_confirmed })
+    }
+
+    /// Its client says where it stands, and so nothing has to be proven.
+    pub(super) fn keeps_positions(&self) -> bool {
+        matches!(self.manner.positions, Positions::BySubscription | Positions::Single)
     }
 
     /// The mark is behind everything else in the socket.
@@ -170,7 +143,7 @@ impl Session {
     /// How far each subscription that carries a cursor is known to have got; `None` where its
     /// client was to be resynced and that isn't proven.
     pub fn acknowledged(&self) -> impl Iterator<Item = (SubscriptionId, Option<Offset>)> {
-        let with_cursor = self.subscriptions.iter().filter(|s| s.has_cursor());
+        let with_cursor = self.subscriptions.iter().filter(|s| s.goes_on());
         with_cursor.map(|s| (s.id, self.proven(s)))
     }
 
@@ -200,5 +173,14 @@ impl Session {
             Waiting::Subscription(pending) => self.left.get(&pending.envelope),
             _ => None,
         }
+    }
+}
+
+/// Whether what was sent to this subscription is to be proven by Pongs.
+fn is_proven(positions: Positions, subscription: &Subscription) -> bool {
+    match positions {
+        Positions::Proven => subscription.goes_on(),
+        Positions::ByStream => true,
+        Positions::BySubscription | Positions::Single => false,
     }
 }

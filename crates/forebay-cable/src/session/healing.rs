@@ -9,8 +9,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use forebay_log::{Epoch, UnixMillis};
 use smallvec::SmallVec;
 
-use super::subscription::{Reading, Subscription, SubscriptionId};
+use super::subscription::{Reading, Subscription};
 use super::{Session, Waiting};
+use crate::ids::SubscriptionId;
 use crate::wire::Envelope;
 
 /// Renderings of one connection that have been told within a ping interval. A page is one of them, so

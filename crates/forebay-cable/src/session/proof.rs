@@ -6,7 +6,7 @@
 
 use forebay_log::Offset;
 
-use super::subscription::SubscriptionId;
+use crate::ids::SubscriptionId;
 
 /// Pings without a Pong. With one behind every batch, a client that leaves a stream has proven
 /// what it had got by then; one that is slower than this many batches is asked no more until it
@@ -46,7 +46,8 @@ impl Mark {
 #[derive(Debug, Default)]
 pub(super) struct Proof {
     sent: Mark,
-    received: Option<Mark>,
+    /// At first one that proves nothing: no subscription has its number.
+    received: Mark,
     unanswered: u8,
     /// Something was sent since the last mark.
     owed: bool,
@@ -74,19 +75,18 @@ impl Proof {
     /// Pongs that nobody asked for are allowed, and prove nothing. True if it proves more than was known.
     pub(super) fn received(&mut self, payload: &[u8]) -> bool {
         let Some(mark) = Mark::from_bytes(payload) else { return false };
-        let newer = self.received.is_none_or(|received| received.is_within(mark));
+        let newer = self.received.is_within(mark);
         let proves = self.unanswered > 0 && newer && mark.is_within(self.sent);
         if proves {
             // A client may answer the latest of several Pings only, which proves the others.
             self.unanswered = if mark == self.sent { 0 } else { self.unanswered - 1 };
-            self.received = Some(mark);
+            self.received = mark;
         }
         proves
     }
 
     /// The offset up to which the subscription's entries are proven to have arrived.
     pub(super) fn covers(&self, subscription: SubscriptionId) -> Option<Offset> {
-        let mark = self.received?;
-        (subscription <= mark.subscription).then_some(mark.through)
+        (subscription <= self.received.subscription).then_some(self.received.through)
     }
 }

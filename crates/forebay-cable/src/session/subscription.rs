@@ -1,36 +1,13 @@
 //! One confirmed identifier, the streams behind it, and how far each has been delivered.
 
-use std::fmt;
 use std::sync::Arc;
 
 use forebay_log::{Offset, StreamId};
 use smallvec::SmallVec;
 
+use crate::dialect::{Recipient, Resync};
+use crate::ids::SubscriptionId;
 use crate::wire::Envelope;
-
-/// Names a subscription within its session, never twice.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
-pub struct SubscriptionId(pub(crate) u32);
-
-impl fmt::Display for SubscriptionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl SubscriptionId {
-    pub(crate) fn next(self) -> Self {
-        Self(self.0.wrapping_add(1))
-    }
-
-    pub(super) fn to_be_bytes(self) -> [u8; 4] {
-        self.0.to_be_bytes()
-    }
-
-    pub(super) fn from_be_bytes(bytes: [u8; 4]) -> Self {
-        Self(u32::from_be_bytes(bytes))
-    }
-}
 
 /// A stream that a subscription is to read from here on.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,27 +39,6 @@ pub enum Start {
     Unhealed,
 }
 
-/// The message that tells the subscribers of one channel to heal themselves: the JSON text of a
-/// refresh, for Turbo's channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resync(&'static str);
-
-impl Resync {
-    /// Whether it is Turbo's HTML, and so does what it says.
-    pub(super) fn is_html(self) -> bool {
-        self.0.starts_with('"')
-    }
-
-    pub(super) fn json(self) -> &'static [u8] {
-        self.0.as_bytes()
-    }
-
-    /// Takes the JSON text of the message. Static, because it is kept with every subscription.
-    pub const fn new(json: &'static str) -> Self {
-        Self(json)
-    }
-}
-
 /// Names a reader while the session's subscriptions stay as they are.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ReaderId {
@@ -111,8 +67,9 @@ pub struct Reader {
     pub attached: Offset,
 }
 
+/// What is remembered of one.
 #[derive(Debug)]
-struct Cursor {
+struct ReaderState {
     stream: StreamId,
     position: Offset,
     attached: Offset,
@@ -146,7 +103,7 @@ pub(super) struct Subscription {
     /// The client has everything up to here from before this subscription. `None` once it lacks
     /// something.
     pub(super) began_after: Option<Offset>,
-    cursors: SmallVec<[Cursor; 1]>,
+    states: SmallVec<[ReaderState; 1]>,
 }
 
 impl Subscription {
@@ -165,7 +122,7 @@ impl Subscription {
             returns: 0,
             resync,
             began_after: None,
-            cursors: SmallVec::new(),
+            states: SmallVec::new(),
         }
     }
 
@@ -178,47 +135,47 @@ impl Subscription {
             Start::LostAfter(offset) => (offset, true),
         };
         self.began_after = match (new.start, self.began_after) {
-            (Start::After(offset), earlier) if earlier.is_some() || self.cursors.is_empty() => {
+            (Start::After(offset), earlier) if earlier.is_some() || self.states.is_empty() => {
                 Some(earlier.map_or(offset, |earlier| earlier.min(offset)))
             }
             _ => None,
         };
         let (stream, attached) = (new.stream, new.head);
-        self.cursors.push(Cursor { stream, position, attached, began: position });
+        self.states.push(ReaderState { stream, position, attached, began: position });
         lost
     }
 
     pub(super) fn detach(&mut self, stream: StreamId) -> bool {
-        let index = self.cursors.iter().position(|cursor| cursor.stream == stream);
+        let index = self.states.iter().position(|state| state.stream == stream);
         index.is_some_and(|index| {
-            self.cursors.remove(index);
+            self.states.remove(index);
             true
         })
     }
 
     pub(super) fn detach_all(&mut self) -> Vec<StreamId> {
         let streams = self.streams();
-        self.cursors.clear();
+        self.states.clear();
         streams
     }
 
     pub(super) fn readers(&self, index: usize) -> impl Iterator<Item = Reader> {
-        let cursors = self.cursors.iter().enumerate();
-        cursors.map(move |(stream, cursor)| {
-            self.reader(ReaderId { subscription: index, stream }, cursor)
+        let states = self.states.iter().enumerate();
+        states.map(move |(stream, state)| {
+            self.reader(ReaderId { subscription: index, stream }, state)
         })
     }
 
     /// The only one, where this is the session's only subscription.
     pub(super) fn sole_reader(&self) -> Option<Reader> {
-        match &self.cursors[..] {
-            [cursor] => Some(self.reader(ReaderId { subscription: 0, stream: 0 }, cursor)),
+        match &self.states[..] {
+            [state] => Some(self.reader(ReaderId { subscription: 0, stream: 0 }, state)),
             _ => None,
         }
     }
 
-    fn reader(&self, id: ReaderId, cursor: &Cursor) -> Reader {
-        let Cursor { stream, position, attached, .. } = *cursor;
+    fn reader(&self, id: ReaderId, state: &ReaderState) -> Reader {
+        let ReaderState { stream, position, attached, .. } = *state;
         Reader { id, subscription: self.id, stream, position, attached }
     }
 
@@ -228,8 +185,8 @@ impl Subscription {
         self.reading = Reading::Reads;
         let lost = std::mem::take(&mut self.lost);
         let mut is_lost = false;
-        for cursor in &mut self.cursors {
-            let placed = starts.iter().find(|(stream, _)| *stream == cursor.stream);
+        for state in &mut self.states {
+            let placed = starts.iter().find(|(stream, _)| *stream == state.stream);
             let start = match placed.map(|(_, start)| *start) {
                 Some(Start::LostAfter(offset)) => {
                     is_lost = true;
@@ -238,16 +195,16 @@ impl Subscription {
                 start => start,
             };
             match start {
-                Some(Start::After(offset)) if self.goes_on || offset >= cursor.began => {
-                    cursor.position = offset.max(cursor.position);
+                Some(Start::After(offset)) if self.goes_on || offset >= state.began => {
+                    state.position = offset.max(state.position);
                 }
                 Some(Start::After(offset)) => {
-                    cursor.position = offset;
-                    cursor.began = offset;
+                    state.position = offset;
+                    state.began = offset;
                 }
                 None if !lost => {}
                 start => {
-                    cursor.position = cursor.attached.max(cursor.position);
+                    state.position = state.attached.max(state.position);
                     is_lost |= start != Some(Start::Live);
                 }
             }
@@ -265,39 +222,44 @@ impl Subscription {
 
     /// Passes over everything up to `offset`, on all streams.
     pub(super) fn advance_all(&mut self, offset: Offset) {
-        for cursor in &mut self.cursors {
-            cursor.position = cursor.position.max(offset);
+        for state in &mut self.states {
+            state.position = state.position.max(offset);
         }
     }
 
     /// The stream of a reader.
     pub(super) fn stream(&self, reader: ReaderId) -> Option<StreamId> {
-        self.cursors.get(reader.stream).map(|cursor| cursor.stream)
+        self.states.get(reader.stream).map(|state| state.stream)
     }
 
     /// The newest that has been sent of any of its streams.
     pub(super) fn newest_sent(&self) -> Option<Offset> {
-        self.cursors.iter().map(|cursor| cursor.position).max()
+        self.states.iter().map(|state| state.position).max()
     }
 
     /// Positions only go forward: this is what makes a second delivery impossible.
     pub(super) fn advance(&mut self, reader: ReaderId, offset: Offset) {
-        if let Some(cursor) = self.cursors.get_mut(reader.stream) {
-            cursor.position = cursor.position.max(offset);
+        if let Some(state) = self.states.get_mut(reader.stream) {
+            state.position = state.position.max(offset);
         }
     }
 
-    /// Whether its identifier carries a cursor.
-    pub(super) fn has_cursor(&self) -> bool {
+    /// Whether it goes on where it was left: its identifier carries a cursor.
+    pub(super) fn goes_on(&self) -> bool {
         self.goes_on
+    }
+
+    /// Whom the dialect speaks to.
+    pub(super) fn recipient(&self) -> Recipient<'_> {
+        Recipient { id: self.id, envelope: &self.envelope, goes_on: self.goes_on }
     }
 
     /// Up to here all of its streams have been sent.
     pub(super) fn sent(&self) -> Option<Offset> {
-        self.cursors.iter().map(|cursor| cursor.position).min()
+        self.states.iter().map(|state| state.position).min()
     }
 
     pub(super) fn streams(&self) -> Vec<StreamId> {
-        self.cursors.iter().map(|cursor| cursor.stream).collect()
+        self.states.iter().map(|state| state.stream).collect()
     }
 }

@@ -7,6 +7,7 @@ use forebay_log::{Class, Epoch, Log, Message, Offset, Position, Retention};
 
 use super::*;
 use crate::close::RejectReason;
+use crate::dialect::{Around, Resync};
 
 /// A session, the log it reads, and what its client got.
 struct Pair {
@@ -110,8 +111,7 @@ impl Pair {
             let around = Around { offset, previous, ephemeral, message };
             if let Some(wrap) = self.session.wrap(reader, around) {
                 let message = message.map_or(&b""[..], |message| message.bytes());
-                let text =
-                    [wrap.shared, wrap.before.as_bytes(), message, wrap.after.as_bytes()].concat();
+                let text = wrap.parts(message).concat();
                 self.got.push(String::from_utf8(text).unwrap());
             }
             self.session.advance(reader, offset);

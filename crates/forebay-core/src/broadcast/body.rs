@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use forebay_cable::SessionId;
-use forebay_log::{Class, Effect, StateKey};
+use forebay_log::{Class, Extent, StateKey, Targets};
 use forebay_turbo::{
     Action, Attributes, Html, Render, RenderError, StreamName, Target, TurboStream, TurboStreams,
 };
@@ -83,11 +83,11 @@ impl Tag {
             _ => String::new(),
         };
         Some(match self.action {
-            Action::Update => StateKey::new(target, Effect::Content),
-            Action::Replace => StateKey::new(target, Effect::Element),
-            Action::Remove => StateKey::new(target, Effect::Absence),
+            Action::Update => StateKey::new(target, Extent::Content),
+            Action::Replace => StateKey::new(target, Extent::Element),
+            Action::Remove => StateKey::new(target, Extent::Absence),
             Action::Refresh => {
-                StateKey::new(self.request_id.as_deref().unwrap_or_default(), Effect::Refresh)
+                StateKey::new(self.request_id.as_deref().unwrap_or_default(), Extent::Refresh)
             }
             _ => return None,
         })
@@ -95,6 +95,17 @@ impl Tag {
 }
 
 impl Body<'_> {
+    /// What it does to a page, as far as that is known without a look at its HTML.
+    pub(super) fn action(&self) -> Option<forebay_log::Action> {
+        let Body::Tag(tag, _) = self else { return None };
+        let targets = match &tag.target {
+            Some(Target::Id(id)) => Targets::Id(id.as_str().into()),
+            Some(Target::Selector(selector)) => Targets::Selector(selector.as_str().into()),
+            _ => Targets::Page,
+        };
+        Some(forebay_log::Action { name: tag.action.as_str().into(), targets })
+    }
+
     /// The message's JSON text.
     pub(super) fn encode(self) -> Result<String, BroadcastError> {
         let html = match self {

@@ -243,7 +243,7 @@ impl Drop for Worker {
 }
 
 fn encode(envelope: Envelope, body: Body<'_>, max: usize) -> Result<Ready, BroadcastError> {
-    let class = envelope.class(&body);
+    let (class, action) = (envelope.class(&body), body.action());
     let json = body.encode()?;
     if SOURCE_IN_BROADCAST.is_news(|| has_source(&json)) {
         tracing::warn!(
@@ -256,10 +256,12 @@ fn encode(envelope: Envelope, body: Body<'_>, max: usize) -> Result<Ready, Broad
     if json.len() > max {
         return Err(BroadcastError::TooBig { bytes: json.len(), max });
     }
-    let message = Message::json(json);
-    let message = match envelope.except {
-        Some(session) => message.except(session.to_string()),
-        None => message,
-    };
+    let mut message = Message::json(json);
+    if let Some(action) = action {
+        message = message.does(action);
+    }
+    if let Some(session) = envelope.except {
+        message = message.except(session.to_string());
+    }
     Ok(Ready { stream: envelope.stream, message, class })
 }

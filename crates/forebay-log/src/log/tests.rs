@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::{Effect, StateKey};
+use crate::message::{Extent, StateKey};
 use crate::retention::{ENTRY_OVERHEAD_BYTES, SUPERSEDED_AMONG_MAX};
 
 fn log(retention: Retention) -> Log {
@@ -307,9 +307,9 @@ fn class_of(act: &Act) -> Class {
     let key = |id: u8, effect| Class::State(StateKey::new(id.to_string(), effect));
     match *act {
         Act::Append(..) => Class::Log,
-        Act::Replace(id, _) => key(id, Effect::Element),
-        Act::Update(id, _) => key(id, Effect::Content),
-        Act::Remove(id) => key(id, Effect::Absence),
+        Act::Replace(id, _) => key(id, Extent::Element),
+        Act::Update(id, _) => key(id, Extent::Content),
+        Act::Remove(id) => key(id, Extent::Absence),
     }
 }
 
@@ -453,7 +453,7 @@ proptest! {
 fn a_state_supersedes_among_the_newest_entries_only() {
     let mut log = log(Retention { entries_max: 10_000, ..Retention::default() });
     let state = |log: &mut Log, text: &str| {
-        let class = Class::State(StateKey::new("counter", Effect::Content));
+        let class = Class::State(StateKey::new("counter", Extent::Content));
         log.append(UnixMillis(0), "room", Message::json(text), class).offset
     };
     let oldest = state(&mut log, "old");

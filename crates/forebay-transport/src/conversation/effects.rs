@@ -1,7 +1,7 @@
 //! What a session needs done, and how the application's answers come back to it.
 
 use forebay_cable::{
-    Attachment, Claim, DisconnectReason, Effect, Protocol, RejectReason, Resync, Start,
+    Attachment, Claim, DisconnectReason, Effect, Positions, RejectReason, Resync, Start,
     SubscriptionId, Terms,
 };
 use forebay_hub::{Asked, Broadcast, Client};
@@ -160,7 +160,7 @@ impl Conversation {
         goes_on: bool,
     ) -> Vec<Attachment> {
         let Self { session, client, application, .. } = self;
-        let pongs = session.protocol() == Protocol::ActionCableV1Json;
+        let pongs = session.positions() == Positions::Proven;
         let acknowledged = match session.waiting_envelope() {
             Some(envelope) if goes_on && pongs => client.enter_page(id, envelope),
             _ => None,

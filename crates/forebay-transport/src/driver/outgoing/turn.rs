@@ -26,7 +26,7 @@ pub(super) struct Turn {
     bytes: Vec<u8>,
     /// Where the answers and control frames end.
     control: usize,
-    frames: Vec<Frame>,
+    frames: Vec<WsFrame>,
     /// Where the Ping begins.
     ping: usize,
     /// What the Ping proves.
@@ -46,7 +46,7 @@ impl Scratch for Turn {
 
 /// One delivery as a frame: where it is among the bytes to be written.
 #[derive(Debug)]
-struct Frame {
+struct WsFrame {
     /// Its place among the deliveries.
     index: usize,
     begin: usize,
@@ -88,7 +88,7 @@ impl Turn {
     /// Adds what the batch has for the session.
     pub(super) fn deliver(&mut self, batch: &Batch, conversation: &Conversation) {
         for (index, delivery) in batch.deliveries.iter().enumerate() {
-            self.frames.extend(Frame::append(&mut self.bytes, index, delivery, conversation));
+            self.frames.extend(WsFrame::append(&mut self.bytes, index, delivery, conversation));
         }
     }
 
@@ -182,7 +182,7 @@ impl Turn {
     }
 }
 
-impl Frame {
+impl WsFrame {
     /// `None` if the client gets nothing for it.
     fn append(
         bytes: &mut Vec<u8>,

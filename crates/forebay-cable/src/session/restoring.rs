@@ -1,40 +1,21 @@
-//! AnyCable's extended protocol: history, restored sessions, and what it has to remember for them.
-//!
-//! Its client keeps one position per *stream*, and names it for every identifier under which it
-//! has received that stream. For a page that is brought back with the identifier of an earlier
-//! life (a Turbo snapshot), that position is another page's. So where the identifier carries a
-//! cursor, a session trusts what it knows itself: where it left the identifier, or the cursor.
-//! Only a session that has just begun knows nothing, and takes the client's word. It never takes
-//! the time of a page that has a cursor: its clock may be fast, and the cursor is exact.
+//! Sessions that go on for others whose connection was lost, and clients that say where they stand on what
+//! they have: AnyCable's.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use forebay_log::{Epoch, Offset, Position, StreamId, UnixMillis};
+use forebay_log::{Offset, StreamId, UnixMillis};
 
-use super::dialect::Dialect;
 use super::left::{Left, Progress};
-use super::subscription::{Reading, Start, SubscriptionId};
+use super::subscription::{Reading, Start, Subscription};
 use super::{Effect, Session, Step, Waiting};
 use crate::command::{Claim, History, Identifier};
-use crate::wire::{self, Envelope};
+use crate::dialect::{Positions, Restoring};
+use crate::ids::SubscriptionId;
+use crate::wire::Envelope;
 
 /// How long restored subscriptions wait for their client to say where it goes on. It does so at
 /// once, if it does.
 const HELD_MAX_MS: u64 = 5_000;
-
-#[derive(Debug)]
-pub(super) struct Extended {
-    pub(super) epoch: Epoch,
-    /// Less than a ping interval old: what its client says of positions is about its life before.
-    fresh: bool,
-    names: Vec<(StreamId, Arc<str>)>,
-    /// Subscriptions that are told when they have got their history.
-    owed: Vec<SubscriptionId>,
-    /// It is not welcomed before its subscriptions are decided.
-    restoring: bool,
-    held_until: Option<UnixMillis>,
-}
 
 /// What is kept of a session that was lost, for the next one of the same client.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,75 +67,17 @@ impl Kept {
     }
 }
 
-impl Extended {
-    pub(super) fn new(epoch: Epoch) -> Self {
-        Self {
-            epoch,
-            fresh: true,
-            names: Vec::new(),
-            owed: Vec::new(),
-            restoring: false,
-            held_until: None,
-        }
-    }
-
-    pub(super) fn opened(&mut self, stream: StreamId, name: Arc<str>) {
-        match self.names.iter_mut().find(|(other, _)| other.index() == stream.index()) {
-            // A stream's index is used again when it is closed.
-            Some(known) => *known = (stream, name),
-            None => self.names.push((stream, name)),
-        }
-    }
-
-    pub(super) fn name(&self, stream: StreamId) -> &str {
-        self.names.iter().find(|(other, _)| *other == stream).map_or("", |(_, name)| name)
-    }
-
-    pub(super) fn reject_history(&mut self, id: SubscriptionId) {
-        self.owed.retain(|owed| *owed != id);
-    }
-}
-
-impl Dialect {
-    pub(super) fn owe_history(&mut self, id: SubscriptionId) {
-        // One answer serves all that ask before it: their number has no other limit.
-        if let Self::Extended(extended) = self
-            && !extended.owed.contains(&id)
-        {
-            extended.owed.push(id);
-        }
-    }
-
-    /// A ping interval has passed.
-    pub(super) fn age(&mut self) {
-        if let Self::Extended(extended) = self {
-            extended.fresh = false;
-        }
-    }
-
-    pub(super) fn held_until(&self) -> Option<UnixMillis> {
-        match self {
-            Self::Extended(extended) => extended.held_until,
-            _ => None,
-        }
-    }
-}
-
 impl Session {
     /// Whether what this session knows of the identifier is better than what its client says.
     pub(super) fn knows_better(&self, envelope: &Envelope, identifier: &Identifier) -> bool {
-        let Dialect::Extended(extended) = &self.dialect else { return true };
         let has_cursor = identifier.params.contains_key("cursor");
-        has_cursor && (!extended.fresh || self.left.contains(envelope))
+        self.dialect.knows_better(has_cursor, self.left.contains(envelope))
     }
 
     /// Whether a client that keeps one position for a stream may have got it on this connection, under
     /// whatever identifier.
     pub fn has_opened(&self, stream: &str) -> bool {
-        match &self.dialect {
-            Dialect::Extended(extended) => extended.names.iter().any(|(_, name)| **name == *stream),
-            _ => false,
-        }
+        self.dialect.has_opened(stream)
     }
 
     /// The client says where it stands on a subscription that it has.
@@ -162,7 +85,7 @@ impl Session {
         let envelope = Envelope::new(identifier);
         let Some(index) = self.find(&envelope) else {
             self.rejections += 1;
-            self.push(envelope.typed("reject_history", format_args!("")));
+            self.push(self.dialect.history(&envelope, false));
             return;
         };
         let subscription = &self.subscriptions[index];
@@ -170,8 +93,10 @@ impl Session {
         // A time is less than a cursor, which is exact, and the client's clock may be wrong. So with a
         // cursor only streams that it names are placed; the others stay where they stand.
         let mut streams = subscription.streams();
-        if let (true, Dialect::Extended(extended)) = (subscription.has_cursor(), &self.dialect) {
-            streams.retain(|stream| history.names(extended.name(*stream)));
+        if subscription.goes_on() {
+            let is_named =
+                |stream| self.dialect.stream_name(stream).is_some_and(|s| history.names(s));
+            streams.retain(|stream| is_named(*stream));
             history.since = None;
         }
         // The page has lived on and was subscribed all the time: its position is its own.
@@ -194,20 +119,8 @@ impl Session {
         self.done();
     }
 
-    pub(super) fn confirm_histories(&mut self) {
-        let Dialect::Extended(extended) = &mut self.dialect else { return };
-        for id in std::mem::take(&mut extended.owed) {
-            if let Some(subscription) = self.subscription(id) {
-                let text = subscription.envelope.typed("confirm_history", format_args!(""));
-                self.push(text);
-            }
-        }
-    }
-
     pub(super) fn say_no_presence(&mut self, identifier: &str) {
-        let error = Envelope::new(identifier).with_kind("presence");
-        let error = [&error[..], br#"{"type":"error"}}"#].concat();
-        self.push(error.into());
+        self.push(self.dialect.no_presence(&Envelope::new(identifier)));
     }
 
     // --- a session that goes on for another ---------------------------------------------------
@@ -223,10 +136,8 @@ impl Session {
     /// The same at this moment, of a session that goes on.
     pub fn kept(&self) -> Option<Kept> {
         let may_come_back = self.close.as_ref().is_none_or(|close| close.is_restart());
-        let lost = matches!(&self.dialect, Dialect::Extended(extended) if !extended.restoring)
-            && may_come_back
-            && !self.subscriptions.is_empty();
-        lost.then(|| {
+        let is_open = self.restoring().is_some_and(|restoring| !restoring.is_deciding);
+        (is_open && may_come_back && !self.subscriptions.is_empty()).then(|| {
             let subscriptions = self.subscriptions.iter();
             let subscriptions = subscriptions.map(|subscription| KeptSubscription {
                 identifier: subscription.envelope.identifier_text().into(),
@@ -236,10 +147,21 @@ impl Session {
         })
     }
 
+    /// What is remembered of the one that it goes on for. `None` for most, which can't.
+    fn restoring(&self) -> Option<&Restoring> {
+        // Asked for in each turn: most are known not to have it.
+        let may_restore = self.manner.positions == Positions::ByStream;
+        if may_restore { self.dialect.restoring() } else { None }
+    }
+
+    pub(super) fn held_until(&self) -> Option<UnixMillis> {
+        self.restoring()?.held_until
+    }
+
     pub(super) fn begin_restoring(&mut self, now: UnixMillis, kept: Kept) {
-        if let Dialect::Extended(extended) = &mut self.dialect {
-            extended.restoring = true;
-            extended.held_until = Some(UnixMillis(now.0 + HELD_MAX_MS));
+        if let Some(restoring) = self.dialect.restoring_mut() {
+            restoring.is_deciding = true;
+            restoring.held_until = Some(UnixMillis(now.0 + HELD_MAX_MS));
             self.left = kept.left;
             self.steps.extend(kept.subscriptions.into_iter().map(Step::Restore));
         } else {
@@ -248,42 +170,44 @@ impl Session {
     }
 
     pub(super) fn end_restoring(&mut self) {
-        let Dialect::Extended(extended) = &mut self.dialect else { return };
-        if std::mem::take(&mut extended.restoring) {
+        if self.manner.positions != Positions::ByStream {
+            return;
+        }
+        let Some(restoring) = self.dialect.restoring_mut() else { return };
+        if !std::mem::take(&mut restoring.is_deciding) {
+            return;
+        }
+        if self.subscriptions.is_empty() {
             // A client that gets nothing back subscribes anew.
-            let text = if self.subscriptions.is_empty() {
-                wire::welcome(self.id)
-            } else {
-                wire::welcome_back(self.id, self.subscriptions.iter().map(|s| &s.envelope))
-            };
+            self.say_welcome();
+        } else {
+            let restored = self.subscriptions.iter().map(|subscription| &subscription.envelope);
+            let text = self.dialect.welcome_back(self.id, &restored.collect::<Vec<_>>());
             self.push(text);
         }
     }
 
     /// Whether a restored subscription still waits for its client to say where it goes on.
     pub(super) fn holds_some(&self) -> bool {
-        self.dialect.held_until().is_some()
-            && self.subscriptions.iter().any(|s| s.reading == Reading::Held)
+        self.held_until().is_some() && self.subscriptions.iter().any(is_held)
     }
 
     /// Those that were restored and never said where they go on, go on where they were proven to
     /// be.
     pub(super) fn release_held(&mut self, now: UnixMillis) {
-        let Dialect::Extended(extended) = &mut self.dialect else { return };
-        if extended.restoring || extended.held_until.is_none_or(|until| now < until) {
+        let Some(restoring) = self.dialect.restoring_mut() else { return };
+        if restoring.is_deciding || restoring.held_until.is_none_or(|until| now < until) {
             return;
         }
-        extended.held_until = None;
-        let held =
-            self.subscriptions.iter().filter(|subscription| subscription.reading == Reading::Held);
+        restoring.held_until = None;
+        let held = self.subscriptions.iter().filter(|subscription| is_held(subscription));
         let steps: Vec<_> = held.map(|subscription| Step::Release(subscription.id)).collect();
         self.steps.extend(steps);
         self.work_off();
     }
 
     pub(super) fn release(&mut self, id: SubscriptionId) {
-        let subscription =
-            self.subscription(id).filter(|subscription| subscription.reading == Reading::Held);
+        let subscription = self.subscription(id).filter(|subscription| is_held(subscription));
         let Some(subscription) = subscription else { return };
         let position = subscription.began_after.and_then(|proven| self.dialect.position(proven));
         let claim = position.map_or(Claim::None, Claim::After);
@@ -291,17 +215,8 @@ impl Session {
         self.waiting = Waiting::Completion(id);
         self.effect = Some(Box::new(Effect::Place { id, streams, claim }));
     }
+}
 
-    pub(super) fn stream_position(
-        &self,
-        stream: StreamId,
-        offset: Offset,
-    ) -> Option<(&str, Position)> {
-        match &self.dialect {
-            Dialect::Extended(extended) => {
-                Some((extended.name(stream), Position { epoch: extended.epoch, offset }))
-            }
-            _ => None,
-        }
-    }
+fn is_held(subscription: &Subscription) -> bool {
+    subscription.reading == Reading::Held
 }

@@ -1,0 +1,376 @@
+//! What the protocols say differently: one file for each, behind one trait.
+//!
+//! The rules are the session's, and the same for all: commands in order, a confirmation before the first
+//! entry, positions that only go forward. A [`Dialect`] takes apart what a client says, puts what the session
+//! says into words, and remembers what only these words need. A new protocol is one more file here.
+
+mod action_cable;
+mod any_cable;
+mod event_source;
+mod forebay_v1;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use forebay_log::{Epoch, Message, Offset, Position, StreamId, UnixMillis};
+use smallvec::SmallVec;
+
+use self::action_cable::ActionCable;
+use self::any_cable::AnyCable;
+use self::event_source::EventSource;
+use self::forebay_v1::ForebayV1;
+use crate::close::{DisconnectReason, RejectReason};
+use crate::command::{Command, CommandError, Report, Terms};
+use crate::ids::{SessionId, SubscriptionId};
+use crate::wire::{self, Envelope, Wrap};
+
+/// The protocols that this crate speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Protocol {
+    /// Rails' own.
+    ActionCableV1Json,
+    /// AnyCable's: positions beside the messages, history, whispers.
+    ActionCableV1ExtJson,
+    /// Ours: positions beside the messages, which the client keeps.
+    ForebayV1Json,
+    /// Server-sent events as `EventSource` reads them. Over HTTP only; it takes no commands from
+    /// the client, the caller makes them of the request.
+    EventSource,
+}
+
+impl Protocol {
+    const WEB_SOCKET: [Self; 3] =
+        [Self::ActionCableV1Json, Self::ActionCableV1ExtJson, Self::ForebayV1Json];
+
+    /// The name in `Sec-WebSocket-Protocol`, or the media type.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ActionCableV1Json => "actioncable-v1-json",
+            Self::ActionCableV1ExtJson => "actioncable-v1-ext-json",
+            Self::ForebayV1Json => "forebay-v1-json",
+            Self::EventSource => "text/event-stream",
+        }
+    }
+
+    /// Picks from what a client offers over WebSocket, in its order of preference.
+    pub fn select<'a>(offered: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let known = |name: &str| Self::WEB_SOCKET.into_iter().find(|p| p.as_str() == name);
+        offered.into_iter().find_map(|name| known(name.trim()))
+    }
+
+    /// What a session speaks that has positions in this epoch.
+    pub(crate) fn dialect(self, epoch: Epoch) -> Box<dyn Dialect> {
+        match self {
+            Self::ActionCableV1Json => Box::new(ActionCable),
+            Self::ActionCableV1ExtJson => Box::new(AnyCable::new(epoch)),
+            Self::ForebayV1Json => Box::new(ForebayV1::new(epoch)),
+            Self::EventSource => Box::new(EventSource::new(epoch)),
+        }
+    }
+}
+
+/// Who knows what a client has got, when its connection is lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Positions {
+    /// Only the server: Pongs prove it.
+    Proven,
+    /// The client keeps one for each stream. Pongs prove it as well, for its next session.
+    ByStream,
+    /// The client keeps one for each subscription.
+    BySubscription,
+    /// The client keeps one for all that it reads.
+    Single,
+}
+
+/// What a session has to know of a dialect in advance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Manner {
+    /// Who knows what its client has got.
+    pub positions: Positions,
+    /// Its client waits by itself before it heals itself, and is told how long. It takes its position, and
+    /// what it lacks, from one message: a connection can end between any two.
+    pub heals_itself: bool,
+    /// It is told how far the client has been [sent](Dialect::sent) what there is.
+    pub follows: bool,
+    /// What goes around a message is its subscription's envelope and nothing else, where that carries no
+    /// cursor: who has the same envelope is sent the same bytes.
+    pub shares_frames: bool,
+}
+
+/// Whom a text is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipient<'a> {
+    /// The subscription.
+    pub id: SubscriptionId,
+    /// What names it for its client.
+    pub envelope: &'a Envelope,
+    /// Its identifier carries a cursor.
+    pub goes_on: bool,
+}
+
+/// One entry, as far as it matters to what goes around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// Its place.
+    pub offset: Offset,
+    /// Where its reader stood before it.
+    pub previous: Offset,
+    /// It is kept for nobody, so that its place is of no use to the client.
+    pub ephemeral: bool,
+    /// What it says, unless this client is excepted from it.
+    pub message: Option<&'a Message>,
+}
+
+/// A subscription lacks something that history has no longer.
+#[derive(Clone, Copy, Debug)]
+pub struct Lack<'a> {
+    /// The subscription.
+    pub to: Recipient<'a>,
+    /// The newest that it has been sent of any of its streams: it goes on from here.
+    pub newest: Offset,
+    /// What tells its page to heal itself.
+    pub resync: Resync,
+    /// Its page is to be told. Else it was, just now, for another of its tags.
+    pub tells: bool,
+    /// How long a client waits that [heals itself](Manner::heals_itself).
+    pub wait_ms: u64,
+}
+
+/// The message that tells the subscribers of one channel to heal themselves: the JSON text of a
+/// refresh, for Turbo's channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resync(&'static str);
+
+impl Resync {
+    /// Takes the JSON text of the message. Static, because it is kept with every subscription.
+    pub const fn new(json: &'static str) -> Self {
+        Self(json)
+    }
+
+    /// Whether it is Turbo's HTML, and so does what it says.
+    pub(crate) fn is_html(self) -> bool {
+        self.0.starts_with('"')
+    }
+
+    /// Its text.
+    pub fn json(self) -> &'static [u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// What a dialect remembers of a session that goes on for another one.
+#[derive(Debug, Default)]
+pub struct Restoring {
+    /// It is not welcomed before its subscriptions are decided.
+    pub(crate) is_deciding: bool,
+    /// Until then they wait for their client to say where it goes on.
+    pub(crate) held_until: Option<UnixMillis>,
+}
+
+/// A protocol: how it says what a session has to say. A text that is empty is not sent.
+pub trait Dialect: fmt::Debug + Send + Sync {
+    /// How it differs in what is done, and not only in what is said.
+    fn manner(&self) -> Manner;
+
+    /// Takes apart what a client says.
+    ///
+    /// # Errors
+    /// [`CommandError`] for what this protocol does not have.
+    fn decode(&self, text: &str) -> Result<Vec<Command>, CommandError>;
+
+    /// The first words.
+    fn welcome(&self, session: SessionId, ping_interval_ms: u64) -> Bytes;
+
+    /// A sign of life.
+    fn ping(&mut self, now: UnixMillis) -> Bytes {
+        wire::ping(now)
+    }
+
+    /// The answer to a client's.
+    fn pong(&self) -> Bytes {
+        Bytes::from_static(wire::PONG)
+    }
+
+    /// The last words, and whether the client may come back.
+    fn disconnect(&self, reason: DisconnectReason, reconnect: bool) -> Bytes {
+        wire::disconnect(reason, reconnect)
+    }
+
+    /// It is subscribed, and has been `sent` everything up to here. `lacks` says that it lacks something, and
+    /// how many milliseconds it is to wait: only where it [heals itself](Manner::heals_itself).
+    fn confirm(&self, to: Recipient<'_>, sent: Option<Offset>, lacks: Option<u64>) -> Bytes {
+        let _ = (sent, lacks);
+        to.envelope.confirm()
+    }
+
+    /// It is not subscribed, or not any more.
+    fn reject(&self, envelope: &Envelope, reason: RejectReason) -> Bytes {
+        let _ = reason;
+        envelope.reject()
+    }
+
+    /// A channel's own message to one subscriber.
+    fn message(&self, envelope: &Envelope, json: &[u8]) -> Bytes {
+        envelope.message(json)
+    }
+
+    /// What goes around an entry of a stream. `None` where there is nothing to send.
+    fn wrap<'a>(
+        &'a self,
+        to: Recipient<'a>,
+        stream: StreamId,
+        entry: Around<'_>,
+    ) -> Option<Wrap<'a>>;
+
+    /// The client lacks something.
+    fn lost(&mut self, lack: &Lack<'_>) -> SmallVec<[Bytes; 2]>;
+
+    /// The client lacks something, and rendering its page again has not helped.
+    fn unhealed(&self, envelope: &Envelope) -> Bytes {
+        // Turbo's element passes over what is no text.
+        envelope.message(UNHEALED)
+    }
+
+    /// One more stream is read, from a position before what was sent: the client's goes back with it.
+    fn rewind(&self, to: Recipient<'_>, oldest: Offset) -> Bytes {
+        let _ = (to, oldest);
+        Bytes::new()
+    }
+
+    /// A position of the log, if it has positions.
+    fn position(&self, offset: Offset) -> Option<Position> {
+        let _ = offset;
+        None
+    }
+
+    /// Something was sent, and this is its place. Only where it [follows](Manner::follows).
+    fn sent(&mut self, offset: Offset) {
+        let _ = offset;
+    }
+
+    /// Everything up to `head` was sent, on all streams. Gives the subscriptions whose
+    /// [history](Self::history) is complete with that. Only where it [follows](Manner::follows).
+    fn caught_up(&mut self, head: Offset) -> Vec<SubscriptionId> {
+        let _ = head;
+        Vec::new()
+    }
+
+    /// A page could not do something.
+    fn report(&mut self, report: Report) {
+        let _ = report;
+    }
+
+    /// What pages have reported.
+    fn take_reports(&mut self) -> Vec<Report> {
+        Vec::new()
+    }
+
+    // --- for clients that keep a position for each stream -----------------------------------------
+
+    /// A subscription reads a stream of this name.
+    fn opened(&mut self, stream: StreamId, name: Arc<str>) {
+        let _ = (stream, name);
+    }
+
+    /// Whether the client may have got a stream on this connection.
+    fn has_opened(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+
+    /// The name of a stream that was opened.
+    fn stream_name(&self, stream: StreamId) -> Option<&str> {
+        let _ = stream;
+        None
+    }
+
+    /// A ping interval has passed.
+    fn age(&mut self) {}
+
+    /// Whether what the session knows of an identifier is better than what its client says: whether that
+    /// carries a cursor, and whether the session had left it.
+    fn knows_better(&self, has_cursor: bool, was_left: bool) -> bool {
+        let _ = (has_cursor, was_left);
+        true
+    }
+
+    /// The client asks for a subscription's history, and is told when it has got it.
+    fn owe_history(&mut self, id: SubscriptionId) {
+        let _ = id;
+    }
+
+    /// It has got it, or can't.
+    fn history(&self, envelope: &Envelope, is_complete: bool) -> Bytes {
+        let _ = (envelope, is_complete);
+        Bytes::new()
+    }
+
+    /// Its subscription may not whisper.
+    fn no_whispers(&self, envelope: &Envelope) -> Bytes {
+        let _ = envelope;
+        Bytes::new()
+    }
+
+    /// Nobody says who is present.
+    fn no_presence(&self, envelope: &Envelope) -> Bytes {
+        let _ = envelope;
+        Bytes::new()
+    }
+
+    /// The first words of a session that goes on for another one, with these subscriptions.
+    fn welcome_back(&self, session: SessionId, restored: &[&Envelope]) -> Bytes {
+        wire::welcome_back(session, restored)
+    }
+
+    /// What it remembers of that, if its sessions can go on for others.
+    fn restoring(&self) -> Option<&Restoring> {
+        None
+    }
+
+    /// The same, to be changed.
+    fn restoring_mut(&mut self) -> Option<&mut Restoring> {
+        None
+    }
+}
+
+/// That a page can't be healed.
+const UNHEALED: &[u8] = br#"{"type":"unhealed","reason":"foreign_epoch"}"#;
+
+/// Passes the base protocol's commands, and those that the dialect `has`; of what a client that subscribes
+/// says of where it stands it keeps what `keep` leaves.
+fn check(
+    mut commands: Vec<Command>,
+    keep: impl Fn(&mut Terms),
+    has: impl Fn(&Command) -> bool,
+) -> Result<Vec<Command>, CommandError> {
+    for command in &mut commands {
+        match command {
+            Command::Subscribe { terms, .. } => keep(terms),
+            Command::Unsubscribe { .. }
+            | Command::Perform { .. }
+            | Command::Ping
+            | Command::Pong => {}
+            other if has(other) => {}
+            _ => return Err(CommandError::Unknown),
+        }
+    }
+    Ok(commands)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_chooses_among_what_we_speak() {
+        let json = Some(Protocol::ActionCableV1Json);
+        assert_eq!(Protocol::select(["actioncable-v1-json", "actioncable-unsupported"]), json);
+        assert_eq!(Protocol::select(["x", " actioncable-v1-json"]), json);
+        assert_eq!(Protocol::select(["actioncable-unsupported"]), None);
+        assert_eq!(
+            Protocol::select(["text/event-stream", "forebay-v1-json", "actioncable-v1-json"]),
+            Some(Protocol::ForebayV1Json)
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! What goes out over HTTP, in a dialect that this crate does not know as well.
+
+mod patches;
+
+use forebay_cable::{Protocol, RejectReason, Resync, Session};
+use forebay_hub::{Broadcast, Client, Hub, Options};
+use forebay_log::{Action, Class, Message, Offset, Position, Targets};
+
+use self::patches::Patches;
+use super::*;
+use crate::channels::{Answer, Begin, Channels, Identity, Rejected, Request, Stream, Subscribed};
+
+/// `room` may be read.
+struct Rooms;
+
+impl Channels for Rooms {
+    fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
+        if request.identifier.channel != "room" {
+            return Answer::Now(Err(Rejected::new(RejectReason::Unauthorized, "no such room")));
+        }
+        Answer::Now(Ok(Subscribed {
+            streams: vec![Stream { name: "room".into(), begin: Begin::Now, is_public: false }],
+            goes_on: false,
+            resync: Resync::new("null"),
+            transmissions: Vec::new(),
+            whispers: None,
+            handler: None,
+        }))
+    }
+}
+
+fn append(hub: &Hub, content: &str) {
+    let html = format!("<turbo-stream><template>{content}</template></turbo-stream>");
+    let action = Action { name: "append".into(), targets: Targets::Id("messages".into()) };
+    let message = Message::json(format!("{html:?}")).does(action);
+    hub.publish(Broadcast { stream: "room", message, class: Class::Log }).unwrap();
+}
+
+fn body(client: Client, session: Session, format: Format, request: &str) -> EventStream {
+    let conversation = Conversation::new(session, client, Arc::new(Rooms), Identity::anonymous());
+    let mut exchange = Exchange::new(conversation, format, None);
+    assert!(exchange.handle(request));
+    EventStream::new(exchange)
+}
+
+async fn piece(body: &mut EventStream) -> String {
+    let frame = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await;
+    String::from_utf8_lossy(&frame.unwrap().unwrap().into_data().unwrap()).into_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_another_kind_is_told_in_its_own_words() {
+    let hub = Hub::new(Options::default());
+    let (rendered, client) = (hub.position(), hub.connect().unwrap());
+    append(&hub, "<p>1</p>");
+    let (id, dialect) = (client.hello(Protocol::EventSource).id, Patches(rendered.epoch));
+    let session = Session::speak(hub.now(), id, Box::new(dialect), Arc::clone(hub.limits()));
+    let request = format!("room {rendered}\nother {rendered}");
+    let mut body = body(client, session, Format::Source, &request);
+    let patch = |offset, text| {
+        let at = Position { offset: Offset(offset), ..rendered };
+        format!(
+            "id: {at}\nevent: patch\ndata: mode append\ndata: selector #messages\n\
+             data: elements <p>{text}</p>\n\n"
+        )
+    };
+    let refused = "event: refused\ndata: channel {\"channel\":\"other\"}\n\n";
+    assert_eq!(piece(&mut body).await, format!("retry: 1000\n\n{refused}{}", patch(1, "1")));
+    append(&hub, "<p>2</p>");
+    assert_eq!(piece(&mut body).await, patch(2, "2"));
+}
+
+/// Whatever a dialect puts around a message goes out over HTTP, too.
+#[tokio::test(start_paused = true)]
+async fn an_envelope_that_pages_share_is_not_lost_over_http() {
+    let hub = Hub::new(Options::default());
+    let client = hub.connect().unwrap();
+    let hello = client.hello(Protocol::ActionCableV1Json);
+    let session = Session::open(hub.now(), hello, Arc::clone(hub.limits()));
+    let subscribe = r#"{"command":"subscribe","identifier":"{\"channel\":\"room\"}"}"#;
+    let mut body = body(client, session, Format::Events, subscribe);
+    assert!(piece(&mut body).await.contains("confirm_subscription"));
+    let message = Message::json("1");
+    hub.publish(Broadcast { stream: "room", message, class: Class::Log }).unwrap();
+    let expected = r#"data: {"identifier":"{\"channel\":\"room\"}","message":1}"#;
+    assert_eq!(piece(&mut body).await, format!("{expected}\n\n"));
+}
