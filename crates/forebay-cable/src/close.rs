@@ -5,6 +5,7 @@ use std::fmt;
 /// WebSocket close codes that the server sends (RFC 6455, section 7.4.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u16)]
+#[non_exhaustive]
 pub enum CloseCode {
     /// The conversation is over.
     Normal = 1000,
@@ -28,6 +29,7 @@ pub enum CloseCode {
 
 /// The reasons in a `disconnect` message, in Rails' words.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum DisconnectReason {
     /// The connection was not accepted.
     Unauthorized,
@@ -66,6 +68,7 @@ impl fmt::Display for DisconnectReason {
 
 /// Why a subscription is rejected. Action Cable's clients are not told.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum RejectReason {
     /// No such channel, a tag that was not made for this, or the application says no.
     Unauthorized,

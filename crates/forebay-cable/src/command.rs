@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 /// One command. The base protocol has the first three.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Command {
     /// `subscribe`.
     Subscribe {
@@ -86,6 +87,7 @@ impl Terms {
 
 /// What a client says that it already has.
 #[derive(Clone, Debug, PartialEq, Default)]
+#[non_exhaustive]
 pub enum Claim {
     /// Nothing: its cursor counts.
     #[default]
@@ -139,6 +141,7 @@ pub struct Report {
 /// The kinds of [`Report`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ReportKind {
     /// An action's target is not in the page.
     NoTarget,

@@ -27,6 +27,7 @@ use crate::wire::{self, Envelope, Wrap};
 
 /// The protocols that this crate speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub enum Protocol {
     /// Rails' own.
     ActionCableV1Json,

@@ -55,6 +55,7 @@ pub struct Hello {
 
 /// Something only the caller can do. The session waits for its answer before it goes on.
 #[derive(Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Effect {
     /// May this client subscribe, and to what? Answer with [`Session::confirm`] or
     /// [`Session::reject`].

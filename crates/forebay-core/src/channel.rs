@@ -66,6 +66,7 @@ pub type Params = Map<String, Value>;
 /// Why the connect hook does not let a client in. Errors of anything that the hook asks (`?`) become
 /// [`Unavailable`](Self::Unavailable): a database that hiccups must not log everybody out for good.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// Who asks may not connect. The client is told `unauthorized`, and does not try again.
     Unauthorized,

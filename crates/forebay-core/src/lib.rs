@@ -44,7 +44,7 @@ pub use builder::{BuildError, Builder};
 pub use channel::{Channel, ConnectError, Identity, Unauthorized};
 pub use forebay_derive::Streamable;
 pub use forebay_hub::{Fsync, PublishError, Revocation, StatsSnapshot, StoreError};
-pub use forebay_log::{Gap, Position, Retention};
+pub use forebay_log::{Epoch, Gap, Offset, Position, Retention};
 #[doc(inline)]
 pub use forebay_signing as signing;
 pub use forebay_transport::{
@@ -61,6 +61,8 @@ pub use replay::{ReplayEntry, ReplayError};
 pub use suppress::{suppressing, suppressing_all};
 #[cfg(feature = "sqlx")]
 pub use transaction::{CommitError, Savepoint, Transaction};
+
+pub use forebay_cable::SessionId;
 
 /// The bounds of a session: what one client can make the server hold.
 pub use forebay_cable::Limits;

@@ -43,5 +43,5 @@ pub use prefetch::prefetch;
 pub use read::{Batch, Delivery};
 pub use revocations::{Asked, Revocation};
 pub use round::{Round, Scratch, Seat};
-pub use stats::{Stats, StatsSnapshot};
+pub use stats::{Counter, Stats, StatsSnapshot};
 pub use wake::{Signals, Wake};

@@ -15,6 +15,7 @@ const WHILE_MS: u64 = 10_000;
 
 /// Why somebody is turned away, or kept waiting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Refusal {
     /// A page of an origin that is not let in.
     Origin,

@@ -28,6 +28,6 @@ mod stream;
 
 pub use log::{Appended, Dropped, Log, Restoration, StreamId, Sweep};
 pub use message::{Action, Class, Extent, Message, StateKey, Targets};
-pub use position::{Epoch, Offset, Position, UnixMillis};
+pub use position::{BadPosition, Epoch, Offset, Position, UnixMillis};
 pub use retention::Retention;
 pub use stream::{Entries, Entry, Forgotten, Gap};

@@ -92,6 +92,7 @@ impl Message {
 
 /// How long a broadcast is worth keeping.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
 pub enum Class {
     /// Complete and ordered: kept until [`Retention`](crate::Retention) ends. The default.
     #[default]
@@ -113,6 +114,7 @@ pub struct StateKey {
 
 /// How much of its target an action determines.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[non_exhaustive]
 pub enum Extent {
     /// The target's content (`update`).
     Content,
@@ -122,6 +124,25 @@ pub enum Extent {
     Absence,
     /// That the page reads itself again (`refresh`); the target is the request id or empty.
     Refresh,
+}
+
+impl Extent {
+    const ALL: [Self; 4] = [Self::Content, Self::Element, Self::Absence, Self::Refresh];
+
+    /// Its name, in logs that are kept.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Content => "content",
+            Self::Element => "element",
+            Self::Absence => "absence",
+            Self::Refresh => "refresh",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|extent| extent.as_str() == name)
+    }
 }
 
 impl StateKey {

@@ -59,6 +59,7 @@ pub struct Cursor {
 
 /// What a subscription's identifier names its stream by, and so what its cursor was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Subject<'a> {
     /// `signed_stream_name`, as it is rendered.
     Signed(&'a str),

@@ -19,6 +19,7 @@ pub const TURBO_KEY_LENGTH: usize = 64;
 ///
 /// This is about deriving the key only; signatures are always HMAC-SHA256.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum KeyDigest {
     /// What a Rails application uses from `load_defaults 7.0` on.
     #[default]

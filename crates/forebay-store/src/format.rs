@@ -27,25 +27,6 @@ struct Head<'a> {
     f: Option<(u64, u64)>,
 }
 
-fn extent_name(extent: Extent) -> &'static str {
-    match extent {
-        Extent::Content => "content",
-        Extent::Element => "element",
-        Extent::Absence => "absence",
-        Extent::Refresh => "refresh",
-    }
-}
-
-fn extent(name: &str) -> Option<Extent> {
-    Some(match name {
-        "content" => Extent::Content,
-        "element" => Extent::Element,
-        "absence" => Extent::Absence,
-        "refresh" => Extent::Refresh,
-        _ => return None,
-    })
-}
-
 /// Names are values, because keys are short.
 pub(crate) fn encode_revoked(revoked: &Revoked) -> Vec<u8> {
     let Revoked { at: _, made_at, identity, stream } = revoked;
@@ -64,8 +45,8 @@ pub(crate) fn decode_revoked(at: Offset, value: &[u8]) -> Option<Revoked> {
 
 pub(crate) fn encode(record: &Record<'_>) -> Result<Vec<u8>, serde_json::Error> {
     let class = match record.class {
-        Class::State(key) => Some((key.target().into(), extent_name(key.extent()).into())),
-        Class::Log | Class::Ephemeral => None,
+        Class::State(key) => Some((key.target().into(), key.extent().as_str().into())),
+        _ => None,
     };
     let head = Head {
         s: record.stream.into(),
@@ -96,7 +77,9 @@ pub(crate) fn decode(offset: Offset, bytes: &[u8], floor: Forgotten) -> Option<W
     }
     let class = match head.c {
         None => Class::Log,
-        Some((target, name)) => Class::State(StateKey::new(target.into_owned(), extent(&name)?)),
+        Some((target, name)) => {
+            Class::State(StateKey::new(target.into_owned(), Extent::named(&name)?))
+        }
     };
     let at = UnixMillis(head.t);
     let entry = Entry { offset, appended_at: at, message: message.into(), class };

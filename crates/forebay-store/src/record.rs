@@ -9,6 +9,7 @@ use forebay_log::{
 
 /// What a broadcast's acknowledgement promises.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
 pub enum Fsync {
     /// The kernel has it: it survives this process, not a loss of power. The default; a broadcast
     /// costs one `write`.

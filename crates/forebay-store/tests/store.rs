@@ -604,7 +604,7 @@ fn check(log: &Log, published: &[(Offset, &str, Class)]) -> Result<(), TestCaseE
                 && match class {
                     Class::Log => true,
                     Class::State(_) => Some(*offset) == newest_state,
-                    Class::Ephemeral => false,
+                    _ => false,
                 }
         });
         let owed: Vec<_> = owed.map(|(offset, ..)| *offset).collect();

@@ -59,6 +59,7 @@ impl fmt::Debug for Identity {
 
 /// The application does not let a client in.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Denial {
     /// It may not connect, and is not to come back.
     Never,
@@ -106,6 +107,7 @@ pub struct Stream {
 
 /// Where a subscriber's reading of a stream begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Begin {
     /// With what comes from now on.
     Now,
@@ -139,6 +141,7 @@ impl fmt::Debug for Subscribed {
 
 /// Something that a channel wants done after it has handled an action.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Op {
     /// Read one more stream.
     Follow(Stream),

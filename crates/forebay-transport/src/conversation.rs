@@ -266,7 +266,7 @@ impl Conversation {
                 ReportKind::NoTarget => &stats.reported_no_target,
                 ReportKind::Rejected => &stats.reported_rejected,
                 ReportKind::Gap => &stats.reported_gaps,
-                ReportKind::Error => &stats.reported_errors,
+                _ => &stats.reported_errors,
             };
             counter.add(1);
             let (session, offset) = (self.session.id(), offset.unwrap_or(Offset::ZERO));

@@ -51,6 +51,7 @@ struct KnownHost {
 
 /// What is no host, or no address of a proxy.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DoorError {
     /// A host that the server is to be known by.
     #[error("{0:?} is not a host: expected example.com, example.com:8080 or *.example.com")]
@@ -62,6 +63,7 @@ pub enum DoorError {
 
 /// Why a request is not let in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Denied {
     /// More than one `Host`: it can't be known which one counts.
     #[error("the request names more than one host")]

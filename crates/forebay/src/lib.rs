@@ -61,11 +61,11 @@ pub use extract::{MissingLayer, Turbo};
 #[doc(inline)]
 pub use forebay_core::{
     Broadcast, BroadcastError, Broadcaster, BuildError, Channel, ConnectError, DoorError, Ends,
-    Fsync, Gap, Html, Identity, Limits, Origins, OriginsError, Partial, Position, PublishError,
-    Record, Render, RenderError, ReplayEntry, ReplayError, Retention, Revocation, Sent,
-    StatsSnapshot, StoreError, StreamName, StreamNameError, Streamable, Target, TargetError,
-    TurboStream, TurboStreams, Unauthorized, Viewer, channel, dom_id, dom_id_with, frame, kinds,
-    new_dom_id, signing, suppressing, suppressing_all, turbo,
+    Epoch, Fsync, Gap, Html, Identity, Limits, Offset, Origins, OriginsError, Partial, Position,
+    PublishError, Record, Render, RenderError, ReplayEntry, ReplayError, Retention, Revocation,
+    Sent, SessionId, StatsSnapshot, StoreError, StreamName, StreamNameError, Streamable, Target,
+    TargetError, TurboStream, TurboStreams, Unauthorized, Viewer, channel, dom_id, dom_id_with,
+    frame, kinds, new_dom_id, signing, suppressing, suppressing_all, turbo,
 };
 #[cfg(feature = "sqlx")]
 #[doc(inline)]

@@ -41,6 +41,8 @@ fn subscribed<C: Channel>(channel: C, mut cx: Context) -> Result<Subscribed, Rej
             Op::UnfollowAll => streams.clear(),
             Op::Transmit(json) => transmissions.push(json),
             Op::Reject => return Err(cx.rejected()),
+            // A context asks for nothing else.
+            _ => {}
         }
     }
     Ok(Subscribed {

@@ -124,11 +124,12 @@ impl Claimed {
 /// The position that a client says it has of a stream.
 pub(super) fn claimed(stream: &str, claim: &Claim, client: &Client) -> Claimed {
     let (position, since) = match claim {
-        Claim::None => (None, None),
         Claim::After(position) => (Some(*position), None),
         // A time is less than a position: where that can't be served, something is missing.
         Claim::History(history) if history.names(stream) => (history.position(stream), None),
         Claim::History(history) => (None, history.since),
+        // Nothing, or nothing that is known here.
+        _ => (None, None),
     };
     match (position, since.map(|since| client.since(stream, since))) {
         (Some(position), _) | (None, Some(Ok(position))) => Claimed::At(position),

@@ -45,6 +45,8 @@ impl Conversation {
             }
             Effect::Whisper { id, json } => self.whisper(id, json),
             Effect::Unsubscribe { id, streams } => self.unsubscribe(id, streams),
+            // Of a session that is newer than this: it goes on without.
+            _ => self.session.done(),
         }
     }
 
