@@ -7,6 +7,8 @@
 
 mod format;
 mod http;
+#[cfg(all(test, unix))]
+mod lines;
 
 use std::fmt::Display;
 
