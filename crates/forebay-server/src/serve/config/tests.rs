@@ -47,7 +47,7 @@ fn what_is_dangerous_is_warned_about() {
         }
     };
     check("--secret 0123456789abcdef", &[]);
-    check("--secret short", &["--secret: 5 bytes are short enough"]);
+    check("--secret short", &["--secret: a secret of 5 bytes can be guessed"]);
     check("--public --broadcast-host 0.0.0.0", &["everybody who can reach 0.0.0.0 may broadcast"]);
 }
 
