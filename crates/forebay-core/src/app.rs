@@ -25,7 +25,7 @@ pub struct Forebay {
     pub(crate) edge: Arc<Edge>,
 }
 
-/// What broadcasting and subscribing need.
+/// What pages, broadcasts and channels need. The routes need more: [`Edge`].
 pub(crate) struct Core {
     pub(crate) hub: Hub,
     pub(crate) keys: Keys,
@@ -53,7 +53,7 @@ impl<'a> GoodFor<'a> {
         stream.viewer().map_or(Self::Anybody, Self::Viewer)
     }
 
-    /// What the signature says of it; empty for anybody.
+    /// The purpose that the signature names. Empty for anybody.
     pub(crate) fn purpose(self) -> String {
         match self {
             Self::Anybody => String::new(),
@@ -76,13 +76,13 @@ pub(crate) struct Edge {
     /// What bodies of requests may take together.
     pub(crate) bodies: Bodies,
     pub(crate) paths: Paths,
-    /// Somebody has been given them.
+    /// Somebody has asked for the addresses, to route them.
     pub(crate) has_addresses: AtomicBool,
-    /// A page has a tag, and nobody has the addresses.
+    /// The log has said that a page has a tag, and nobody has asked for the addresses.
     dead_tag: Mistake,
 }
 
-/// What the application signs with and checks by.
+/// The keys that the application signs and verifies with.
 pub(crate) struct Keys {
     pub(crate) streams: Verifier,
     pub(crate) pubsub: Verifier,
@@ -100,9 +100,9 @@ pub(crate) struct EdgeOptions {
 pub(crate) struct Paths {
     /// The cable's path, without a slash at its end.
     pub(crate) cable: String,
-    /// What the paths of the others begin with, likewise.
+    /// What the paths of the others begin with, without a slash at its end.
     pub(crate) prefix: String,
-    /// What stands in front of both for browsers, if that is said, likewise.
+    /// What stands in front of both for browsers, if it was configured, without a slash at its end.
     pub(crate) public_url: Option<String>,
 }
 
@@ -150,7 +150,7 @@ impl std::fmt::Debug for Forebay {
 }
 
 impl Forebay {
-    /// Begins to say how it is to be.
+    /// Begins to configure one. Only the secret is required.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -203,7 +203,7 @@ impl Forebay {
         }
     }
 
-    /// The source tag of a stream for this page.
+    /// The tag that subscribes this page to a stream.
     pub(crate) fn stream_source(
         &self,
         parts: &impl Streamable,
@@ -256,8 +256,8 @@ impl Forebay {
         self.core.keys.cursors.page(Cursor { epoch, offset, page })
     }
 
-    /// What a page with this cursor would be replayed of a stream: for tests that ask what was
-    /// broadcast, and for whoever asks what a page should have got.
+    /// What a page with this cursor would be replayed of a stream. For tests, which ask what was broadcast,
+    /// and to find out what a page should have got.
     ///
     /// ```
     /// # use forebay_core as forebay;
@@ -285,14 +285,14 @@ impl Forebay {
         Ok(entries.into_iter().map(ReplayEntry::from).collect())
     }
 
-    /// Ends all connections of the visitor that the connect hook named so. They come back, and the
-    /// hook decides anew. Gives their number.
+    /// Ends all connections of the visitor whom the connect hook named so. They come back, and the hook
+    /// decides anew. Gives their number.
     pub fn disconnect(&self, identity: &str) -> usize {
         self.core.hub.disconnect(identity)
     }
 
-    /// The same, but their clients don't come back by themselves: not before their page is loaded
-    /// again. What keeps a visitor out for good is the connect hook, or [`revoke`](Self::revoke).
+    /// Ends them as well, and their clients don't come back before their page is loaded again. To keep a
+    /// visitor out for good, use the connect hook or [`revoke`](Self::revoke).
     pub fn dismiss(&self, identity: &str) -> usize {
         self.core.hub.dismiss(identity)
     }
@@ -336,34 +336,34 @@ impl Forebay {
         self.core.hub.readmit(revocation)
     }
 
-    /// The counters, connections and bytes of history.
+    /// The counters, as they are now.
     pub fn stats(&self) -> StatsSnapshot {
         self.core.hub.stats().snapshot()
     }
 
-    /// Connections at this moment.
+    /// How many connections there are now.
     pub fn connections(&self) -> usize {
         self.core.hub.connections()
     }
 
-    /// Why the disk did not take the last broadcast, if it did not: it is full, mostly.
+    /// Why the disk did not take the last broadcast, if it did not. Mostly because it is full.
     pub fn trouble(&self) -> Option<String> {
         self.core.hub.trouble()
     }
 
-    /// Bytes of history at this moment, overhead included.
+    /// Bytes of history now, overhead included.
     pub fn history_bytes(&self) -> usize {
         self.core.hub.history_bytes()
     }
 
-    /// Ends well: what is still to be broadcast is broadcast, clients are told to come back, spread
-    /// over `window`, and then nobody is let in any more. With nobody connected it takes no time.
+    /// Ends in order. Broadcasts that wait are sent. Clients are told to come back, spread over `window`.
+    /// Then nobody is let in any more. With nobody connected it takes no time.
     ///
-    /// An HTTP server's own graceful shutdown, axum's for one, does not see upgraded connections: await
-    /// this beside it.
+    /// Await this beside the HTTP server's own graceful shutdown, axum's for one, which does not see
+    /// upgraded connections.
     ///
-    /// What is broadcast afterwards is [`Sent::ShutDown`](crate::Sent::ShutDown), unless the log is in
-    /// a folder ([`Builder::file_log`]): then it is there for the process that opens the folder next.
+    /// A broadcast that comes afterwards gives [`Sent::ShutDown`](crate::Sent::ShutDown). With a log in a
+    /// folder ([`Builder::file_log`]) it is kept for the process that opens the folder next.
     pub async fn shut_down(&self, window: Duration) {
         self.core.publisher.flush().await;
         self.core.hub.shut_down(window).await;

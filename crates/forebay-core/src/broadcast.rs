@@ -65,8 +65,8 @@ impl<E, T: Record + Streamable + Render<E>> Partial<E> for T {}
 /// # }
 /// ```
 ///
-/// Methods with `later` in their name take the record, and render and send it after the handler
-/// has gone on: one after the other, in the order in which they were called.
+/// Methods with `later` in their name take the record itself. They render and send it when the handler
+/// has gone on, one after the other, in the order in which they were called.
 #[derive(Clone)]
 #[must_use]
 pub struct Broadcaster {
@@ -234,7 +234,7 @@ impl Broadcaster {
         self.tag_later(self.name(&stream), action.into(), collection(&record), record)
     }
 
-    /// Makes pages load themselves again, but for the one whose request this is.
+    /// Makes pages load themselves again, except for the page whose request this is.
     #[track_caller]
     pub fn refresh_to(&self, stream: impl Streamable) -> Broadcast<'static, Refresh> {
         self.refresh_named(self.name(&stream), None)
@@ -246,11 +246,11 @@ impl Broadcaster {
         self.refresh_named(self.name(record), Some(R::model().name()))
     }
 
-    /// Makes pages load themselves again, not more often than the refresh window says: the first
-    /// at once, the last never later than the window. See
-    /// [`Builder::refresh_window`](crate::Builder::refresh_window).
+    /// Makes pages load themselves again, at most once in each refresh window
+    /// ([`Builder::refresh_window`](crate::Builder::refresh_window)). The first refresh goes out at once,
+    /// the last one at the end of its window.
     ///
-    /// Of several within a window the last one's attributes count.
+    /// Of several within a window, the last one's attributes count.
     #[track_caller]
     pub fn refresh_later_to(&self, stream: impl Streamable) -> Broadcast<'static, LaterRefresh> {
         self.refresh_named(self.name(&stream), None).debounced()

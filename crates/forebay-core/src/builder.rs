@@ -1,4 +1,4 @@
-//! Making a [`Forebay`]: what must be said, and what may be.
+//! Configuring a [`Forebay`]: the secret, and everything that has a default.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -27,25 +27,25 @@ pub enum BuildError {
     /// Nothing to sign with.
     #[error("no secret: call .secret(secret_key_base) or .key(bytes)")]
     NoSecret,
-    /// A secret that everybody knows.
+    /// An empty secret, which everybody knows.
     #[error("the secret is empty")]
     EmptySecret,
     /// Two channels of one name, or one with the name of a built-in one.
-    #[error("channel {0:?} is there already")]
+    #[error("channel {0:?} is added twice, or has the name of a built-in one")]
     DuplicateChannel(String),
-    /// Global ids need a name that is a host name.
-    #[error("app name {0:?} must be letters, digits and hyphens")]
+    /// The app's name can't be the host of a global id.
+    #[error("app name {0:?} must consist of letters, digits and hyphens")]
     BadAppName(String),
-    /// The folder of the log.
+    /// The folder of the log can't be used.
     #[error(transparent)]
     Log(#[from] StoreError),
-    /// A host, or a proxy.
+    /// A host or a proxy can't be understood.
     #[error(transparent)]
     Door(#[from] DoorError),
-    /// The route of the cable.
+    /// The cable's path is no path, or another route's.
     #[error("cable path {0:?} must begin with /, have no pattern, and be no other route")]
     BadCablePath(String),
-    /// What the other routes begin with.
+    /// The prefix of the other routes is no path.
     #[error("prefix {0:?} must begin with /, and have no pattern")]
     BadPrefix(String),
 }
@@ -53,14 +53,14 @@ pub enum BuildError {
 /// Shorter secrets are warned about: 16 bytes are 128 bits, if they are random.
 const SECRET_BYTES_ADVISED: usize = 16;
 
-/// Says how a [`Forebay`] is to be. Only the secret is required.
+/// Configures a [`Forebay`]. Only the secret is required.
 ///
-/// `F` is what it builds, where an edge has a type of its own around the [`Forebay`].
+/// `F` is what it builds: an edge may have a type of its own around the [`Forebay`].
 #[must_use]
 pub struct Builder<F = Forebay> {
     keys: Vec<Key>,
     pubsub_keys: Vec<Key>,
-    /// Those of them that are `$pubsub`'s alone: the first ones.
+    /// How many of them, from the first on, are `$pubsub`'s alone.
     own_pubsub_keys: usize,
     shortest_secret: Option<usize>,
     app: Option<String>,
@@ -212,21 +212,21 @@ impl<F: From<Forebay>> Builder<F> {
     /// A proxy whose `X-Forwarded-Host` and `X-Forwarded-For` are believed: an address, or a network such as
     /// `10.0.0.0/8`. Default: none.
     ///
-    /// Who sends a request must be known for that ([`Ends`](crate::Ends)). With axum: serve the router with
-    /// `into_make_service_with_connect_info::<SocketAddr>()`.
+    /// For that the server must know who sends a request ([`Ends`](crate::Ends)). With axum, serve the router
+    /// with `into_make_service_with_connect_info::<SocketAddr>()`.
     pub fn trusted_proxy(mut self, proxy: impl Into<String>) -> Self {
         self.trusted_proxies.push(proxy.into());
         self
     }
 
-    /// What history keeps.
+    /// The bounds of history: how many entries, bytes, and for how long.
     pub fn retention(mut self, retention: Retention) -> Self {
         self.options.retention = retention;
         self
     }
 
-    /// How many pages are told in a second to render themselves again, where many lack something at once:
-    /// after a restart without a folder, say. The others wait their turn. Default 200: an application that
+    /// How many pages are told in a second to render themselves again, if many lack something at once, as
+    /// after a restart without a folder. The others wait for their turn. Default 200: an application that
     /// renders a page in 10 ms on two cores answers as many, and 10 000 pages are whole again after 50
     /// seconds. 0 tells all at once.
     pub fn heals_per_second(mut self, pages: u32) -> Self {
@@ -234,21 +234,21 @@ impl<F: From<Forebay>> Builder<F> {
         self
     }
 
-    /// What one session may hold.
+    /// The bounds of one session: what one client can make the server hold.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = limits;
         self
     }
 
-    /// The largest message that can be broadcast. Default 1 MiB: four such fill a stream's
-    /// default history.
+    /// The largest message that can be broadcast. Default 1 MiB. Four of that size fill a stream's
+    /// history, as it is by default.
     pub fn message_bytes_max(mut self, bytes: usize) -> Self {
         self.message_bytes_max = Some(bytes);
         self
     }
 
-    /// How long debounced refreshes of one stream are collected. Default 500 ms, turbo-rails' own
-    /// delay. The first goes out at once and a change is never held back longer than this.
+    /// How long debounced refreshes of one stream are collected. Default 500 ms, which is turbo-rails'
+    /// delay. The first refresh goes out at once, and none is held back for longer than this.
     pub fn refresh_window(mut self, window: Duration) -> Self {
         self.refresh_window = Some(window);
         self
@@ -256,7 +256,7 @@ impl<F: From<Forebay>> Builder<F> {
 
     /// Adds a channel, under the name that clients give in their identifiers.
     ///
-    /// `new` makes the object of one subscription, or says that its parameters are no good:
+    /// `new` makes the object of one subscription, or refuses its parameters:
     ///
     /// ```
     /// # use forebay_core as forebay;
@@ -281,8 +281,8 @@ impl<F: From<Forebay>> Builder<F> {
         self
     }
 
-    /// Takes subscriptions to all channels that nobody else takes, by the name that the client gives.
-    /// For channels that are decided somewhere else, or that are not known beforehand.
+    /// Takes the subscriptions to channels that were not added by name. For channels that are decided on
+    /// elsewhere, or whose names are not known beforehand.
     pub fn fallback_channel<C, N>(mut self, new: N) -> Self
     where
         C: IntoChannel,
@@ -296,8 +296,8 @@ impl<F: From<Forebay>> Builder<F> {
     /// Decides who may connect, and who they are. Default: everybody, anonymously.
     ///
     /// The hook sees the request's head: its cookies, and what layers have put into its extensions, such
-    /// as a database. `Err(Unauthorized)` is for good; any other error, and a panic, is for now, and the
-    /// client comes back.
+    /// as a database. `Err(Unauthorized)` turns the client away for good. Any other error and a panic turn
+    /// it away for now, and it comes back.
     ///
     /// ```
     /// # use forebay_core as forebay;
@@ -332,8 +332,8 @@ impl<F: From<Forebay>> Builder<F> {
         self
     }
 
-    /// Lets anybody subscribe to streams of these names through `$pubsub` without a signature:
-    /// a name, or its beginning and `*`. Default: none.
+    /// Lets anybody subscribe to streams of these names through `$pubsub`, without a signature. A pattern is
+    /// a name, or a beginning and `*`. Default: none.
     pub fn public_streams(mut self, pattern: impl Into<String>) -> Self {
         self.public_streams.push(StreamPattern::new(pattern.into()));
         self
@@ -342,46 +342,46 @@ impl<F: From<Forebay>> Builder<F> {
     /// Keeps history in this folder, so that a restart (a deploy, a crash) loses nothing: pages go on
     /// where they were. Default: in memory only, and after a restart pages render themselves again.
     ///
-    /// One process has the folder at a time. What an acknowledged broadcast survives, and what that
-    /// costs, is [`Fsync`]'s to say.
+    /// One process has the folder at a time. [`Fsync`] says what an acknowledged broadcast survives, and
+    /// what that costs.
     pub fn file_log(mut self, folder: impl Into<PathBuf>, fsync: Fsync) -> Self {
         self.file_log = Some((folder.into(), fsync));
         self
     }
 
-    /// Begins a new log where the one in the folder is damaged, and moves what is there aside, into a folder
-    /// `damaged-1` in it. Default: building fails, and says what is damaged. Open pages load themselves
-    /// again, and access that was taken back has to be taken back again.
+    /// If the log in the folder is damaged, moves it into a folder `damaged-1` there, and begins a new log.
+    /// Open pages then load themselves again, and access that was taken back has to be taken back again.
+    /// Default: building fails, and says what is damaged.
     pub fn discard_damaged_log(mut self, discards: bool) -> Self {
         self.options.discards_damaged = discards;
         self
     }
 
-    /// Lets subscribers of `$pubsub` whisper to each other on streams of these names: a name, or its
-    /// beginning and `*`. Default: none. Whispers have a stream of their own beside each, so that no
-    /// page takes one for Turbo's HTML.
+    /// Lets subscribers of `$pubsub` whisper to each other on streams of these names. A pattern is a name, or
+    /// a beginning and `*`. Default: none. Whispers have a stream of their own beside each, so that no page
+    /// takes one for Turbo's HTML.
     pub fn whispered_streams(mut self, pattern: impl Into<String>) -> Self {
         self.whispered_streams.push(StreamPattern::new(pattern.into()));
         self
     }
 
     /// How long a tag can be used to subscribe after its page was rendered. Default: for ever, as
-    /// in turbo-rails. A page that is older and has to reconnect is refused: `forebay.js` renders it
-    /// again, turbo-rails' client does nothing. Longer than people keep pages open, so.
+    /// in turbo-rails. An older page that has to reconnect is refused. `forebay.js` then renders it again,
+    /// and turbo-rails' client does nothing. So make it longer than people keep pages open.
     pub fn stream_lifetime(mut self, lifetime: Duration) -> Self {
         self.stream_lifetime = Some(lifetime);
         self
     }
 
-    /// Gives up revocations that are older. Default: none is given up, because a signed name without an end is
-    /// good for ever. Say how long a page can be open, and a name be good, at the most: pages whose cursor is
-    /// older than what was given up are refused, and a tag without a cursor is let in.
+    /// Forgets revocations that are older. Default: none is forgotten, because a signed name without an end is
+    /// good for ever. Make it as long as a page can be open, and a name be good. Pages whose cursor is older
+    /// than what was forgotten are refused. A tag without a cursor is let in.
     pub fn revocation_lifetime(mut self, lifetime: Duration) -> Self {
         self.options.revocation_lifetime = Some(lifetime);
         self
     }
 
-    /// Builds it.
+    /// Builds the [`Forebay`], with its log.
     ///
     /// # Errors
     /// [`BuildError`] names what is missing or wrong.

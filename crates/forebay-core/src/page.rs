@@ -84,7 +84,7 @@ impl Turbo {
         self.0.frame.as_deref()
     }
 
-    /// Whether the client takes stream tags as an answer: Turbo says so for forms.
+    /// Whether the client takes stream tags as an answer. Turbo says so when it submits a form.
     pub fn accepts_stream(&self) -> bool {
         self.0.accepts_stream
     }
@@ -215,7 +215,7 @@ impl Turbo {
         self.0.cursor.get_or_init(|| self.0.forebay.page_cursor(self.0.position, self.0.page))
     }
 
-    /// Broadcasts, on behalf of this request: its page ignores its own refreshes.
+    /// Begins a broadcast on behalf of this request. Its page ignores the refreshes that it causes.
     pub fn broadcast(&self) -> Broadcaster {
         let core = Arc::clone(&self.0.forebay.core);
         Broadcaster::new(core, self.0.request_id.clone())

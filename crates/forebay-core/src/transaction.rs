@@ -74,7 +74,7 @@ impl<DB: Database> Transaction<DB> {
     /// Begins a transaction inside this one.
     ///
     /// # Errors
-    /// The database's.
+    /// What the database answers.
     pub async fn begin(&mut self) -> Result<Savepoint<'_, DB>, sqlx::Error> {
         Ok(Savepoint {
             inner: (*self.inner).begin().await?,
@@ -87,8 +87,8 @@ impl<DB: Database> Transaction<DB> {
     /// Commits, then sends the broadcasts. Transactions that broadcast to the same stream commit
     /// one after the other, so that pages see their changes in the order of the database.
     ///
-    /// This runs to its end in a task of its own: a handler is dropped when its client hangs up,
-    /// and a change that is in the database must not lack its broadcast for that.
+    /// This runs to its end in a task of its own. A handler is dropped when its client hangs up,
+    /// and a change that is in the database must not lack its broadcast because of that.
     ///
     /// # Errors
     /// [`CommitError`] says whether it is committed.
@@ -107,10 +107,10 @@ impl<DB: Database> Transaction<DB> {
         commit.await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?
     }
 
-    /// Rolls back; the broadcasts are gone.
+    /// Rolls back. The broadcasts are gone.
     ///
     /// # Errors
-    /// The database's.
+    /// What the database answers.
     pub async fn rollback(self) -> Result<(), sqlx::Error> {
         self.inner.rollback().await
     }
@@ -125,7 +125,7 @@ impl<DB: Database> Savepoint<'_, DB> {
     /// Begins a transaction inside this one.
     ///
     /// # Errors
-    /// The database's.
+    /// What the database answers.
     pub async fn begin(&mut self) -> Result<Savepoint<'_, DB>, sqlx::Error> {
         Ok(Savepoint {
             inner: (*self.inner).begin().await?,
@@ -135,20 +135,20 @@ impl<DB: Database> Savepoint<'_, DB> {
         })
     }
 
-    /// Releases the savepoint: its broadcasts are the outer transaction's now.
+    /// Releases the savepoint. Its broadcasts wait for the outer transaction's commit.
     ///
     /// # Errors
-    /// The database's; then its broadcasts are gone.
+    /// What the database answers. Its broadcasts are gone then.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         self.inner.commit().await?;
         self.outbox.hand_over(&self.outer);
         Ok(())
     }
 
-    /// Rolls back to the savepoint; its broadcasts are gone.
+    /// Rolls back to the savepoint. Its broadcasts are gone.
     ///
     /// # Errors
-    /// The database's.
+    /// What the database answers.
     pub async fn rollback(self) -> Result<(), sqlx::Error> {
         self.inner.rollback().await
     }
@@ -198,7 +198,7 @@ impl Forebay {
     /// Begins a transaction whose broadcasts are sent when it commits.
     ///
     /// # Errors
-    /// The database's.
+    /// What the database answers.
     pub async fn begin<DB: Database>(
         &self,
         pool: &Pool<DB>,
@@ -211,7 +211,7 @@ impl Turbo {
     /// Begins a transaction whose broadcasts are sent when it commits.
     ///
     /// # Errors
-    /// The database's.
+    /// What the database answers.
     pub async fn begin<DB: Database>(
         &self,
         pool: &Pool<DB>,

@@ -1,4 +1,4 @@
-//! One broadcast before it is sent: what can still be changed about it.
+//! One broadcast before it is sent, with everything that can still be changed about it.
 
 use std::future::IntoFuture;
 use std::marker::PhantomData;
@@ -24,27 +24,26 @@ use super::publisher::{Job, Prepared};
 use super::{Broadcaster, Inferred};
 use crate::suppress;
 
-/// Why a broadcast was not sent. Nothing of it was.
+/// Why a broadcast was not sent. Nobody has got any of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BroadcastError {
-    /// It has no stream.
+    /// What was given does not name a stream.
     #[error(transparent)]
     StreamName(#[from] StreamNameError),
     /// Its content could not be rendered.
     #[error(transparent)]
     Render(#[from] RenderError),
-    /// Its target finds no element.
+    /// Its target can't find an element.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// Its record has no key yet, so no element shows it: broadcast it when it is saved, or name a
-    /// target.
+    /// Its record has no key yet, so no element shows it. Broadcast it when it is saved, or name a target.
     #[error("the {model} has no key yet, so no element shows it: save it first, or name a target")]
     Unsaved {
         /// The record's model.
         model: &'static str,
     },
-    /// Something was asked for that its action ignores.
+    /// A method was called that its action ignores.
     #[error("{modifier} does nothing for the action `{action}`")]
     Ineffective {
         /// The method that was called.
@@ -58,19 +57,19 @@ pub enum BroadcastError {
     /// It is larger than [`Builder::message_bytes_max`](crate::Builder::message_bytes_max).
     #[error("the message has {bytes} bytes, more than the {max} that are allowed")]
     TooBig {
-        /// Its size, encoded.
+        /// The size of the encoded message.
         bytes: usize,
         /// The limit.
         max: usize,
     },
-    /// The log is kept on disk, and the disk did not take it: nobody got it.
+    /// The log is kept on disk, and the disk did not take it.
     #[error(transparent)]
     NotTaken(#[from] PublishError),
-    /// The queue of later broadcasts is gone, because its runtime is.
-    #[error("later broadcasts are no longer taken")]
+    /// The queue of later broadcasts has ended with its runtime.
+    #[error("later broadcasts are no longer taken: the runtime has ended")]
     Closed,
-    /// What is sent later needs a task, and there is no runtime of tokio's to run it.
-    #[error("what is sent later needs a tokio runtime: await it inside of one")]
+    /// A broadcast that is sent later needs a task, and there is no tokio runtime for it.
+    #[error("a broadcast that is sent later needs a tokio runtime: await it inside of one")]
     NoRuntime,
     /// Its transaction was rolled back.
     #[error("the transaction of this broadcast was rolled back")]
@@ -81,24 +80,23 @@ pub enum BroadcastError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Sent {
-    /// It has its place in the log.
+    /// It is in the log, and on its way to its subscribers.
     Published {
-        /// Its position.
+        /// Where it stands in the log.
         position: Position,
-        /// Subscriptions of this process that it woke.
+        /// How many subscriptions of this process it woke.
         subscribers: usize,
     },
-    /// It will be rendered and published after those before it.
+    /// It will be rendered and published, after the later broadcasts that were made before it.
     Later,
-    /// It is collected, and sent at the end of the refresh window.
+    /// It is sent at the end of the refresh window, with others.
     Debounced,
     /// It waits for its transaction to commit.
     AfterCommit,
-    /// It was suppressed.
+    /// It is not sent: it ran inside of [`suppressing`](crate::suppressing).
     Suppressed,
-    /// It came after [`Forebay::shut_down`](crate::Forebay::shut_down), and the log is in memory
-    /// only: nobody gets it. Nobody misses it either, since pages render themselves again wherever
-    /// they come back.
+    /// Nobody gets it: it came after [`Forebay::shut_down`](crate::Forebay::shut_down), and the log is
+    /// in memory. Nobody misses it either, since pages render themselves again where they come back.
     ShutDown,
 }
 
@@ -112,9 +110,9 @@ pub struct Broadcast<'a, Kind> {
     stream: Result<StreamName, StreamNameError>,
     model: Option<&'static str>,
     body: Body<'a>,
-    /// Why its target finds nothing, if so. Another target mends it.
+    /// Why its target finds nothing, if it does. Naming another target clears it.
     aim: Result<(), BroadcastError>,
-    /// What else was asked for in vain.
+    /// The first method that was called in vain, if one was.
     misuse: Result<(), BroadcastError>,
     keep: Keep,
     except: Option<SessionId>,
@@ -172,7 +170,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         }
     }
 
-    /// Another target than the record's: an element's id, or a record whose element it is.
+    /// Acts on this element instead of the record's: an id, or a record whose element it is.
     pub fn target(self, target: impl Into<Target>) -> Self
     where
         Kind: HasTarget,
@@ -180,7 +178,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         self.needs(".target()", |action| *action != Action::Refresh).aim(Ok(target.into()))
     }
 
-    /// All elements that a CSS selector finds.
+    /// Acts on all elements that this CSS selector finds.
     pub fn targets(self, selector: impl Into<String>) -> Self
     where
         Kind: HasTarget,
@@ -188,7 +186,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         self.target(Target::selector(selector))
     }
 
-    /// An attribute of the tag. `action`, `target` and `targets` are the tag's own.
+    /// Sets an attribute of the tag. `action`, `target` and `targets` are the tag's own.
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<AttributeValue>) -> Self
     where
         Kind: HasAttributes,
@@ -204,7 +202,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         })
     }
 
-    /// Changes what is there instead of exchanging it.
+    /// Changes only what differs, so that focus and state of unchanged elements survive.
     pub fn morph(self) -> Self
     where
         Kind: Morphs,
@@ -218,11 +216,11 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         })
     }
 
-    /// The answer to this request shows the same already. The page that made the request leaves this
-    /// broadcast out, if it runs `forebay.js` and the answer has arrived; all others show it. Without
+    /// Says that the answer to this request shows the same already. The page that made the request leaves
+    /// this broadcast out, if it runs `forebay.js` and the answer has arrived. All others show it. Without
     /// a request of Turbo's there is no page to leave out.
     ///
-    /// For broadcasts of one action; ready-made tags ([`Broadcaster::stream_to`]) carry what
+    /// For broadcasts of one action. Ready-made tags ([`Broadcaster::stream_to`]) carry what
     /// [`TurboStream::request_id`](crate::TurboStream::request_id) gives them.
     pub fn reflected(self) -> Self
     where
@@ -232,7 +230,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         self.tag(|tag| tag.request_id = id)
     }
 
-    /// For a refresh: no page is left out, not even the one whose request this is.
+    /// For a refresh: reaches all pages, including the one whose request this is.
     pub fn to_everybody(self) -> Self
     where
         Kind: LeavesOut,
@@ -240,7 +238,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         self.tag(|tag| tag.request_id = None)
     }
 
-    /// For a refresh: the page with this request id is left out.
+    /// For a refresh: leaves out the page that made the request with this id.
     pub fn request_id(self, id: &str) -> Self
     where
         Kind: LeavesOut,
@@ -248,7 +246,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         self.tag(|tag| tag.request_id = Some(id.into()))
     }
 
-    /// This HTML instead of the record's partial.
+    /// Sends this HTML instead of the record's partial.
     pub fn html(self, html: Html) -> Self
     where
         Kind: HasContent,
@@ -256,7 +254,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         self.content(".html()", Content::Html(html))
     }
 
-    /// This text instead of the record's partial. It is escaped.
+    /// Sends this text instead of the record's partial. It is escaped.
     pub fn text(self, text: &str) -> Self
     where
         Kind: HasContent,
@@ -264,7 +262,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         self.content(".text()", Content::Html(Html::text(text)))
     }
 
-    /// Another partial than the record's.
+    /// Sends this partial instead of the record's.
     pub fn partial<E>(self, partial: &'a (impl Render<E> + Sync)) -> Self
     where
         Kind: HasContent,
@@ -272,7 +270,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         self.content(".partial()", Content::borrowed(partial))
     }
 
-    /// No content, and nothing is rendered.
+    /// Sends no content, and renders nothing.
     pub fn without_content(mut self) -> Self
     where
         Kind: HasContent,
@@ -303,7 +301,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         Self { keep: Keep::State, ..self.needs(".state()", supersedes) }
     }
 
-    /// Keeps nothing: whoever is not subscribed at this moment never gets it.
+    /// History keeps nothing of it. A page that is not subscribed at this moment never gets it.
     pub fn ephemeral(self) -> Self
     where
         Kind: IsEntry,
@@ -311,7 +309,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         Self { keep: Keep::Ephemeral, ..self }
     }
 
-    /// Leaves one session out: the one whose channel object handles an action, say.
+    /// Leaves one session out, such as the one whose action a channel handles.
     pub fn except(self, session: SessionId) -> Self
     where
         Kind: IsEntry,
@@ -351,7 +349,7 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         draft
     }
 
-    /// What only some actions heed; the types know the rest.
+    /// The modifiers that only some actions heed. The types know about all others.
     fn needs(mut self, modifier: &'static str, heeds: impl FnOnce(&Action) -> bool) -> Self {
         if let Body::Tag(tag, _) = &self.body
             && !heeds(&tag.action)

@@ -1,7 +1,7 @@
 //! The kinds of broadcasts, and what can be said about each.
 //!
-//! A [`Broadcast`](crate::Broadcast) carries its kind in its type, so that what would change nothing
-//! does not compile: a target for JSON, content for a removal.
+//! A [`Broadcast`](crate::Broadcast) carries its kind in its type. So a modifier that would change
+//! nothing does not compile: a target for JSON, content for a removal.
 //!
 //! | kind | made by | takes |
 //! |---|---|---|
@@ -19,7 +19,7 @@
 #[derive(Clone, Copy, Debug)]
 pub enum Addition {}
 
-/// A tag that exchanges what is there: `replace`, `update`.
+/// A tag that replaces what is there: `replace`, `update`.
 #[derive(Clone, Copy, Debug)]
 pub enum Change {}
 

@@ -15,7 +15,7 @@ use crate::app::Core;
 use crate::broadcast::Broadcaster;
 use crate::clock::unix_millis;
 
-/// The subscription, as its channel sees it.
+/// One subscription, as its channel sees it: who subscribes, to what, and what can be done about it.
 pub struct Context {
     pub(super) core: Arc<Core>,
     pub(super) channel: String,
@@ -40,17 +40,17 @@ impl Context {
         &self.identity
     }
 
-    /// The subscription's parameters.
+    /// The subscription's parameters: its identifier without `channel`. The client has chosen them.
     pub fn params(&self) -> &Params {
         &self.params
     }
 
-    /// The session, which a broadcast can leave out.
+    /// The client's session. A broadcast can leave it out: [`Broadcast::except`](crate::Broadcast::except).
     pub fn session(&self) -> SessionId {
         self.session
     }
 
-    /// Reads a stream from now on, or from the page's cursor where the tag carries one.
+    /// Reads a stream from now on, or from the page's cursor if the subscription has one.
     ///
     /// # Errors
     /// [`StreamNameError`] for blank parts and for parts that contain `:`.
@@ -66,12 +66,12 @@ impl Context {
         self.ops.push(Op::Follow(Stream { name, begin: self.begin, is_public: false }));
     }
 
-    /// The stream of the tag that names this channel, if its signature is right: one of
-    /// [`Turbo::stream_from_channel`](crate::Turbo::stream_from_channel), which is good for this
-    /// channel only, or a plain one.
+    /// The stream in the tag's signed name, if the signature is right. The name is of
+    /// [`Turbo::stream_from_channel`](crate::Turbo::stream_from_channel), which is good for this channel
+    /// only, or a plain one.
     ///
-    /// Where it gives `None` because the tag's time is over, or its key is gone, a rejection says
-    /// `expired`: `forebay.js` then renders the page again.
+    /// If the name has expired, or its key is gone, this gives `None`, and a rejection tells the client
+    /// `expired`. `forebay.js` then renders the page again.
     pub fn verified_stream(&self) -> Option<StreamName> {
         let signed = self.params.get("signed_stream_name")?.as_str()?;
         let (verifier, now) = (&self.core.keys.streams, unix_millis());
@@ -104,20 +104,24 @@ impl Context {
         self.ops.push(Op::UnfollowAll);
     }
 
-    /// Sends a value to this subscriber alone. A value that does not encode is logged.
+    /// Sends a value to this subscriber alone. A value that can't be written as JSON is not sent, and the
+    /// log says so.
     pub fn transmit(&mut self, value: &impl Serialize) {
         match serde_json::to_vec(value) {
             Ok(json) => self.ops.push(Op::Transmit(Bytes::from(json))),
-            Err(error) => tracing::error!(%error, "value to transmit is not JSON"),
+            Err(error) => tracing::error!(
+                %error,
+                "a value that a channel transmits can't be written as JSON: it is not sent"
+            ),
         }
     }
 
-    /// Ends the subscription; the client is told that it is rejected.
+    /// Ends the subscription. The client is told that it is rejected.
     pub fn reject(&mut self) {
         self.ops.push(Op::Reject);
     }
 
-    /// Broadcasts.
+    /// Begins a broadcast.
     pub fn broadcast(&self) -> Broadcaster {
         Broadcaster::new(Arc::clone(&self.core), None)
     }
