@@ -8,6 +8,7 @@
 mod answers;
 mod commands;
 mod delivery;
+mod effect;
 mod healing;
 mod left;
 mod pace;
@@ -15,15 +16,16 @@ mod proof;
 mod queue;
 mod restoring;
 mod saying;
+mod steps;
 mod subscription;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use forebay_log::{Epoch, Offset, StreamId, UnixMillis};
-use serde_json::{Map, Value};
+use forebay_log::{Epoch, UnixMillis};
 use smallvec::SmallVec;
 
+pub use self::effect::Effect;
 use self::healing::Healing;
 use self::left::Left;
 pub use self::left::Progress;
@@ -32,11 +34,11 @@ pub use self::proof::Mark;
 use self::proof::Proof;
 use self::queue::Queue;
 pub use self::restoring::Kept;
-use self::restoring::KeptSubscription;
+use self::steps::{Pending, Restored, Step, Waiting};
 use self::subscription::Subscription;
 pub use self::subscription::{Attachment, Reader, ReaderId, Start};
 use crate::close::{Close, CloseCode, DisconnectReason};
-use crate::command::{Claim, Command, CommandError, Identifier, Report, Terms};
+use crate::command::{CommandError, Report};
 use crate::dialect::{Dialect, Manner, Protocol};
 use crate::ids::{SessionId, SubscriptionId};
 use crate::limits::Limits;
@@ -51,91 +53,6 @@ pub struct Hello {
     pub protocol: Protocol,
     /// The log's life that its positions belong to.
     pub epoch: Epoch,
-}
-
-/// Something only the caller can do. The session waits for its answer before it goes on.
-#[derive(Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Effect {
-    /// May this client subscribe, and to what? Answer with [`Session::confirm`] or
-    /// [`Session::reject`].
-    Subscribe {
-        /// What the subscription will be called.
-        id: SubscriptionId,
-        /// The channel and its parameters.
-        identifier: Identifier,
-        /// Where the client says it stands, and whether it wants to read at all.
-        terms: Terms,
-    },
-    /// The client says where it stands on these streams. Answer with [`Session::place`].
-    Place {
-        /// The subscription.
-        id: SubscriptionId,
-        /// What it reads.
-        streams: Vec<StreamId>,
-        /// What the client has. [`Claim::None`] where nobody knows.
-        claim: Claim,
-    },
-    /// A message for the subscription's other subscribers. Answer with [`Session::whispered`].
-    Whisper {
-        /// The subscription.
-        id: SubscriptionId,
-        /// The message, as JSON text.
-        json: String,
-    },
-    /// A channel action. Answer with [`Session::done`].
-    Perform {
-        /// The subscription.
-        id: SubscriptionId,
-        /// The action's name.
-        action: String,
-        /// The client's data, `action` included.
-        data: Map<String, Value>,
-    },
-    /// The subscription is gone and these streams are no longer read: close them, tell the
-    /// channel, and answer with [`Session::done`].
-    Unsubscribe {
-        /// The subscription.
-        id: SubscriptionId,
-        /// What it had read.
-        streams: Vec<StreamId>,
-    },
-}
-
-/// What the session waits for.
-#[derive(Debug)]
-enum Waiting {
-    Nothing,
-    /// Out of line, as an effect is.
-    Subscription(Box<Pending>),
-    Completion(SubscriptionId),
-}
-
-/// A subscription that is being decided on.
-#[derive(Debug)]
-struct Pending {
-    id: SubscriptionId,
-    envelope: Envelope,
-    quiet: bool,
-    asks_history: bool,
-    /// It was another session's.
-    restored: Option<Restored>,
-}
-
-/// What another session knew of a subscription that it had.
-#[derive(Clone, Copy, Debug)]
-struct Restored {
-    proven: Option<Offset>,
-}
-
-/// What waits to be worked off.
-#[derive(Debug)]
-enum Step {
-    Command(Command),
-    /// Subscribes to what a session had that this one goes on for.
-    Restore(KeptSubscription),
-    /// The client did not say where it goes on.
-    Release(SubscriptionId),
 }
 
 /// One client: the rules of its protocol, without sockets, a clock or an application.

@@ -17,6 +17,8 @@
 mod application;
 mod begin;
 mod effects;
+mod ending;
+mod entries;
 mod rejections;
 
 use std::fmt;
@@ -26,13 +28,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use forebay_cable::{
-    Close, CloseCode, DisconnectReason, Mark, Report, ReportKind, Session, SessionId, Wrap,
-};
-use forebay_hub::{Batch, Client, Delivery, Hub, Refusal, Round, Signals, Wake};
+use forebay_cable::{Close, CloseCode, DisconnectReason, Report, ReportKind, Session, SessionId};
+use forebay_hub::{Client, Hub, Refusal, Signals};
 use forebay_log::Offset;
 
 use self::application::Application;
+pub(crate) use self::ending::Failing;
+use self::ending::Memory;
 use crate::channels::{Channels, Identity};
 use crate::excerpt::excerpt;
 
@@ -48,47 +50,6 @@ pub(crate) struct Conversation {
     memory: Memory,
     /// Whoever has to hear of its end has heard.
     has_ended: bool,
-}
-
-/// What will be remembered of a conversation when it has ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Memory {
-    /// What its page has proven to have: it lives on, as far as anybody knows.
-    Proven,
-    /// Nothing: its page is gone, or its access was taken back.
-    Nothing,
-    /// Nothing, because something panicked: nobody knows how much its client has got.
-    Failed,
-}
-
-/// Where entries are read from.
-pub(crate) trait Entries {
-    /// False, and nothing is read, where the client has been called away.
-    fn read(&mut self, client: &Client, session: &Session) -> bool;
-
-    fn batch(&self) -> &Batch;
-}
-
-/// Read for this conversation.
-impl Entries for Batch {
-    fn read(&mut self, client: &Client, session: &Session) -> bool {
-        client.read(session, self)
-    }
-
-    fn batch(&self) -> &Batch {
-        self
-    }
-}
-
-/// Perhaps read for another one.
-impl Entries for Round {
-    fn read(&mut self, client: &Client, session: &Session) -> bool {
-        client.read_in(self, session)
-    }
-
-    fn batch(&self) -> &Batch {
-        self.batch()
-    }
 }
 
 impl Conversation {
@@ -118,16 +79,6 @@ impl Conversation {
 
     pub(crate) fn client_mut(&mut self) -> &mut Client {
         &mut self.client
-    }
-
-    /// Where it stands on the stream that it reads, if that is one only.
-    pub(crate) fn stands_at(&self) -> Option<Offset> {
-        self.session.sole_reader().map(|reader| reader.position)
-    }
-
-    /// The envelope that its frames may share with others', see [`Session::shared_envelope`].
-    pub(crate) fn shared_envelope(&self) -> Option<&Arc<[u8]>> {
-        self.session.shared_envelope()
     }
 
     // --- signals ----------------------------------------------------------------------------------
@@ -294,99 +245,6 @@ impl Conversation {
     pub(crate) fn has_something_to_say(&self) -> bool {
         self.session.has_something_to_say()
     }
-
-    // --- entries ----------------------------------------------------------------------------------
-
-    /// Reads what comes next. Whoever lacks something is told, which is said before these entries.
-    ///
-    /// False, and nothing is read, where a signal waits that has to be heeded first.
-    #[must_use]
-    pub(crate) fn read(&mut self, entries: &mut impl Entries) -> bool {
-        if !entries.read(&self.client, &self.session) {
-            return false;
-        }
-        let batch = entries.batch();
-        for reader in &batch.lost {
-            self.client.resync(&mut self.session, *reader, batch.head);
-        }
-        if batch.is_delayed {
-            self.client.note_delay();
-        }
-        true
-    }
-
-    /// A delivery in the client's protocol. `None` if it gets nothing for it.
-    pub(crate) fn wrap(&self, delivery: &Delivery) -> Option<Wrap<'_>> {
-        self.session.wrap(delivery.reader, delivery.around())
-    }
-
-    /// The first `passed` deliveries of the batch are on their way, or are not for this client. Whether these
-    /// are all.
-    pub(crate) fn sent(&mut self, batch: &Batch, passed: usize) -> bool {
-        for delivery in &batch.deliveries[..passed] {
-            self.session.advance(delivery.reader, delivery.offset);
-        }
-        if batch.has_replays {
-            let replayed = batch.deliveries[..passed].iter().map(Delivery::replayed_bytes);
-            self.client.note_replay(replayed.sum());
-        }
-        passed == batch.deliveries.len()
-    }
-
-    /// Everything up to `head` is on its way.
-    pub(crate) fn caught_up(&mut self, head: Offset) {
-        self.session.caught_up(head);
-    }
-
-    /// The mark to send as a Ping behind the batch, if its client proves what it has got.
-    pub(crate) fn next_mark(&self, batch: &Batch) -> Option<Mark> {
-        self.session.next_mark(batch.head, !batch.deliveries.is_empty())
-    }
-
-    /// It is on its way, behind everything else.
-    pub(crate) fn marked(&mut self, mark: Mark) {
-        self.session.marked(mark);
-    }
-
-    // --- its end ----------------------------------------------------------------------------------
-
-    /// The client has said that its page is gone.
-    pub(crate) fn unload(&mut self) {
-        self.memory = Memory::Nothing;
-    }
-
-    #[cfg(test)]
-    pub(crate) fn is_unloaded(&self) -> bool {
-        self.memory == Memory::Nothing
-    }
-
-    /// Channels hear that their subscriptions are over, and what the page has proven to have is kept.
-    pub(crate) fn end(&mut self) {
-        if std::mem::replace(&mut self.has_ended, true) {
-            return;
-        }
-        self.application.end();
-        if self.memory == Memory::Failed || self.client.has_failed() {
-            self.hub().stats().panics.add(1);
-            let session = self.id();
-            tracing::error!(%session, "a panic has ended a connection; its client comes back");
-        } else if self.memory == Memory::Proven {
-            if let Some(kept) = self.session.keep() {
-                self.client.keep_session(kept);
-            }
-            for (id, acknowledged) in self.session.acknowledged() {
-                self.client.leave_page(id, acknowledged);
-            }
-        }
-    }
-}
-
-/// A task that is aborted, or has panicked, is dropped without having come to its end; and so is the
-/// answer of a request whose client has gone.
-impl Drop for Conversation {
-    fn drop(&mut self) {
-        self.end();
-    }
 }
 
 impl fmt::Debug for Conversation {
@@ -395,26 +253,5 @@ impl fmt::Debug for Conversation {
         let mut f = f.debug_struct("Conversation");
         f.field("session", session).field("client", client).field("application", application);
         f.finish_non_exhaustive()
-    }
-}
-
-/// A panic leaves the connection in the middle of something. It is marked while it is still locked, so
-/// that nobody writes the beginning of a ws frame behind the half of another.
-pub(crate) struct Failing<'a>(&'a Wake);
-
-impl<'a> Failing<'a> {
-    pub(crate) fn new(wake: &'a Wake) -> Self {
-        Self(wake)
-    }
-
-    /// It went well.
-    pub(crate) fn unless(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Failing<'_> {
-    fn drop(&mut self) {
-        self.0.fail();
     }
 }

@@ -5,8 +5,11 @@ mod healing;
 
 use forebay_log::{Class, Epoch, Log, Message, Offset, Position, Retention};
 
+use serde_json::Value;
+
 use super::*;
 use crate::close::RejectReason;
+use crate::command::{Claim, Terms};
 use crate::dialect::{Around, Resync};
 
 /// A session, the log it reads, and what its client got.

@@ -808,6 +808,22 @@ async fn pings_stop_where_nobody_answers_and_come_only_behind_deliveries() {
     assert!(peer.pings.is_empty(), "nothing new, nothing to prove");
 }
 
+/// Nothing else is heard of the client, and no tick passes.
+#[tokio::test(start_paused = true)]
+async fn a_pong_that_was_waited_for_has_the_next_ping_sent() {
+    let hub = Hub::new(Options::default());
+    let mut peer = comes_back(&hub, hub.position(), &[]).await;
+    for n in 0..17 {
+        say(&hub, &n.to_string());
+        assert_eq!(peer.message().await, n.to_string());
+    }
+    assert_eq!(peer.pings.len(), 16);
+    let (now, payload) = (tokio::time::Instant::now(), peer.pings.pop().unwrap());
+    peer.send(0x8a, &payload).await;
+    assert_eq!(peer.any_frame().await.0, 0x89);
+    assert_eq!(tokio::time::Instant::now(), now);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_page_of_another_epoch_resumes_after_its_resync() {
     let hub = Hub::new(Options::default());

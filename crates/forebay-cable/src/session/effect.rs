@@ -1,0 +1,56 @@
+//! What a session needs done.
+
+use forebay_log::StreamId;
+use serde_json::{Map, Value};
+
+use crate::command::{Claim, Identifier, Terms};
+use crate::ids::SubscriptionId;
+
+/// Something only the caller can do. The session waits for its answer before it goes on.
+#[derive(Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// May this client subscribe, and to what? Answer with [`Session::confirm`](crate::Session::confirm) or
+    /// [`Session::reject`](crate::Session::reject).
+    Subscribe {
+        /// What the subscription will be called.
+        id: SubscriptionId,
+        /// The channel and its parameters.
+        identifier: Identifier,
+        /// Where the client says it stands, and whether it wants to read at all.
+        terms: Terms,
+    },
+    /// The client says where it stands on these streams. Answer with [`Session::place`](crate::Session::place).
+    Place {
+        /// The subscription.
+        id: SubscriptionId,
+        /// What it reads.
+        streams: Vec<StreamId>,
+        /// What the client has. [`Claim::None`] where nobody knows.
+        claim: Claim,
+    },
+    /// A message for the subscription's other subscribers. Answer with [`Session::whispered`](crate::Session::whispered).
+    Whisper {
+        /// The subscription.
+        id: SubscriptionId,
+        /// The message, as JSON text.
+        json: String,
+    },
+    /// A channel action. Answer with [`Session::done`](crate::Session::done).
+    Perform {
+        /// The subscription.
+        id: SubscriptionId,
+        /// The action's name.
+        action: String,
+        /// The client's data, `action` included.
+        data: Map<String, Value>,
+    },
+    /// The subscription is gone and these streams are no longer read: close them, tell the
+    /// channel, and answer with [`Session::done`](crate::Session::done).
+    Unsubscribe {
+        /// The subscription.
+        id: SubscriptionId,
+        /// What it had read.
+        streams: Vec<StreamId>,
+    },
+}
