@@ -18,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
         _ => Protocol::EventSource,
     };
     let hello = Hello { id: SessionId(1), protocol, epoch: Epoch(1) };
-    let limits = Limits { subscriptions_max: 3, ..Limits::default() };
+    let limits = Limits::default().subscriptions_max(3);
     let mut session = Session::open(Default::default(), hello, Arc::new(limits));
     for line in text.lines() {
         session.handle_text(line);

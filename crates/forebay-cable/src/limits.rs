@@ -2,6 +2,7 @@
 
 /// The bounds of one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// One message from the client. Default 64 KiB, as AnyCable's `max_message_size`: room for
     /// a signed stream name and for what a channel action carries. Past it: close code 1009.
@@ -74,4 +75,23 @@ impl Default for Limits {
             ping_interval_ms: 3_000,
         }
     }
+}
+
+forebay_log::setters! {
+    Limits:
+    message_bytes_max: usize,
+    identifier_bytes_max: usize,
+    subscriptions_max: usize,
+    subscriptions_each_max: usize,
+    replay_bytes_burst: u64,
+    replay_bytes_per_second: u64,
+    address_replay_bytes_burst: u64,
+    address_replay_bytes_per_second: u64,
+    commands_waiting_max: usize,
+    commands_each_max: usize,
+    commands_burst: u16,
+    commands_per_second: u16,
+    transmit_bytes_max: usize,
+    left_max: usize,
+    ping_interval_ms: u64,
 }

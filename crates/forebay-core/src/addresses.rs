@@ -37,6 +37,7 @@ pub enum Address {
 /// What a request to one of the [addresses](Address) is answered with.
 #[derive(Debug)]
 #[must_use = "it is what the client is to get"]
+#[expect(clippy::large_enum_variant, reason = "another allocation for each connect gains nothing")]
 pub enum Reply {
     /// This, and that is all.
     Answer(Response<Body>),
@@ -52,7 +53,7 @@ pub struct Body(Content);
 #[derive(Debug)]
 enum Content {
     Whole(Bytes),
-    Events(EventStream),
+    Events(Box<EventStream>),
 }
 
 impl Default for Content {
@@ -84,7 +85,7 @@ impl HttpBody for Body {
         match &mut self.0 {
             Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Events(events) => Pin::new(events).poll_frame(cx),
+            Content::Events(events) => Pin::new(events.as_mut()).poll_frame(cx),
         }
     }
 
@@ -178,7 +179,7 @@ impl Forebay {
             }
             _ => return Ok(other_method(request, "GET, POST, OPTIONS")),
         };
-        Ok(events.map(|events| Body(Content::Events(events))))
+        Ok(events.map(|events| Body(Content::Events(Box::new(events)))))
     }
 
     async fn poll<B: HttpBody>(&self, request: &Parts, body: B) -> Result<Response<Body>, Refused> {

@@ -23,10 +23,11 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 ///
 /// The answers have any body that can be made of a text.
 #[derive(Clone, Debug)]
-pub struct Turbo(Arc<Request>);
+pub struct Turbo(Arc<Noted>);
 
+/// What is noted of a request.
 #[derive(Debug)]
-struct Request {
+struct Noted {
     forebay: Forebay,
     position: Position,
     page: u64,
@@ -51,7 +52,7 @@ impl Forebay {
         let position = self.position();
         let text = |name: &str| request.get(name).and_then(|value| value.to_str().ok());
         let short = |text: &&str| text.len() <= REQUEST_ID_BYTES_MAX;
-        Turbo(Arc::new(Request {
+        Turbo(Arc::new(Noted {
             forebay: self.clone(),
             position,
             page: self.core.pages.next(),

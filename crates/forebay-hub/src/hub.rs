@@ -47,6 +47,7 @@ const LEAVE_MAX: Duration = Duration::from_secs(1);
 
 /// How a hub is made.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Options {
     /// What history keeps.
     pub retention: Retention,
@@ -73,6 +74,15 @@ impl Default for Options {
             heals_per_second: 200,
         }
     }
+}
+
+forebay_log::setters! {
+    Options:
+    retention: Retention,
+    limits: Limits,
+    revocation_lifetime: Option<Duration>,
+    discards_damaged: bool,
+    heals_per_second: u32,
 }
 
 /// Something to publish.

@@ -188,13 +188,11 @@ mod tests {
     }
 
     fn limits() -> Limits {
-        Limits {
-            replay_bytes_burst: 100,
-            replay_bytes_per_second: 10,
-            address_replay_bytes_burst: 200,
-            address_replay_bytes_per_second: 20,
-            ..Limits::default()
-        }
+        Limits::default()
+            .replay_bytes_burst(100)
+            .replay_bytes_per_second(10)
+            .address_replay_bytes_burst(200)
+            .address_replay_bytes_per_second(20)
     }
 
     fn ip(text: &str) -> IpAddr {

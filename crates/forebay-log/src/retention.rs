@@ -5,6 +5,7 @@ use std::time::Duration;
 /// How much the log remembers. Past any bound the oldest goes first, and the log remembers that
 /// it went: whoever would have needed it gets a [`Gap`](crate::Gap) instead of a hole.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Retention {
     /// Entries per stream. Default 1 000: a busy room (3 a second) for more than five minutes.
     pub entries_max: usize,
@@ -30,6 +31,31 @@ impl Default for Retention {
             idle_streams_max: 100_000,
         }
     }
+}
+
+/// A method for each field, named like it, that changes it: for structs whose users fill in what they care
+/// about, and which may get another field.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! setters {
+    ($type:ident: $($field:ident: $value:ty),* $(,)?) => {
+        impl $type {$(
+            #[doc = concat!("With another [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
+            pub fn $field(mut self, value: $value) -> Self {
+                self.$field = value;
+                self
+            }
+        )*}
+    };
+}
+
+setters! {
+    Retention:
+    entries_max: usize,
+    bytes_max: usize,
+    age_max: Duration,
+    total_bytes_max: usize,
+    idle_streams_max: usize,
 }
 
 /// What an entry costs beside its JSON: the entry, its place in two queues, the shared counter.

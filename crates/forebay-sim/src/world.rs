@@ -132,14 +132,12 @@ impl Wake for Woken {
 
 /// On disk what is forgotten matters more, so more is: quiet streams as a whole.
 fn options(on_disk: bool) -> Options {
-    let retention = Retention {
-        entries_max: 200,
-        total_bytes_max: 1 << 20,
-        age_max: Duration::from_secs(if on_disk { 10 } else { 40 }),
-        idle_streams_max: if on_disk { 1 } else { 3 },
-        ..Retention::default()
-    };
-    Options { retention, limits: Limits::default(), ..Options::default() }
+    let retention = Retention::default()
+        .entries_max(200)
+        .total_bytes_max(1 << 20)
+        .age_max(Duration::from_secs(if on_disk { 10 } else { 40 }))
+        .idle_streams_max(if on_disk { 1 } else { 3 });
+    Options::default().retention(retention).limits(Limits::default())
 }
 
 type Broken = (Violation, String);

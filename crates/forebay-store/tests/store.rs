@@ -19,13 +19,14 @@ struct Kept {
     now: UnixMillis,
 }
 
-const RETENTION: Retention = Retention {
-    entries_max: 4,
-    bytes_max: 1 << 20,
-    age_max: std::time::Duration::from_mins(1),
-    total_bytes_max: 4_000,
-    idle_streams_max: 2,
-};
+fn retention() -> Retention {
+    Retention::default()
+        .entries_max(4)
+        .bytes_max(1 << 20)
+        .age_max(std::time::Duration::from_mins(1))
+        .total_bytes_max(4_000)
+        .idle_streams_max(2)
+}
 
 fn open(folder: &Path, now: UnixMillis) -> Kept {
     open_with(folder, now, Fsync::Os)
@@ -33,7 +34,7 @@ fn open(folder: &Path, now: UnixMillis) -> Kept {
 
 fn open_with(folder: &Path, now: UnixMillis, fsync: Fsync) -> Kept {
     let (mut store, mut recovered) = Store::open(folder, fsync, Epoch(now.0)).unwrap();
-    let mut log = recovered.log(RETENTION, now);
+    let mut log = recovered.log(retention(), now);
     let (dropped, floor) = log.take_dropped();
     store.forget(&dropped, floor).unwrap();
     Kept { store, log, now }

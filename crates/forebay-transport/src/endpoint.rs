@@ -191,12 +191,9 @@ mod tests {
     /// Coming back by another connection is no way to be replayed more.
     #[tokio::test(start_paused = true)]
     async fn all_connections_of_an_address_are_on_one_account() {
-        let limits = Limits {
-            address_replay_bytes_burst: 100,
-            address_replay_bytes_per_second: 1,
-            ..Limits::default()
-        };
-        let hub = Hub::new(Options { limits, ..Options::default() });
+        let limits =
+            Limits::default().address_replay_bytes_burst(100).address_replay_bytes_per_second(1);
+        let hub = Hub::new(Options::default().limits(limits));
         let cursor = hub.position();
         let message = Message::json(format!("{:?}", "x".repeat(200)));
         hub.publish(Broadcast { stream: "room", message, class: Class::Log }).unwrap();

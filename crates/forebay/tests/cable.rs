@@ -243,7 +243,7 @@ async fn nothing_but_a_right_signature_opens_a_stream() {
 /// S43 for each kind of cursor: the page is told to heal itself, once, and is live.
 #[tokio::test]
 async fn s43_a_cursor_that_cannot_be_served_resyncs() {
-    let retention = Retention { entries_max: 2, ..Retention::default() };
+    let retention = Retention::default().entries_max(2);
     let server = Server::with(Forebay::builder().secret(SECRET).retention(retention)).await;
     let old = server.page("room");
     for n in 0..3 {

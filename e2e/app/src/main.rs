@@ -75,7 +75,7 @@ async fn main() -> anyhow::Result<()> {
     let base = std::env::var("FOREBAY_E2E_BASE").unwrap_or_else(|_| nest.clone());
     let forebay = builder
         .app("chat")
-        .retention(Retention { entries_max, ..Retention::default() })
+        .retention(Retention::default().entries_max(entries_max))
         .limits(Limits::default())
         .public_streams("public/*")
         .connect(move |parts: &Parts| identity.clone().identify(access::visitor(&parts.headers)))

@@ -34,7 +34,7 @@ impl Pair {
     }
 
     fn of(session: Session) -> Self {
-        let log = Log::new(Epoch(1), Retention { entries_max: 100, ..Retention::default() });
+        let log = Log::new(Epoch(1), Retention::default().entries_max(100));
         Self { session, log, got: Vec::new() }
     }
 

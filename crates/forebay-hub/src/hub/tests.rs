@@ -133,7 +133,7 @@ fn many_streams_are_read_in_the_order_of_the_log_past_every_limit() {
 #[test]
 fn a_replay_that_has_to_wait_is_read_when_enough_time_has_passed() {
     let now = Arc::new(AtomicU64::new(0));
-    let limits = Limits { replay_bytes_burst: 4, replay_bytes_per_second: 1, ..Limits::default() };
+    let limits = Limits::default().replay_bytes_burst(4).replay_bytes_per_second(1);
     let hub = Hub::simulated(Options { limits, ..Options::default() }, Epoch(1), Arc::clone(&now));
     let rendered = hub.position();
     say(&hub, "a", "12345");
@@ -198,7 +198,7 @@ fn a_publisher_wakes_a_reader_once_and_a_blocked_one_not_at_all() {
 
 #[test]
 fn a_reader_left_behind_by_history_is_lost_once_and_then_live() {
-    let retention = Retention { entries_max: 10, ..Retention::default() };
+    let retention = Retention::default().entries_max(10);
     let hub = Hub::new(Options { retention, ..Options::default() });
     let mut page = Page::open(&hub);
     page.subscribe("a", Some(hub.position()));
@@ -212,7 +212,7 @@ fn a_reader_left_behind_by_history_is_lost_once_and_then_live() {
 
 #[test]
 fn cursors_that_cannot_be_served_are_counted_by_kind() {
-    let retention = Retention { entries_max: 1, ..Retention::default() };
+    let retention = Retention::default().entries_max(1);
     let hub = Hub::new(Options { retention, ..Options::default() });
     let early = hub.position();
     say(&hub, "a", "1");
@@ -271,7 +271,7 @@ fn a_batch_of_broadcasts_is_contiguous() {
 
 #[tokio::test(start_paused = true)]
 async fn every_connection_is_ticked_within_half_an_interval_and_history_expires() {
-    let retention = Retention { age_max: Duration::ZERO, ..Retention::default() };
+    let retention = Retention::default().age_max(Duration::ZERO);
     let hub = Hub::new(Options { retention, ..Options::default() });
     let mut pages: Vec<_> = (0..100).map(|_| Page::open(&hub)).collect();
     for page in &mut pages {

@@ -256,8 +256,8 @@ async fn a_socket_of_any_size_gets_every_entry_once_and_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stalled_reader_holds_no_entries_and_is_resynced_when_it_reads_again() {
-    let retention = Retention { entries_max: 10, ..Retention::default() };
-    let hub = Hub::new(Options { retention, ..Options::default() });
+    let retention = Retention::default().entries_max(10);
+    let hub = Hub::new(Options::default().retention(retention));
     let mut peer = Peer::connect(&hub, Some(hub.position()), 200);
     peer.text().await;
     peer.subscribe("room").await;
@@ -469,8 +469,8 @@ async fn a_page_that_does_not_leave_is_ended_as_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_subscriptions_are_refused_past_the_limit_and_all_answered() {
-    let limits = Limits { subscriptions_each_max: 10_000, ..Limits::default() };
-    let hub = Hub::new(Options { limits, ..Options::default() });
+    let limits = Limits::default().subscriptions_each_max(10_000);
+    let hub = Hub::new(Options::default().limits(limits));
     let mut peer = Peer::open(&hub, None).await;
     let (mut confirmed, mut rejected) = (0, 0);
     for n in 0..10_000 {
@@ -590,7 +590,7 @@ struct Pulled {
 
 impl Greedy {
     async fn asks(limits: Limits, entries: usize, entry_bytes: usize, names: usize) -> Self {
-        let hub = Hub::new(Options { limits, ..Options::default() });
+        let hub = Hub::new(Options::default().limits(limits));
         let cursor = hub.position();
         (0..entries).for_each(|_| say(&hub, &"x".repeat(entry_bytes)));
         let mut peer = Peer::connect(&hub, Some(cursor), 1 << 20);
@@ -638,11 +638,7 @@ async fn a_thousand_names_of_one_stream_pull_no_more_than_a_connection_may() {
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_that_has_to_wait_keeps_nobody_else_waiting_and_is_whole_in_the_end() {
-    let limits = Limits {
-        replay_bytes_burst: 1 << 20,
-        replay_bytes_per_second: 100 << 10,
-        ..Limits::default()
-    };
+    let limits = Limits::default().replay_bytes_burst(1 << 20).replay_bytes_per_second(100 << 10);
     let mut greedy = Greedy::asks(limits, 500, 1_000, 10).await;
     let began = tokio::time::Instant::now();
     let at_once = greedy.pulls(Duration::from_secs(1)).await;

@@ -104,13 +104,11 @@ impl Reader<'_> {
     }
 
     fn retention(&self) -> Retention {
-        Retention {
-            entries_max: self.settings.size(Id::HistoryLimit),
-            bytes_max: self.settings.size(Id::HistoryBytes),
-            age_max: self.settings.duration(Id::HistoryTtl),
-            total_bytes_max: self.settings.size(Id::HistoryTotalBytes),
-            ..Retention::default()
-        }
+        Retention::default()
+            .entries_max(self.settings.size(Id::HistoryLimit))
+            .bytes_max(self.settings.size(Id::HistoryBytes))
+            .age_max(self.settings.duration(Id::HistoryTtl))
+            .total_bytes_max(self.settings.size(Id::HistoryTotalBytes))
     }
 
     fn heals_per_second(&self) -> u32 {
@@ -119,11 +117,9 @@ impl Reader<'_> {
     }
 
     fn limits(&self) -> Limits {
-        Limits {
-            message_bytes_max: self.settings.size(Id::MaxMessageSize),
-            ping_interval_ms: self.settings.number(Id::PingInterval).unwrap_or_default(),
-            ..Limits::default()
-        }
+        Limits::default()
+            .message_bytes_max(self.settings.size(Id::MaxMessageSize))
+            .ping_interval_ms(self.settings.number(Id::PingInterval).unwrap_or_default())
     }
 }
 
