@@ -7,7 +7,7 @@ use std::fmt;
 #[repr(u16)]
 #[non_exhaustive]
 pub enum CloseCode {
-    /// The conversation is over.
+    /// The session is over, and all is well.
     Normal = 1000,
     /// The server goes down or restarts.
     GoingAway = 1001,
@@ -23,7 +23,7 @@ pub enum CloseCode {
     TooBig = 1009,
     /// Something failed on our side.
     InternalError = 1011,
-    /// Something is out of order on our side, and will be in order again (IANA's registry).
+    /// Something on our side does not work now, and will work again (IANA's registry).
     TryAgainLater = 1013,
 }
 
@@ -39,15 +39,15 @@ pub enum DisconnectReason {
     ServerRestart,
     /// Somebody ended this connection on purpose.
     Remote,
-    /// Who asks can't be known now: whoever knows it is out of order. Not Rails'; its clients and AnyCable's
-    /// take any reason, and come back because they may.
+    /// The application can't say now who asks. Rails has no such reason. Its clients and AnyCable's take any
+    /// reason, and come back because they may.
     Unavailable,
-    /// Something failed on our side. Not Rails': it closes without a word.
+    /// Something failed on our side. Rails has no such reason, and closes without one.
     InternalError,
 }
 
 impl DisconnectReason {
-    /// The word on the wire.
+    /// The reason as it is written in the message.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unauthorized => "unauthorized",
@@ -66,7 +66,7 @@ impl fmt::Display for DisconnectReason {
     }
 }
 
-/// Why a subscription is rejected. Action Cable's clients are not told.
+/// Why a subscription is rejected. Only `forebay.js` is told the reason; all others are told the fact.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum RejectReason {
@@ -108,7 +108,7 @@ pub struct Close {
 }
 
 impl Close {
-    /// Only this process ends: the client is to come back.
+    /// Whether only this process ends, and the client is to come back.
     pub(crate) fn is_restart(self) -> bool {
         self.code == CloseCode::GoingAway
     }

@@ -12,21 +12,21 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Command {
-    /// `subscribe`.
+    /// `subscribe`: read the streams of a channel.
     Subscribe {
         /// The JSON text that names the subscription; opaque, compared and echoed as it is.
         identifier: String,
         /// What the client says about where it stands.
         terms: Terms,
     },
-    /// `unsubscribe`.
+    /// `unsubscribe`: read them no more.
     Unsubscribe {
-        /// Which subscription.
+        /// The subscription's identifier.
         identifier: String,
     },
     /// `message`: an action for a channel.
     Perform {
-        /// Which subscription.
+        /// The subscription's identifier.
         identifier: String,
         /// `data.action`, or `receive` where there is none, as in Rails.
         action: String,
@@ -35,21 +35,21 @@ pub enum Command {
     },
     /// `history`: give what came after a position, or since a time.
     History {
-        /// Which subscription.
+        /// The subscription's identifier.
         identifier: String,
-        /// From where.
+        /// What the client has of it already.
         history: History,
     },
     /// `whisper`: a message for the other subscribers.
     Whisper {
-        /// Which subscription.
+        /// The subscription's identifier.
         identifier: String,
         /// The message, as JSON text.
         json: String,
     },
     /// `presence`, `join` and `leave`, which are not offered.
     Presence {
-        /// Which subscription.
+        /// The subscription's identifier.
         identifier: String,
     },
     /// `ping`: asks for a pong.
@@ -63,11 +63,11 @@ pub enum Command {
 /// Where a client that subscribes says it stands. The base protocol has none of it.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Terms {
-    /// Where to begin.
+    /// What the client has already, and so where to begin.
     pub claim: Claim,
-    /// An earlier answer has confirmed this subscription: don't say so again.
+    /// An earlier answer has confirmed this subscription. It is not to be confirmed again.
     pub quiet: bool,
-    /// It reads no stream: only its actions and their answers are wanted.
+    /// The subscription reads no stream. Its client wants actions and their answers only.
     pub deaf: bool,
 }
 
@@ -89,12 +89,12 @@ impl Terms {
 #[derive(Clone, Debug, PartialEq, Default)]
 #[non_exhaustive]
 pub enum Claim {
-    /// Nothing: its cursor counts.
+    /// Nothing is said. The cursor counts, if there is one.
     #[default]
     None,
     /// Everything up to a position, on all of the subscription's streams.
     After(Position),
-    /// What an AnyCable client says.
+    /// An AnyCable client's `history`.
     History(History),
 }
 
@@ -109,17 +109,17 @@ pub struct History {
 }
 
 impl History {
-    /// Whether it says nothing.
+    /// Whether it names neither a time nor a position.
     pub fn is_empty(&self) -> bool {
         self.since.is_none() && self.streams.is_empty()
     }
 
-    /// Whether it speaks of this stream.
+    /// Whether it names this stream.
     pub fn names(&self, stream: &str) -> bool {
         self.streams.iter().any(|(name, _)| name == stream)
     }
 
-    /// What it says of this stream.
+    /// The position that it names for this stream.
     pub fn position(&self, stream: &str) -> Option<Position> {
         self.streams.iter().find(|(name, _)| name == stream).and_then(|(_, position)| *position)
     }
@@ -128,13 +128,13 @@ impl History {
 /// What a page could not do, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// What kind.
+    /// The kind of trouble.
     pub kind: ReportKind,
     /// The subscription, if it is about one.
     pub identifier: String,
     /// The entry, if it is about one.
     pub offset: Option<Offset>,
-    /// More, for whoever reads the log.
+    /// Details, for the log.
     pub detail: String,
 }
 
@@ -149,11 +149,11 @@ pub enum ReportKind {
     Rejected,
     /// Something was missing between two entries.
     Gap,
-    /// Anything else.
+    /// Any other error.
     Error,
 }
 
-/// Why a message is no command. The client's fault, always.
+/// Why a message is no command. It is always the client's fault.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
@@ -177,7 +177,7 @@ pub enum CommandError {
     Incomplete,
 }
 
-/// What a report may say at the most; the rest is cut off.
+/// A report's texts are cut at this length.
 const REPORT_BYTES_MAX: usize = 512;
 
 /// Times before this many are taken as seconds (the year 5138), later ones as milliseconds
@@ -317,9 +317,9 @@ fn decode_data(data: Option<&RawValue>) -> Result<(String, Map<String, Value>), 
 /// What an identifier says: the channel's class and the subscription's parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Identifier {
-    /// `channel`: `Turbo::StreamsChannel`, say.
+    /// The channel's class, such as `Turbo::StreamsChannel`.
     pub channel: String,
-    /// Everything else.
+    /// All parameters but `channel`.
     pub params: Map<String, Value>,
 }
 

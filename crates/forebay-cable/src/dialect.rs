@@ -84,18 +84,18 @@ pub enum Positions {
     Single,
 }
 
-/// What a session has to know of a dialect in advance.
+/// How a dialect differs in what is done, and not only in what is said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Manner {
-    /// Who knows what its client has got.
+    /// Who knows what a client has got.
     pub positions: Positions,
-    /// Its client waits by itself before it heals itself, and is told how long. It takes its position, and
-    /// what it lacks, from one message: a connection can end between any two.
+    /// The client waits by itself before it heals, and is told how long. It takes its position, and what it
+    /// lacks, from one message, because a connection can end between any two.
     pub heals_itself: bool,
-    /// It is told how far the client has been [sent](Dialect::sent) what there is.
+    /// The dialect is told how far the client has been [sent](Dialect::sent) the log.
     pub follows: bool,
-    /// What goes around a message is its subscription's envelope and nothing else, where that carries no
-    /// cursor: who has the same envelope is sent the same bytes.
+    /// Only the subscription's envelope goes around a message, if the envelope has no cursor. So all who have
+    /// the same envelope are sent the same bytes.
     pub shares_frames: bool,
 }
 
@@ -110,7 +110,7 @@ pub struct Recipient<'a> {
     pub goes_on: bool,
 }
 
-/// One entry, as far as it matters to what goes around it.
+/// What has to be known of an entry to write what goes around it.
 #[derive(Clone, Copy, Debug)]
 pub struct Around<'a> {
     /// Its place.
@@ -169,7 +169,7 @@ pub struct Restoring {
     pub(crate) held_until: Option<UnixMillis>,
 }
 
-/// A protocol: how it says what a session has to say. A text that is empty is not sent.
+/// A protocol: how it says what a session has to say. An empty text is not sent.
 pub trait Dialect: fmt::Debug + Send + Sync {
     /// How it differs in what is done, and not only in what is said.
     fn manner(&self) -> Manner;
@@ -180,7 +180,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// [`CommandError`] for what this protocol does not have.
     fn decode(&self, text: &str) -> Result<Vec<Command>, CommandError>;
 
-    /// The first words.
+    /// The first message.
     fn welcome(&self, session: SessionId, ping_interval_ms: u64) -> Bytes;
 
     /// A sign of life.
@@ -188,24 +188,24 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         wire::ping(now)
     }
 
-    /// The answer to a client's.
+    /// The answer to a client's ping.
     fn pong(&self) -> Bytes {
         Bytes::from_static(wire::PONG)
     }
 
-    /// The last words, and whether the client may come back.
+    /// The last message. It says whether the client may come back.
     fn disconnect(&self, reason: DisconnectReason, reconnect: bool) -> Bytes {
         wire::disconnect(reason, reconnect)
     }
 
-    /// It is subscribed, and has been `sent` everything up to here. `lacks` says that it lacks something, and
-    /// how many milliseconds it is to wait: only where it [heals itself](Manner::heals_itself).
+    /// Confirms a subscription, which has been `sent` everything up to here. `lacks` is there if the client
+    /// [heals itself](Manner::heals_itself) and lacks something: the milliseconds that it is to wait.
     fn confirm(&self, to: Recipient<'_>, sent: Option<Offset>, lacks: Option<u64>) -> Bytes {
         let _ = (sent, lacks);
         to.envelope.confirm()
     }
 
-    /// It is not subscribed, or not any more.
+    /// Rejects a subscription, or ends one.
     fn reject(&self, envelope: &Envelope, reason: RejectReason) -> Bytes {
         let _ = reason;
         envelope.reject()
@@ -245,7 +245,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Something was sent, and this is its place. Only where it [follows](Manner::follows).
+    /// The entry at this place was sent. Called only if it [follows](Manner::follows).
     fn sent(&mut self, offset: Offset) {
         let _ = offset;
     }
@@ -269,7 +269,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     // --- for clients that keep a position for each stream -----------------------------------------
 
-    /// A subscription reads a stream of this name.
+    /// A subscription has begun to read the stream of this name.
     fn opened(&mut self, stream: StreamId, name: Arc<str>) {
         let _ = (stream, name);
     }
@@ -301,25 +301,25 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         let _ = id;
     }
 
-    /// It has got it, or can't.
+    /// Says that the client has got its history, or can't get it.
     fn history(&self, envelope: &Envelope, is_complete: bool) -> Bytes {
         let _ = (envelope, is_complete);
         Bytes::new()
     }
 
-    /// Its subscription may not whisper.
+    /// Says that the subscription may not whisper.
     fn no_whispers(&self, envelope: &Envelope) -> Bytes {
         let _ = envelope;
         Bytes::new()
     }
 
-    /// Nobody says who is present.
+    /// Says that there is no presence.
     fn no_presence(&self, envelope: &Envelope) -> Bytes {
         let _ = envelope;
         Bytes::new()
     }
 
-    /// The first words of a session that goes on for another one, with these subscriptions.
+    /// The first message of a session that goes on for a lost one, with these subscriptions.
     fn welcome_back(&self, session: SessionId, restored: &[&Envelope]) -> Bytes {
         wire::welcome_back(session, restored)
     }

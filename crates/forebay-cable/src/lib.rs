@@ -1,12 +1,17 @@
 //! Action Cable as data: commands in, messages out, and a [`Session`] between them.
 //!
-//! The shape is quinn-proto's: inputs are methods, outputs are polled, and what needs the world (may this
-//! client subscribe? what does the channel do with this action?) leaves as an [`Effect`] and comes back as an
-//! answer. So there are no callbacks, no futures and no locks here. [`Session`] says which methods there are,
-//! and in which order they are called.
+//! The shape is quinn-proto's. Inputs are methods, and outputs are polled. What needs the world leaves as an
+//! [`Effect`] and comes back as an answer: may this client subscribe, what does the channel do with this
+//! action? So there are no callbacks, no futures and no locks here, no IO and no clock.
 //!
-//! Entries do not pass through a queue of the session: it has a [`Reader`] per stream, whose
-//! position the caller reads from the log and advances by what the socket took.
+//! - [`Session`] is one client. Its documentation says which methods there are, and in which order they are
+//!   called.
+//! - [`Command`] is what a client says, taken apart.
+//! - [`Dialect`] is how a session says it in one protocol.
+//! - [`Limits`] bounds what a client can make a session hold.
+//!
+//! Entries do not pass through a queue of the session. It has a [`Reader`] for each stream. The caller reads
+//! the log from the reader's position, and advances it by what the socket took.
 //!
 //! Wire formats are [`Dialect`]s, a file for each: `actioncable-v1-json`, as Rails' Action Cable speaks it;
 //! `actioncable-v1-ext-json`, as AnyCable specifies it and `@anycable/core` speaks it; our own

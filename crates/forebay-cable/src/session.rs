@@ -47,11 +47,11 @@ use crate::wire::Envelope;
 /// How a session begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hello {
-    /// Its name on the wire.
+    /// The session's name on the wire.
     pub id: SessionId,
-    /// How it talks.
+    /// The protocol that it speaks.
     pub protocol: Protocol,
-    /// The log's life that its positions belong to.
+    /// The epoch of the positions that it says.
     pub epoch: Epoch,
 }
 
@@ -152,8 +152,8 @@ impl Session {
         session
     }
 
-    /// A session that the caller has not accepted: told so, and closed. Whether its client comes back is
-    /// the reason's to say.
+    /// A session that the caller has not accepted. Its client is told so, and it is closed. The reason says
+    /// whether the client comes back.
     pub fn refuse(hello: Hello, limits: Arc<Limits>, reason: DisconnectReason) -> Self {
         let mut session = Self::closed(hello.id, hello.protocol.dialect(hello.epoch), limits);
         session.disconnect(reason, reason != DisconnectReason::Unauthorized);
@@ -270,12 +270,12 @@ impl Session {
         }
     }
 
-    /// The next text message for the client.
+    /// Gives the next text message for the client.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
         self.transmits.pop_front()
     }
 
-    /// What the caller has to do and to answer. `None` where there is nothing, or where the session
+    /// Gives what the caller has to do and to answer. `None` if there is nothing, or if the session
     /// [pauses](Self::is_paused).
     pub fn poll_effect(&mut self) -> Option<Effect> {
         if self.is_paused() {
@@ -312,7 +312,7 @@ impl Session {
         others.into_iter().flatten().fold(self.ping_at, UnixMillis::min)
     }
 
-    /// Nothing waits to be answered or worked off.
+    /// Whether nothing waits for an answer or for its turn.
     pub fn is_settled(&self) -> bool {
         matches!(self.waiting, Waiting::Nothing) && self.steps.is_empty()
     }

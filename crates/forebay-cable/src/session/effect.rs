@@ -13,7 +13,7 @@ pub enum Effect {
     /// May this client subscribe, and to what? Answer with [`Session::confirm`](crate::Session::confirm) or
     /// [`Session::reject`](crate::Session::reject).
     Subscribe {
-        /// What the subscription will be called.
+        /// The name that the subscription will have here.
         id: SubscriptionId,
         /// The channel and its parameters.
         identifier: Identifier,
@@ -24,9 +24,9 @@ pub enum Effect {
     Place {
         /// The subscription.
         id: SubscriptionId,
-        /// What it reads.
+        /// The streams that it reads.
         streams: Vec<StreamId>,
-        /// What the client has. [`Claim::None`] where nobody knows.
+        /// What the client has of them. [`Claim::None`] if nobody knows.
         claim: Claim,
     },
     /// A message for the subscription's other subscribers. Answer with [`Session::whispered`](crate::Session::whispered).
@@ -50,7 +50,7 @@ pub enum Effect {
     Unsubscribe {
         /// The subscription.
         id: SubscriptionId,
-        /// What it had read.
+        /// The streams that it has read.
         streams: Vec<StreamId>,
     },
 }
