@@ -20,23 +20,23 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Nobody in particular.
+    /// A visitor without a name.
     pub fn anonymous() -> Self {
         Self::default()
     }
 
-    /// Somebody with this name, unique in the application: `user:42`, say.
+    /// A visitor with this name, which is unique in the application, such as `user:42`.
     pub fn named(name: impl Into<Arc<str>>) -> Self {
         Self { name: Some(name.into()), data: None }
     }
 
-    /// Adds what channels want to know: the loaded user, say.
+    /// Adds what channels need, such as the loaded user. It lives as long as the connection.
     pub fn with<T: Send + Sync + 'static>(mut self, data: T) -> Self {
         self.data = Some(Arc::new(data));
         self
     }
 
-    /// The name.
+    /// The visitor's name, if there is one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
@@ -45,7 +45,7 @@ impl Identity {
         self.name.as_ref()
     }
 
-    /// What [`with`](Self::with) added, if it is of this type.
+    /// What [`with`](Self::with) has added, if it is of this type.
     pub fn data<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.data.as_deref()?.downcast_ref()
     }
@@ -57,38 +57,38 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// The application does not let a client in.
+/// Why the application does not let a client in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Denial {
-    /// It may not connect, and is not to come back.
+    /// The client may not connect, and is told not to come back.
     Never,
-    /// Whether it may can't be known now, and why, for the log. It comes back.
+    /// The application can't say now whether it may. The text says why, for the log. The client comes back.
     NotNow(String),
 }
 
-/// Someone asks for a subscription.
+/// A client asks for a subscription.
 #[derive(Debug)]
 pub struct Request {
-    /// Who.
+    /// Who asks.
     pub identity: Identity,
-    /// In which session.
+    /// The session that the subscription would belong to.
     pub session: SessionId,
-    /// To what.
+    /// The channel and its parameters.
     pub identifier: Identifier,
 }
 
-/// The subscription is refused.
+/// Why a subscription is refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rejected {
-    /// What the client is told.
+    /// The reason that the client is told.
     pub reason: RejectReason,
-    /// What the log says.
+    /// The reason in words, for the log.
     pub why: Cow<'static, str>,
 }
 
 impl Rejected {
-    /// With a text for the log.
+    /// A refusal with a text for the log.
     pub fn new(reason: RejectReason, why: impl Into<Cow<'static, str>>) -> Self {
         Self { reason, why: why.into() }
     }
@@ -99,9 +99,9 @@ impl Rejected {
 pub struct Stream {
     /// The stream's name.
     pub name: Arc<str>,
-    /// Where to begin.
+    /// Where reading begins.
     pub begin: Begin,
-    /// Anybody may have it: its name needs no signature.
+    /// Whether anybody may read it, and its name needs no signature.
     pub is_public: bool,
 }
 
@@ -111,7 +111,7 @@ pub struct Stream {
 pub enum Begin {
     /// With what comes from now on.
     Now,
-    /// After the page's cursor, if history reaches that far; else as with `Lost`.
+    /// After the page's cursor, if history reaches back to it. Otherwise as with `Lost`.
     After(Position),
     /// With what comes from now on, and the subscriber is told to heal itself.
     Lost,
@@ -119,9 +119,9 @@ pub enum Begin {
 
 /// A subscription that is granted.
 pub struct Subscribed {
-    /// What it reads.
+    /// The streams that it reads.
     pub streams: Vec<Stream>,
-    /// The identifier carries a cursor, so that the same one goes on where it left.
+    /// Whether the identifier has a cursor. Then the same one, when it comes back, goes on where it was.
     pub goes_on: bool,
     /// How this channel's subscribers are told to heal themselves.
     pub resync: Resync,
@@ -139,15 +139,15 @@ impl fmt::Debug for Subscribed {
     }
 }
 
-/// Something that a channel wants done after it has handled an action.
+/// What a channel wants to be done after it has handled an action.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Op {
     /// Read one more stream.
     Follow(Stream),
-    /// Stop reading one.
+    /// Stop reading a stream.
     Unfollow(Arc<str>),
-    /// Stop reading all.
+    /// Stop reading all streams.
     UnfollowAll,
     /// Send a JSON value to this subscriber alone.
     Transmit(Bytes),
@@ -158,11 +158,11 @@ pub enum Op {
 /// A future that an answer may take.
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// An answer that is there, or that takes its time. The session's later commands wait for it.
+/// An answer that is known, or that takes time. The session's later commands wait for it.
 pub enum Answer<T> {
-    /// Known at once: nothing is allocated.
+    /// The answer. Nothing is allocated.
     Now(T),
-    /// To be awaited.
+    /// A future that gives the answer.
     Later(Later<T>),
 }
 
@@ -171,14 +171,15 @@ pub trait Channels: Send + Sync + 'static {
     /// Decides on a subscription.
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>>;
 
-    /// Whether a subscriber that may have been shown this message already can be shown it again without
-    /// harm. Where it can't, the subscriber is told to heal itself. What a message means is the
-    /// application's: by default it can't.
+    /// Whether this message can be shown twice without harm. It is asked where nobody knows if a subscriber
+    /// was shown it. If it can't, the subscriber is told to heal. Only the application knows what a message
+    /// means, so by default it can't.
     fn is_repeatable(&self, _message: &Message) -> bool {
         false
     }
 
-    /// What an identifier is about, in clear, for the log. Nobody has checked that it is true.
+    /// The name of the stream that an identifier is about, for the log. Nobody has checked whether the
+    /// client may say it.
     fn stream_of(&self, identifier: &Identifier) -> Option<String> {
         identifier.text("stream_name").map(str::to_owned)
     }
@@ -186,13 +187,13 @@ pub trait Channels: Send + Sync + 'static {
 
 /// One subscription's channel object.
 pub trait Handler: Send {
-    /// Handles an action; gives itself back with what is to be done.
+    /// Handles an action. Gives itself back, with what is to be done.
     fn perform(
         self: Box<Self>,
         action: String,
         data: Map<String, Value>,
     ) -> Later<(Box<dyn Handler>, Vec<Op>)>;
 
-    /// The subscription is over.
+    /// Learns that the subscription is over.
     fn unsubscribed(self: Box<Self>) -> Later<()>;
 }

@@ -48,7 +48,7 @@ pub(crate) struct Conversation {
     client: Client,
     application: Application,
     memory: Memory,
-    /// Whoever has to hear of its end has heard.
+    /// Its channels and the hub have heard of its end.
     has_ended: bool,
 }
 
@@ -104,14 +104,14 @@ impl Conversation {
         signals
     }
 
-    /// Time has passed.
+    /// Does what is due because time has passed.
     pub(crate) fn tick(&mut self) {
         self.session.handle_timeout(self.client.hub().now());
     }
 
     // --- what the client says ---------------------------------------------------------------------
 
-    /// Takes a text. Where it is no command, the session is over.
+    /// Takes a text of the client's. If it is no command, the session is over.
     pub(crate) fn hear(&mut self, text: &str) {
         let was_over = self.is_over();
         self.session.handle_text(text);
@@ -121,12 +121,12 @@ impl Conversation {
         }
     }
 
-    /// It has sent a Ping.
+    /// The client has sent a Ping.
     pub(crate) fn hear_ping(&mut self) {
         self.session.handle_ping();
     }
 
-    /// It has answered a Ping. True if something is due because of that.
+    /// The client has answered a Ping. True if something is due because of that.
     pub(crate) fn hear_pong(&mut self, payload: &[u8]) -> bool {
         if self.session.handle_pong(payload) {
             self.client.note_proof(&self.session);
@@ -134,7 +134,7 @@ impl Conversation {
         self.session.owes_mark()
     }
 
-    /// It has broken a rule below its protocol.
+    /// The client has broken a rule of WebSockets.
     pub(crate) fn fail(&mut self, code: CloseCode, reason: &'static str) {
         self.hub().stats().violations.add(1);
         tracing::debug!(session = %self.id(), reason, "client broke the protocol");

@@ -1,4 +1,5 @@
-//! Who may come in at all: what a request's headers and addresses say, before anybody is asked who it is.
+//! Which requests are let in, by their origin and host. This is decided before the application is asked who
+//! the visitor is.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -29,11 +30,11 @@ pub struct Ends {
 /// A page may connect if its origin is one of the [`Origins`], or if it is of the host that the request was
 /// sent to. That host is what `Host` says; or `X-Forwarded-Host`, from a proxy that is trusted.
 ///
-/// A name that somebody else's DNS points at this machine makes their page one of the same host (DNS
-/// rebinding). Two things are against that: the hosts that the server is known by; or,
-/// where none are said, that what a browser asks of the loopback address directly must name it as nobody
-/// else can: by an address, by `localhost`, or by a host whose pages are let in anyway. That it was asked
-/// directly shows in the port: a proxy on the same machine listens at another.
+/// Somebody else's DNS can point a name of theirs at this machine. Their page is then of the same host (DNS
+/// rebinding). Two things are against that. The server may know its hosts, and refuses others. If it knows
+/// none, a browser that asks the loopback address directly must name it as nobody else's DNS can: by an
+/// address, by `localhost`, or by a host whose pages are let in anyway. The port shows whether it was asked
+/// directly, since a proxy on the same machine listens at another one.
 #[derive(Clone, Debug, Default)]
 pub struct Door {
     origins: Origins,
@@ -45,18 +46,18 @@ pub struct Door {
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct KnownHost {
     hosts: Hosts,
-    /// `None` is any.
+    /// `None` is any port.
     port: Option<u16>,
 }
 
-/// What is no host, or no address of a proxy.
+/// Why a host or a proxy can't be configured.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DoorError {
-    /// A host that the server is to be known by.
+    /// This is not a host.
     #[error("{0:?} is not a host: expected example.com, example.com:8080 or *.example.com")]
     BadHost(String),
-    /// A proxy that is to be trusted.
+    /// This is not an address or a network of a proxy.
     #[error("{0:?} is not an address: expected 10.0.0.7 or 10.0.0.0/8")]
     BadProxy(String),
 }
@@ -65,13 +66,13 @@ pub enum DoorError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denied {
-    /// More than one `Host`: it can't be known which one counts.
+    /// There is more than one `Host`, and nobody knows which one counts.
     #[error("the request names more than one host")]
     TwoHosts,
-    /// A host that the server is not known by.
+    /// The server is not known by this host.
     #[error("this server is not known by this host; see hosts and allowed origins")]
     ForeignHost,
-    /// A page of an origin that isn't let in.
+    /// The page's origin is not let in.
     #[error("this origin is not allowed to connect; see allowed origins")]
     ForeignOrigin,
 }
@@ -215,8 +216,8 @@ impl KnownHost {
 }
 
 impl Ends {
-    /// Whether a request came directly to the loopback address by a name that anybody's DNS may have
-    /// pointed there.
+    /// Whether a request came directly to the loopback address, by a name that anybody's DNS may point
+    /// there.
     pub fn are_rebound(&self, headers: &HeaderMap) -> bool {
         let Some(local) = self.local.filter(|local| local.ip().to_canonical().is_loopback()) else {
             return false;

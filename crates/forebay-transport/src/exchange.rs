@@ -74,7 +74,7 @@ impl Exchange {
         Self { conversation, format, peer }
     }
 
-    /// Hands over what the client said. False if that is no command.
+    /// Hands the client's text to the conversation. False if it is no command.
     pub(crate) fn handle(&mut self, text: &str) -> bool {
         self.conversation.hear(text);
         !self.conversation.is_over()
@@ -154,12 +154,12 @@ impl Exchange {
         }
     }
 
-    /// Throws away what the session says by itself at its beginning.
+    /// Throws away what the session says at its beginning: the answer to a request has no welcome.
     pub(crate) fn hush(&mut self) {
         while self.conversation.say().is_some() {}
     }
 
-    /// Waits until there is something to say, or until `deadline`; then says it, as a JSON array.
+    /// Waits until there is something to say, or until `deadline`. Gives it as a JSON array.
     pub(crate) fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,

@@ -20,19 +20,19 @@ pub struct ExtendedConnect;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// An ordinary HTTP request.
+    /// It is an ordinary HTTP request.
     #[error("this address takes WebSocket connections only")]
     NotAnUpgrade,
-    /// A version of WebSocket other than 13.
+    /// The version of WebSocket is not 13.
     #[error("only WebSocket version 13 is supported")]
     BadVersion,
-    /// No or a malformed `Sec-WebSocket-Key`.
+    /// `Sec-WebSocket-Key` is missing or malformed.
     #[error("Sec-WebSocket-Key is missing or malformed")]
     BadKey,
-    /// Subprotocols are offered, but none that is spoken here.
+    /// None of the offered subprotocols is spoken here.
     #[error("none of the offered subprotocols is supported; offer actioncable-v1-json")]
     NoCommonProtocol,
-    /// The request's origin or host.
+    /// The request's origin or host is not let in.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// The server is going down.
