@@ -60,7 +60,7 @@ impl Client {
         Ok(Self { hub, wake, seat, place, address, id, identity, registrations, pages })
     }
 
-    /// The hub.
+    /// The hub that it belongs to.
     pub fn hub(&self) -> &Hub {
         &self.hub
     }
@@ -70,21 +70,21 @@ impl Client {
         Hello { id: self.id, protocol, epoch: self.hub.position().epoch }
     }
 
-    /// Says who is at the other end, so that they can be disconnected by name.
+    /// Names the visitor at the other end, so that they can be disconnected by name.
     pub fn identify(&mut self, identity: &Arc<str>) {
         self.hub.0.connections.identify(self.place as usize, identity);
         self.identity = Some(Arc::clone(identity));
     }
 
-    /// Says from which address it comes, as far as that is known. All connections of one are bounded in
-    /// what they are replayed.
+    /// Says from which address it comes, if that is known. How much is replayed to all connections of an
+    /// address has a bound.
     pub fn is_at(&mut self, ip: IpAddr) {
         let mut replays = self.hub.0.replays.lock();
         replays.leave(self.place, self.address);
         self.address = replays.enter(ip);
     }
 
-    /// Who that is.
+    /// The name of the visitor at the other end, if there is one.
     pub fn identity(&self) -> Option<&str> {
         self.identity.as_deref()
     }
@@ -361,25 +361,25 @@ impl Client {
         self.wake.take()
     }
 
-    /// The socket takes nothing: news of entries is not for this connection, and costs those who publish
-    /// next to nothing, however many are as slow. The log keeps the entries.
+    /// Mutes the connection: its socket takes nothing, so it is not told of entries any more. Publishing then
+    /// costs next to nothing for it, however many are as slow. The log keeps the entries.
     pub fn mute_entries(&self) {
         self.set_muted(true);
     }
 
-    /// Whether it is so.
+    /// Whether it is muted.
     pub fn is_muted(&self) -> bool {
         self.wake.is_muted.load(Ordering::Relaxed)
     }
 
-    /// The socket takes something again. True if news of entries may have been missed: then the log has
-    /// to be looked at.
+    /// Ends the muting: its socket takes something again. True if it may not have been told of entries, and
+    /// has to look at the log.
     #[must_use]
     pub fn unmute_entries(&self) -> bool {
         self.set_muted(false)
     }
 
-    /// Gives whether it was.
+    /// Mutes it, or ends that. Gives whether it was muted before.
     fn set_muted(&self, is_muted: bool) -> bool {
         let was_muted = self.is_muted();
         if was_muted != is_muted {
@@ -392,7 +392,7 @@ impl Client {
     }
 
     fn release(&self, registration: Registration) {
-        // The other way round than in `attach`: the stream must outlive its registration.
+        // In the reverse order of `attach`: the stream must outlive its registration.
         self.hub.0.subscribers.remove(registration);
         self.hub.0.log.write().close(registration.stream);
     }

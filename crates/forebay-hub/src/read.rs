@@ -19,17 +19,17 @@ const BYTES_MAX: usize = 256 << 10;
 /// One entry for one subscription.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// Whose it is.
+    /// The reader that it is for.
     pub reader: ReaderId,
-    /// Its place; the reader advances to it when it has been sent.
+    /// The entry's place. The reader advances to it when the entry has been sent.
     pub offset: Offset,
     /// Where the reader stood before it.
     pub previous: Offset,
-    /// It is not kept: its place is of no use to the client.
+    /// Whether history keeps nothing of it. Its place is then of no use to the client.
     pub ephemeral: bool,
-    /// It is older than the subscription.
+    /// Whether it is older than the subscription.
     pub replayed: bool,
-    /// What to send, or nothing where this session is excepted from it.
+    /// What to send. `None` if the session is excepted from it.
     pub message: Option<Arc<Message>>,
 }
 
@@ -43,18 +43,18 @@ pub struct Batch {
     pub lost: Vec<ReaderId>,
     /// The log's head when it looked.
     pub head: Offset,
-    /// Nothing up to the head was left out.
+    /// Whether this is all up to the head.
     pub complete: bool,
-    /// A replay was left out: its client has to wait for it.
+    /// Whether a replay was left out, because its client has to wait for it.
     pub is_delayed: bool,
-    /// Some of it may be older than its subscription.
+    /// Whether some of it may be older than its subscription.
     pub has_replays: bool,
-    /// Some session is excepted from one of these entries.
+    /// Whether a session is excepted from one of these entries.
     excepts: bool,
 }
 
 impl Batch {
-    /// Every session that stands at the same place with a reader of the same name gets the same.
+    /// Whether every session that stands at the same place, with a reader of the same name, gets the same.
     pub(crate) fn is_for_all(&self) -> bool {
         self.lost.is_empty() && !self.excepts
     }

@@ -13,15 +13,15 @@ use crate::wake::{Signals, Wake};
 
 /// A connection that a round may write for.
 pub trait Seat: Send + Sync {
-    /// Writes what is new to the connection. False where its own task has to look after it: then it
-    /// is signalled. If it panics, the connection has [failed](Wake::fail).
+    /// Writes what is new to the connection. False if its own task has to do that, which is then
+    /// signalled. If this panics, the connection has [failed](Wake::fail).
     fn deliver(&self, round: &mut Round) -> bool;
 
     /// What signals its task.
     fn wake(&self) -> &Wake;
 }
 
-/// Where nobody but its task can write for a connection, its mailbox is its seat.
+/// A connection that only its own task can write for has its mailbox as its seat.
 impl Seat for Wake {
     fn deliver(&self, _: &mut Round) -> bool {
         false
@@ -32,7 +32,7 @@ impl Seat for Wake {
     }
 }
 
-/// What seats make of a batch and keep beside it for the next seat: frames, say.
+/// What seats make of a batch and keep for the next seat, such as frames.
 pub trait Scratch: Any + Send + fmt::Debug {
     /// The batch is gone, and so is what was made of it. The memory may be kept.
     fn forget(&mut self);
@@ -42,15 +42,15 @@ pub trait Scratch: Any + Send + fmt::Debug {
 #[derive(Debug, Default)]
 pub struct Round {
     batch: Batch,
-    /// Who else can have the batch: who has one reader only, called this, of this stream, at this
-    /// position.
+    /// The batch also serves a session with one reader, if that is called this, and reads this stream from
+    /// this position.
     serves: Option<(ReaderId, StreamId, Offset)>,
     scratch: Option<Box<dyn Scratch>>,
     deliveries: u64,
 }
 
 impl Round {
-    /// What is new for the session: read now, or what was read for an earlier one.
+    /// Takes what is new for the session: from the log, or from what was read for an earlier one.
     pub(crate) fn read(
         &mut self,
         log: &RwLock<Log>,
