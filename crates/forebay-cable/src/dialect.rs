@@ -200,14 +200,12 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     /// Confirms a subscription, which has been `sent` everything up to here. `lacks` is there if the client
     /// [heals itself](Manner::heals_itself) and lacks something: the milliseconds that it is to wait.
-    fn confirm(&self, to: Recipient<'_>, sent: Option<Offset>, lacks: Option<u64>) -> Bytes {
-        let _ = (sent, lacks);
+    fn confirm(&self, to: Recipient<'_>, _sent: Option<Offset>, _lacks: Option<u64>) -> Bytes {
         to.envelope.confirm()
     }
 
     /// Rejects a subscription, or ends one.
-    fn reject(&self, envelope: &Envelope, reason: RejectReason) -> Bytes {
-        let _ = reason;
+    fn reject(&self, envelope: &Envelope, _reason: RejectReason) -> Bytes {
         envelope.reject()
     }
 
@@ -234,33 +232,21 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     }
 
     /// One more stream is read, from a position before what was sent: the client's goes back with it.
-    fn rewind(&self, to: Recipient<'_>, oldest: Offset) -> Bytes {
-        let _ = (to, oldest);
+    fn rewind(&self, _to: Recipient<'_>, _oldest: Offset) -> Bytes {
         Bytes::new()
     }
 
-    /// A position of the log, if it has positions.
-    fn position(&self, offset: Offset) -> Option<Position> {
-        let _ = offset;
-        None
-    }
-
     /// The entry at this place was sent. Called only if it [follows](Manner::follows).
-    fn sent(&mut self, offset: Offset) {
-        let _ = offset;
-    }
+    fn sent(&mut self, _offset: Offset) {}
 
     /// Everything up to `head` was sent, on all streams. Gives the subscriptions whose
     /// [history](Self::history) is complete with that. Only where it [follows](Manner::follows).
-    fn caught_up(&mut self, head: Offset) -> Vec<SubscriptionId> {
-        let _ = head;
+    fn caught_up(&mut self, _head: Offset) -> Vec<SubscriptionId> {
         Vec::new()
     }
 
     /// A page could not do something.
-    fn report(&mut self, report: Report) {
-        let _ = report;
-    }
+    fn report(&mut self, _report: Report) {}
 
     /// What pages have reported.
     fn take_reports(&mut self) -> Vec<Report> {
@@ -270,19 +256,15 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     // --- for clients that keep a position for each stream -----------------------------------------
 
     /// A subscription has begun to read the stream of this name.
-    fn opened(&mut self, stream: StreamId, name: Arc<str>) {
-        let _ = (stream, name);
-    }
+    fn opened(&mut self, _stream: StreamId, _name: Arc<str>) {}
 
     /// Whether the client may have got a stream on this connection.
-    fn has_opened(&self, name: &str) -> bool {
-        let _ = name;
+    fn has_opened(&self, _name: &str) -> bool {
         false
     }
 
     /// The name of a stream that was opened.
-    fn stream_name(&self, stream: StreamId) -> Option<&str> {
-        let _ = stream;
+    fn stream_name(&self, _stream: StreamId) -> Option<&str> {
         None
     }
 
@@ -291,32 +273,31 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     /// Whether what the session knows of an identifier is better than what its client says: whether that
     /// carries a cursor, and whether the session had left it.
-    fn knows_better(&self, has_cursor: bool, was_left: bool) -> bool {
-        let _ = (has_cursor, was_left);
+    fn knows_better(&self, _has_cursor: bool, _was_left: bool) -> bool {
         true
     }
 
     /// The client asks for a subscription's history, and is told when it has got it.
-    fn owe_history(&mut self, id: SubscriptionId) {
-        let _ = id;
-    }
+    fn owe_history(&mut self, _id: SubscriptionId) {}
 
     /// Says that the client has got its history, or can't get it.
-    fn history(&self, envelope: &Envelope, is_complete: bool) -> Bytes {
-        let _ = (envelope, is_complete);
+    fn history(&self, _envelope: &Envelope, _is_complete: bool) -> Bytes {
         Bytes::new()
     }
 
     /// Says that the subscription may not whisper.
-    fn no_whispers(&self, envelope: &Envelope) -> Bytes {
-        let _ = envelope;
+    fn no_whispers(&self, _envelope: &Envelope) -> Bytes {
         Bytes::new()
     }
 
     /// Says that there is no presence.
-    fn no_presence(&self, envelope: &Envelope) -> Bytes {
-        let _ = envelope;
+    fn no_presence(&self, _envelope: &Envelope) -> Bytes {
         Bytes::new()
+    }
+
+    /// A position of the log.
+    fn position(&self, _offset: Offset) -> Option<Position> {
+        None
     }
 
     /// The first message of a session that goes on for a lost one, with these subscriptions.

@@ -103,10 +103,6 @@ impl Dialect for EventSource {
         named("unhealed", UNHEALED)
     }
 
-    fn position(&self, offset: Offset) -> Option<Position> {
-        Some(self.at(offset))
-    }
-
     fn sent(&mut self, offset: Offset) {
         self.told = offset;
     }

@@ -91,10 +91,6 @@ impl Dialect for ForebayV1 {
         format!(r#"{{"type":"rewind","s":{s},"at":"{at}"}}"#).into()
     }
 
-    fn position(&self, offset: Offset) -> Option<Position> {
-        Some(self.at(offset))
-    }
-
     fn report(&mut self, report: Report) {
         if self.reports.len() < REPORTS_MAX {
             self.reports.push(report);

@@ -66,14 +66,24 @@ impl Tag {
         Self { action, target, attributes: Attributes::new(), request_id: None }
     }
 
-    pub(super) fn to_stream(&self, content: Html) -> TurboStream {
-        let stream = TurboStream::action(self.action.as_str(), self.target.clone())
-            .attributes(self.attributes.clone())
+    pub(super) fn into_stream(self, content: Html) -> TurboStream {
+        let stream = TurboStream::action(self.action.as_str(), self.target)
+            .attributes(self.attributes)
             .html(content);
         match &self.request_id {
             Some(id) => stream.request_id(id),
             None => stream,
         }
+    }
+
+    /// What it does to a page.
+    pub(super) fn action(&self) -> forebay_log::Action {
+        let targets = match &self.target {
+            Some(Target::Id(id)) => Targets::Id(id.as_str().into()),
+            Some(Target::Selector(selector)) => Targets::Selector(selector.as_str().into()),
+            _ => Targets::Page,
+        };
+        forebay_log::Action { name: self.action.as_str().into(), targets }
     }
 
     fn state_key(&self) -> Option<StateKey> {
@@ -98,18 +108,13 @@ impl Body<'_> {
     /// What it does to a page, as far as that is known without a look at its HTML.
     pub(super) fn action(&self) -> Option<forebay_log::Action> {
         let Body::Tag(tag, _) = self else { return None };
-        let targets = match &tag.target {
-            Some(Target::Id(id)) => Targets::Id(id.as_str().into()),
-            Some(Target::Selector(selector)) => Targets::Selector(selector.as_str().into()),
-            _ => Targets::Page,
-        };
-        Some(forebay_log::Action { name: tag.action.as_str().into(), targets })
+        Some(tag.action())
     }
 
     /// The message's JSON text.
     pub(super) fn encode(self) -> Result<String, BroadcastError> {
         let html = match self {
-            Body::Tag(tag, content) => tag.to_stream(content.render()?).to_string(),
+            Body::Tag(tag, content) => tag.into_stream(content.render()?).to_string(),
             Body::Template(content) => content.render()?.into_string(),
             Body::Streams(streams) => streams.to_string(),
             Body::Json(json) => return Ok(json?),

@@ -48,7 +48,7 @@ impl Refreshes {
         drop(windows);
         let (hub, windows) = (self.hub.clone(), Arc::downgrade(&self.windows));
         runtime.spawn(run_window(Window { hub, windows, stream: stream.clone() }, self.window));
-        let Published { position, subscribers } = publish(&self.hub, stream, &tag)?;
+        let Published { position, subscribers } = publish(&self.hub, stream, tag)?;
         Ok(Sent::Published { position, subscribers })
     }
 
@@ -56,7 +56,7 @@ impl Refreshes {
     pub(super) fn flush(&self) {
         for (stream, waiting) in self.windows.lock().iter_mut() {
             if let Some(tag) = waiting.take() {
-                publish_late(&self.hub, stream, &tag);
+                publish_late(&self.hub, stream, tag);
             }
         }
     }
@@ -82,7 +82,7 @@ impl Drop for Window {
         let Some(windows) = self.windows.upgrade() else { return };
         let waiting = windows.lock().remove(&self.stream).flatten();
         if let Some(tag) = waiting {
-            publish_late(&self.hub, &self.stream, &tag);
+            publish_late(&self.hub, &self.stream, tag);
         }
     }
 }
@@ -95,21 +95,22 @@ async fn run_window(window: Window, length: Duration) {
         let Some(tag) = windows.lock().get_mut(&window.stream).and_then(Option::take) else {
             return;
         };
-        publish_late(&window.hub, &window.stream, &tag);
+        publish_late(&window.hub, &window.stream, tag);
     }
 }
 
 /// Whoever asked for it has gone on: what the log does not take is a gap for its pages, which load
 /// themselves for that.
-fn publish_late(hub: &Hub, stream: &StreamName, tag: &Tag) {
+fn publish_late(hub: &Hub, stream: &StreamName, tag: Tag) {
     if publish(hub, stream, tag).is_err() {
         hub.gap([stream.as_str()]);
     }
 }
 
-fn publish(hub: &Hub, stream: &StreamName, tag: &Tag) -> Result<Published, PublishError> {
-    let html = tag.to_stream(Html::default()).to_string();
+fn publish(hub: &Hub, stream: &StreamName, tag: Tag) -> Result<Published, PublishError> {
+    let action = tag.action();
+    let html = tag.into_stream(Html::default()).to_string();
     let json = serde_json::Value::String(html).to_string();
-    let message = Message::json(json);
+    let message = Message::json(json).does(action);
     hub.publish(Broadcast { stream: stream.as_str(), message, class: Class::Log })
 }

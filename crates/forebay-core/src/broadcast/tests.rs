@@ -87,6 +87,23 @@ async fn later_broadcasts_keep_their_order_and_what_fails_is_a_gap() {
     );
 }
 
+/// For protocols that say it in another way than Turbo's HTML.
+#[tokio::test]
+async fn a_tag_says_what_it_does_beside_its_html() {
+    let forebay = forebay();
+    let start = forebay.position();
+    let broadcast = forebay.broadcast();
+    broadcast.append_to("list", &Message(1)).await.unwrap();
+    broadcast.refresh_to("list").await.unwrap();
+    broadcast.json_to("list", &1).await.unwrap();
+    let entries = forebay.core.hub.replay("list", start).unwrap();
+    let actions: Vec<_> = entries.iter().map(|entry| entry.message.action()).collect();
+    let action = |name: &str, targets| forebay_log::Action { name: name.into(), targets };
+    let append = action("append", forebay_log::Targets::Id("messages".into()));
+    let refresh = action("refresh", forebay_log::Targets::Page);
+    assert_eq!(actions, [Some(&append), Some(&refresh), None]);
+}
+
 /// A runtime that ends takes no broadcast with it.
 #[test]
 fn later_broadcasts_are_sent_when_their_runtime_ends() {
