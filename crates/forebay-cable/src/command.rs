@@ -297,7 +297,11 @@ fn position(text: &str) -> Result<Position, CommandError> {
 }
 
 fn cut(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(REPORT_BYTES_MAX));
+    let mut end = REPORT_BYTES_MAX.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
     text
 }
 
@@ -352,12 +356,12 @@ impl Identifier {
         if channel.is_empty() {
             return Err(IdentifierError::NoChannel);
         }
-        if let Some(Value::String(name)) = params.get_mut("signed_stream_name")
-            && let Some(dot) = name.find('.')
-        {
-            let cursor = name.split_off(dot + 1);
-            name.pop();
-            params.insert("cursor".to_owned(), cursor.into());
+        if let Some(Value::String(name)) = params.get_mut("signed_stream_name") {
+            if let Some(dot) = name.find('.') {
+                let cursor = name.split_off(dot + 1);
+                name.pop();
+                params.insert("cursor".to_owned(), cursor.into());
+            }
         }
         Ok(Self { channel, params })
     }

@@ -460,9 +460,7 @@ impl Log {
             return;
         };
         self.floor = self.floor.max(stream.forgotten());
-        if stream.is_noted
-            && let Some(dropped) = &mut self.dropped
-        {
+        if let Some(dropped) = self.dropped.as_mut().filter(|_| stream.is_noted) {
             dropped.push(Dropped::Covered(Arc::clone(&stream.name)));
         }
         self.names.remove(&stream.name);

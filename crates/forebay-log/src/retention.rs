@@ -26,7 +26,7 @@ impl Default for Retention {
         Self {
             entries_max: 1_000,
             bytes_max: 4 << 20,
-            age_max: Duration::from_mins(10),
+            age_max: Duration::from_secs(10 * 60),
             total_bytes_max: 256 << 20,
             idle_streams_max: 100_000,
         }

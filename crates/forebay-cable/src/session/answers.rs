@@ -91,7 +91,8 @@ impl Session {
     /// told so.
     pub fn whispered(&mut self, allowed: bool) {
         if let Waiting::Completion(id) = self.waiting {
-            if !allowed && let Some(subscription) = self.subscription(id) {
+            let refused = self.subscription(id).filter(|_| !allowed);
+            if let Some(subscription) = refused {
                 self.push(self.dialect.no_whispers(&subscription.envelope));
             }
             self.done();

@@ -111,10 +111,10 @@ impl Session {
         if !matches!(self.waiting, Waiting::Completion(other) if other == id) {
             return;
         }
-        if let Some(index) = self.subscription_index(id)
-            && self.subscriptions[index].place(starts)
-        {
-            self.lost(index);
+        if let Some(index) = self.subscription_index(id) {
+            if self.subscriptions[index].place(starts) {
+                self.lost(index);
+            }
         }
         self.done();
     }
