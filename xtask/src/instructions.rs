@@ -13,7 +13,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::run::{cargo, cargo_command, exists, install, repository, step, target};
+use crate::run::{cargo_command, exists, install, repository, step};
+use crate::tools;
 
 const BASELINE: &str = "bench/instructions.json";
 const README: &str = "bench/README.md";
@@ -168,22 +169,13 @@ fn ensure_valgrind() -> Result<()> {
     install("valgrind")
 }
 
-/// The runner must be of the library's very version, which `Cargo.lock` knows. Without
-/// optimization it is built sooner, and callgrind does the work.
+/// The runner must be of the library's very version, which `Cargo.lock` knows.
 fn ensure_runner() -> Result<PathBuf> {
     let lock = fs::read_to_string(repository().join("Cargo.lock"))?;
     let version = lock.split_once("name = \"gungraun-runner\"\nversion = \"");
     let version = version.and_then(|(_, rest)| rest.split('"').next());
     let version = version.context("Cargo.lock has no gungraun-runner")?;
-    let root = target().join(format!("gungraun-runner-{version}"));
-    let runner = root.join("bin/gungraun-runner");
-    if !runner.exists() {
-        step("installing gungraun-runner");
-        let root = root.to_string_lossy();
-        let install = ["install", "--quiet", "--locked", "--debug", "--no-track", "--root", &root];
-        cargo(&[&install[..], &["--version", version, "gungraun-runner"]].concat())?;
-    }
-    Ok(runner)
+    tools::installed("gungraun-runner", version)
 }
 
 fn version(program: &str) -> Result<String> {

@@ -2,7 +2,6 @@
 //!
 //! `cargo xtask demo` serves the demo; `cargo xtask test` passes everything that CI asks for.
 
-mod beside;
 mod browser;
 mod checks;
 mod fuzz;
@@ -10,6 +9,7 @@ mod instructions;
 mod package;
 mod ruby;
 mod run;
+mod tools;
 mod wasm;
 
 use anyhow::Result;
@@ -114,7 +114,7 @@ fn sim(arguments: &[String]) -> Result<()> {
 }
 
 fn bench(arguments: &[String]) -> Result<()> {
-    let target = beside::bench_target();
+    let target = checks::bench_target();
     let run = ["run", "--quiet", "--release", "--locked", "--manifest-path", "bench/Cargo.toml"];
     let run = [&run[..], &["--target-dir", &target, "--", "run"]].concat();
     let arguments = arguments.iter().map(String::as_str);

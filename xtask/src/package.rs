@@ -16,7 +16,7 @@ pub(crate) fn package(verify: bool) -> Result<()> {
     cargo(&arguments)
 }
 
-fn publishable() -> Result<Vec<String>> {
+pub(crate) fn publishable() -> Result<Vec<String>> {
     let output = cargo_command(&["metadata", "--format-version", "1", "--no-deps"]).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
