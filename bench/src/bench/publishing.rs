@@ -1,15 +1,19 @@
 //! What it costs to publish: in process, and over HTTP.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use forebay_hub::{Broadcast, Hub, Options};
+use forebay_hub::{Broadcast, Fsync, Hub, Options};
 use forebay_log::{Class, Message};
+use pollster::FutureExt as _;
 
 use super::{Bench, name};
 use crate::figures::median;
 use crate::load::work::Order;
 use crate::servers::{FOREBAY, SINK, Server};
+
+/// Publishers that share the disk.
+const PUBLISHERS: usize = 64;
 
 /// Keep-alive connections that publish at the same time.
 const CONNECTIONS: usize = 16;
@@ -17,6 +21,9 @@ const CONNECTIONS: usize = 16;
 pub(super) fn measure(bench: &mut Bench, _: &Server) -> Result<()> {
     (SINK.prepare)(&bench.place)?;
     bench.figures.add("publish_ns", in_process()?);
+    let (one, many) = (to_disk(1)?, to_disk(PUBLISHERS)?);
+    bench.figures.add("synced_publishes_per_second", one);
+    bench.figures.add("synced_publishes_64_vs_1", many / one);
     let sink = over_http(bench, &SINK)?;
     let ours = over_http(bench, &FOREBAY)?;
     bench.figures.add("http_publish_vs_axum", ours / sink);
@@ -33,11 +40,34 @@ fn in_process() -> Result<f64> {
         let messages: Vec<_> = (0..count).map(|_| Message::json(html.as_str())).collect();
         let began = Instant::now();
         for message in messages {
-            hub.publish(Broadcast { stream: "bench", message, class: Class::Log })?;
+            let broadcast = Broadcast { stream: "bench", message, class: Class::Log };
+            hub.publish(broadcast).block_on()?;
         }
         batches.push(began.elapsed().as_nanos() as f64 / f64::from(count));
     }
     median(batches).context("batches were measured")
+}
+
+/// Broadcasts per second into a folder where each waits for the disk, by so many publishers.
+fn to_disk(publishers: usize) -> Result<f64> {
+    let folder = tempfile::tempdir_in(".")?;
+    let hub = Hub::open(Options::default(), folder.path(), Fsync::Always)?;
+    let (began, until) = (Instant::now(), Instant::now() + Duration::from_secs(2));
+    let publish = || -> Result<u32> {
+        let mut count = 0;
+        while Instant::now() < until {
+            let message = Message::json(format!("\"{}\"", "x".repeat(400)));
+            let broadcast = Broadcast { stream: "bench", message, class: Class::Log };
+            hub.publish(broadcast).block_on()?;
+            count += 1;
+        }
+        Ok(count)
+    };
+    let counts: Result<Vec<_>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..publishers).map(|_| scope.spawn(publish)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
+    });
+    Ok(f64::from(counts?.iter().sum::<u32>()) / began.elapsed().as_secs_f64())
 }
 
 fn over_http(bench: &mut Bench, server: &Server) -> Result<f64> {

@@ -28,7 +28,7 @@ const fn goal(figure: &'static str, what: &'static str, bound: Bound, unit: &'st
     Goal { figure, what, bound, unit }
 }
 
-const GOALS: [Goal; 18] = [
+const GOALS: [Goal; 19] = [
     goal("idle_rss_bytes_per_conn_10k", "memory per idle connection, 10k", AtMost(1_500.0), " B"),
     goal("idle_rss_bytes_per_conn_19k", "memory per idle connection, 19k", AtMost(1_500.0), " B"),
     goal("cursor_rss_bytes_per_conn_10k", "the same with cursors, 10k", AtMost(1_500.0), " B"),
@@ -41,6 +41,12 @@ const GOALS: [Goal; 18] = [
     goal("burst32_cpu_per_delivery_vs_floor_10k", "bursts of 32, 10k", AtMost(1.5), " × floor"),
     goal("last_client_vs_floor_10k", "until the last client has it, 10k", AtMost(1.3), " × floor"),
     goal("publish_ns", "a publish that nobody reads", AtMost(1_000.0), " ns"),
+    goal(
+        "synced_publishes_64_vs_1",
+        "64 publishers that wait for the disk",
+        AtLeast(20.0),
+        " × one",
+    ),
     goal("http_publish_vs_axum", "publishes over HTTP", AtLeast(0.7), " × axum"),
     goal("resume_storm_vs_floor", "10k clients come back", AtMost(1.5), " × floor"),
     goal("curve_idle_most_vs_least", "flat in idle connections", AtMost(1.15), " × the least"),

@@ -86,6 +86,11 @@ const MEASURES: &[(&str, &str)] = &[
         "resume_storm_seconds divided by that of a floor that accepts, upgrades and writes \
          the 20 entries",
     ),
+    (
+        "synced_publishes_per_second",
+        "broadcasts per second of one publisher into a folder, each synced",
+    ),
+    ("synced_publishes_64_vs_1", "those of 64 publishers together, by that"),
     ("publish_ns", "nanoseconds of Hub::publish, 400 bytes that nobody reads, in process"),
     (
         "http_publishes_per_second",

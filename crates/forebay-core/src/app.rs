@@ -286,15 +286,22 @@ impl Forebay {
     }
 
     /// Ends all connections of the visitor whom the connect hook named so. They come back, and the hook
-    /// decides anew. Gives their number.
-    pub fn disconnect(&self, identity: &str) -> usize {
-        self.core.hub.disconnect(identity)
+    /// decides anew. Gives their number on this node.
+    ///
+    /// # Errors
+    /// [`BroadcastError::NotTaken`] where the log has a store, and that does not take it: nobody is
+    /// disconnected.
+    pub async fn disconnect(&self, identity: &str) -> Result<usize, BroadcastError> {
+        Ok(self.core.hub.disconnect(identity).await?)
     }
 
     /// Ends them as well, and their clients don't come back before their page is loaded again. To keep a
     /// visitor out for good, use the connect hook or [`revoke`](Self::revoke).
-    pub fn dismiss(&self, identity: &str) -> usize {
-        self.core.hub.dismiss(identity)
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn dismiss(&self, identity: &str) -> Result<usize, BroadcastError> {
+        Ok(self.core.hub.dismiss(identity).await?)
     }
 
     /// Says that these streams lack something which should have been broadcast and could not be: their
@@ -302,8 +309,8 @@ impl Forebay {
     ///
     /// Broadcasts of this crate say it by themselves, where a change was committed and the log did not
     /// take what was to be broadcast. This is for what is broadcast from elsewhere.
-    pub fn gap<'a>(&self, streams: impl IntoIterator<Item = &'a str>) {
-        self.core.hub.gap(streams);
+    pub async fn gap<'a>(&self, streams: impl IntoIterator<Item = &'a str>) {
+        self.core.hub.gap(streams).await;
     }
 
     /// Takes access back, at once: connections that use it end (within one turn of their tasks, a
@@ -313,11 +320,11 @@ impl Forebay {
     ///
     /// ```
     /// # use forebay_core as forebay;
-    /// # fn leave(forebay: forebay::Forebay) -> Result<(), Box<dyn std::error::Error>> {
+    /// # async fn leave(forebay: forebay::Forebay) -> Result<(), Box<dyn std::error::Error>> {
     /// use forebay::Revocation;
     ///
     /// let room = forebay.stream_name(("room", 1))?;
-    /// forebay.revoke(Revocation::of("user:7", room.as_str()))?;
+    /// forebay.revoke(Revocation::of("user:7", room.as_str())).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -325,15 +332,19 @@ impl Forebay {
     /// # Errors
     /// [`BroadcastError::NotTaken`] where the log is kept on disk, and the disk is full. Access is
     /// taken back all the same; pages rendered from now on may be refused as well.
-    pub fn revoke(&self, revocation: Revocation) -> Result<(), BroadcastError> {
-        self.core.hub.revoke(revocation)?;
+    pub async fn revoke(&self, revocation: Revocation) -> Result<(), BroadcastError> {
+        self.core.hub.revoke(revocation).await?;
         Ok(())
     }
 
     /// Takes a revocation back, for tags without a cursor: those can't say when they were rendered,
     /// and are refused for as long as the revocation stands. False if there was none.
-    pub fn readmit(&self, revocation: &Revocation) -> bool {
-        self.core.hub.readmit(revocation)
+    ///
+    /// # Errors
+    /// [`BroadcastError::NotTaken`] where the log is kept elsewhere, and that does not take it: it is as
+    /// before.
+    pub async fn readmit(&self, revocation: &Revocation) -> Result<bool, BroadcastError> {
+        Ok(self.core.hub.readmit(revocation).await?)
     }
 
     /// The counters, as they are now.

@@ -72,7 +72,7 @@ impl RawBroadcast {
 /// # Errors
 /// [`BroadcastError::TooBig`] if one of them is, [`BroadcastError::NotTaken`] if the disk is
 /// full; then none is published.
-pub fn publish_all(
+pub async fn publish_all(
     forebay: &Forebay,
     broadcasts: &[RawBroadcast],
 ) -> Result<Position, BroadcastError> {
@@ -82,7 +82,7 @@ pub fn publish_all(
         return Err(BroadcastError::TooBig { bytes, max });
     }
     let publications = broadcasts.iter().map(RawBroadcast::publication);
-    let published = forebay.core.hub.publish_all(publications)?;
+    let published = forebay.core.hub.publish_all(publications).await?;
     Ok(published.last().map_or_else(|| forebay.position(), |last| last.position))
 }
 
@@ -116,20 +116,20 @@ mod tests {
         RawBroadcast::new(StreamName::raw("room"), json)
     }
 
-    #[test]
-    fn a_batch_takes_consecutive_places() {
+    #[tokio::test]
+    async fn a_batch_takes_consecutive_places() {
         let forebay = forebay(100);
         let before = forebay.position();
-        let after = publish_all(&forebay, &[raw("1"), raw("2"), raw("3")]).unwrap();
+        let after = publish_all(&forebay, &[raw("1"), raw("2"), raw("3")]).await.unwrap();
         assert_eq!(after.offset.0, before.offset.0 + 3);
-        assert_eq!(publish_all(&forebay, &[]).unwrap(), after);
+        assert_eq!(publish_all(&forebay, &[]).await.unwrap(), after);
     }
 
-    #[test]
-    fn one_that_is_too_big_holds_back_all() {
+    #[tokio::test]
+    async fn one_that_is_too_big_holds_back_all() {
         let forebay = forebay(4);
         let before = forebay.position();
-        let outcome = publish_all(&forebay, &[raw("1"), raw("12345")]);
+        let outcome = publish_all(&forebay, &[raw("1"), raw("12345")]).await;
         assert!(matches!(outcome, Err(BroadcastError::TooBig { bytes: 5, max: 4 })));
         assert_eq!(forebay.position(), before);
     }

@@ -98,7 +98,7 @@ impl Client {
     /// A page has proven more. Where the log is kept on disk, that is noted, and nowhere else.
     pub fn note_proof(&self, session: &Session) {
         let inner = &*self.hub.0;
-        if inner.keeping.is_none() || self.pages.is_empty() {
+        if !inner.keeps || self.pages.is_empty() {
             return;
         }
         let mut resumes = inner.resumes.lock();
@@ -113,7 +113,7 @@ impl Client {
     /// client's next session can go on for it after a restart.
     pub fn note_session(&self, session: &Session) {
         let inner = &*self.hub.0;
-        if inner.keeping.is_some() && session.positions() == Positions::ByStream {
+        if inner.keeps && session.positions() == Positions::ByStream {
             let kept = session.kept();
             inner.sessions.lock().note((self.id, self.identity.clone()), kept.as_ref());
         }
@@ -417,7 +417,7 @@ impl Drop for Client {
             let id = *id;
             self.leave_page(id, None);
         }
-        if self.hub.0.keeping.is_some() {
+        if self.hub.0.keeps {
             self.hub.0.sessions.lock().end(self.id);
         }
         self.hub.0.replays.lock().leave(self.place, self.address);

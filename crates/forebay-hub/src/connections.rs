@@ -78,6 +78,11 @@ impl Connections {
         wakes.map(|wake| wake.signal(signals)).count()
     }
 
+    /// How many have this name.
+    pub(crate) fn count(&self, identity: &str) -> usize {
+        self.named.lock().get(identity).map_or(0, SmallVec::len)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.all.lock().len()
     }

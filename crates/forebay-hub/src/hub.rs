@@ -1,23 +1,26 @@
-//! The sequencer: how it begins and ends, the head, and what a tick does.
+//! The replica of a log, and everybody who reads it: how it begins and ends, the head, and what a tick
+//! does.
 
 mod access;
 mod keeping;
 mod publishing;
+mod replica;
 mod tasks;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use forebay_cable::Limits;
 use forebay_log::{
     Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, Sweep, UnixMillis,
 };
-use forebay_store::{Fsync, Recovered, Store, StoreError};
+use forebay_store::{AppendError, Folder, Fsync, LogStore, Replica, StoreError};
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 
-use self::keeping::Keeping;
+use self::publishing::Gaps;
 use crate::client::{Client, Refused};
 use crate::clock::Clock;
 use crate::connections::Connections;
@@ -26,7 +29,7 @@ use crate::heals::Heals;
 use crate::notices::{Notices, Refusal};
 use crate::reidentified::Reidentified;
 use crate::replays::Replays;
-use crate::resumes::Resumes;
+use crate::resumes::{Due, Resumes};
 use crate::revocations::Revocations;
 use crate::rounds::{Rounds, Taker};
 use crate::sessions::Sessions;
@@ -105,26 +108,60 @@ pub struct Published {
     pub subscribers: usize,
 }
 
-/// A broadcast was not taken: it has no place in the log, and nobody gets it.
+/// A broadcast was not taken: it has no place in the log, and nobody gets it. Where the store was lost in the
+/// middle it [may have](Self::is_outcome_known) one all the same.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct PublishError(#[from] pub StoreError);
+pub struct PublishError(#[from] AppendError);
 
-/// One ordered log and everybody who reads it. Clones are handles to the same hub.
+impl PublishError {
+    /// Whether it is certain that nobody gets it.
+    pub fn is_outcome_known(&self) -> bool {
+        matches!(self.0, AppendError::Refused(_))
+    }
+
+    /// Whether it is because the disk is full.
+    pub fn is_full(&self) -> bool {
+        matches!(self.0, AppendError::Refused(StoreError::Full(_)))
+    }
+}
+
+/// A replica of one ordered log, and everybody who reads it here. Clones are handles to the same hub.
 #[derive(Clone, Debug)]
-pub struct Hub(pub(crate) Arc<Inner>);
+pub struct Hub(pub(crate) Arc<Shared>);
+
+/// What all handles share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Where the log is ordered and kept; without one it is ordered here, and kept in memory. It ends with
+    /// the last handle, whoever else has the replica just then; and before the replica does, for which it
+    /// may still have something.
+    store: Option<Arc<dyn LogStore>>,
+    /// The same, if it is a folder.
+    folder: Option<Arc<Folder>>,
+    inner: Arc<Inner>,
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) log: RwLock<Log>,
-    /// The log's copy on disk. Whoever publishes has it to themselves meanwhile; readers don't wait
-    /// for the disk.
-    store: Option<Mutex<Store>>,
-    /// Why the last broadcast was not written down, if it was not.
+    /// Why the last broadcast was not taken, if it was not.
     trouble: Mutex<Option<String>>,
-    epoch: Epoch,
+    /// The log's. It changes before the head of another log can be seen.
+    epoch: AtomicU64,
     /// The log's head, readable without its lock: this is what rendering a page costs.
     head: AtomicU64,
+    /// Called when the head moves, for [`awaiting`](Self::awaiting) who wait.
+    advanced: Notify,
+    awaiting: AtomicUsize,
     pub(crate) subscribers: Subscribers,
     rounds: Rounds,
     /// Where rounds are taken by hand: what tasks have of their own.
@@ -136,11 +173,19 @@ pub(crate) struct Inner {
     pub(crate) heals: Heals,
     pub(crate) reidentified: Mutex<Reidentified>,
     pub(crate) revocations: RwLock<Revocations>,
+    /// Places of those that are no longer remembered, for a store that keeps them.
+    revocations_left: Mutex<Vec<Offset>>,
+    /// Streams that lack something which could not be told yet.
+    gaps: Mutex<Gaps>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stats: Stats,
     notices: Notices,
-    /// What is kept beside the log, where that is on disk.
-    pub(crate) keeping: Option<Keeping>,
+    retention: Retention,
+    /// The log has a store.
+    is_stored: bool,
+    /// What pages have proven, and sessions, is kept in the store.
+    pub(crate) keeps: bool,
+    due: Due,
     /// Somebody writes it.
     is_keeping: AtomicBool,
     /// Somebody ticks.
@@ -152,17 +197,12 @@ pub(crate) struct Inner {
 }
 
 impl Hub {
-    /// A hub with an empty log and an epoch of its own.
+    /// A hub with an empty log in memory, and an epoch of its own.
     ///
     /// # Panics
     /// If the operating system has no randomness to give.
     pub fn new(options: Options) -> Self {
-        let clock = Clock::start();
-        let mut log = Log::new(new_epoch(), options.retention);
-        log.begins_at(clock.now());
-        let mut hub = Self::with(log, None, clock, options.limits, options.heals_per_second);
-        hub.revocations.get_mut().set_lifetime(options.revocation_lifetime);
-        Self(Arc::new(hub))
+        Self::with(options, new_epoch(), Clock::start(), None)
     }
 
     /// A hub whose log is kept in this folder, and goes on where it ended.
@@ -180,6 +220,33 @@ impl Hub {
         Self::open_with(options, &folder.into(), fsync, new_epoch(), Clock::start())
     }
 
+    /// A hub that is a replica of this store's log, once it has come as far as the store was when it was
+    /// asked.
+    ///
+    /// # Errors
+    /// [`StoreError`] says why the store can't be followed.
+    ///
+    /// # Panics
+    /// If the operating system has no randomness to give.
+    pub async fn follow(options: Options, store: Arc<dyn LogStore>) -> Result<Self, StoreError> {
+        let hub = Self::with(options, new_epoch(), Clock::start(), Some(store));
+        hub.catch_up().await?;
+        Ok(hub)
+    }
+
+    async fn catch_up(&self) -> Result<(), StoreError> {
+        let Some(store) = &self.0.store else { return Ok(()) };
+        let head = store.head().await?;
+        store.tail(None, self.replica())?;
+        self.0.reached(head.offset).await;
+        Ok(())
+    }
+
+    fn replica(&self) -> Weak<dyn Replica> {
+        let replica: Weak<Inner> = Arc::downgrade(&self.0.inner);
+        replica
+    }
+
     fn open_with(
         options: Options,
         folder: &Path,
@@ -187,32 +254,40 @@ impl Hub {
         fresh: Epoch,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        let open = if options.discards_damaged { Store::open_or_discard } else { Store::open };
-        let (mut store, mut recovered) = open(folder.to_owned(), fsync, fresh)?;
-        let mut log = recovered.log(options.retention, clock.now());
-        // History may have become shorter.
-        log.expire(clock.now());
-        let (dropped, floor) = log.take_dropped();
-        store.forget(&dropped, floor)?;
-        let Recovered { revoked, revoked_floor, sessions, .. } = recovered;
-        let mut hub = Self::with(log, Some(store), clock, options.limits, options.heals_per_second);
-        let mut revocations = Revocations::restored(hub.clock.now(), revoked, revoked_floor);
-        revocations.set_lifetime(options.revocation_lifetime);
-        *hub.revocations.get_mut() = revocations;
-        Keeping::open(folder, &mut hub, sessions)?;
-        Ok(Self(Arc::new(hub)))
+        let keys = keeping::random_keys();
+        let discards = options.discards_damaged;
+        let folder = Arc::new(Folder::open(folder, fsync, fresh, keys, discards)?);
+        let store: Arc<dyn LogStore> = Arc::clone(&folder) as _;
+        let mut hub = Self::with(options, fresh, clock, Some(store));
+        Arc::get_mut(&mut hub.0).expect("it is new").folder = Some(Arc::clone(&folder));
+        folder.tail(None, hub.replica())?;
+        Ok(hub)
     }
 
     /// A hub in a simulated world: its clock is moved by hand, and so are its ticks
     /// ([`tick`](Self::tick)) and rounds ([`round`](Self::round)).
     pub fn simulated(options: Options, epoch: Epoch, now: Arc<AtomicU64>) -> Self {
-        let clock = Clock::Simulated(now);
-        let mut log = Log::new(epoch, options.retention);
-        log.begins_at(clock.now());
-        let hub =
-            Self(Arc::new(Self::with(log, None, clock, options.limits, options.heals_per_second)));
+        let hub = Self::with(options, epoch, Clock::Simulated(now), None);
         hub.drive_by_hand();
         hub
+    }
+
+    /// As [`simulated`](Self::simulated), following a store that is simulated, too: it has come as far
+    /// as the store by the time that the world has moved on.
+    ///
+    /// # Errors
+    /// [`StoreError`] says why the store can't be followed.
+    pub fn simulated_with(
+        options: Options,
+        store: Arc<dyn LogStore>,
+        now: Arc<AtomicU64>,
+    ) -> Result<Self, StoreError> {
+        let hub = Self::with(options, Epoch(0), Clock::Simulated(now), Some(store));
+        hub.drive_by_hand();
+        if let Some(store) = &hub.0.store {
+            store.tail(None, hub.replica())?;
+        }
+        Ok(hub)
     }
 
     fn drive_by_hand(&self) {
@@ -246,27 +321,28 @@ impl Hub {
     }
 
     /// One of the ticks of a ping interval's half; simulations call it, all others have a task that
-    /// does.
+    /// does. Where it is due, they [write](Self::keep) as well.
     pub fn tick(&self, part: usize) {
         self.0.tick(part % TICK_PARTS);
-        if part.is_multiple_of(TICK_PARTS / 3) {
-            self.0.write_kept();
-        }
     }
 
     fn with(
-        log: Log,
-        store: Option<Store>,
+        options: Options,
+        epoch: Epoch,
         clock: Clock,
-        limits: Limits,
-        heals_per_second: u32,
-    ) -> Inner {
+        store: Option<Arc<dyn LogStore>>,
+    ) -> Self {
+        let mut log = Log::new(epoch, options.retention.clone());
+        log.begins_at(clock.now());
+        let mut revocations = Revocations::default();
+        revocations.set_lifetime(options.revocation_lifetime);
         let position = log.head();
-        Inner {
+        let inner = Inner {
             log: RwLock::new(log),
-            store: store.map(Mutex::new),
-            epoch: position.epoch,
+            epoch: AtomicU64::new(position.epoch.0),
             head: AtomicU64::new(position.offset.0),
+            advanced: Notify::new(),
+            awaiting: AtomicUsize::new(0),
             subscribers: Subscribers::default(),
             trouble: Mutex::default(),
             rounds: Rounds::default(),
@@ -275,25 +351,31 @@ impl Hub {
             resumes: Mutex::new(Resumes::new(keeping::random_keys())),
             sessions: Mutex::default(),
             replays: Mutex::default(),
-            heals: Heals::new(heals_per_second),
+            heals: Heals::new(options.heals_per_second),
             reidentified: Mutex::default(),
-            revocations: RwLock::default(),
-            limits: Arc::new(limits),
+            revocations: RwLock::new(revocations),
+            revocations_left: Mutex::default(),
+            gaps: Mutex::default(),
+            limits: Arc::new(options.limits),
             stats: Stats::default(),
             notices: Notices::default(),
-            keeping: None,
+            retention: options.retention,
+            is_stored: store.is_some(),
+            keeps: store.as_ref().is_some_and(|store| store.keeps_handovers()),
+            due: Due::default(),
             is_keeping: AtomicBool::new(false),
             is_ticking: AtomicBool::new(false),
             doze: Arc::default(),
             takes_rounds: AtomicBool::new(false),
             clock,
-        }
+        };
+        Self(Arc::new(Shared { store, folder: None, inner: Arc::new(inner) }))
     }
 
     /// Where the log stands: a page that is about to read its data takes this as its cursor.
-    /// One atomic load.
+    /// Two atomic loads.
     pub fn position(&self) -> Position {
-        Position { epoch: self.0.epoch, offset: Offset(self.0.head.load(Ordering::Acquire)) }
+        self.0.position()
     }
 
     /// What a subscriber with this cursor would be replayed of a stream.
@@ -371,7 +453,7 @@ impl Hub {
             connections.all().iter().for_each(|wake| wake.signal(signals));
             let _ = tokio::time::timeout(LEAVE_MAX, connections.all_left()).await;
         }
-        self.close_store();
+        self.close_store().await;
     }
 
     /// Tells those who are here now. Ends with `window`, or when nobody is left.
@@ -393,17 +475,24 @@ impl Hub {
     /// The disk takes this many writes, and says that it did not.
     #[doc(hidden)]
     pub fn fail_next_for_tests(&self, writes: u32) {
-        if let Some(store) = &self.0.store {
-            store.lock().fail_next_for_tests(writes);
+        if let Some(folder) = &self.0.folder {
+            folder.fail_next_for_tests(writes);
         }
+    }
+
+    /// The folder that the log is kept in.
+    #[doc(hidden)]
+    pub fn folder_for_tests(&self) -> Option<&Folder> {
+        self.0.folder.as_deref()
     }
 
     /// Has everything on disk, where the log is kept on one. [`shut_down`](Self::shut_down) does it.
     /// What is published afterwards is kept as before, and takes another call to be on disk.
-    pub fn close_store(&self) {
-        self.0.close_kept();
+    pub async fn close_store(&self) {
+        self.tell_gaps().await;
+        self.keep().await;
         if let Some(store) = &self.0.store
-            && let Err(error) = store.lock().close()
+            && let Err(error) = store.close().await
         {
             tracing::error!(%error, "the log could not be closed well");
         }
@@ -414,9 +503,27 @@ fn new_epoch() -> Epoch {
     Epoch(getrandom::u64().expect("the operating system gives random numbers"))
 }
 
+impl Shared {
+    fn tick(&self, part: usize) {
+        self.inner.tick(part);
+        if part == 0
+            && let Some(store) = &self.store
+        {
+            store.tidy();
+        }
+    }
+}
+
 impl Inner {
     pub(crate) fn now(&self) -> UnixMillis {
         self.clock.now()
+    }
+
+    /// Where another log takes the place of this one, its head is not seen with this one's epoch: whoever
+    /// sees this epoch first is told to begin anew.
+    fn position(&self) -> Position {
+        let epoch = Epoch(self.epoch.load(Ordering::Acquire));
+        Position { epoch, offset: Offset(self.head.load(Ordering::Acquire)) }
     }
 
     fn round(&self, taker: &mut Taker) -> bool {
@@ -432,19 +539,11 @@ impl Inner {
         }
     }
 
-    /// Forgets what is too old, in memory and then on disk.
+    /// Forgets what is too old.
     fn expire(&self, now: UnixMillis) {
         let mut sweep = Sweep::default();
         // In pieces: who publishes or subscribes does not wait for all of it.
         while self.log.write().expire_some(now, &mut sweep) {}
-        if let Some(store) = &self.store {
-            // In this order, so that what is forgotten later is also written later.
-            let mut store = store.lock();
-            let (dropped, floor) = self.log.write().take_dropped();
-            if let Err(error) = store.forget(&dropped, floor) {
-                tracing::error!(%error, "the log on disk could not be shortened");
-            }
-        }
         self.expire_revocations(now);
         self.resumes.lock().expire(now);
         self.sessions.lock().expire(now);

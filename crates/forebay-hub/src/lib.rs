@@ -36,12 +36,13 @@ mod sync;
 mod wake;
 
 pub use client::{Client, Refused};
-pub use forebay_store::{Fsync, StoreError};
+pub use forebay_log::Revocation;
+pub use forebay_store::{AppendError, Fsync, LogStore, StoreError};
 pub use hub::{Broadcast, Hub, Options, PublishError, Published};
 pub use notices::Refusal;
 pub use prefetch::prefetch;
 pub use read::{Batch, Delivery};
-pub use revocations::{Asked, Revocation};
+pub use revocations::Asked;
 pub use round::{Round, Scratch, Seat};
 pub use stats::{Counter, Stats, StatsSnapshot};
 pub use wake::{Signals, Wake};

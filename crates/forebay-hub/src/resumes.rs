@@ -96,7 +96,12 @@ impl Resumes {
     }
 
     /// Goes on with what is on disk, by places, and notes what changes.
-    pub(crate) fn restored(now: UnixMillis, keys: [u64; 2], known: Vec<(u32, KeptPage)>) -> Self {
+    pub(crate) fn restored(
+        now: UnixMillis,
+        keys: [u64; 2],
+        known: Vec<(u32, KeptPage)>,
+        due: Due,
+    ) -> Self {
         let mut resumes = Self::new(keys);
         let mut places = HashMap::new();
         let mut known = known;
@@ -120,13 +125,8 @@ impl Resumes {
             resumes.left.push_back((key, left_at));
             places.insert(key, place);
         }
-        resumes.notes = Some(Box::new(Notes::new(places)));
+        resumes.notes = Some(Box::new(Notes::new(places, due)));
         resumes
-    }
-
-    /// Who is told that there is something to write down, if it is.
-    pub(crate) fn due(&self) -> Option<Due> {
-        self.notes.as_ref().map(|notes| notes.due())
     }
 
     pub(crate) fn key(&self, identifier: impl Hash) -> PageKey {

@@ -13,10 +13,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::time::Duration;
 
-use forebay_log::{Offset, UnixMillis};
+use forebay_log::{Offset, Revocation, UnixMillis};
 use forebay_store::{Revoked, RevokedFloor};
 
 /// Revocations that are remembered: each of somebody else or something else, 50 bytes. Past it the oldest
@@ -26,40 +25,6 @@ const REVOCATIONS_MAX: usize = 500_000;
 
 /// So many are worth a warning, and twice as many another.
 const REVOCATIONS_MANY: usize = 50_000;
-
-/// Whose access to what. Without an identity everybody's, without a stream to everything.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Revocation {
-    pub(crate) identity: Option<Arc<str>>,
-    pub(crate) stream: Option<Arc<str>>,
-}
-
-impl Revocation {
-    /// Everything that somebody reads.
-    pub fn of_identity(identity: impl Into<Arc<str>>) -> Self {
-        Self { identity: Some(identity.into()), stream: None }
-    }
-
-    /// One stream, for everybody.
-    pub fn of_stream(stream: impl Into<Arc<str>>) -> Self {
-        Self { identity: None, stream: Some(stream.into()) }
-    }
-
-    /// One stream, for somebody.
-    pub fn of(identity: impl Into<Arc<str>>, stream: impl Into<Arc<str>>) -> Self {
-        Self { identity: Some(identity.into()), stream: Some(stream.into()) }
-    }
-
-    /// Whose.
-    pub fn identity(&self) -> Option<&Arc<str>> {
-        self.identity.as_ref()
-    }
-
-    /// To what.
-    pub fn stream(&self) -> Option<&Arc<str>> {
-        self.stream.as_ref()
-    }
-}
 
 /// Who asks, and for what.
 #[derive(Clone, Copy, Debug)]
@@ -91,12 +56,27 @@ impl Revocations {
     /// What an earlier life of the log left, in order.
     pub(crate) fn restored(now: UnixMillis, revoked: Vec<Revoked>, floor: RevokedFloor) -> Self {
         let mut revocations = Self { floor, ..Self::default() };
-        for Revoked { at, made_at, identity, stream } in revoked {
-            let digest = revocations.digest(identity.as_deref(), stream.as_deref());
-            revocations.places.insert(digest, at);
-            revocations.order.push_back((made_at.min(now), at, digest));
+        for revoked in revoked {
+            let made_at = revoked.made_at.min(now);
+            revocations.note(&Revoked { made_at, ..revoked });
         }
         revocations
+    }
+
+    /// Has what another has, and gives it up after the same time as before.
+    pub(crate) fn replace(&mut self, other: Self) {
+        *self = Self { lifetime: self.lifetime, ..other };
+    }
+
+    /// Gives the places of those that it takes the place of.
+    fn note(&mut self, revoked: &Revoked) -> Vec<Offset> {
+        let Revoked { at, made_at, revocation, is_readmitted } = revoked;
+        let digest = self.digest_of(revocation);
+        if *is_readmitted {
+            return self.places.remove(&digest).into_iter().chain([*at]).collect();
+        }
+        self.order.push_back((*made_at, *at, digest));
+        self.places.insert(digest, *at).into_iter().collect()
     }
 
     /// Gives up what is so old.
@@ -112,12 +92,9 @@ impl Revocations {
         self.floor
     }
 
-    /// Gives the places of those that are no longer remembered.
+    /// Takes access back, or gives it again. Gives the places of those that are no longer remembered.
     pub(crate) fn add(&mut self, revoked: &Revoked) -> Vec<Offset> {
-        let Revoked { at, made_at, identity, stream } = revoked;
-        let digest = self.digest(identity.as_deref(), stream.as_deref());
-        let mut gone: Vec<_> = self.places.insert(digest, *at).into_iter().collect();
-        self.order.push_back((*made_at, *at, digest));
+        let mut gone = self.note(revoked);
         while self.places.len() > REVOCATIONS_MAX {
             let given_up = self.give_up_oldest();
             self.floor.all = self.floor.all.max(given_up.unwrap_or_default());
@@ -164,10 +141,9 @@ impl Revocations {
         }
     }
 
-    /// Gives the place that it had.
-    pub(crate) fn take_back(&mut self, revocation: &Revocation) -> Vec<Offset> {
-        let digest = self.digest(revocation.identity.as_deref(), revocation.stream.as_deref());
-        self.places.remove(&digest).into_iter().collect()
+    /// Whether it is remembered.
+    pub(crate) fn has(&self, revocation: &Revocation) -> bool {
+        self.places.contains_key(&self.digest_of(revocation))
     }
 
     /// Whether somebody may not read a stream whose page is as old as `seen`. `None` for a page
@@ -198,6 +174,11 @@ impl Revocations {
         };
         is_newer(None, Some(stream))
             || identity.is_some() && (is_newer(identity, None) || is_newer(identity, Some(stream)))
+    }
+
+    fn digest_of(&self, revocation: &Revocation) -> Digest {
+        let (identity, stream) = (revocation.identity(), revocation.stream());
+        self.digest(identity.map(|identity| &**identity), stream.map(|stream| &**stream))
     }
 
     fn digest(&self, identity: Option<&str>, stream: Option<&str>) -> Digest {
@@ -231,8 +212,11 @@ mod tests {
         at: Offset,
         revocation: Revocation,
     ) -> Vec<Offset> {
-        let Revocation { identity, stream } = revocation;
-        revocations.add(&Revoked { at, made_at, identity, stream })
+        revocations.add(&Revoked { at, made_at, revocation, is_readmitted: false })
+    }
+
+    fn readmit(revocations: &mut Revocations, at: Offset, revocation: Revocation) -> Vec<Offset> {
+        revocations.add(&Revoked { at, made_at: NOW, revocation, is_readmitted: true })
     }
 
     #[test]
@@ -260,7 +244,7 @@ mod tests {
         assert!(refused(&revocations, None, "room", None), "it does not say how old it is");
         assert_eq!(add(&mut revocations, NOW, Offset(7), revocation.clone()), [Offset(5)]);
         assert!(refused(&revocations, None, "room", Some(6)));
-        assert_eq!(revocations.take_back(&revocation), [Offset(7)]);
+        assert_eq!(readmit(&mut revocations, Offset(8), revocation), [Offset(7), Offset(8)]);
         assert!(!refused(&revocations, None, "room", None));
     }
 

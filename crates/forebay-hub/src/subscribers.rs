@@ -97,6 +97,11 @@ impl Subscribers {
         (count, is_new.then_some(readers))
     }
 
+    /// How many read the stream.
+    pub(crate) fn count(&self, stream: StreamId) -> usize {
+        self.readers(stream).map_or(0, |readers| readers.0.lock().readers.len())
+    }
+
     pub(crate) fn signal(&self, stream: StreamId, signals: Signals) -> usize {
         self.readers(stream).map_or(0, |readers| readers.signal(signals))
     }

@@ -23,11 +23,13 @@
 mod log;
 mod message;
 mod position;
+mod record;
 mod retention;
 mod stream;
 
-pub use log::{Appended, Dropped, Log, Restoration, StreamId, Sweep};
+pub use log::{Applied, Dropped, Log, Restoration, StreamId, Sweep};
 pub use message::{Action, Class, Extent, Message, StateKey, Targets};
 pub use position::{BadPosition, Epoch, Offset, Position, UnixMillis};
+pub use record::{Content, Control, Lacking, Record, Revocation};
 pub use retention::Retention;
 pub use stream::{Entries, Entry, Forgotten, Gap};

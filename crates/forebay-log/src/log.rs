@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::message::{Class, Message};
 use crate::position::{Epoch, Offset, Position, UnixMillis};
+use crate::record::{Content, Control, Lacking, Record};
 use crate::retention::Retention;
 use crate::stream::{Entries, Entry, Forgotten, Gap, Stream};
 
@@ -42,12 +43,12 @@ impl StreamId {
     }
 }
 
-/// What [`Log::append`] did.
+/// An entry or a gap that a stream has got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Appended {
-    /// The entry's offset, which is now the head.
+pub struct Applied {
+    /// Its offset.
     pub offset: Offset,
-    /// The entry's stream.
+    /// The stream.
     pub stream: StreamId,
 }
 
@@ -85,6 +86,8 @@ pub struct Log {
     floor: Forgotten,
     /// What has left since it was last asked, if anybody asks.
     dropped: Option<Vec<Dropped>>,
+    /// The floor at that time.
+    noted_floor: Forgotten,
 }
 
 impl Log {
@@ -104,6 +107,7 @@ impl Log {
             bytes: 0,
             floor: Forgotten::default(),
             dropped: None,
+            noted_floor: Forgotten::default(),
         }
     }
 
@@ -137,10 +141,12 @@ impl Log {
     /// it ([`Restoration`]).
     pub fn take_dropped(&mut self) -> (Vec<Dropped>, Forgotten) {
         let dropped = self.dropped.as_mut().map(std::mem::take).unwrap_or_default();
+        self.noted_floor = self.floor;
         (dropped, self.floor)
     }
 
-    /// Appends a broadcast: the only way that anything gets an offset.
+    /// Gives a broadcast the next offset: for a log that orders by itself. A replica of another's order
+    /// [applies](Self::apply) records.
     ///
     /// One `now` before an earlier one's is taken as it is; age then counts from it.
     pub fn append(
@@ -149,11 +155,42 @@ impl Log {
         stream: &str,
         message: Message,
         class: Class,
-    ) -> Appended {
+    ) -> Applied {
+        self.push(self.head.next(), now, stream, message, class)
+    }
+
+    /// Applies the next record. Two logs that have applied the same records are the same. One that is not
+    /// newer than the head was applied before, and does nothing.
+    ///
+    /// Gives the streams whose readers have to look: one that has an entry, all that may lack something.
+    pub fn apply(&mut self, record: &Record) -> Vec<Applied> {
+        let Record { offset, at, ref content } = *record;
+        if offset <= self.head {
+            return Vec::new();
+        }
+        match content {
+            Content::Entry { stream, message, class } => {
+                vec![self.push(offset, at, stream, message.clone(), class.clone())]
+            }
+            Content::Control(Control::Gap(lacking)) => self.lack(offset, at, lacking),
+            Content::Control(_) => {
+                self.head = offset;
+                Vec::new()
+            }
+        }
+    }
+
+    fn push(
+        &mut self,
+        offset: Offset,
+        at: UnixMillis,
+        stream: &str,
+        message: Message,
+        class: Class,
+    ) -> Applied {
         let id = self.intern(stream);
-        let offset = self.head.next();
         self.head = offset;
-        let entry = Entry { offset, appended_at: now, message: Arc::new(message), class };
+        let entry = Entry { offset, appended_at: at, message: Arc::new(message), class };
         if entry.class == Class::Ephemeral {
             if !self.stream(id).has_ephemeral() {
                 self.ephemeral.push_back(id);
@@ -162,7 +199,7 @@ impl Log {
         } else {
             self.keep(id, entry);
         }
-        Appended { offset, stream: id }
+        Applied { offset, stream: id }
     }
 
     fn keep(&mut self, id: StreamId, entry: Entry) {
@@ -230,6 +267,11 @@ impl Log {
         if cursor.offset < forgotten { Err(Gap::Forgotten(forgotten)) } else { Ok(()) }
     }
 
+    /// The stream of this name, if it has a record.
+    pub fn find(&self, stream: &str) -> Option<StreamId> {
+        self.names.get(stream).copied()
+    }
+
     /// What a replay of this stream can no longer give; the floor, if it has no record.
     pub fn forgotten(&self, stream: &str) -> Forgotten {
         self.names.get(stream).map_or(self.floor, |id| self.stream(*id).forgotten())
@@ -264,23 +306,37 @@ impl Log {
         Ok(entries.into_iter().flatten())
     }
 
-    /// Says that a stream lacks something which was never appended: its history is forgotten, and whoever
-    /// stands before the offset that this takes gets a [`Gap`].
-    pub fn lack(&mut self, now: UnixMillis, stream: &str) -> Appended {
+    /// Says that streams lack something which never came into the log: their history is forgotten, and
+    /// whoever stands before this offset gets a [`Gap`].
+    fn lack(&mut self, offset: Offset, at: UnixMillis, lacking: &Lacking) -> Vec<Applied> {
+        self.head = offset;
+        let forgotten = Forgotten { offset, at };
+        let prefix = match lacking {
+            Lacking::Stream(stream) => return vec![self.lack_one(stream, forgotten)],
+            Lacking::Prefix(prefix) => prefix,
+            Lacking::All => "",
+        };
+        let names = self.names.keys().filter(|name| name.starts_with(prefix));
+        let names: Vec<_> = names.map(Arc::clone).collect();
+        let lacking = names.iter().map(|name| self.lack_one(name, forgotten)).collect();
+        // Nobody knows which of those without a record have such a name.
+        self.floor = self.floor.max(forgotten);
+        lacking
+    }
+
+    fn lack_one(&mut self, stream: &str, forgotten: Forgotten) -> Applied {
         let id = self.open(stream);
         while self.stream(id).oldest().is_some() {
             self.forget_oldest(id);
         }
-        let offset = self.head.next();
-        self.head = offset;
         let stream = find_mut(&mut self.streams, id).expect("it is open");
-        stream.forget(Forgotten { offset, at: now });
+        stream.forget(forgotten);
         if let Some(dropped) = &mut self.dropped {
             dropped.push(Dropped::Forgotten(Arc::clone(&stream.name), stream.forgotten()));
             stream.is_noted = true;
         }
         self.close(id);
-        Appended { offset, stream: id }
+        Applied { offset: forgotten.offset, stream: id }
     }
 
     /// Forgets what is older than retention allows. Call it every second or so.
@@ -341,11 +397,35 @@ impl Log {
         kept.into_iter().chain(ephemeral).min()
     }
 
+    /// Has nothing any more but the streams that are open.
+    fn clear(&mut self) {
+        self.head = Offset::ZERO;
+        self.floor = Forgotten::default();
+        (self.entries, self.bytes) = (0, 0);
+        self.order.clear();
+        self.idle.clear();
+        self.ephemeral.clear();
+        for id in self.names.values().copied().collect::<Vec<_>>() {
+            self.stream_mut(id).clear();
+            self.queue_if_idle(id);
+        }
+        self.dropped = None;
+    }
+
     fn intern(&mut self, name: &str) -> StreamId {
         if let Some(id) = self.names.get(name) {
             return *id;
         }
-        self.add(Stream::new(name.into(), self.floor))
+        let id = self.add(Stream::new(name.into(), self.floor));
+        if self.floor != self.noted_floor
+            && let Some(dropped) = &mut self.dropped
+        {
+            // Whoever keeps a copy may have written the stream's next entry with less.
+            let stream = find_mut(&mut self.streams, id).expect("it was just added");
+            dropped.push(Dropped::Forgotten(Arc::clone(&stream.name), stream.forgotten()));
+            stream.is_noted = true;
+        }
+        id
     }
 
     fn add(&mut self, mut stream: Stream) -> StreamId {

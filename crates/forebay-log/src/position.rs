@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Names one life of a log; changes whenever offsets may have restarted. Random, never reused.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Epoch(pub u64);
 
 /// The place of one entry in the log. The first entry has offset 1; 0 stands before everything.

@@ -94,6 +94,13 @@ impl Stream {
         }
     }
 
+    /// Has no entries and has forgotten nothing.
+    pub(crate) fn clear(&mut self) {
+        let (generation, pins) = (self.generation, self.pins);
+        *self =
+            Self { generation, pins, ..Self::new(Arc::clone(&self.name), Forgotten::default()) };
+    }
+
     /// Adds an entry that is newer than all others; gives the bytes that superseded ones freed.
     pub(crate) fn push(&mut self, entry: Entry, superseded: &mut impl FnMut(Offset)) -> usize {
         let mut freed = 0;

@@ -12,6 +12,7 @@ mod client;
 mod exchange;
 mod frames;
 mod model;
+mod network;
 mod page;
 mod plan;
 mod published;
@@ -23,6 +24,7 @@ mod variant;
 mod world;
 
 pub use model::{Life, Violation};
+pub use network::{Line, Network};
 pub use plan::{Numbers, Plan};
 pub use published::{Kind, Published};
 pub use shrink::{Shrunk, shrink};

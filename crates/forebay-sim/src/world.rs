@@ -15,6 +15,7 @@ use std::time::Duration;
 use forebay_cable::Limits;
 use forebay_hub::{Broadcast, Hub, Options};
 use forebay_log::{Class, Epoch, Extent, Message, Retention, StateKey};
+use pollster::FutureExt as _;
 
 use self::server::Disk;
 use crate::client::Transport;
@@ -28,6 +29,8 @@ use crate::tally::Tally;
 use crate::variant::Variant;
 
 const STREAMS: usize = 6;
+/// Ticks from one writing of what pages have proven to the next: half a second.
+const KEEP_PARTS: usize = 10;
 const PAGES: usize = 10;
 /// Where the log is on disk, streams from here on are quiet,
 const LOUD: usize = 2;
@@ -346,7 +349,7 @@ impl World {
         if unread < UNREAD && self.happens() {
             let (name, message) = (name_of(STREAMS + unread), Message::json("0"));
             let published = Broadcast { stream: &name, message, class: Class::Log };
-            let published = self.hub.publish(published).expect("the disk takes it");
+            let published = self.hub.publish(published).block_on().expect("the disk takes it");
             self.published.add_unread(unread, published.position.offset.0);
         }
     }
@@ -361,7 +364,7 @@ impl World {
         let serial = self.published.count(stream);
         let text = format!("\"{}:{stream}:{serial}\"{}", self.log, " ".repeat(size));
         let (name, message) = (name_of(stream), Message::json(text));
-        let published = self.hub.publish(Broadcast { stream: &name, message, class });
+        let published = self.hub.publish(Broadcast { stream: &name, message, class }).block_on();
         let offset = published.expect("memory takes it, and the disk").position.offset.0;
         self.doubt_until = self.doubt_until.min(self.now() + DOUBT_MAX);
         self.published.add(stream, offset, kind);
@@ -378,10 +381,10 @@ impl World {
             Broadcast { stream: &name, message: Message::json(text), class: Class::Log }
         };
         if self.variant == Variant::Served {
-            self.hub.publish(refused()).expect("it is taken");
+            self.hub.publish(refused()).block_on().expect("it is taken");
         } else if self.disk.is_some() {
-            self.hub.fail_writes_for_tests(1);
-            self.hub.publish(refused()).expect_err("the disk refuses it");
+            self.hub.fail_next_for_tests(1);
+            self.hub.publish(refused()).block_on().expect_err("the disk refuses it");
             self.tally.refusals += 1;
         }
         let is_committed = amount & 1024 == 0;
@@ -392,9 +395,9 @@ impl World {
         if self.variant == Variant::Untold {
             let message = Message::json("0");
             let elsewhere = Broadcast { stream: "elsewhere", message, class: Class::Log };
-            self.hub.publish(elsewhere).expect("it is taken");
+            self.hub.publish(elsewhere).block_on().expect("it is taken");
         } else {
-            self.hub.gap([&*name]);
+            self.hub.gap([&*name]).block_on();
         }
         self.published.add(stream, self.hub.position().offset.0, Kind::Missing);
         self.tally.told_gaps += 1;
@@ -405,6 +408,9 @@ impl World {
         let now = self.clock.fetch_add(STEP, Ordering::Relaxed) + STEP;
         if now.is_multiple_of(50) {
             self.hub.tick(self.part);
+            if self.part.is_multiple_of(KEEP_PARTS) {
+                self.hub.keep().block_on();
+            }
             self.part += 1;
         }
         for connection in &mut self.connections {

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// Why the store can't be opened or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// No room is left.
@@ -40,6 +40,23 @@ pub enum StoreError {
     /// A write has failed, and the log is not open again yet.
     #[error("the log in {} takes nothing: an earlier write has failed", .0.display())]
     Closed(PathBuf),
+    /// The store can't be reached: why.
+    #[error("the log's store can't be reached: {0}")]
+    Unreachable(String),
+    /// What the store works with is gone.
+    #[error("the log's store has ended")]
+    Ended,
+}
+
+/// A batch has not got its places.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AppendError {
+    /// It is not taken, and never will be.
+    #[error(transparent)]
+    Refused(#[from] StoreError),
+    /// It may have been taken all the same.
+    #[error("nobody knows whether it was taken: {0}")]
+    Unknown(StoreError),
 }
 
 impl StoreError {

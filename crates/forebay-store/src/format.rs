@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use forebay_log::{Class, Entry, Extent, Forgotten, Message, Offset, StateKey, UnixMillis};
+use forebay_log::{
+    Class, Entry, Extent, Forgotten, Message, Offset, Revocation, StateKey, UnixMillis,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Record, Revoked, Written};
+use crate::record::{Revoked, Row, Written};
 
 #[derive(Serialize, Deserialize)]
 struct Head<'a> {
@@ -27,23 +29,33 @@ struct Head<'a> {
     f: Option<(u64, u64)>,
 }
 
-/// Names are values, because keys are short.
+/// Names are values, because keys are short. Older formats have no date, and know of nothing that was
+/// given again.
 pub(crate) fn encode_revoked(revoked: &Revoked) -> Vec<u8> {
-    let Revoked { at: _, made_at, identity, stream } = revoked;
-    serde_json::json!([identity.as_deref(), stream.as_deref(), made_at.0]).to_string().into_bytes()
+    let Revoked { at: _, made_at, revocation, is_readmitted } = revoked;
+    let (identity, stream) = (revocation.identity(), revocation.stream());
+    let (identity, stream) = (identity.map(|i| &**i), stream.map(|s| &**s));
+    let value = if *is_readmitted {
+        serde_json::json!([identity, stream, made_at.0, true])
+    } else {
+        serde_json::json!([identity, stream, made_at.0])
+    };
+    value.to_string().into_bytes()
 }
 
 pub(crate) fn decode_revoked(at: Offset, value: &[u8]) -> Option<Revoked> {
-    type Names = (Option<String>, Option<String>);
-    let with_date = serde_json::from_slice::<(Option<String>, Option<String>, u64)>(value);
-    let (identity, stream, made_at) = with_date
-        .or_else(|_| serde_json::from_slice::<Names>(value).map(|(i, s)| (i, s, u64::MAX)))
+    type Name = Option<String>;
+    let whole = serde_json::from_slice::<(Name, Name, u64, bool)>(value).or_else(|_| {
+        serde_json::from_slice::<(Name, Name, u64)>(value).map(|(i, s, at)| (i, s, at, false))
+    });
+    let (identity, stream, made_at, is_readmitted) = whole
+        .or_else(|_| serde_json::from_slice(value).map(|(i, s)| (i, s, u64::MAX, false)))
         .ok()?;
-    let (identity, stream) = (identity.map(Into::into), stream.map(Into::into));
-    Some(Revoked { at, made_at: UnixMillis(made_at), identity, stream })
+    let revocation = Revocation::from_parts(identity.map(Into::into), stream.map(Into::into));
+    Some(Revoked { at, made_at: UnixMillis(made_at), revocation, is_readmitted })
 }
 
-pub(crate) fn encode(record: &Record<'_>) -> Result<Vec<u8>, serde_json::Error> {
+pub(crate) fn encode(record: &Row<'_>) -> Result<Vec<u8>, serde_json::Error> {
     let class = match record.class {
         Class::State(key) => Some((key.target().into(), key.extent().as_str().into())),
         _ => None,

@@ -12,15 +12,21 @@
 
 mod block;
 mod error;
+mod folder;
 mod format;
+mod log_store;
 mod marker;
+mod memory;
 mod open;
 mod pages;
 mod record;
 mod recover;
 mod store;
 
-pub use error::StoreError;
+pub use error::{AppendError, StoreError};
+pub use folder::Folder;
+pub use log_store::{Handover, LogStore, Pending, Replica};
+pub use memory::Memory;
 pub use pages::{KeptPage, Pages};
-pub use record::{Fsync, Record, Recovered, Revoked, RevokedFloor, Written};
+pub use record::{Fsync, Left, Revoked, RevokedFloor, Row, Snapshot, Written};
 pub use store::Store;

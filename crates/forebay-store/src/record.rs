@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_log::{
-    Class, Entry, Epoch, Forgotten, Log, Message, Offset, Restoration, Retention, UnixMillis,
+    Class, Dropped, Entry, Epoch, Forgotten, Log, Message, Offset, Position, Restoration,
+    Retention, Revocation, UnixMillis,
 };
+
+use crate::pages::KeptPage;
 
 /// What a broadcast's acknowledgement promises.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -23,7 +26,7 @@ pub enum Fsync {
 
 /// What is written of one broadcast.
 #[derive(Clone, Copy, Debug)]
-pub struct Record<'a> {
+pub struct Row<'a> {
     /// Its offset.
     pub offset: Offset,
     /// When.
@@ -39,7 +42,7 @@ pub struct Record<'a> {
 }
 
 /// What was written of one broadcast.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Written {
     /// Its stream.
     pub stream: String,
@@ -49,17 +52,17 @@ pub struct Written {
     pub forgotten: Forgotten,
 }
 
-/// Access that was taken back.
+/// Access that was taken back, or given again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Revoked {
     /// Its place in the order.
     pub at: Offset,
     /// When. An older format doesn't say: then it is the largest.
     pub made_at: UnixMillis,
-    /// Whose; everybody's without.
-    pub identity: Option<Arc<str>>,
-    /// To what; to everything without.
-    pub stream: Option<Arc<str>>,
+    /// Whose, and to what.
+    pub revocation: Revocation,
+    /// It is given again.
+    pub is_readmitted: bool,
 }
 
 /// Up to where revocations are no longer remembered.
@@ -71,9 +74,36 @@ pub struct RevokedFloor {
     pub with_cursor: Offset,
 }
 
-/// What an earlier life of the log left.
-#[derive(Debug)]
-pub struct Recovered {
+/// What has left a replica's memory: whoever keeps a copy of that no longer needs it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Left {
+    /// Entries, and what is forgotten with them.
+    pub dropped: Vec<Dropped>,
+    /// What is forgotten of streams without a record.
+    pub floor: Forgotten,
+    /// Places of revocations that are no longer remembered.
+    pub revocations: Vec<Offset>,
+    /// Up to where they are not.
+    pub revoked_floor: RevokedFloor,
+}
+
+impl Left {
+    /// Nothing has left. The floors don't say so.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.dropped.is_empty() && self.revocations.is_empty()
+    }
+
+    /// More has.
+    pub(crate) fn add(&mut self, more: Self) {
+        self.dropped.extend(more.dropped);
+        self.revocations.extend(more.revocations);
+        (self.floor, self.revoked_floor) = (more.floor, more.revoked_floor);
+    }
+}
+
+/// What a replica begins with: what an earlier life of the log left, or nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
     /// Its epoch; a new one where something may have been lost.
     pub epoch: Epoch,
     /// Offsets up to here may have been given to somebody.
@@ -90,15 +120,30 @@ pub struct Recovered {
     pub revoked_floor: RevokedFloor,
     /// What was kept of sessions, by name. None outlives the epoch.
     pub sessions: Vec<(String, Vec<u8>)>,
+    /// What was kept of pages, by places. None outlives the epoch.
+    pub pages: Vec<(u32, KeptPage)>,
+    /// What pages' names are hashed with, where they are kept.
+    pub page_keys: Option<[u64; 2]>,
 }
 
-impl Recovered {
+impl Snapshot {
+    /// Nothing but where the log begins: all that was before is forgotten.
+    pub fn beginning(at: Position) -> Self {
+        let floor = Forgotten { offset: at.offset, at: UnixMillis(0) };
+        Self { epoch: at.epoch, head: at.offset, floor, ..Self::default() }
+    }
+
     /// The log as it was. One that has never noted what it lacks begins `now`.
     pub fn log(&mut self, retention: Retention, now: UnixMillis) -> Log {
+        self.log_over(Log::new(self.epoch, retention), now)
+    }
+
+    /// The same in the place of a log that is in use.
+    pub fn log_over(&mut self, log: Log, now: UnixMillis) -> Log {
         if self.floor.at == UnixMillis(0) {
             self.floor.at = now;
         }
-        let mut log = Restoration::new(self.epoch, retention, self.floor);
+        let mut log = Restoration::over(log, self.epoch, self.floor);
         for Written { stream, entry, forgotten } in self.entries.drain(..) {
             log.keep(&stream, entry, forgotten);
         }

@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::format;
 use crate::marker::{Mark, Marker};
 use crate::open::{Open, REVOKED_FLOOR, REVOKED_FLOOR_WITH_CURSOR};
-use crate::record::{Recovered, Revoked, RevokedFloor, Written};
+use crate::record::{Revoked, RevokedFloor, Snapshot, Written};
 
 /// Why what is on disk is not gone on with.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub(crate) fn recover(
     known: Option<&Mark>,
     path: &Path,
     fresh: Epoch,
-) -> Result<Recovered, StoreError> {
+) -> Result<Snapshot, StoreError> {
     let failed = |error| StoreError::of(path, error);
     let is_new = open.about.get("format").map_err(failed)?.is_none();
     // Without it, offsets would be given twice.
@@ -64,7 +64,19 @@ pub(crate) fn recover(
         begin(open, fresh).map_err(failed)?;
     }
     let epoch = epoch.unwrap_or(fresh);
-    Ok(Recovered { epoch, head, floor, forgotten, entries, revoked, revoked_floor, sessions })
+    let (pages, page_keys) = (Vec::new(), None);
+    Ok(Snapshot {
+        epoch,
+        head,
+        floor,
+        forgotten,
+        entries,
+        revoked,
+        revoked_floor,
+        sessions,
+        pages,
+        page_keys,
+    })
 }
 
 fn kept(

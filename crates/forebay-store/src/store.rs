@@ -7,15 +7,18 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use fjall::{OwnedWriteBatch, PersistMode};
-use forebay_log::{Class, Dropped, Epoch, Forgotten, Offset};
+use forebay_log::{Class, Epoch, Offset};
+use parking_lot::Mutex;
 
 use crate::error::StoreError;
 use crate::format;
 use crate::marker::Marker;
 use crate::open::{FORMAT, Open};
-use crate::record::{Fsync, Record, Recovered};
+use crate::record::{Fsync, Left, Revoked, Row, Snapshot};
 use crate::recover::{self, boot};
 
 /// Offsets are reserved in blocks before they are used, so that none is given twice: those of
@@ -33,14 +36,23 @@ pub struct Store {
     reserved: Offset,
     /// Nothing has this offset yet, nor a later one.
     free: Offset,
-    /// The floor that is on disk.
-    floor: Forgotten,
+    /// The floors that are on disk.
+    forgotten: Left,
     /// The disk says that the log ended well.
     is_closed: bool,
     /// What [`forget`](Self::forget) could not remove. It is no more than the log had when a write
     /// failed: nothing is appended before the store is open again.
-    unforgotten: Vec<Dropped>,
-    fails_for_tests: u32,
+    unforgotten: Left,
+    hooks: Arc<Hooks>,
+}
+
+/// What tests have a disk do.
+#[derive(Debug, Default)]
+pub(crate) struct Hooks {
+    /// So many writes reach the disk, and fail.
+    pub(crate) fails: AtomicU32,
+    /// Held while the disk is to stall.
+    pub(crate) stall: Mutex<()>,
 }
 
 impl fmt::Debug for Store {
@@ -59,7 +71,7 @@ impl Store {
         path: impl Into<PathBuf>,
         fsync: Fsync,
         fresh: Epoch,
-    ) -> Result<(Self, Recovered), StoreError> {
+    ) -> Result<(Self, Snapshot), StoreError> {
         let path = path.into();
         // The database panics on some bytes that were changed.
         unpanicked(&path, || Self::try_open(&path, fsync, fresh))
@@ -74,7 +86,7 @@ impl Store {
         path: impl Into<PathBuf>,
         fsync: Fsync,
         fresh: Epoch,
-    ) -> Result<(Self, Recovered), StoreError> {
+    ) -> Result<(Self, Snapshot), StoreError> {
         let path = path.into();
         let error = match Self::open(&path, fsync, fresh) {
             Err(error @ StoreError::Damaged { .. }) => error,
@@ -92,7 +104,7 @@ impl Store {
         Self::open(&path, fsync, fresh)
     }
 
-    fn try_open(path: &Path, fsync: Fsync, fresh: Epoch) -> Result<(Self, Recovered), StoreError> {
+    fn try_open(path: &Path, fsync: Fsync, fresh: Epoch) -> Result<(Self, Snapshot), StoreError> {
         let failed = |error| StoreError::of(path, error);
         let open = Open::at(path, fsync)?;
         let (mut marker, known) = Marker::open(path)?;
@@ -122,7 +134,12 @@ impl Store {
             mark.lacks_gap = false;
         });
         marker.sync()?;
-        let (reserved, floor) = (recovered.head, recovered.floor);
+        let reserved = recovered.head;
+        let floors = Left {
+            floor: recovered.floor,
+            revoked_floor: recovered.revoked_floor,
+            ..Left::default()
+        };
         let store = Self {
             path: path.to_owned(),
             fsync,
@@ -130,17 +147,19 @@ impl Store {
             marker,
             reserved,
             free: reserved.next(),
-            floor,
+            unforgotten: floors.clone(),
+            forgotten: floors,
             is_closed: false,
-            unforgotten: Vec::new(),
-            fails_for_tests: 0,
+            hooks: Arc::default(),
         };
         Ok((store, recovered))
     }
 
-    /// Writes broadcasts, all of them or none. They use the offsets from `first` to `through`.
+    /// Writes broadcasts, and what access was taken back or given again, all of it or nothing. They use
+    /// the offsets from `first` to `through`.
     ///
-    /// After [`close`](Self::close) the first of them waits for the disk, whatever the [`Fsync`]: the
+    /// Whatever the [`Fsync`], the disk has it when access is concerned: who has none must not get it
+    /// by a loss of power. After [`close`](Self::close) the first of them waits for the disk, whatever the [`Fsync`]: the
     /// next start must not take the log's end for a clean one.
     ///
     /// # Errors
@@ -149,24 +168,25 @@ impl Store {
     /// next start.
     pub fn append<'a>(
         &mut self,
-        records: impl Iterator<Item = Record<'a>>,
+        rows: impl Iterator<Item = Row<'a>>,
+        revoked: &[Revoked],
         first: Offset,
         through: Offset,
     ) -> Result<(), StoreError> {
-        let entries = records
-            .filter(|record| *record.class != Class::Ephemeral)
-            .map(|record| Ok((format::key(record.offset), format::encode(&record)?)))
+        let entries = rows
+            .filter(|row| *row.class != Class::Ephemeral)
+            .map(|row| Ok((format::key(row.offset), format::encode(&row)?)))
             .collect::<Result<Vec<_>, serde_json::Error>>()
             .map_err(|error| StoreError::damaged(&self.path, &error.to_string()))?;
         self.free = first;
         self.reopen()?;
-        match self.try_append(&entries, through) {
+        match self.try_append(&entries, revoked, through) {
             // The database was closed by a failure that it met by itself. Opened again, it says what it
             // lacks, or lacks nothing any more.
             Err(StoreError::Closed(_)) => {
                 self.refused();
                 self.reopen()?;
-                self.try_append(&entries, through)
+                self.try_append(&entries, revoked, through)
             }
             appended => appended,
         }
@@ -181,15 +201,26 @@ impl Store {
     fn try_append(
         &mut self,
         entries: &[([u8; 8], Vec<u8>)],
+        revoked: &[Revoked],
         through: Offset,
     ) -> Result<(), StoreError> {
         let needs_more = through > self.reserved;
         let reserved = if needs_more { Offset(through.0 + RESERVED) } else { self.reserved };
         let reopens = self.is_closed && self.fsync != Fsync::Always;
-        let mode = if reopens { PersistMode::SyncData } else { self.mode() };
+        let is_sure = reopens || !revoked.is_empty();
+        let mode = if is_sure { PersistMode::SyncData } else { self.mode() };
+        if entries.is_empty() && revoked.is_empty() && !needs_more && !reopens {
+            // Nothing of it is kept.
+            self.free = through.next();
+            return Ok(());
+        }
         self.write(reserved, |open, batch| {
             for (key, value) in entries {
                 batch.insert(&open.entries, key, value.as_slice());
+            }
+            for revoked in revoked {
+                let key = format::key(revoked.at);
+                batch.insert(&open.revoked, key, format::encode_revoked(revoked));
             }
             if needs_more {
                 batch.insert(&open.about, "reserved", reserved.0.to_be_bytes());
@@ -218,7 +249,7 @@ impl Store {
     /// [`StoreError`] if the disk does not take it.
     pub fn close(&mut self) -> Result<(), StoreError> {
         self.reopen()?;
-        self.forget(&[], self.floor)?;
+        self.forget(self.unforgotten_floors())?;
         self.write(self.reserved, |open, batch| {
             batch.insert(&open.about, "clean", [1]);
             PersistMode::SyncAll
@@ -226,6 +257,16 @@ impl Store {
         self.marker.sync()?;
         self.is_closed = true;
         Ok(())
+    }
+
+    /// Nothing more than what is to be forgotten already.
+    fn unforgotten_floors(&self) -> Left {
+        let Left { floor, revoked_floor, .. } = self.unforgotten;
+        Left { floor, revoked_floor, ..Left::default() }
+    }
+
+    pub(crate) fn hooks(&self) -> Arc<Hooks> {
+        Arc::clone(&self.hooks)
     }
 
     /// As after a write that failed.
@@ -237,7 +278,7 @@ impl Store {
     /// The next writes reach the disk, and fail.
     #[doc(hidden)]
     pub fn fail_next_for_tests(&mut self, writes: u32) {
-        self.fails_for_tests = writes;
+        self.hooks.fails.store(writes, Ordering::Relaxed);
     }
 
     /// Says each time that the thread of [`Fsync::Every`] has synced.
@@ -265,8 +306,9 @@ impl Store {
         let commit = || batch.durability(Some(mode)).commit();
         let mut written =
             unpanicked(&self.path, || commit().map_err(|error| StoreError::of(&self.path, error)));
-        if self.fails_for_tests > 0 {
-            self.fails_for_tests -= 1;
+        drop(self.hooks.stall.lock());
+        let fails = &self.hooks.fails;
+        if fails.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
             written = written.and(Err(StoreError::Full(self.path.clone())));
         }
         if written.is_err() {

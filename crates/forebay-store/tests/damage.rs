@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use forebay_log::{Class, Epoch, Forgotten, Message, Offset, UnixMillis};
-use forebay_store::{Fsync, Record, Revoked, RevokedFloor, Store, StoreError};
+use forebay_log::{Class, Epoch, Forgotten, Message, Offset, Revocation, UnixMillis};
+use forebay_store::{Fsync, Revoked, Row, Store, StoreError};
 use tempfile::TempDir;
 
 const OLD: Epoch = Epoch(1);
@@ -16,7 +16,7 @@ const BLOCK: usize = 4_096;
 fn append(store: &mut Store, offsets: std::ops::RangeInclusive<u64>) {
     for offset in offsets {
         let message = Message::json(format!("\"{offset} {}\"", "x".repeat(100)));
-        let record = Record {
+        let row = Row {
             offset: Offset(offset),
             at: UnixMillis(offset),
             stream: "room",
@@ -24,7 +24,7 @@ fn append(store: &mut Store, offsets: std::ops::RangeInclusive<u64>) {
             class: &Class::Log,
             forgotten: Forgotten::default(),
         };
-        store.append([record].into_iter(), Offset(offset), Offset(offset)).unwrap();
+        store.append([row].into_iter(), &[], Offset(offset), Offset(offset)).unwrap();
     }
 }
 
@@ -274,8 +274,9 @@ fn a_lost_revocation_is_noticed() {
     let (mut store, _) = Store::open(folder.at.path(), Fsync::Os, NEW).unwrap();
     let before = fs::read(journal(folder.at.path())).unwrap();
     let (at, made_at) = (Offset(1), UnixMillis(1));
-    let revoked = Revoked { at, made_at, identity: Some("user:1".into()), stream: None };
-    store.revoke(&revoked, &[], RevokedFloor::default()).unwrap();
+    let revocation = Revocation::of_identity("user:1");
+    let revoked = Revoked { at, made_at, revocation, is_readmitted: false };
+    store.append(std::iter::empty(), &[revoked], at, at).unwrap();
     drop(store);
     fs::write(journal(folder.at.path()), before).unwrap();
     let (_, recovered) = Store::open(folder.at.path(), Fsync::Os, NEW).unwrap();

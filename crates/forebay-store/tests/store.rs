@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use forebay_log::{
-    Class, Epoch, Extent, Forgotten, Log, Message, Offset, Position, Retention, StateKey,
-    UnixMillis,
+    Class, Content, Control, Epoch, Extent, Forgotten, Lacking, Log, Message, Offset, Position,
+    Record, Retention, Revocation, StateKey, UnixMillis,
 };
-use forebay_store::{Fsync, Record, Recovered, Revoked, RevokedFloor, Store, StoreError};
+use forebay_store::{Fsync, Left, Revoked, RevokedFloor, Row, Snapshot, Store, StoreError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -35,9 +35,13 @@ fn open(folder: &Path, now: UnixMillis) -> Kept {
 fn open_with(folder: &Path, now: UnixMillis, fsync: Fsync) -> Kept {
     let (mut store, mut recovered) = Store::open(folder, fsync, Epoch(now.0)).unwrap();
     let mut log = recovered.log(retention(), now);
-    let (dropped, floor) = log.take_dropped();
-    store.forget(&dropped, floor).unwrap();
+    store.forget(left(&mut log)).unwrap();
     Kept { store, log, now }
+}
+
+fn left(log: &mut Log) -> Left {
+    let (dropped, floor) = log.take_dropped();
+    Left { dropped, floor, ..Left::default() }
 }
 
 impl Kept {
@@ -45,8 +49,8 @@ impl Kept {
         let message = Message::json(format!("{text:?}"));
         let offset = self.log.head().offset.next();
         let (at, forgotten) = (self.now, self.log.forgotten(stream));
-        let record = Record { offset, at, stream, message: &message, class: &class, forgotten };
-        self.store.append([record].into_iter(), offset, offset)?;
+        let row = Row { offset, at, stream, message: &message, class: &class, forgotten };
+        self.store.append([row].into_iter(), &[], offset, offset)?;
         let appended = self.log.append(self.now, stream, message, class);
         assert_eq!(appended.offset, offset);
         Ok(offset)
@@ -54,8 +58,7 @@ impl Kept {
 
     fn forget(&mut self) {
         self.log.expire(self.now);
-        let (dropped, floor) = self.log.take_dropped();
-        self.store.forget(&dropped, floor).unwrap();
+        self.store.forget(left(&mut self.log)).unwrap();
     }
 
     fn texts(&self, stream: &str, after: u64) -> Vec<String> {
@@ -87,8 +90,21 @@ fn what_was_acknowledged_is_there_at_the_next_start() {
 }
 
 fn revoked(at: u64, identity: Option<&str>, stream: Option<&str>) -> Revoked {
-    let (identity, stream) = (identity.map(Into::into), stream.map(Into::into));
-    Revoked { at: Offset(at), made_at: NOW, identity, stream }
+    let revocation = Revocation::from_parts(identity.map(Into::into), stream.map(Into::into));
+    Revoked { at: Offset(at), made_at: NOW, revocation, is_readmitted: false }
+}
+
+/// Writes a revocation, and then what is no longer remembered for it.
+fn revoke(store: &mut Store, revoked: &Revoked, gone: &[u64], floor: RevokedFloor) {
+    store
+        .append(std::iter::empty(), std::slice::from_ref(revoked), revoked.at, revoked.at)
+        .unwrap();
+    give_up(store, gone, floor);
+}
+
+fn give_up(store: &mut Store, gone: &[u64], revoked_floor: RevokedFloor) {
+    let revocations = gone.iter().map(|offset| Offset(*offset)).collect();
+    store.forget(Left { revocations, revoked_floor, ..Left::default() }).unwrap();
 }
 
 fn floor(all: u64, with_cursor: u64) -> RevokedFloor {
@@ -108,14 +124,14 @@ fn what_was_taken_back_stays_so_until_it_is_given_again() {
     ];
     let (mut store, recovered) = open();
     assert_eq!((recovered.revoked, recovered.revoked_floor), (Vec::new(), RevokedFloor::default()));
-    store.revoke(&revoked(2, Some("user:1"), None), &[], RevokedFloor::default()).unwrap();
+    revoke(&mut store, &revoked(2, Some("user:1"), None), &[], RevokedFloor::default());
     for one in &all {
-        store.revoke(one, &[Offset(2)], floor(1, 2)).unwrap();
+        revoke(&mut store, one, &[2], floor(1, 2));
     }
     drop(store);
     let (mut store, recovered) = open();
     assert_eq!((&recovered.revoked[..], recovered.revoked_floor), (&all[..], floor(1, 2)));
-    store.readmit(&[Offset(5)], floor(1, 5)).unwrap();
+    give_up(&mut store, &[5], floor(1, 5));
     drop(store);
     let (_, recovered) = open();
     assert_eq!(recovered.revoked, [all[0].clone(), all[2].clone()]);
@@ -174,14 +190,14 @@ fn raw(folder: &Path, keyspace: &str, key: &str, value: Option<&[u8]>) -> Option
 }
 
 /// The epoch that a folder is opened with, and what of it is gone on with, once this is written to it.
-fn changed(keyspace: &str, key: &str, value: &[u8]) -> Result<Recovered, StoreError> {
+fn changed(keyspace: &str, key: &str, value: &[u8]) -> Result<Snapshot, StoreError> {
     let folder = TempDir::new().unwrap();
     let mut kept = open(folder.path(), NOW);
     for text in ["one", "two", "three", "four", "five"] {
         kept.publish("room", text, Class::Log).unwrap();
     }
     kept.forget();
-    kept.store.revoke(&revoked(3, Some("user:1"), None), &[], RevokedFloor::default()).unwrap();
+    revoke(&mut kept.store, &revoked(3, Some("user:1"), None), &[], RevokedFloor::default());
     drop(kept);
     raw(folder.path(), keyspace, key, Some(value));
     let (_, recovered) = Store::open(folder.path(), Fsync::Os, Epoch(7))?;
@@ -347,9 +363,11 @@ fn what_was_refused_is_not_served_even_if_it_could_not_be_removed() {
 
 impl Kept {
     fn gap(&mut self, stream: &str) -> Offset {
-        let offset = self.log.lack(self.now, stream).offset;
-        let (dropped, floor) = self.log.take_dropped();
-        self.store.gap(&dropped, floor, offset);
+        let offset = self.log.head().offset.next();
+        let content = Content::Control(Control::Gap(Lacking::Stream(stream.into())));
+        self.store.gap(offset);
+        self.log.apply(&Record { offset, at: self.now, content });
+        let _ = self.store.forget(left(&mut self.log));
         offset
     }
 }

@@ -196,7 +196,7 @@ mod tests {
         let hub = Hub::new(Options::default().limits(limits));
         let cursor = hub.position();
         let message = Message::json(format!("{:?}", "x".repeat(200)));
-        hub.publish(Broadcast { stream: "room", message, class: Class::Log }).unwrap();
+        hub.publish(Broadcast { stream: "room", message, class: Class::Log }).await.unwrap();
         let door = Door::from(Origins::default()).proxy("10.0.0.1").unwrap();
         let endpoint = Endpoint::new(hub, Arc::new(Room(cursor)), door);
         let subscribe = r#"{"command":"subscribe","identifier":"{\"channel\":\"C\"}"}"#;

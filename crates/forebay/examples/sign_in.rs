@@ -109,13 +109,17 @@ async fn sign_in(turbo: Turbo, State(app): State<App>, Form(form): Form<SignIn>)
     ([(SET_COOKIE, cookie)], turbo.redirect("/")).into_response()
 }
 
-async fn sign_out(turbo: Turbo, State(app): State<App>, headers: HeaderMap) -> Response {
+async fn sign_out(
+    turbo: Turbo,
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
     if let Some(name) = app.visitor(&headers) {
         app.accounts().sessions.retain(|_, other| *other != name);
         // Its pages come back as nobody, in every tab.
-        turbo.forebay().disconnect(&name);
+        turbo.forebay().disconnect(&name).await?;
     }
-    turbo.redirect("/")
+    Ok(turbo.redirect("/"))
 }
 
 #[derive(Deserialize)]

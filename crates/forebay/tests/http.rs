@@ -380,7 +380,7 @@ async fn json_over_several_lines_is_one_event() {
     events.json().await;
     let message = RawValue::from_string("{\n\n \"a\":\r\n\"b\\n\"}".into()).unwrap();
     let broadcast = RawBroadcast::new(StreamName::raw("room"), message);
-    publish_all(&app.forebay, &[broadcast]).unwrap();
+    publish_all(&app.forebay, &[broadcast]).await.unwrap();
     assert_eq!(events.json().await.unwrap()["m"], json!({"a": "b\n"}));
 }
 
@@ -630,7 +630,7 @@ async fn a_stream_that_is_taken_back_ends_at_once_and_stays_away_from_old_pages(
     let revoke = async {
         // The poll is waiting by now.
         tokio::task::yield_now().await;
-        app.forebay.revoke(room.clone()).unwrap();
+        app.forebay.revoke(room.clone()).await.unwrap();
         app.say("room", "secret").await;
     };
     let (answer, ()) = tokio::join!(app.poll(poll), revoke);
@@ -650,7 +650,7 @@ async fn a_stream_that_is_taken_back_ends_at_once_and_stays_away_from_old_pages(
     let without = tag(&signed, None);
     assert_eq!(outcome(&app, None, &without).await, "reject_subscription revoked");
     assert_eq!(outcome(&app, None, &app.page().await.room).await, CONFIRMED);
-    assert!(app.forebay.readmit(&room));
+    assert!(app.forebay.readmit(&room).await.unwrap());
     assert_eq!(outcome(&app, None, &without).await, CONFIRMED);
 }
 
@@ -659,7 +659,7 @@ async fn a_stream_that_is_taken_back_ends_at_once_and_stays_away_from_old_pages(
 async fn an_old_tag_with_a_new_pages_cursor_is_an_old_tag() {
     let app = App::new();
     let (signed, _) = parts(&app.page().await.room);
-    app.forebay.revoke(Revocation::of("user:1", "room")).unwrap();
+    app.forebay.revoke(Revocation::of("user:1", "room")).await.unwrap();
     let new = app.page().await;
     let (_, inbox) = parts(&new.inbox);
     let mut cursors = new.source.split('&').filter_map(|pair| pair.strip_prefix("cursor="));
@@ -696,7 +696,7 @@ async fn a_cursor_for_a_public_stream_or_a_channel_says_how_old_the_page_is() {
         json!({"channel": "$pubsub", "stream_name": "lobby", "cursor": cursor}).to_string()
     };
     let old = app.cursor_for("lobby").await;
-    app.forebay.revoke(Revocation::of_identity("user:1")).unwrap();
+    app.forebay.revoke(Revocation::of_identity("user:1")).await.unwrap();
     let check = async |cursor: &str, expected: &str| {
         assert_eq!(outcome(&app, Some("user:1"), &public(cursor)).await, expected);
     };
@@ -725,7 +725,7 @@ async fn one_visitor_is_put_out_and_the_others_stay() {
         events
     };
     let (mut one, mut two) = (open("user:1").await, open("user:2").await);
-    app.forebay.revoke(Revocation::of("user:1", "room")).unwrap();
+    app.forebay.revoke(Revocation::of("user:1", "room")).await.unwrap();
     app.say("room", "for two").await;
     assert_eq!(one.json().await.unwrap()["type"], "disconnect");
     assert_eq!(two.json().await.unwrap()["m"], "for two");
@@ -738,7 +738,7 @@ async fn one_visitor_is_put_out_and_the_others_stay() {
     one.json().await;
     one.json().await;
     let before = app.forebay.stats().disconnects;
-    assert_eq!(app.forebay.disconnect("user:1"), 1);
+    assert_eq!(app.forebay.disconnect("user:1").await.unwrap(), 1);
     assert_eq!(one.json().await.unwrap()["reason"], "remote");
     assert_eq!(app.forebay.stats().disconnects - before, 1);
 }
@@ -752,14 +752,14 @@ async fn a_visitor_who_reads_nothing_is_put_out_too() {
     for _ in 0..3 {
         events.json().await;
     }
-    app.forebay.revoke(Revocation::of_identity("user:1")).unwrap();
+    app.forebay.revoke(Revocation::of_identity("user:1")).await.unwrap();
     assert_eq!(events.json().await.unwrap()["type"], "disconnect");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_does_not_open_what_was_taken_back() {
     let app = App::new();
-    app.forebay.revoke(Revocation::of("user:1", "room")).unwrap();
+    app.forebay.revoke(Revocation::of("user:1", "room")).await.unwrap();
     let slow = json!({"channel": "Slow"}).to_string();
     let commands = json!([
         subscribe(&slow),

@@ -64,7 +64,7 @@ pub(crate) async fn log_out(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let visitor = visitor(&headers).ok_or("nobody is logged in")?;
-    app.forebay.revoke(Revocation::of_identity(visitor))?;
+    app.forebay.revoke(Revocation::of_identity(visitor)).await?;
     let gone = [(header::SET_COOKIE, "visitor=; Path=/; Max-Age=0")];
     Ok((StatusCode::NO_CONTENT, gone).into_response())
 }

@@ -196,6 +196,6 @@ async fn revoke(
     State(app): State<App>,
     Form(Revoke { identity, stream }): Form<Revoke>,
 ) -> Result<StatusCode, Failure> {
-    app.forebay.revoke(Revocation::of(identity, stream))?;
+    app.forebay.revoke(Revocation::of(identity, stream)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -111,27 +111,23 @@ impl Outbox {
         let mut unsent = Unsent { publisher, ready: Vec::new(), waiting: waiting.into() };
         let mut failed = Ok(());
         while let Some(broadcast) = unsent.waiting.pop_front() {
+            if let Prepared::Publish(next) = broadcast {
+                unsent.ready.push(next);
+                continue;
+            }
+            let before = unsent.publish().await;
+            let stream = stream(&broadcast).cloned();
             let sent = match broadcast {
-                Prepared::Publish(next) => {
-                    unsent.ready.push(next);
-                    continue;
-                }
-                Prepared::Refresh(stream, tag) => unsent.publish().and(
-                    publisher
-                        .refresh(&stream, tag)
-                        .inspect_err(|_| publisher.gap(&[stream]))
-                        .map(drop),
-                ),
-                Prepared::Later(job) => {
-                    let before = unsent.publish();
-                    let stream = job.stream().cloned();
-                    let queued = publisher.later(job).await.map(drop);
-                    before.and(queued.inspect_err(|_| publisher.gap(stream.as_slice())))
-                }
+                Prepared::Publish(_) => Ok(()),
+                Prepared::Refresh(stream, tag) => publisher.refresh(&stream, tag).await.map(drop),
+                Prepared::Later(job) => publisher.later(job).await.map(drop),
             };
-            failed = failed.and(sent);
+            if sent.is_err() {
+                publisher.gap(stream.as_slice()).await;
+            }
+            failed = failed.and(before).and(sent);
         }
-        failed.and(unsent.publish())
+        failed.and(unsent.publish().await)
     }
 }
 
@@ -153,13 +149,14 @@ struct Unsent<'a> {
 
 impl Unsent<'_> {
     /// Publishes what is ready.
-    fn publish(&mut self) -> Result<(), BroadcastError> {
-        let published = self.publisher.publish_all(&self.ready);
+    async fn publish(&mut self) -> Result<(), BroadcastError> {
+        let published = self.publisher.publish_all(&self.ready).await;
         let ready = std::mem::take(&mut self.ready);
-        published.inspect_err(|_| {
+        if published.is_err() {
             let streams: Vec<_> = ready.iter().map(|ready| ready.stream().clone()).collect();
-            self.publisher.gap(&streams);
-        })
+            self.publisher.gap(&streams).await;
+        }
+        published
     }
 }
 
@@ -169,7 +166,7 @@ impl Drop for Unsent<'_> {
         let streams: Vec<_> =
             ready.chain(self.waiting.iter().filter_map(stream)).cloned().collect();
         if !streams.is_empty() {
-            self.publisher.gap(&streams);
+            self.publisher.gap_soon(&streams);
         }
     }
 }

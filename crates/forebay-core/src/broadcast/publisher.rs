@@ -111,33 +111,43 @@ impl Publisher {
             return Ok(Sent::ShutDown);
         }
         match broadcast {
-            Prepared::Publish(ready) => self.publish(&ready),
-            Prepared::Refresh(stream, tag) => self.refresh(&stream, tag),
+            Prepared::Publish(ready) => self.publish(&ready).await,
+            Prepared::Refresh(stream, tag) => self.refresh(&stream, tag).await,
             Prepared::Later(job) => self.later(job).await,
         }
     }
 
-    fn publish(&self, ready: &Ready) -> Result<Sent, BroadcastError> {
-        let Published { position, subscribers } = self.hub.publish(ready.publication())?;
+    async fn publish(&self, ready: &Ready) -> Result<Sent, BroadcastError> {
+        let Published { position, subscribers } = self.hub.publish(ready.publication()).await?;
         tracing::debug!(stream = %ready.stream, %position, subscribers, "broadcast");
         Ok(Sent::Published { position, subscribers })
     }
 
     /// Publishes all, with nothing of anybody else's between them.
     #[cfg(feature = "sqlx")]
-    pub(super) fn publish_all(&self, ready: &[Ready]) -> Result<(), BroadcastError> {
-        self.hub.publish_all(ready.iter().map(Ready::publication))?;
+    pub(super) async fn publish_all(&self, ready: &[Ready]) -> Result<(), BroadcastError> {
+        self.hub.publish_all(ready.iter().map(Ready::publication)).await?;
         Ok(())
     }
 
     /// These streams lack a broadcast that nobody can make any more: their pages are told.
     #[cfg(feature = "sqlx")]
-    pub(super) fn gap(&self, streams: &[StreamName]) {
-        self.hub.gap(streams.iter().map(StreamName::as_str));
+    pub(super) async fn gap(&self, streams: &[StreamName]) {
+        self.hub.gap(streams.iter().map(StreamName::as_str)).await;
     }
 
-    pub(super) fn refresh(&self, stream: &StreamName, tag: Tag) -> Result<Sent, BroadcastError> {
-        self.refreshes.refresh(stream, tag)
+    /// The same for whoever can't wait.
+    #[cfg(feature = "sqlx")]
+    pub(super) fn gap_soon(&self, streams: &[StreamName]) {
+        self.hub.gap_soon(streams.iter().map(StreamName::as_str));
+    }
+
+    pub(super) async fn refresh(
+        &self,
+        stream: &StreamName,
+        tag: Tag,
+    ) -> Result<Sent, BroadcastError> {
+        self.refreshes.refresh(stream, tag).await
     }
 
     pub(super) async fn later(&self, job: Job) -> Result<Sent, BroadcastError> {
@@ -174,7 +184,7 @@ impl Publisher {
                 let _ = wait.await;
             }
         }
-        self.refreshes.flush();
+        self.refreshes.flush().await;
     }
 }
 
@@ -196,7 +206,7 @@ impl Ready {
 /// One after the other, so that they are published in the order in which they were called.
 async fn work_off(mut worker: Worker) {
     while let Some(job) = worker.jobs.recv().await {
-        worker.work_off(job);
+        worker.work_off(job).await;
     }
 }
 
@@ -209,27 +219,37 @@ struct Worker {
 
 impl Worker {
     /// Whoever called it has gone on: what can't be sent is a gap for its pages.
-    fn work_off(&self, job: Job) {
+    async fn work_off(&self, job: Job) {
+        let (stream, ready) = match self.ready(job) {
+            Ok(ready) => ready,
+            Err(None) => return,
+            Err(Some(stream)) => return self.hub.gap([stream.as_str()]).await,
+        };
+        if let Err(error) = self.hub.publish(ready.publication()).await {
+            tracing::error!(%stream, error = with_causes(&error), "later broadcast failed");
+            self.hub.gap([stream.as_str()]).await;
+        }
+    }
+
+    /// Renders it. Fails with the stream that lacks it then, and without one where it was a mark.
+    fn ready(&self, job: Job) -> Result<(StreamName, Ready), Option<StreamName>> {
         let (envelope, body) = match job {
             Job::Broadcast(envelope, body) => (envelope, body),
             Job::Flush(done) => {
                 let _ = done.send(());
-                return;
+                return Err(None);
             }
         };
         let stream = envelope.stream.clone();
         // A template that panics loses its own broadcast, not those behind it.
         let encoded = catch_unwind(AssertUnwindSafe(|| encode(envelope, body, self.max)));
         let error = match encoded {
-            Ok(Ok(ready)) => match self.hub.publish(ready.publication()) {
-                Ok(_) => return,
-                Err(error) => with_causes(&error),
-            },
+            Ok(Ok(ready)) => return Ok((stream, ready)),
             Ok(Err(error)) => with_causes(&error),
             Err(_) => "its template panicked".to_owned(),
         };
         tracing::error!(%stream, error, "later broadcast failed");
-        self.hub.gap([stream.as_str()]);
+        Err(Some(stream))
     }
 }
 
@@ -237,7 +257,11 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.jobs.close();
         while let Ok(job) = self.jobs.try_recv() {
-            self.work_off(job);
+            match self.ready(job) {
+                Ok((_, ready)) => self.hub.post(ready.publication()),
+                Err(Some(stream)) => self.hub.gap_soon([stream.as_str()]),
+                Err(None) => {}
+            }
         }
     }
 }

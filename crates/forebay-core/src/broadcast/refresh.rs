@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use forebay_hub::{Broadcast, Hub, PublishError, Published};
+use forebay_hub::{Broadcast, Hub, Published};
 use forebay_log::{Class, Message};
 use forebay_turbo::{Html, StreamName};
 use parking_lot::Mutex;
@@ -34,30 +34,46 @@ impl Refreshes {
         Self { hub, window, windows: Arc::default() }
     }
 
-    pub(super) fn refresh(&self, stream: &StreamName, tag: Tag) -> Result<Sent, BroadcastError> {
+    pub(super) async fn refresh(
+        &self,
+        stream: &StreamName,
+        tag: Tag,
+    ) -> Result<Sent, BroadcastError> {
+        let Some(tag) = self.open_window(stream, tag)? else { return Ok(Sent::Debounced) };
+        let message = message(tag);
+        let Published { position, subscribers } =
+            self.hub.publish(publication(stream, message)).await?;
+        Ok(Sent::Published { position, subscribers })
+    }
+
+    /// Opens a window for the stream. Gives nothing where it has one, at whose end this is sent.
+    fn open_window(&self, stream: &StreamName, tag: Tag) -> Result<Option<Tag>, BroadcastError> {
         let mut windows = self.windows.lock();
         if let Some(waiting) = windows.get_mut(stream) {
             *waiting = Some(match waiting.take() {
                 Some(earlier) => merge(&earlier, tag),
                 None => tag,
             });
-            return Ok(Sent::Debounced);
+            return Ok(None);
         }
         let runtime = Handle::try_current().map_err(|_| BroadcastError::NoRuntime)?;
         windows.insert(stream.clone(), None);
         drop(windows);
         let (hub, windows) = (self.hub.clone(), Arc::downgrade(&self.windows));
         runtime.spawn(run_window(Window { hub, windows, stream: stream.clone() }, self.window));
-        let Published { position, subscribers } = publish(&self.hub, stream, tag)?;
-        Ok(Sent::Published { position, subscribers })
+        Ok(Some(tag))
     }
 
     /// Sends what waits, without waiting for the end of its window.
-    pub(super) fn flush(&self) {
-        for (stream, waiting) in self.windows.lock().iter_mut() {
-            if let Some(tag) = waiting.take() {
-                publish_late(&self.hub, stream, tag);
-            }
+    pub(super) async fn flush(&self) {
+        let waiting: Vec<_> = {
+            let mut windows = self.windows.lock();
+            let waiting =
+                windows.iter_mut().filter_map(|(stream, tag)| Some((stream, tag.take()?)));
+            waiting.map(|(stream, tag)| (stream.clone(), tag)).collect()
+        };
+        for (stream, tag) in waiting {
+            publish_late(&self.hub, &stream, tag).await;
         }
     }
 }
@@ -82,7 +98,7 @@ impl Drop for Window {
         let Some(windows) = self.windows.upgrade() else { return };
         let waiting = windows.lock().remove(&self.stream).flatten();
         if let Some(tag) = waiting {
-            publish_late(&self.hub, &self.stream, tag);
+            self.hub.post(publication(&self.stream, message(tag)));
         }
     }
 }
@@ -95,22 +111,24 @@ async fn run_window(window: Window, length: Duration) {
         let Some(tag) = windows.lock().get_mut(&window.stream).and_then(Option::take) else {
             return;
         };
-        publish_late(&window.hub, &window.stream, tag);
+        publish_late(&window.hub, &window.stream, tag).await;
     }
 }
 
 /// Whoever asked for it has gone on: what the log does not take is a gap for its pages, which load
 /// themselves for that.
-fn publish_late(hub: &Hub, stream: &StreamName, tag: Tag) {
-    if publish(hub, stream, tag).is_err() {
-        hub.gap([stream.as_str()]);
+async fn publish_late(hub: &Hub, stream: &StreamName, tag: Tag) {
+    if hub.publish(publication(stream, message(tag))).await.is_err() {
+        hub.gap([stream.as_str()]).await;
     }
 }
 
-fn publish(hub: &Hub, stream: &StreamName, tag: Tag) -> Result<Published, PublishError> {
+fn publication(stream: &StreamName, message: Message) -> Broadcast<'_> {
+    Broadcast { stream: stream.as_str(), message, class: Class::Log }
+}
+
+fn message(tag: Tag) -> Message {
     let action = tag.action();
     let html = tag.into_stream(Html::default()).to_string();
-    let json = serde_json::Value::String(html).to_string();
-    let message = Message::json(json).does(action);
-    hub.publish(Broadcast { stream: stream.as_str(), message, class: Class::Log })
+    Message::json(serde_json::Value::String(html).to_string()).does(action)
 }

@@ -1,157 +1,273 @@
-//! Publishing: places in the log, on disk and in memory, and telling a stream's readers; and saying
-//! that a stream lacks what could not be published.
+//! Publishing: places in the order, and telling a stream's readers; and saying that a stream lacks what
+//! could not be published.
 
+use std::collections::BTreeSet;
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
 
-use forebay_log::{Appended, Offset, Position, UnixMillis};
-use forebay_store::{Record, Store};
-use parking_lot::Mutex;
+use forebay_log::{Content, Control, Lacking, Offset, Position, Record};
 use smallvec::SmallVec;
+use tokio::runtime::Handle;
 
-use super::{Broadcast, Hub, Inner, PublishError, Published};
+use super::{Broadcast, Hub, PublishError, Published, Shared};
+
+/// Streams that are remembered to lack something while it can't be told, 100 bytes each. Past it all
+/// streams are told.
+const GAPS_MAX: usize = 10_000;
+
+/// Which streams lack something that could not be told yet.
+#[derive(Debug, Default)]
+pub(super) enum Gaps {
+    #[default]
+    None,
+    Of(BTreeSet<Arc<str>>),
+    Everywhere,
+}
 
 impl Hub {
-    /// Publishes one broadcast: it has its place in the order when this returns.
+    /// Publishes one broadcast: it has its place in the order, here and wherever the log is, when this
+    /// returns. A log in memory gives it at once.
     ///
     /// # Errors
-    /// [`PublishError`] where the log is kept on disk, and the disk does not take it.
-    pub fn publish(&self, broadcast: Broadcast<'_>) -> Result<Published, PublishError> {
-        let appended = self.take([broadcast])?;
-        Ok(self.tell(appended[0]))
+    /// [`PublishError`] where the log has a store, and that does not take it.
+    pub async fn publish(&self, broadcast: Broadcast<'_>) -> Result<Published, PublishError> {
+        self.ensure_ticking();
+        if self.0.store.is_none() {
+            return Ok(self.0.publish_here(broadcast));
+        }
+        Ok(self.order([broadcast]).await?[0])
     }
 
     /// Publishes several in this order, with nothing of anybody else's between them.
     ///
     /// # Errors
-    /// [`PublishError`] where the log is kept on disk, and the disk does not take them: none is
-    /// published.
-    pub fn publish_all<'a>(
+    /// [`PublishError`] where the log has a store, and that does not take them: none is published.
+    pub async fn publish_all<'a>(
         &self,
         broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
     ) -> Result<Vec<Published>, PublishError> {
-        let appended = self.take(broadcasts)?;
-        Ok(appended.into_iter().map(|appended| self.tell(appended)).collect())
+        self.ensure_ticking();
+        // What makes them is the caller's: it has run before a lock is held.
+        let broadcasts: Vec<_> = broadcasts.into_iter().collect();
+        if self.0.store.is_none() {
+            return Ok(self.0.publish_all_here(broadcasts));
+        }
+        self.order(broadcasts).await
     }
 
-    /// Gives broadcasts their places. What makes them is the caller's: it has run before a lock is held.
-    fn take<'a>(
+    /// The same for whoever can't wait, because its runtime ends: the store is asked, and nobody hears what
+    /// it says. Where that may have been nothing, the stream's pages are told that they may lack something.
+    pub fn post(&self, broadcast: Broadcast<'_>) {
+        let stream = broadcast.stream;
+        let publishing = pin!(self.publish(broadcast));
+        let published = publishing.poll(&mut Context::from_waker(Waker::noop()));
+        if !matches!(published, Poll::Ready(Ok(_))) {
+            self.gap_soon([stream]);
+        }
+    }
+
+    /// Has the store give broadcasts their places.
+    async fn order<'a>(
         &self,
         broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
-    ) -> Result<SmallVec<[Appended; 1]>, PublishError> {
-        self.ensure_ticking();
-        let inner = &*self.0;
-        let broadcasts: SmallVec<[_; 1]> = broadcasts.into_iter().collect();
-        let now = inner.clock.now();
-        let store = inner.store.as_ref().map(Mutex::lock);
-        if let Some(mut store) = store {
-            inner.write_down(&mut store, now, &broadcasts)?;
-            // The store's lock keeps others from taking these offsets.
-            return Ok(inner.append(now, broadcasts));
-        }
-        Ok(inner.append(now, broadcasts))
+    ) -> Result<Vec<Published>, PublishError> {
+        let batch: Vec<_> = broadcasts
+            .into_iter()
+            .map(|Broadcast { stream, message, class }| Content::Entry {
+                stream: stream.into(),
+                message,
+                class,
+            })
+            .collect();
+        let streams: SmallVec<[Arc<str>; 1]> = batch.iter().filter_map(stream_of).collect();
+        let last = self.append(batch).await?;
+        let first = last.offset.0 + 1 - streams.len() as u64;
+        let published = (first..).zip(&streams).map(|(offset, stream)| Published {
+            position: Position { offset: Offset(offset), ..last },
+            subscribers: self.0.readers(stream),
+        });
+        Ok(published.collect())
     }
 
-    /// Tells a stream's readers.
-    fn tell(&self, appended: Appended) -> Published {
+    /// Has the store append a batch, and waits until it is applied here. Gives the last one's position.
+    async fn append(&self, batch: Vec<Content>) -> Result<Position, PublishError> {
         let inner = &*self.0;
-        Published {
-            position: Position { epoch: inner.epoch, offset: appended.offset },
-            subscribers: inner.rounds.tell(&inner.subscribers, appended.stream),
+        let Some(store) = &inner.store else { return Ok(inner.append_here(batch).0) };
+        if batch.is_empty() {
+            return Ok(self.position());
         }
+        let appended = store.append(inner.clock.now(), batch).await;
+        *inner.trouble.lock() = appended.as_ref().err().map(ToString::to_string);
+        let last = appended.map_err(|error| {
+            inner.stats.publish_errors.add(1);
+            tracing::error!(%error, "a broadcast was not taken");
+            PublishError(error)
+        })?;
+        inner.reached(last).await;
+        Ok(Position { offset: last, ..self.position() })
+    }
+
+    /// Gives a control its place. Gives it, and how many connections here are told to end.
+    pub(super) async fn control(
+        &self,
+        control: Control,
+    ) -> Result<(Position, usize), PublishError> {
+        self.ensure_ticking();
+        let content = Content::Control(control);
+        if self.0.store.is_none() {
+            return Ok(self.0.append_here(vec![content]));
+        }
+        let count = match &content {
+            Content::Control(Control::Disconnect { identity, .. }) => {
+                self.0.connections.count(identity)
+            }
+            _ => 0,
+        };
+        Ok((self.append(vec![content]).await?, count))
     }
 
     /// Says that these streams lack something which should have been published and was not: their
     /// readers are told to heal themselves, now or when they come back. For whoever can't refuse any
     /// more what the log does not take: its change is committed.
     ///
-    /// This holds over a restart. Where the disk does not take it either, the next start begins a new
-    /// epoch.
-    pub fn gap<'a>(&self, streams: impl IntoIterator<Item = &'a str>) {
+    /// This holds over a restart. Where the store does not take it now, it is told again and again.
+    pub async fn gap<'a>(&self, streams: impl IntoIterator<Item = &'a str>) {
+        self.0.gaps.lock().add(streams);
+        self.tell_gaps().await;
+    }
+
+    /// The same for whoever can't wait: it is told soon. Without a store that is at once.
+    pub fn gap_soon<'a>(&self, streams: impl IntoIterator<Item = &'a str>) {
         self.ensure_ticking();
-        let inner = &*self.0;
-        let mut streams: Vec<_> = streams.into_iter().collect();
-        streams.sort_unstable();
-        streams.dedup();
-        let now = inner.clock.now();
-        let mut store = inner.store.as_ref().map(Mutex::lock);
-        let mut log = inner.log.write();
-        let lacking: Vec<_> = streams.iter().map(|stream| log.lack(now, stream)).collect();
-        let through = log.head().offset;
-        inner.head.store(through.0, Ordering::Release);
-        if let Some(store) = &mut store {
-            let (dropped, floor) = log.take_dropped();
-            // Readers don't wait for the disk.
-            drop(log);
-            store.gap(&dropped, floor, through);
-        } else {
-            drop(log);
-        }
-        drop(store);
-        inner.stats.gaps.add(lacking.len() as u64);
-        for (stream, lacking) in streams.iter().zip(lacking) {
-            let subscribers = self.tell(lacking).subscribers;
-            tracing::warn!(
-                stream,
-                subscribers,
-                "a broadcast is missing: its pages load themselves again"
-            );
+        self.0.gaps.lock().add(streams);
+        if self.0.store.is_none() {
+            self.0.tell_gaps_here();
+        } else if let Ok(runtime) = Handle::try_current() {
+            let hub = self.clone();
+            runtime.spawn(async move { hub.tell_gaps().await });
         }
     }
 
-    /// The next writes of the log on disk fail; simulations call it.
-    #[doc(hidden)]
-    pub fn fail_writes_for_tests(&self, writes: u32) {
-        if let Some(store) = &self.0.store {
-            store.lock().fail_next_for_tests(writes);
+    /// Tells what could not be told before. What is not taken now is left for the next tick.
+    pub(super) async fn tell_gaps(&self) {
+        self.ensure_ticking();
+        if self.0.store.is_none() {
+            self.0.tell_gaps_here();
+            return;
+        }
+        let gaps = std::mem::take(&mut *self.0.gaps.lock());
+        let batch = gaps.batch();
+        if !batch.is_empty() && self.append(batch).await.is_err() {
+            self.0.gaps.lock().put_back(gaps);
         }
     }
 }
 
-impl Inner {
-    fn append(
-        &self,
-        now: UnixMillis,
-        broadcasts: SmallVec<[Broadcast<'_>; 1]>,
-    ) -> SmallVec<[Appended; 1]> {
+impl Shared {
+    /// Has a log in memory give a broadcast its place, and tells the stream's readers.
+    fn publish_here(&self, Broadcast { stream, message, class }: Broadcast<'_>) -> Published {
+        let now = self.clock.now();
         let mut log = self.log.write();
-        let appended: SmallVec<[_; 1]> = broadcasts
-            .into_iter()
-            .map(|broadcast| log.append(now, broadcast.stream, broadcast.message, broadcast.class))
-            .collect();
+        let applied = log.append(now, stream, message, class);
+        self.head.store(applied.offset.0, Ordering::Release);
+        drop(log);
+        self.doze.end();
+        self.stats.broadcasts.add(1);
+        self.published(applied)
+    }
+
+    fn publish_all_here(&self, broadcasts: Vec<Broadcast<'_>>) -> Vec<Published> {
+        let (now, count) = (self.clock.now(), broadcasts.len());
+        let mut log = self.log.write();
+        let append = |Broadcast { stream, message, class }: Broadcast<'_>| {
+            log.append(now, stream, message, class)
+        };
+        let applied: Vec<_> = broadcasts.into_iter().map(append).collect();
         self.head.store(log.head().offset.0, Ordering::Release);
         drop(log);
         self.doze.end();
-        self.stats.broadcasts.add(appended.len() as u64);
-        appended
+        self.stats.broadcasts.add(count as u64);
+        applied.into_iter().map(|applied| self.published(applied)).collect()
     }
 
-    fn write_down(
-        &self,
-        store: &mut Store,
-        at: UnixMillis,
-        broadcasts: &[Broadcast<'_>],
-    ) -> Result<(), PublishError> {
-        let head = self.head.load(Ordering::Acquire);
-        let through = Offset(head + broadcasts.len() as u64);
-        let log = self.log.read();
-        let forgotten: Vec<_> = broadcasts.iter().map(|b| log.forgotten(b.stream)).collect();
-        // Who wants the log does not wait for the disk.
+    fn published(&self, applied: forebay_log::Applied) -> Published {
+        Published {
+            position: Position { offset: applied.offset, ..self.position() },
+            subscribers: self.rounds.tell(&self.subscribers, applied.stream),
+        }
+    }
+
+    /// Gives contents their places in a log in memory. Gives the last one's, and how many connections are
+    /// told to end.
+    fn append_here(&self, batch: Vec<Content>) -> (Position, usize) {
+        let at = self.clock.now();
+        let mut log = self.log.write();
+        let offsets = log.head().offset.0 + 1..;
+        let records = offsets.zip(batch);
+        let records: Vec<_> = records
+            .map(|(offset, content)| Record { offset: Offset(offset), at, content })
+            .collect();
+        let news = self.apply_to(&mut log, &records);
+        let position = log.head();
         drop(log);
-        let broadcasts = broadcasts.iter().zip(forgotten);
-        let records = broadcasts.zip(head + 1..).map(|((broadcast, forgotten), offset)| Record {
-            offset: Offset(offset),
-            at,
-            stream: broadcast.stream,
-            message: &broadcast.message,
-            class: &broadcast.class,
-            forgotten,
-        });
-        let written = store.append(records, Offset(head + 1), through);
-        *self.trouble.lock() = written.as_ref().err().map(ToString::to_string);
-        written.map_err(|error| {
-            self.stats.publish_errors.add(1);
-            tracing::error!(%error, "a broadcast was not taken");
-            PublishError(error)
-        })
+        (position, self.tell(&news))
+    }
+
+    fn tell_gaps_here(&self) {
+        let gaps = std::mem::take(&mut *self.gaps.lock());
+        self.append_here(gaps.batch());
+    }
+
+    /// How many read this stream.
+    fn readers(&self, stream: &str) -> usize {
+        let id = self.log.read().find(stream);
+        id.map_or(0, |id| self.subscribers.count(id))
+    }
+}
+
+impl Gaps {
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    fn add<'a>(&mut self, streams: impl IntoIterator<Item = &'a str>) {
+        for stream in streams {
+            match self {
+                Self::None => *self = Self::Of([stream.into()].into()),
+                Self::Of(streams) if streams.len() < GAPS_MAX => {
+                    streams.insert(stream.into());
+                }
+                Self::Of(_) => *self = Self::Everywhere,
+                Self::Everywhere => return,
+            }
+        }
+    }
+
+    fn put_back(&mut self, gaps: Self) {
+        match gaps {
+            Self::None => {}
+            Self::Of(streams) => self.add(streams.iter().map(|stream| &**stream)),
+            Self::Everywhere => *self = Self::Everywhere,
+        }
+    }
+
+    fn batch(&self) -> Vec<Content> {
+        let gap = |lacking| Content::Control(Control::Gap(lacking));
+        match self {
+            Self::None => Vec::new(),
+            Self::Of(streams) => {
+                streams.iter().map(|stream| gap(Lacking::Stream(Arc::clone(stream)))).collect()
+            }
+            Self::Everywhere => vec![gap(Lacking::All)],
+        }
+    }
+}
+
+fn stream_of(content: &Content) -> Option<Arc<str>> {
+    match content {
+        Content::Entry { stream, .. } => Some(Arc::clone(stream)),
+        Content::Control(_) => None,
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::{Hub, Inner, TICK_PARTS, TICKS_PER_INTERVAL};
+use super::{Hub, Inner, Shared, TICK_PARTS, TICKS_PER_INTERVAL};
 use crate::rounds::{self, Taker};
 
 /// How long it is relied on that whoever has something to do says so.
@@ -45,7 +45,7 @@ pub(super) fn claim(is_done: &AtomicBool) -> Option<Handle> {
 }
 
 /// Lets another runtime take over the tick when this one ends.
-struct Ticking(Weak<Inner>);
+struct Ticking(Weak<Shared>);
 
 impl Drop for Ticking {
     fn drop(&mut self) {
@@ -56,7 +56,7 @@ impl Drop for Ticking {
 }
 
 /// Has readers signalled when nobody takes rounds any more, and lets another runtime begin with it.
-struct Taking(Weak<Inner>);
+struct Taking(Weak<Shared>);
 
 impl Drop for Taking {
     fn drop(&mut self) {
@@ -68,7 +68,7 @@ impl Drop for Taking {
     }
 }
 
-async fn take_rounds(hub: Weak<Inner>, _taking: Taking) {
+async fn take_rounds(hub: Weak<Shared>, _taking: Taking) {
     let Some(planned) = hub.upgrade().map(|inner| Arc::clone(&inner.rounds.planned)) else {
         return;
     };
@@ -78,7 +78,7 @@ async fn take_rounds(hub: Weak<Inner>, _taking: Taking) {
 
 /// Goes from part to part, past those that nobody is in. So a few connections cost a few wake-ups, and a
 /// hub that nobody uses costs none.
-async fn tick(hub: Weak<Inner>, _ticking: Ticking) {
+async fn tick(hub: Weak<Shared>, _ticking: Ticking) {
     let Some(interval) = hub.upgrade().map(|inner| inner.limits.ping_interval_ms) else { return };
     let pause = interval / TICKS_PER_INTERVAL / TICK_PARTS as u64;
     let pause = Duration::from_millis(pause.max(1));
@@ -89,6 +89,10 @@ async fn tick(hub: Weak<Inner>, _ticking: Ticking) {
         }
         let Some(inner) = hub.upgrade() else { return };
         inner.tick(part);
+        if part == 0 && !inner.gaps.lock().is_empty() {
+            let hub = Hub(Arc::clone(&inner));
+            tokio::spawn(async move { hub.tell_gaps().await });
+        }
         let parts = inner.connections.parts_until_next(part, TICK_PARTS);
         drop(inner);
         part = (part + parts) % TICK_PARTS;
@@ -99,7 +103,7 @@ async fn tick(hub: Weak<Inner>, _ticking: Ticking) {
 }
 
 /// Sleeps as long as there is nothing to do for whoever ticks. True if it slept at all.
-async fn doze(hub: &Weak<Inner>) -> bool {
+async fn doze(hub: &Weak<Shared>) -> bool {
     let Some(doze) = hub.upgrade().map(|inner| Arc::clone(&inner.doze)) else { return false };
     let Some((idle, woken)) = doze.begin(|| hub.upgrade()?.is_idle_for()) else { return false };
     // Whether it is over in time, or somebody has come: it looks again.
@@ -113,6 +117,7 @@ impl Inner {
         if self.connections.len() > 0
             || !self.resumes.lock().is_empty()
             || !self.sessions.lock().is_empty()
+            || !self.gaps.lock().is_empty()
         {
             return None;
         }

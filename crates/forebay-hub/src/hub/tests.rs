@@ -7,14 +7,15 @@ use std::sync::atomic::AtomicUsize;
 use std::task::{Wake as TaskWake, Waker};
 
 use forebay_cable::{Effect, Resync, Session};
+use forebay_log::Revocation;
+use pollster::FutureExt as _;
 use tokio::runtime::Handle;
 
 use super::*;
 use crate::read::Batch;
-use crate::revocations::Revocation;
 
 #[derive(Default)]
-struct Woken(AtomicUsize, tokio::sync::Notify);
+struct Woken(AtomicUsize, Notify);
 
 impl TaskWake for Woken {
     fn wake(self: Arc<Self>) {
@@ -86,7 +87,7 @@ impl Page {
 
 fn say(hub: &Hub, stream: &str, json: &str) -> Published {
     let message = Message::json(json);
-    hub.publish(Broadcast { stream, message, class: Class::Log }).unwrap()
+    hub.publish(Broadcast { stream, message, class: Class::Log }).block_on().unwrap()
 }
 
 #[test]
@@ -235,7 +236,7 @@ fn an_excepted_session_passes_over_the_entry() {
         page.subscribe("a", Some(hub.position()));
     }
     let message = Message::json("1").except(ada.session.id().to_string());
-    hub.publish(Broadcast { stream: "a", message, class: Class::Log }).unwrap();
+    hub.publish(Broadcast { stream: "a", message, class: Class::Log }).block_on().unwrap();
     say(&hub, "a", "2");
     assert_eq!((ada.read(), grace.read()), (vec!["2".into()], vec!["1".into(), "2".into()]));
 }
@@ -262,6 +263,7 @@ fn a_batch_of_broadcasts_is_contiguous() {
     });
     let offsets: Vec<_> = hub
         .publish_all(broadcasts)
+        .block_on()
         .unwrap()
         .iter()
         .map(|published| published.position.offset.0)
@@ -373,9 +375,9 @@ fn revocations_outlive_the_process() {
     let (user, room) = (Revocation::of_identity("user:1"), Revocation::of_stream("room"));
     let hub = open();
     let old = Some(hub.position());
-    hub.revoke(user.clone()).unwrap();
-    hub.revoke(user.clone()).unwrap();
-    hub.revoke(room.clone()).unwrap();
+    hub.revoke(user.clone()).block_on().unwrap();
+    hub.revoke(user.clone()).block_on().unwrap();
+    hub.revoke(room.clone()).block_on().unwrap();
     let fresh = Some(hub.position());
     // The store is not closed well. What a killed process leaves is tested with one, in
     // forebay-server/tests/binary/durable.rs.
@@ -387,8 +389,8 @@ fn revocations_outlive_the_process() {
         assert!(!is_revoked(&hub, Some("user:2"), "hall", seen));
     }
     assert!(!is_revoked(&hub, Some("user:1"), "room", fresh), "it was rendered afterwards");
-    assert!(hub.readmit(&user));
-    assert!(!hub.readmit(&user));
+    assert!(hub.readmit(&user).block_on().unwrap());
+    assert!(!hub.readmit(&user).block_on().unwrap());
     drop(hub);
     let hub = open();
     assert!(!is_revoked(&hub, Some("user:1"), "hall", old), "not even the older of both is back");

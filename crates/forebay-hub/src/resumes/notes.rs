@@ -35,16 +35,12 @@ pub(crate) struct Notes {
 }
 
 impl Notes {
-    pub(super) fn due(&self) -> Due {
-        self.due.clone()
-    }
-
     /// These pages have a place already.
-    pub(super) fn new(places: HashMap<PageKey, u32>) -> Self {
+    pub(super) fn new(places: HashMap<PageKey, u32>, due: Due) -> Self {
         let unused = places.values().max().map_or(0, |last| last + 1);
         let taken: HashSet<u32> = places.values().copied().collect();
         let free = (0..unused).filter(|place| !taken.contains(place)).collect();
-        Self { places, free, unused, ..Self::default() }
+        Self { places, free, unused, due, ..Self::default() }
     }
 
     /// Something has changed about a page. What `is_known` of it now is worth writing; where nothing is,

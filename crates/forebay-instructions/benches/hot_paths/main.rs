@@ -48,6 +48,14 @@ const STREAM: &str = "Z2lkOi8vY2hhdC9Sb29tLzE:messages";
 
 /// Each is entered once for each operation. None calls another, and none has a closure: collection
 /// is toggled by the name.
+/// What a log in memory answers at once.
+fn done<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
 mod counted {
     use std::pin::Pin;
     use std::task::{Context, Poll};
@@ -59,7 +67,7 @@ mod counted {
 
     #[inline(never)]
     pub(crate) fn publish(hub: &Hub, broadcast: Broadcast<'_>) -> Published {
-        hub.publish(broadcast).unwrap()
+        done(hub.publish(broadcast)).unwrap()
     }
 
     #[inline(never)]
@@ -106,7 +114,7 @@ fn hub() -> (Hub, tokio::runtime::Runtime) {
         let _entered = runtime.enter();
         let hub = Hub::new(Options::default());
         for _ in 0..3_000 {
-            hub.publish(broadcast()).unwrap();
+            done(hub.publish(broadcast())).unwrap();
         }
         hub
     };
@@ -209,12 +217,12 @@ fn deliver_from(cursor: bool) {
     // Its confirmation, and what a first delivery allocates.
     for _ in 0..WARM_UPS {
         assert!(connection.as_mut().poll(&mut cx).is_pending());
-        hub.publish(broadcast()).unwrap();
+        done(hub.publish(broadcast())).unwrap();
     }
     assert!(connection.as_mut().poll(&mut cx).is_pending());
     let (pings, bytes) = (received.pings(), received.bytes());
     for _ in 0..OPERATIONS {
-        hub.publish(broadcast()).unwrap();
+        done(hub.publish(broadcast())).unwrap();
         assert!(counted::turn(connection.as_mut(), &mut cx).is_pending());
     }
     assert_eq!(received.pings() - pings, if cursor { OPERATIONS } else { 0 });
@@ -237,7 +245,7 @@ fn deliver_in_rounds_from(cursor: bool) {
     const CONNECTIONS: usize = 25;
     let hub = Hub::simulated(Options::default(), Epoch(1), Arc::default());
     for _ in 0..3_000 {
-        hub.publish(broadcast()).unwrap();
+        done(hub.publish(broadcast())).unwrap();
     }
     let mut cx = Context::from_waker(Waker::noop());
     let connections = (0..CONNECTIONS).map(|_| {
@@ -254,7 +262,7 @@ fn deliver_in_rounds_from(cursor: bool) {
         for (task, _) in &mut connections {
             assert!(task.as_mut().poll(&mut cx).is_pending());
         }
-        hub.publish(broadcast()).unwrap();
+        done(hub.publish(broadcast())).unwrap();
         let round = if turn < WARM_UPS { Hub::round } else { counted::round };
         assert!(round(&hub));
         assert!(!hub.round());

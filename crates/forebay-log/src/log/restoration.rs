@@ -3,6 +3,10 @@
 //!
 //! It says of each stream what the earlier life said, no more and no less. The copy may be older by
 //! what had left the log last: that is back, and leaves it again.
+//!
+//! A log that is in use can become another in this way: a replica that has to begin anew.
+
+use std::collections::HashSet;
 
 use super::{Log, StreamId};
 use crate::position::{Epoch, Offset};
@@ -16,16 +20,25 @@ pub struct Restoration {
     /// All streams. They stay open until the end, so that no record goes whose entries are still to
     /// come: these would not know what had been forgotten before them.
     open: Vec<StreamId>,
+    /// Streams that somebody reads, of which nothing has been said yet.
+    unsaid: HashSet<StreamId>,
 }
 
 impl Restoration {
     /// Begins with what was forgotten of streams without a record. From now on what leaves the log is
     /// noted, and has to be taken again and again ([`Log::take_dropped`]).
     pub fn new(epoch: Epoch, retention: Retention, floor: Forgotten) -> Self {
-        let mut log = Log::new(epoch, retention);
-        log.floor = floor;
+        Self::over(Log::new(epoch, retention), epoch, floor)
+    }
+
+    /// The same in the place of a log that is in use. Its streams stay open, and it has nothing else of
+    /// what it had: whoever reads it has to begin anew, too.
+    pub fn over(mut log: Log, epoch: Epoch, floor: Forgotten) -> Self {
+        log.clear();
+        let unsaid = log.names.values().copied().collect();
+        (log.epoch, log.floor, log.noted_floor) = (epoch, floor, floor);
         log.dropped = Some(Vec::new());
-        Self { log, open: Vec::new() }
+        Self { log, open: Vec::new(), unsaid }
     }
 
     /// Says again what was forgotten of a stream.
@@ -49,6 +62,10 @@ impl Restoration {
     /// entries) may be idle now: what could be served then is not dropped for that.
     pub fn finish(mut self, head: Offset) -> Log {
         self.log.head = self.log.head.max(head);
+        for id in std::mem::take(&mut self.unsaid) {
+            let floor = self.log.floor;
+            self.log.stream_mut(id).forget(floor);
+        }
         // Those that were idle first go first, and so the floor rises as little as before.
         self.open.sort_by_key(|id| self.log.stream(*id).forgotten().offset);
         for id in self.open {
@@ -59,7 +76,8 @@ impl Restoration {
     }
 
     fn open(&mut self, name: &str, forgotten: Forgotten) -> StreamId {
-        if let Some(id) = self.log.names.get(name).copied() {
+        if let Some(id) = self.log.find(name) {
+            self.unsaid.remove(&id);
             self.log.stream_mut(id).forget(forgotten);
             return id;
         }

@@ -21,6 +21,16 @@ fn texts(log: &Log, id: StreamId, after: Offset) -> Result<Vec<String>, Gap> {
     Ok(entries.map(|entry| entry.message.as_json().to_owned()).collect())
 }
 
+/// Appends a gap.
+fn lack(log: &mut Log, at: UnixMillis, stream: &str) -> Applied {
+    gap(log, at, Lacking::Stream(stream.into()))[0]
+}
+
+fn gap(log: &mut Log, at: UnixMillis, lacking: Lacking) -> Vec<Applied> {
+    let content = Content::Control(Control::Gap(lacking));
+    log.apply(&Record { offset: log.head().offset.next(), at, content })
+}
+
 fn at(offset: u64) -> Position {
     Position { epoch: Epoch(1), offset: Offset(offset) }
 }
@@ -513,7 +523,7 @@ fn a_stream_that_lacks_something_is_a_gap_for_whoever_stands_before_it() {
     let other = say(&mut log, 0, "other", "1");
     let last = say(&mut log, 0, "room", "2");
     let room = log.open("room");
-    let lacks = log.lack(UnixMillis(5), "room");
+    let lacks = lack(&mut log, UnixMillis(5), "room");
     assert_eq!((lacks.stream, lacks.offset), (room, last.next()));
     assert_eq!(log.head().offset, lacks.offset);
     assert_eq!(texts(&log, room, last), Err(Gap::Forgotten(lacks.offset)));
@@ -524,9 +534,84 @@ fn a_stream_that_lacks_something_is_a_gap_for_whoever_stands_before_it() {
     assert_eq!(texts(&log, room, lacks.offset), Ok(vec!["3".to_owned()]));
     assert_eq!(log.servable("other", at(other.0 - 1)), Ok(()), "it concerns that stream only");
     // One that nobody reads, and of which nothing is known.
-    let unread = log.lack(UnixMillis(7), "unread").offset;
+    let unread = lack(&mut log, UnixMillis(7), "unread").offset;
     assert_eq!(log.servable("unread", at(unread.0 - 1)), Err(Gap::Forgotten(unread)));
     assert_eq!(log.bytes(), "1".len() + "3".len() + 2 * 128);
+}
+
+#[test]
+fn a_gap_of_many_streams_is_one_for_those_of_which_nothing_is_known_too() {
+    let mut log = log(Retention::default());
+    for stream in ["room:1", "room:2", "hall"] {
+        say(&mut log, 0, stream, "1");
+    }
+    let lacking = gap(&mut log, UnixMillis(5), Lacking::Prefix("room:".into()));
+    let mut names: Vec<_> = lacking.iter().map(|one| log.name(one.stream).to_string()).collect();
+    names.sort();
+    assert_eq!(names, ["room:1", "room:2"]);
+    let forgotten = |log: &Log, stream| log.servable(stream, at(3)).err();
+    assert_eq!(forgotten(&log, "room:1"), Some(Gap::Forgotten(Offset(4))));
+    assert_eq!(forgotten(&log, "room:3"), Some(Gap::Forgotten(Offset(4))));
+    assert_eq!(forgotten(&log, "hall"), None);
+    assert_eq!(gap(&mut log, UnixMillis(6), Lacking::All).len(), 3);
+    assert_eq!(log.servable("hall", at(4)), Err(Gap::Forgotten(Offset(5))));
+}
+
+/// A store may send what a replica has: after a lost connection it does.
+#[test]
+fn a_record_that_was_applied_is_not_applied_again() {
+    let mut log = log(Retention::default());
+    let record = |offset, text| Record {
+        offset: Offset(offset),
+        at: UnixMillis(0),
+        content: Content::Entry {
+            stream: "room".into(),
+            message: Message::json(text),
+            class: Class::Log,
+        },
+    };
+    for (offset, text, count) in [(3, "1", 1), (3, "1", 0), (2, "0", 0), (7, "2", 1)] {
+        assert_eq!(log.apply(&record(offset, text)).len(), count);
+    }
+    let room = log.find("room").unwrap();
+    assert_eq!(texts(&log, room, Offset::ZERO).unwrap(), ["1", "2"]);
+    assert_eq!(log.head().offset, Offset(7));
+}
+
+/// The store that it is a replica of has another history: a database that was put back, say.
+#[test]
+fn a_log_that_begins_anew_keeps_what_is_open_and_nothing_else() {
+    let mut log = log(Retention::default());
+    let (room, hall) = (log.open("room"), log.open("hall"));
+    for stream in ["room", "hall", "unread"] {
+        say(&mut log, 0, stream, "old");
+    }
+    let floor = Forgotten { offset: Offset(1), at: UnixMillis(9) };
+    let mut anew = Restoration::over(log, Epoch(2), floor);
+    anew.keep("room", entry(2, "new"), Forgotten::default());
+    let mut log = anew.finish(Offset(2));
+    assert_eq!(log.head(), Position { epoch: Epoch(2), offset: Offset(2) });
+    assert_eq!(texts(&log, room, Offset::ZERO).unwrap(), ["new"]);
+    assert_eq!(texts(&log, hall, Offset::ZERO), Err(Gap::Forgotten(Offset(1))));
+    assert_eq!(log.servable("room", at(2)), Err(Gap::OtherEpoch));
+    assert_eq!((log.entries(), log.find("unread")), (1, None));
+    log.close(room);
+    log.close(hall);
+    assert_eq!(log.streams(), 1, "both are closed, and one has history");
+}
+
+/// Its copy may have been written with what was forgotten some records ago.
+#[test]
+fn a_stream_that_begins_above_the_floor_that_is_known_is_noted() {
+    let retention = Retention { total_bytes_max: 300, idle_streams_max: 0, ..Retention::default() };
+    let mut log = Restoration::new(Epoch(1), retention, Forgotten::default()).finish(Offset::ZERO);
+    for stream in ["a", "b", "c", "d"] {
+        say(&mut log, 0, stream, "1");
+    }
+    let (dropped, floor) = log.take_dropped();
+    let noted = Dropped::Forgotten("d".into(), Forgotten { offset: Offset(1), at: UnixMillis(0) });
+    assert!(dropped.contains(&noted), "{dropped:?}");
+    assert_eq!(floor.offset, Offset(2));
 }
 
 /// Nobody waits for a sweep over all that has become too old.

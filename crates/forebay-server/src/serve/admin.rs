@@ -9,6 +9,7 @@ mod health;
 mod revocations;
 
 use std::borrow::Cow;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,7 +22,7 @@ use forebay_core::{BroadcastError, Ends, Forebay};
 
 use super::answer::{answer, not_taken};
 use super::config::Paths;
-use super::disconnects::{Disconnects, Nameless};
+use super::disconnects::{Disconnects, Nameless, NotEnded};
 use super::life::Life;
 use super::publishers::Publishers;
 
@@ -51,7 +52,8 @@ pub(super) fn probes(paths: &Paths, forebay: &Forebay, life: &Life) -> Router {
 }
 
 /// Does what a body asks for.
-type Handle = fn(&Admin, &[u8]) -> Result<(), Refused>;
+type Handle = for<'a> fn(&'a Admin, &'a [u8]) -> Handling<'a>;
+type Handling<'a> = Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>>;
 
 /// A route that answers 204, or says and logs why not.
 fn posted(handle: Handle) -> MethodRouter<Arc<Admin>> {
@@ -62,7 +64,7 @@ fn posted(handle: Handle) -> MethodRouter<Arc<Admin>> {
             Ok(body) => body,
             Err(unread) => return unread.into_response(),
         };
-        match handle(&admin, &body) {
+        match handle(&admin, &body).await {
             Ok(()) => StatusCode::NO_CONTENT.into_response(),
             Err(refused) => {
                 let (peer, path) = (peer.map(tracing::field::display), excerpt(&path));
@@ -82,6 +84,15 @@ enum Refused {
     Nameless(#[from] Nameless),
     #[error(transparent)]
     NotTaken(#[from] BroadcastError),
+}
+
+impl From<NotEnded> for Refused {
+    fn from(not_ended: NotEnded) -> Self {
+        match not_ended {
+            NotEnded::Nameless(nameless) => Self::Nameless(nameless),
+            NotEnded::NotTaken(error) => Self::NotTaken(error),
+        }
+    }
 }
 
 impl IntoResponse for Refused {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use forebay_core::{BroadcastError, PublishError, StoreError};
+use forebay_core::BroadcastError;
 
 /// A status and a line that says why.
 pub(super) fn answer(status: StatusCode, why: impl Display) -> Response {
@@ -12,12 +12,10 @@ pub(super) fn answer(status: StatusCode, why: impl Display) -> Response {
 }
 
 /// Where the log does not take something.
-pub(super) const fn not_taken(error: &BroadcastError) -> StatusCode {
+pub(super) fn not_taken(error: &BroadcastError) -> StatusCode {
     match error {
         BroadcastError::TooBig { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        BroadcastError::NotTaken(PublishError(StoreError::Full(_))) => {
-            StatusCode::INSUFFICIENT_STORAGE
-        }
+        BroadcastError::NotTaken(error) if error.is_full() => StatusCode::INSUFFICIENT_STORAGE,
         BroadcastError::NotTaken(_) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     }

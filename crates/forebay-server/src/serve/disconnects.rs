@@ -1,6 +1,6 @@
 //! Visitors whose connections are ended: a route of its own, and a command among AnyCable's broadcasts.
 
-use forebay_core::Forebay;
+use forebay_core::{BroadcastError, Forebay};
 use serde::Deserialize;
 
 /// The connections of this identity are to end.
@@ -22,6 +22,13 @@ const fn comes_back() -> bool {
 #[error("no visitor has a name here, so nobody can be disconnected: set identity_header")]
 pub(super) struct Nameless;
 
+/// Nobody was disconnected.
+#[derive(Debug)]
+pub(super) enum NotEnded {
+    Nameless(Nameless),
+    NotTaken(BroadcastError),
+}
+
 /// Ends the connections of a visitor.
 #[derive(Clone)]
 pub(super) struct Disconnects {
@@ -30,15 +37,16 @@ pub(super) struct Disconnects {
 }
 
 impl Disconnects {
-    pub(super) fn end(&self, whom: &Disconnect) -> Result<(), Nameless> {
+    pub(super) async fn end(&self, whom: &Disconnect) -> Result<(), NotEnded> {
         if !self.has_identities {
-            return Err(Nameless);
+            return Err(NotEnded::Nameless(Nameless));
         }
         let connections = if whom.reconnect {
-            self.forebay.disconnect(&whom.identity)
+            self.forebay.disconnect(&whom.identity).await
         } else {
-            self.forebay.dismiss(&whom.identity)
+            self.forebay.dismiss(&whom.identity).await
         };
+        let connections = connections.map_err(NotEnded::NotTaken)?;
         let Disconnect { identity, reconnect } = whom;
         tracing::info!(identity, reconnect, connections, "disconnected");
         Ok(())

@@ -16,7 +16,7 @@ use forebay_core::raw::{self, excerpt};
 use forebay_core::{BroadcastError, Forebay};
 
 use self::format::{FormatError, Posted};
-use super::disconnects::{Disconnects, Nameless};
+use super::disconnects::{Disconnects, Nameless, NotEnded};
 
 pub(super) use self::format::STREAM_BYTES_MAX;
 pub(super) use self::http::route;
@@ -38,23 +38,36 @@ pub(super) enum Refused {
     Broadcast(#[from] BroadcastError),
 }
 
+impl From<NotEnded> for Refused {
+    fn from(not_ended: NotEnded) -> Self {
+        match not_ended {
+            NotEnded::Nameless(nameless) => Self::Nameless(nameless),
+            NotEnded::NotTaken(error) => Self::Broadcast(error),
+        }
+    }
+}
+
 impl Ingest {
     /// Takes one request whole or not at all: a broadcast, a batch of them, or a command. A batch takes
     /// consecutive places in the log.
-    pub(super) fn take(&self, publisher: impl Display, request: &[u8]) -> Result<(), Refused> {
-        self.try_take(request).inspect_err(|refused| {
+    pub(super) async fn take(
+        &self,
+        publisher: impl Display,
+        request: &[u8],
+    ) -> Result<(), Refused> {
+        self.try_take(request).await.inspect_err(|refused| {
             let why = refused.to_string();
             tracing::warn!(%publisher, refused = excerpt(&why), "broadcasts refused");
         })
     }
 
-    fn try_take(&self, request: &[u8]) -> Result<(), Refused> {
+    async fn try_take(&self, request: &[u8]) -> Result<(), Refused> {
         match format::read(request)? {
             Posted::Broadcasts(batch) => {
-                let position = raw::publish_all(&self.forebay, &batch)?;
+                let position = raw::publish_all(&self.forebay, &batch).await?;
                 tracing::debug!(broadcasts = batch.len(), %position, "published");
             }
-            Posted::Disconnect(whom) => self.disconnects.end(&whom)?,
+            Posted::Disconnect(whom) => self.disconnects.end(&whom).await?,
         }
         Ok(())
     }

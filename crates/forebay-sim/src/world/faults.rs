@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use forebay_hub::Revocation;
+use pollster::FutureExt as _;
 
 use super::{Broken, Connection, PAGES, UNACKNOWLEDGED, World};
 use crate::client::{Client, Protocol, Transport};
@@ -105,11 +106,11 @@ impl World {
             Some(stream) => Revocation::of(Arc::clone(&name), name_of(stream)),
             None => Revocation::of_identity(Arc::clone(&name)),
         };
-        let revoked = self.hub.revoke(revocation.clone());
+        let revoked = self.hub.revoke(revocation.clone()).block_on();
         let at = revoked.expect("memory takes it").offset.0;
         if self.variant == Variant::Bystanders {
             for page in &self.pages {
-                self.hub.disconnect(&page.name);
+                self.hub.disconnect(&page.name).block_on().expect("memory takes it");
             }
         }
         let ends_by = self.now() + ENDS_MAX;

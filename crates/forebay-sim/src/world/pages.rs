@@ -7,6 +7,7 @@ use std::task::Waker;
 use forebay_cable::{Protocol as Wire, Session};
 use forebay_log::Position;
 use forebay_transport::{Channels, Endpoint, Identity, Origins, drive};
+use pollster::FutureExt as _;
 
 use super::{Broken, Connection, STREAMS, UNACKNOWLEDGED, Woken, World};
 use crate::client::{Came, Client, Ears, Protocol, Transport};
@@ -468,7 +469,7 @@ impl World {
         page.delayed.clear();
         for (_, _, revocation) in std::mem::take(&mut page.revoked) {
             // A page that can't say when it was rendered is let in again by somebody.
-            self.hub.readmit(&revocation);
+            self.hub.readmit(&revocation).block_on().expect("memory takes it");
         }
         let page = &self.pages[index];
         let client = page.client.as_ref();

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 
 use forebay_hub::Hub;
 use forebay_log::{Class, Epoch, Gap, Offset, Position};
+use pollster::FutureExt as _;
 use tempfile::TempDir;
 
 use super::{Broken, STREAMS, UNREAD, World, options};
@@ -88,7 +89,7 @@ impl World {
             connection.line().cut();
         }
         if is_well {
-            self.hub.close_store();
+            self.hub.close_store().block_on();
         }
         // The folder is free when its last handle is gone.
         self.set_hub(Hub::simulated(options(false), Epoch(amount), Arc::clone(&self.clock)));

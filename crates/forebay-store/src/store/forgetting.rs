@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use fjall::PersistMode;
 use forebay_log::{Dropped, Forgotten, Offset};
 
+use super::beside::insert_floor;
 use super::{RESERVED, Store};
 use crate::error::StoreError;
 use crate::format;
+use crate::record::Left;
 
 impl Store {
     /// Removes what has left the log in memory, and notes what is forgotten by that. After a write
@@ -15,24 +17,27 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]: it is all still there, and is forgotten at a later call or the next start.
-    pub fn forget(&mut self, dropped: &[Dropped], floor: Forgotten) -> Result<(), StoreError> {
-        self.unforgotten.extend_from_slice(dropped);
-        if self.open.is_none() || self.unforgotten.is_empty() && floor == self.floor {
+    pub fn forget(&mut self, left: Left) -> Result<(), StoreError> {
+        self.unforgotten.add(left);
+        let is_new = self.unforgotten.floor != self.forgotten.floor
+            || self.unforgotten.revoked_floor != self.forgotten.revoked_floor;
+        if self.open.is_none() || self.unforgotten.is_empty() && !is_new {
             return Ok(());
         }
-        let dropped = std::mem::take(&mut self.unforgotten);
-        let forgotten = self.try_forget(&dropped, floor);
-        match forgotten {
+        let left = std::mem::take(&mut self.unforgotten);
+        let forgotten = self.try_forget(&left);
+        match &forgotten {
             Ok(()) if self.marker.mark.lacks_gap => {
                 self.marker.write(|mark| mark.lacks_gap = false);
             }
             Ok(()) => {}
-            Err(_) => self.unforgotten = dropped,
+            Err(_) => self.unforgotten = left,
         }
         forgotten
     }
 
-    fn try_forget(&mut self, dropped: &[Dropped], floor: Forgotten) -> Result<(), StoreError> {
+    fn try_forget(&mut self, left: &Left) -> Result<(), StoreError> {
+        let Left { dropped, floor, revocations, revoked_floor } = left;
         // The last of a stream says all that the stream lacks; nothing, if the floor does.
         let mut streams: BTreeMap<&str, Option<Forgotten>> = BTreeMap::new();
         self.write(self.reserved, |open, batch| {
@@ -58,17 +63,22 @@ impl Store {
                     None => batch.remove(&open.forgotten, stream),
                 }
             }
-            batch.insert(&open.about, "floor", format::pair(floor));
+            for gone in revocations {
+                batch.remove(&open.revoked, format::key(*gone));
+            }
+            batch.insert(&open.about, "floor", format::pair(*floor));
+            insert_floor(open, batch, *revoked_floor);
             PersistMode::Buffer
         })?;
-        self.floor = floor;
+        (self.forgotten.floor, self.forgotten.revoked_floor) = (*floor, *revoked_floor);
+        (self.unforgotten.floor, self.unforgotten.revoked_floor) = (*floor, *revoked_floor);
         Ok(())
     }
 
-    /// As [`forget`](Self::forget), for what pages are told that they lack, though it never was in the
-    /// log: a gap, which has the offsets up to `through`. Where the disk does not take it, that is written
-    /// beside the database; the next start begins a new epoch if it still is not taken by then.
-    pub fn gap(&mut self, dropped: &[Dropped], floor: Forgotten, through: Offset) {
+    /// A gap has the offsets up to `through`: what pages are told that they lack, though it never was in
+    /// the log. Until the database has that, it is written beside it; the next start begins a new epoch if
+    /// the database still has not taken it by then.
+    pub fn gap(&mut self, through: Offset) {
         let reserved =
             if through > self.reserved { Offset(through.0 + RESERVED) } else { self.reserved };
         self.free = self.free.max(through.next());
@@ -77,8 +87,5 @@ impl Store {
             mark.lacks_gap = true;
             mark.reserved = reserved.0;
         });
-        if let Err(error) = self.forget(dropped, floor) {
-            tracing::warn!(%error, "a gap is not on disk yet");
-        }
     }
 }

@@ -67,6 +67,7 @@ impl Pace {
 pub(super) enum Running {
     Subscribe(SubscriptionId, Terms, Later<Result<Subscribed, Rejected>>),
     Perform(SubscriptionId, Later<(Box<dyn Handler>, Vec<Op>)>),
+    Whisper(Later<()>),
     Unsubscribe(Later<()>),
 }
 
@@ -74,6 +75,7 @@ pub(super) enum Running {
 pub(super) enum Finished {
     Subscribe(SubscriptionId, Terms, Result<Subscribed, Rejected>),
     Perform(SubscriptionId, Box<dyn Handler>, Vec<Op>),
+    Whisper,
     Unsubscribe,
 }
 
@@ -160,8 +162,8 @@ impl Application {
                 tokio::spawn(async move { later.await.0.unsubscribed().await });
             }
             Some(Running::Unsubscribe(later)) => drop(tokio::spawn(later)),
-            // Nobody is subscribed yet, so nobody has to hear of it.
-            Some(Running::Subscribe(..)) | None => {}
+            // Nobody is subscribed yet, so nobody has to hear of it; and nobody is owed a whisper.
+            Some(Running::Subscribe(..) | Running::Whisper(_)) | None => {}
         }
         for (_, handler) in self.handlers.take().into_iter().flat_map(|handlers| *handlers) {
             tokio::spawn(handler.unsubscribed());
@@ -179,6 +181,7 @@ impl Running {
             Self::Perform(id, later) => {
                 later.as_mut().poll(cx).map(|(handler, ops)| Finished::Perform(*id, handler, ops))
             }
+            Self::Whisper(later) => later.as_mut().poll(cx).map(|()| Finished::Whisper),
             Self::Unsubscribe(later) => later.as_mut().poll(cx).map(|()| Finished::Unsubscribe),
         }
     }

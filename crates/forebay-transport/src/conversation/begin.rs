@@ -1,10 +1,10 @@
 //! Where a subscription begins: what its cursor says, what its client says, and what is known here.
 
 use forebay_cable::{Attachment, Claim, Progress, Start};
-use forebay_hub::Client;
+use forebay_hub::{Client, Hub};
 use forebay_log::{Message, Offset, Position};
 
-use crate::channels::{Begin, Stream};
+use crate::channels::{Answer, Begin, Rejected, Stream, Subscribed};
 
 /// What is known here of a page that comes back.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,6 +47,55 @@ impl Left {
             _ => Self::InDoubt,
         }
     }
+}
+
+/// The answer to a subscription, once this node has come as far as its page: another node may have rendered
+/// that, and been ahead.
+pub(crate) fn caught_up(
+    answer: Answer<Result<Subscribed, Rejected>>,
+    claim: &Claim,
+    hub: &Hub,
+) -> Answer<Result<Subscribed, Rejected>> {
+    match answer {
+        Answer::Now(Ok(subscribed)) => match catch_up(&subscribed, claim, hub) {
+            Some(wait) => Answer::Later(Box::pin(async move {
+                wait.await;
+                Ok(subscribed)
+            })),
+            None => Answer::Now(Ok(subscribed)),
+        },
+        Answer::Later(later) if hub.is_stored() => {
+            let (hub, claim) = (hub.clone(), claim.clone());
+            Answer::Later(Box::pin(async move {
+                let outcome = later.await;
+                let wait = outcome.as_ref().ok().and_then(|it| catch_up(it, &claim, &hub));
+                if let Some(wait) = wait {
+                    wait.await;
+                }
+                outcome
+            }))
+        }
+        answer => answer,
+    }
+}
+
+fn catch_up(
+    subscribed: &Subscribed,
+    claim: &Claim,
+    hub: &Hub,
+) -> Option<impl Future<Output = ()> + Send + use<>> {
+    let signed = subscribed.streams.iter().filter_map(|stream| match stream.begin {
+        Begin::After(cursor) => Some(cursor),
+        Begin::Now | Begin::Lost => None,
+    });
+    let claimed = match claim {
+        Claim::After(position) => vec![*position],
+        Claim::History(history) => history.streams.iter().filter_map(|(_, at)| *at).collect(),
+        _ => Vec::new(),
+    };
+    let here = hub.position().epoch;
+    let positions = signed.chain(claimed).filter(|position| position.epoch == here);
+    hub.catches_up_with(positions.max_by_key(|position| position.offset)?)
 }
 
 /// Opens the stream, from where the page stands.
@@ -155,6 +204,7 @@ mod tests {
     use forebay_cable::History;
     use forebay_hub::{Hub, Options};
     use forebay_log::{Epoch, UnixMillis};
+    use pollster::FutureExt as _;
 
     use super::*;
 
@@ -186,7 +236,7 @@ mod tests {
         let mut client = hub.connect().unwrap();
         let message = Message::json("1");
         let class = forebay_log::Class::Log;
-        hub.publish(forebay_hub::Broadcast { stream: "room", message, class }).unwrap();
+        hub.publish(forebay_hub::Broadcast { stream: "room", message, class }).block_on().unwrap();
         let since = Some(UnixMillis(hub.now().0 - 60_000));
         let claim = Claim::History(History { since, streams: Vec::new() });
         let stream = Stream { name: "room".into(), begin: Begin::Now, is_public: false };

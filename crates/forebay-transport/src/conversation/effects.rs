@@ -1,5 +1,7 @@
 //! What a session needs done, and how the application's answers come back to it.
 
+use std::sync::Arc;
+
 use forebay_cable::{
     Attachment, Claim, DisconnectReason, Effect, Positions, RejectReason, Resync, Start,
     SubscriptionId, Terms,
@@ -22,7 +24,8 @@ impl Conversation {
             Effect::Subscribe { id, identifier, terms } => {
                 let identity = self.application.identity().clone();
                 let request = Request { identity, session: self.session.id(), identifier };
-                match self.application.channels().subscribe(request) {
+                let answer = self.application.channels().subscribe(request);
+                match begin::caught_up(answer, &terms.claim, self.client.hub()) {
                     Answer::Now(outcome) => {
                         self.finish(Finished::Subscribe(id, terms, outcome), peer);
                     }
@@ -57,15 +60,18 @@ impl Conversation {
         } else {
             None
         };
-        self.session.whispered(stream.is_some());
-        if let Some(stream) = stream {
-            let message = Message::json(json).except(self.session.id().to_string());
-            // Nobody is owed a whisper: that it was lost is logged and counted.
-            let _ = hub.publish(Broadcast { stream, message, class: Class::Ephemeral });
-            hub.stats().whispers.add(1);
-        } else {
+        let Some(stream) = stream.map(Arc::<str>::from) else {
+            self.session.whispered(false);
             hub.stats().whispers_refused.add(1);
-        }
+            return;
+        };
+        let (hub, message) =
+            (hub.clone(), Message::json(json).except(self.session.id().to_string()));
+        self.application.run(Running::Whisper(Box::pin(async move {
+            let whisper = Broadcast { stream: &stream, message, class: Class::Ephemeral };
+            // Nobody is owed it: that it was lost is logged and counted.
+            let _ = hub.publish(whisper).await;
+        })));
     }
 
     fn unsubscribe(&mut self, id: SubscriptionId, streams: Vec<StreamId>) {
@@ -95,6 +101,10 @@ impl Conversation {
                     self.carry_out(id, op, peer);
                 }
                 self.session.done();
+            }
+            Finished::Whisper => {
+                self.session.whispered(true);
+                self.client.hub().stats().whispers.add(1);
             }
             Finished::Unsubscribe => self.session.done(),
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use forebay_cable::{Limits, Protocol, RejectReason, Resync};
 use forebay_hub::{Broadcast, Hub, Options};
 use forebay_log::{Class, Message, Position, Retention};
+use pollster::FutureExt as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{Notify, Semaphore};
 
@@ -217,7 +218,7 @@ impl Peer {
 
 fn say(hub: &Hub, text: &str) {
     let message = Message::json(format!("{text:?}"));
-    hub.publish(Broadcast { stream: "room", message, class: Class::Log }).unwrap();
+    hub.publish(Broadcast { stream: "room", message, class: Class::Log }).block_on().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -1178,7 +1179,7 @@ async fn a_round_gives_each_connection_its_own() {
     for text in ["1", large.as_str(), "3"] {
         say(&hub, text);
         let message = Message::json("\"for others\"").except(welcome["sid"].as_str().unwrap());
-        hub.publish(Broadcast { stream: "room", message, class: Class::Log }).unwrap();
+        hub.publish(Broadcast { stream: "room", message, class: Class::Log }).block_on().unwrap();
         let others = [&mut other, &mut from_cursor, &mut narrow];
         for peer in alike.iter_mut().chain(&mut second).chain(others) {
             let got = peer.text().await;
@@ -1346,7 +1347,7 @@ async fn a_round_gives_nothing_to_a_connection_that_is_called() {
     say(&hub, "1");
     assert!(connection.deliver(&mut Round::default()));
     let takes = connection.io.takes;
-    assert_eq!(hub.disconnect("somebody"), 1);
+    assert_eq!(hub.disconnect("somebody").block_on().unwrap(), 1);
     say(&hub, "2");
     connection.deliver(&mut Round::default());
     assert_eq!(connection.io.takes, takes);

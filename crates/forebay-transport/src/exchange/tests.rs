@@ -9,6 +9,7 @@ use forebay_log::{Action, Class, Message, Offset, Position, Targets};
 use self::patches::Patches;
 use super::*;
 use crate::channels::{Answer, Begin, Channels, Identity, Rejected, Request, Stream, Subscribed};
+use pollster::FutureExt as _;
 
 /// `room` may be read.
 struct Rooms;
@@ -33,7 +34,7 @@ fn append(hub: &Hub, content: &str) {
     let html = format!("<turbo-stream><template>{content}</template></turbo-stream>");
     let action = Action { name: "append".into(), targets: Targets::Id("messages".into()) };
     let message = Message::json(format!("{html:?}")).does(action);
-    hub.publish(Broadcast { stream: "room", message, class: Class::Log }).unwrap();
+    hub.publish(Broadcast { stream: "room", message, class: Class::Log }).block_on().unwrap();
 }
 
 fn body(client: Client, session: Session, format: Format, request: &str) -> EventStream {
@@ -81,7 +82,7 @@ async fn an_envelope_that_pages_share_is_not_lost_over_http() {
     let mut body = body(client, session, Format::Events, subscribe);
     assert!(piece(&mut body).await.contains("confirm_subscription"));
     let message = Message::json("1");
-    hub.publish(Broadcast { stream: "room", message, class: Class::Log }).unwrap();
+    hub.publish(Broadcast { stream: "room", message, class: Class::Log }).await.unwrap();
     let expected = r#"data: {"identifier":"{\"channel\":\"room\"}","message":1}"#;
     assert_eq!(piece(&mut body).await, format!("{expected}\n\n"));
 }

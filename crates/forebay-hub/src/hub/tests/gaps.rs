@@ -10,7 +10,7 @@ fn readers_of_a_stream_that_lacks_something_heal_themselves() {
     room.subscribe("room", Some(rendered));
     hall.subscribe("hall", Some(rendered));
     room.signals();
-    hub.gap(["room", "room"]);
+    hub.gap(["room", "room"]).block_on();
     assert_eq!((room.wakes(), hub.stats().gaps.get()), (1, 1));
     assert_eq!((room.read(), hall.read()), (vec!["lost".to_owned()], Vec::new()));
     say(&hub, "room", "1");
@@ -35,9 +35,9 @@ fn a_gap_outlives_the_process_whether_the_disk_takes_it_or_not() {
         if fails > 0 {
             let message = Message::json("2");
             let refused = Broadcast { stream: "room", message, class: Class::Log };
-            assert!(hub.publish(refused).is_err());
+            assert!(hub.publish(refused).block_on().is_err());
         }
-        hub.gap(["room"]);
+        hub.gap(["room"]).block_on();
         let head = hub.position().offset;
         drop(hub);
         let hub = open();
@@ -59,6 +59,6 @@ fn no_lock_is_held_while_broadcasts_are_made() {
             Broadcast { stream: "room", message: Message::json(json), class: Class::Log }
         }
     });
-    let published = hub.publish_all(made.iter().map(|make| make())).unwrap();
+    let published = hub.publish_all(made.iter().map(|make| make())).block_on().unwrap();
     assert_eq!(published.len(), 2);
 }

@@ -1,5 +1,7 @@
 //! What pages have proven, and sessions, over the end of their process.
 
+use std::path::Path;
+
 use tempfile::TempDir;
 
 use super::*;
@@ -83,7 +85,7 @@ fn after_a_graceful_end_each_page_goes_on_where_it_was() {
         assert_eq!(page.read(), [n.to_string()]);
         page.prove(&server.hub);
         page.lose();
-        server.hub.close_store();
+        server.hub.close_store().block_on();
         server.restart(20);
         // What was published while it was away is not lost.
         say(&server.hub, "a", "meanwhile");
@@ -102,7 +104,7 @@ fn of_a_process_that_was_killed_what_was_written_is_known() {
     say(&server.hub, "a", "1");
     page.read();
     page.prove(&server.hub);
-    server.hub.0.write_kept();
+    server.hub.keep().block_on();
     say(&server.hub, "a", "2");
     page.read();
     page.prove(&server.hub);
@@ -113,7 +115,7 @@ fn of_a_process_that_was_killed_what_was_written_is_known() {
         let (mut page, known) = Page::come_back(&server.hub, cursor);
         assert_eq!(known, Some(Offset(1)));
         assert_eq!(page.read(), ["2"]);
-        server.hub.0.write_kept();
+        server.hub.keep().block_on();
     }
 }
 
@@ -129,6 +131,7 @@ fn a_quiet_page_goes_on_after_a_kill() {
     for _ in 0..3_600 {
         server.pass(1);
         server.hub.tick(0);
+        server.hub.keep().block_on();
     }
     drop(page);
     server.restart(30);
@@ -149,7 +152,7 @@ fn a_proof_is_believed_for_a_minute_over_a_restart_too() {
         page.read();
         page.prove(&server.hub);
         page.lose();
-        server.hub.close_store();
+        server.hub.close_store().block_on();
         server.restart(seconds);
         assert_eq!(Page::come_back(&server.hub, cursor).1, known, "after {seconds} s");
     }
@@ -164,7 +167,7 @@ fn what_is_doubted_is_doubted_over_a_restart_too() {
         say(&server.hub, "a", "1");
         page.read();
         page.prove(&server.hub);
-        server.hub.0.write_kept();
+        server.hub.keep().block_on();
         if is_shared {
             // The tab is duplicated.
             drop(Page::come_back(&server.hub, cursor));
@@ -173,7 +176,7 @@ fn what_is_doubted_is_doubted_over_a_restart_too() {
             // The page is unloaded: Back brings it to life at its cursor.
             drop(page);
         }
-        server.hub.0.write_kept();
+        server.hub.keep().block_on();
         server.restart(5);
         assert_eq!(Page::come_back(&server.hub, cursor).1, None, "shared: {is_shared}");
     }
@@ -188,7 +191,7 @@ fn no_proof_outlives_its_epoch() {
     page.read();
     page.prove(&server.hub);
     page.lose();
-    server.hub.close_store();
+    server.hub.close_store().block_on();
     server.hub = simulated();
     std::fs::remove_file(server.folder.path().join("marker")).unwrap();
     server.hub = Server::hub(server.folder.path(), &server.now, Epoch(2));
@@ -207,9 +210,9 @@ fn pages_that_are_gone_have_no_place() {
         say(&server.hub, "a", &n.to_string());
         page.read();
         page.prove(&server.hub);
-        server.hub.0.write_kept();
+        server.hub.keep().block_on();
         drop(page);
-        server.hub.0.write_kept();
+        server.hub.keep().block_on();
     }
     assert_eq!(size(), 512 + 32);
 }
@@ -226,12 +229,25 @@ async fn a_killed_process_forgets_no_more_than_half_a_second() {
     page.prove(&hub);
     tokio::time::sleep(Duration::from_millis(600)).await;
     let pages = folder.path().join("pages");
-    let killed = std::fs::read(&pages).unwrap();
-    assert!(killed.len() > 512, "it is written");
+    // It has been asked for by now; the disk takes its time.
+    let killed = changed(&pages, |bytes| bytes.len() > 512).await;
     // That a page was unloaded is written at once.
     drop(page);
     tokio::time::sleep(Duration::from_millis(1)).await;
-    assert_ne!(std::fs::read(&pages).unwrap()[512..], killed[512..]);
+    changed(&pages, |bytes| bytes[512..] != killed[512..]).await;
+}
+
+/// Waits for another thread, and not for a later time.
+async fn changed(file: &Path, is_there: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let began = std::time::Instant::now();
+    loop {
+        let bytes = std::fs::read(file).unwrap();
+        if is_there(&bytes) {
+            return bytes;
+        }
+        assert!(began.elapsed() < Duration::from_mins(1), "it is not written");
+        tokio::task::yield_now().await;
+    }
 }
 
 #[test]
@@ -260,7 +276,7 @@ fn sessions_outlive_their_process() {
     drop(ended);
     let (live, session) = open(&server.hub);
     let live_sid = session.id().to_string();
-    server.hub.0.write_kept();
+    server.hub.keep().block_on();
     drop(live);
     server.restart(10);
     // It is killed again at once.
@@ -275,7 +291,7 @@ fn sessions_outlive_their_process() {
     assert_eq!(take(&live_sid), Some(kept));
     assert_eq!(take(&ended_sid), None, "both sides have ended it");
     assert_eq!(take(&lost_sid), None, "it was taken");
-    server.hub.0.write_kept();
+    server.hub.keep().block_on();
     server.restart(10);
     let mut client = server.hub.connect().unwrap();
     client.identify(&identity);
@@ -294,9 +310,9 @@ fn sessions_are_kept_for_five_minutes_over_restarts() {
     session.confirm(vec![attachment], false, Resync::new("null"));
     client.keep_session(session.keep().unwrap());
     drop(client);
-    server.hub.close_store();
+    server.hub.close_store().block_on();
     server.restart(200);
-    server.hub.close_store();
+    server.hub.close_store().block_on();
     server.restart(101);
     let client = server.hub.connect().unwrap();
     assert_eq!(client.take_session(&session.id().to_string()), None);

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Admin, Refused};
+use super::{Admin, Handling, Refused};
 use crate::serve::ingest::STREAM_BYTES_MAX;
 
 /// Streams of one gap. The log is held for all of them together.
@@ -15,14 +15,21 @@ struct Lacking {
     streams: Vec<String>,
 }
 
-pub(super) fn gap(admin: &Admin, body: &[u8]) -> Result<(), Refused> {
+pub(super) fn gap<'a>(admin: &'a Admin, body: &'a [u8]) -> Handling<'a> {
+    Box::pin(async {
+        let streams = read(body)?;
+        admin.forebay.gap(streams.iter().map(String::as_str)).await;
+        Ok(())
+    })
+}
+
+fn read(body: &[u8]) -> Result<Vec<String>, Refused> {
     let lacking: Option<Lacking> = serde_json::from_slice(body).ok();
-    let Lacking { streams } = lacking.filter(Lacking::is_sound).ok_or_else(|| {
+    let lacking = lacking.filter(Lacking::is_sound).ok_or_else(|| {
         let names = format!("1 to {STREAMS_MAX} names of 1 to {STREAM_BYTES_MAX} bytes");
         Refused::Body(format!("with `streams`: {names}").into())
     })?;
-    admin.forebay.gap(streams.iter().map(String::as_str));
-    Ok(())
+    Ok(lacking.streams)
 }
 
 impl Lacking {

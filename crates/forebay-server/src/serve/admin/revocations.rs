@@ -3,7 +3,7 @@
 use forebay_core::Revocation;
 use serde::Deserialize;
 
-use super::{Admin, Refused};
+use super::{Admin, Handling, Refused};
 
 const EXPECTED: &str = "that names an identity, or a stream, or both";
 
@@ -15,14 +15,13 @@ struct Concerned {
     stream: Option<String>,
 }
 
-pub(super) fn revoke(admin: &Admin, body: &[u8]) -> Result<(), Refused> {
-    Ok(admin.forebay.revoke(read(body)?)?)
+pub(super) fn revoke<'a>(admin: &'a Admin, body: &'a [u8]) -> Handling<'a> {
+    Box::pin(async { Ok(admin.forebay.revoke(read(body)?).await?) })
 }
 
 /// Whoever asks twice has it, too.
-pub(super) fn readmit(admin: &Admin, body: &[u8]) -> Result<(), Refused> {
-    admin.forebay.readmit(&read(body)?);
-    Ok(())
+pub(super) fn readmit<'a>(admin: &'a Admin, body: &'a [u8]) -> Handling<'a> {
+    Box::pin(async { Ok(admin.forebay.readmit(&read(body)?).await.map(drop)?) })
 }
 
 fn read(body: &[u8]) -> Result<Revocation, Refused> {

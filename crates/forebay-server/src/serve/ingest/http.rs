@@ -52,7 +52,7 @@ async fn take(State(source): State<Arc<Source>>, request: Request) -> Result<Sta
         return Err(Failed::Method(request.method().clone()));
     }
     let body = source.publishers.read(request).await?;
-    source.ingest.take(publisher, &body)?;
+    source.ingest.take(publisher, &body).await?;
     Ok(StatusCode::CREATED)
 }
 
@@ -72,7 +72,7 @@ impl IntoResponse for Failed {
 }
 
 /// The publisher's fault, but for commands and for what the log does not take.
-pub(super) const fn status(refused: &Refused) -> StatusCode {
+pub(super) fn status(refused: &Refused) -> StatusCode {
     match refused {
         Refused::Format(FormatError::Element {
             what: ElementError::Command(_) | ElementError::Batched,

@@ -28,7 +28,7 @@ pub(super) async fn serve(listener: UnixListener, ingest: Arc<Ingest>) {
 }
 
 async fn publisher(stream: UnixStream, ingest: &Ingest) -> io::Result<()> {
-    let pid = stream.peer_cred()?.pid().unwrap_or_default();
+    let name = format!("process {}", stream.peer_cred()?.pid().unwrap_or_default());
     let (lines, mut answers) = stream.into_split();
     let (mut lines, mut line) = (BufReader::new(lines), Vec::new());
     loop {
@@ -37,7 +37,7 @@ async fn publisher(stream: UnixStream, ingest: &Ingest) -> io::Result<()> {
         if line.is_empty() {
             return Ok(());
         }
-        let answer = match ingest.take(format_args!("process {pid}"), &line) {
+        let answer = match ingest.take(&name, &line).await {
             Ok(()) => "ok\n".to_owned(),
             Err(refused) => format!("{refused}\n"),
         };

@@ -1,0 +1,249 @@
+//! What a hub does as a replica: it applies records in order, and tells whom they concern.
+
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use forebay_log::{
+    Applied, Content, Control, Forgotten, Lacking, Log, Offset, Position, Record, Revocation,
+};
+use forebay_store::{Left, Replica, Revoked, Snapshot};
+
+use super::{Hub, Inner};
+use crate::resumes::Resumes;
+use crate::revocations::Revocations;
+use crate::sessions::Sessions;
+use crate::wake::Signals;
+
+/// How long a page waits for its position. Past it the node is not just a little behind.
+const BEHIND_MAX: Duration = Duration::from_secs(5);
+
+/// What has been applied, and not been told yet.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// Streams with something new.
+    streams: Vec<Applied>,
+    /// What connections have to do, by the places of the records.
+    controls: Vec<(Offset, Control)>,
+}
+
+impl Replica for Inner {
+    fn restore(&self, mut snapshot: Snapshot) {
+        let now = self.clock.now();
+        let revoked = std::mem::take(&mut snapshot.revoked);
+        let revocations = Revocations::restored(now, revoked, snapshot.revoked_floor);
+        {
+            let mut log = self.log.write();
+            let empty = Log::new(snapshot.epoch, self.retention.clone());
+            *log = snapshot.log_over(std::mem::replace(&mut *log, empty), now);
+            // History may have become shorter.
+            log.expire(now);
+            self.revocations.write().replace(revocations);
+            // In this order: see `position`.
+            self.head.store(log.head().offset.0, Ordering::Release);
+            self.epoch.store(log.head().epoch.0, Ordering::Release);
+            // Before anybody can read it: who was here reads another log, and has to begin anew.
+            self.connections.all().iter().for_each(|wake| wake.signal(Signals::DISCONNECT));
+        }
+        if let Some(keys) = snapshot.page_keys {
+            let due = self.due.clone();
+            *self.resumes.lock() = Resumes::restored(now, keys, snapshot.pages, due.clone());
+            *self.sessions.lock() = Sessions::restored(now, snapshot.sessions, due);
+        }
+        self.say_advanced();
+    }
+
+    fn apply(&self, records: &[Record]) {
+        let news = self.apply_to(&mut self.log.write(), records);
+        self.tell(&news);
+        self.say_advanced();
+    }
+
+    fn forgotten(&self, stream: &str) -> Forgotten {
+        self.log.read().forgotten(stream)
+    }
+
+    fn take_left(&self) -> Left {
+        let (dropped, floor) = self.log.write().take_dropped();
+        let revocations = std::mem::take(&mut *self.revocations_left.lock());
+        let revoked_floor = self.revocations.read().floor();
+        Left { dropped, floor, revocations, revoked_floor }
+    }
+}
+
+impl Inner {
+    /// Applies records that are ordered, and moves the head. What they say is to be told when the log is
+    /// free again.
+    pub(super) fn apply_to(&self, log: &mut Log, records: &[Record]) -> News {
+        let mut news = News::default();
+        let mut broadcasts = 0;
+        for record in records {
+            if record.offset <= log.head().offset {
+                continue;
+            }
+            match &record.content {
+                Content::Entry { .. } => broadcasts += 1,
+                Content::Control(control) => {
+                    // Remembered before the head moves, so that whoever looks finds it.
+                    self.remember(record, control);
+                    news.controls.push((record.offset, control.clone()));
+                }
+            }
+            news.streams.extend(log.apply(record));
+        }
+        self.head.store(log.head().offset.0, Ordering::Release);
+        self.stats.broadcasts.add(broadcasts);
+        news
+    }
+
+    fn remember(&self, record: &Record, control: &Control) {
+        let (revocation, is_readmitted) = match control {
+            Control::Revoke(revocation) => (revocation, false),
+            Control::Readmit(revocation) => (revocation, true),
+            _ => return,
+        };
+        let (at, made_at, revocation) = (record.offset, record.at, revocation.clone());
+        let gone =
+            self.revocations.write().add(&Revoked { at, made_at, revocation, is_readmitted });
+        self.leave_revocations(gone);
+    }
+
+    pub(super) fn leave_revocations(&self, gone: Vec<Offset>) {
+        // Without a store nobody takes them.
+        if self.is_stored {
+            self.revocations_left.lock().extend(gone);
+        }
+    }
+
+    /// Tells whom it concerns. Gives the number of connections that are told to end.
+    pub(super) fn tell(&self, news: &News) -> usize {
+        self.doze.end();
+        let told = news
+            .streams
+            .iter()
+            .map(|applied| (applied.offset, self.rounds.tell(&self.subscribers, applied.stream)));
+        let told: Vec<_> = told.collect();
+        let told_at = |at| told.iter().filter(|(offset, _)| *offset == at).map(|(_, n)| n).sum();
+        let controls = news.controls.iter();
+        controls.map(|(at, control)| self.obey(control, || told_at(*at))).sum()
+    }
+
+    /// Does what a control says; `subscribers` are those of the streams that it names.
+    fn obey(&self, control: &Control, subscribers: impl FnOnce() -> usize) -> usize {
+        match control {
+            Control::Disconnect { identity, reconnects } => {
+                let signal = if *reconnects { Signals::DISCONNECT } else { Signals::DISMISS };
+                self.connections.signal_identity(identity, signal)
+            }
+            Control::Revoke(revocation) => self.end_revoked(revocation),
+            Control::Readmit(revocation) => {
+                let (identity, stream) = names(revocation);
+                tracing::info!(identity, stream, "access given again");
+                0
+            }
+            Control::Gap(lacking) => {
+                self.stats.gaps.add(1);
+                let stream = match lacking {
+                    Lacking::Stream(stream) => stream.to_string(),
+                    Lacking::Prefix(prefix) => format!("{prefix}*"),
+                    Lacking::All => "*".to_owned(),
+                };
+                let subscribers = subscribers();
+                tracing::warn!(
+                    stream,
+                    subscribers,
+                    "a broadcast is missing: its pages load themselves again"
+                );
+                0
+            }
+            _ => 0,
+        }
+    }
+
+    /// Ends the connections that have what was taken back.
+    pub(super) fn end_revoked(&self, revocation: &Revocation) -> usize {
+        self.stats.revocations.add(1);
+        let (identity, stream) = names(revocation);
+        tracing::info!(identity, stream, "access taken back");
+        match (identity, stream) {
+            (Some(identity), Some(_)) => {
+                self.connections.signal_identity(identity, Signals::REVOKED)
+            }
+            // With everything taken back, a connection that reads nothing ends, too.
+            (Some(identity), None) => {
+                self.connections.signal_identity(identity, Signals::DISCONNECT)
+            }
+            (None, Some(stream)) => {
+                let id = self.log.read().find(stream);
+                id.map_or(0, |id| self.subscribers.signal(id, Signals::REVOKED))
+            }
+            (None, None) => 0,
+        }
+    }
+
+    /// Waits until the log has come to this offset here, or another log is in its place.
+    pub(super) async fn reached(&self, offset: Offset) {
+        let epoch = self.position().epoch;
+        let is_reached = || {
+            let at = self.position();
+            at.offset >= offset || at.epoch != epoch
+        };
+        if is_reached() {
+            return;
+        }
+        self.awaiting.fetch_add(1, Ordering::SeqCst);
+        let _awaiting = Awaiting(self);
+        let mut advanced = pin!(self.advanced.notified());
+        loop {
+            advanced.as_mut().enable();
+            if is_reached() {
+                return;
+            }
+            advanced.as_mut().await;
+            advanced.set(self.advanced.notified());
+        }
+    }
+
+    fn say_advanced(&self) {
+        if self.awaiting.load(Ordering::SeqCst) > 0 {
+            self.advanced.notify_waiters();
+        }
+    }
+}
+
+impl Hub {
+    /// Whether its log has a store, and may be behind another node's.
+    pub fn is_stored(&self) -> bool {
+        self.0.is_stored
+    }
+
+    /// Waits for a position of this log that is further than it has come here: a page's, say, that another
+    /// node has rendered. That is a matter of milliseconds; after five seconds whoever waits goes on
+    /// without. `None` where there is nothing to wait for.
+    pub fn catches_up_with(
+        &self,
+        position: Position,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let here = self.position();
+        let is_behind =
+            self.0.is_stored && position.epoch == here.epoch && position.offset > here.offset;
+        let hub = is_behind.then(|| self.clone())?;
+        Some(async move {
+            let _ = tokio::time::timeout(BEHIND_MAX, hub.0.reached(position.offset)).await;
+        })
+    }
+}
+
+/// Counts one who waits, for as long as they do.
+struct Awaiting<'a>(&'a Inner);
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        self.0.awaiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn names(revocation: &Revocation) -> (Option<&str>, Option<&str>) {
+    let (identity, stream) = (revocation.identity(), revocation.stream());
+    (identity.map(|identity| &**identity), stream.map(|stream| &**stream))
+}

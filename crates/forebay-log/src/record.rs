@@ -1,0 +1,112 @@
+//! What a log store orders, and every replica applies in that order.
+
+use std::sync::Arc;
+
+use crate::message::{Class, Message};
+use crate::position::{Offset, UnixMillis};
+
+/// One place in the order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// The place.
+    pub offset: Offset,
+    /// When its publisher asked for it.
+    pub at: UnixMillis,
+    /// What is there.
+    pub content: Content,
+}
+
+/// What a record says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Content {
+    /// A broadcast, which becomes an entry of its stream.
+    Entry {
+        /// The stream.
+        stream: Arc<str>,
+        /// What subscribers get.
+        message: Message,
+        /// How long it is worth keeping.
+        class: Class,
+    },
+    /// Something that all replicas have to know.
+    Control(Control),
+}
+
+impl Content {
+    /// Whether it is of use only to those who are there when it comes: nobody keeps it.
+    pub fn is_ephemeral(&self) -> bool {
+        match self {
+            Self::Entry { class, .. } => *class == Class::Ephemeral,
+            Self::Control(control) => matches!(control, Control::Disconnect { .. }),
+        }
+    }
+}
+
+/// What all replicas have to know beside the entries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Control {
+    /// Access is taken back.
+    Revoke(Revocation),
+    /// Access that was taken back is given again.
+    Readmit(Revocation),
+    /// Connections of one identity end.
+    Disconnect {
+        /// Whose.
+        identity: Arc<str>,
+        /// Whether their clients are to come back by themselves.
+        reconnects: bool,
+    },
+    /// Streams may lack entries before this offset: their pages are to heal themselves.
+    Gap(Lacking),
+}
+
+/// Which streams may lack something.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Lacking {
+    /// The one of this name.
+    Stream(Arc<str>),
+    /// All whose names begin with this. Streams of which nothing is known are taken for such.
+    Prefix(Arc<str>),
+    /// All.
+    All,
+}
+
+/// Whose access to what. Without an identity everybody's, without a stream to everything.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Revocation {
+    identity: Option<Arc<str>>,
+    stream: Option<Arc<str>>,
+}
+
+impl Revocation {
+    /// Everything that somebody reads.
+    pub fn of_identity(identity: impl Into<Arc<str>>) -> Self {
+        Self { identity: Some(identity.into()), stream: None }
+    }
+
+    /// One stream, for everybody.
+    pub fn of_stream(stream: impl Into<Arc<str>>) -> Self {
+        Self { identity: None, stream: Some(stream.into()) }
+    }
+
+    /// One stream, for somebody.
+    pub fn of(identity: impl Into<Arc<str>>, stream: impl Into<Arc<str>>) -> Self {
+        Self { identity: Some(identity.into()), stream: Some(stream.into()) }
+    }
+
+    /// One that was written down.
+    pub fn from_parts(identity: Option<Arc<str>>, stream: Option<Arc<str>>) -> Self {
+        Self { identity, stream }
+    }
+
+    /// Whose.
+    pub fn identity(&self) -> Option<&Arc<str>> {
+        self.identity.as_ref()
+    }
+
+    /// To what.
+    pub fn stream(&self) -> Option<&Arc<str>> {
+        self.stream.as_ref()
+    }
+}

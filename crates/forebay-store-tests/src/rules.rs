@@ -1,0 +1,235 @@
+//! The rules, one after the other.
+
+use std::sync::Arc;
+
+use forebay_log::{
+    Class, Content, Control, Extent, Lacking, Message, Offset, Revocation, StateKey,
+};
+use forebay_store::LogStore;
+
+use crate::{Copy, Fault, HARMLESS, World, append, entry, finish, until};
+
+type Rule<W> = fn(&mut W);
+
+pub(crate) fn all<W: World>() -> Vec<(&'static str, Rule<W>)> {
+    vec![
+        ("batches have consecutive offsets", batches_have_consecutive_offsets),
+        ("what is appended is applied here", what_is_appended_is_applied_here),
+        ("contents come as they were", contents_come_as_they_were),
+        ("many at once keep their order", many_at_once_keep_their_order),
+        ("all nodes have the same", all_nodes_have_the_same),
+        ("who comes later has it all", who_comes_later_has_it_all),
+        ("who comes back has the rest", who_comes_back_has_the_rest),
+        ("the log outlives its nodes", the_log_outlives_its_nodes),
+        ("a batch is taken once", a_batch_is_taken_once),
+        ("a trimmed log is begun anew", a_trimmed_log_is_begun_anew),
+        ("a log that has lost something is another", a_log_that_has_lost_something_is_another),
+    ]
+}
+
+fn first<W: World>(world: &mut W) -> Arc<dyn LogStore> {
+    world.node().expect("there is a first node")
+}
+
+fn follow(store: &dyn LogStore) -> Arc<Copy> {
+    Copy::follow(store, None).expect("it can be followed")
+}
+
+fn batches_have_consecutive_offsets<W: World>(world: &mut W) {
+    let store = first(world);
+    let copy = follow(&*store);
+    let before = finish(world, store.head()).expect("it has a head").offset;
+    let one = append(world, &*store, vec![entry("a", "1")]);
+    assert!(one > before, "offsets go up");
+    let three = append(world, &*store, ["2", "3", "4"].map(|text| entry("b", text)).into());
+    until(world, "its own batch", || copy.position().offset >= three);
+    let offsets: Vec<_> = copy.records().iter().map(|record| record.offset).collect();
+    assert_eq!(offsets[offsets.len() - 3..], [three.0 - 2, three.0 - 1, three.0].map(Offset));
+    assert!(three.0 - 2 > one.0);
+    assert_eq!(finish(world, store.head()).expect("it has a head").offset, three);
+}
+
+fn what_is_appended_is_applied_here<W: World>(world: &mut W) {
+    let store = first(world);
+    let copy = follow(&*store);
+    for n in 0..20 {
+        let offset = append(world, &*store, vec![entry("room", &n.to_string())]);
+        until(world, "what it has appended", || copy.position().offset >= offset);
+    }
+    let expected: Vec<_> = (0..20).map(|n| format!("\"{n}\"")).collect();
+    assert_eq!(copy.texts("room"), Some(expected));
+}
+
+fn contents_come_as_they_were<W: World>(world: &mut W) {
+    let store = first(world);
+    let copy = follow(&*store);
+    let message = Message::json("{\"a\": \"ü\\n\u{2028}\", \"n\": 1e400}");
+    let strange = message.except("a session").kind("whisper");
+    let state = Class::State(StateKey::new("list", Extent::Element));
+    let entries = [Class::Log, state, Class::Ephemeral].map(|class| Content::Entry {
+        stream: "räume:1".into(),
+        message: strange.clone(),
+        class,
+    });
+    let controls = [
+        Control::Revoke(Revocation::of("user:1", "room")),
+        Control::Revoke(Revocation::of_identity("user:2")),
+        Control::Readmit(Revocation::of_identity("user:2")),
+        Control::Disconnect { identity: "user:3".into(), reconnects: false },
+        Control::Gap(Lacking::Stream("hall".into())),
+        Control::Gap(Lacking::Prefix("room:".into())),
+        Control::Gap(Lacking::All),
+    ];
+    let all: Vec<_> = entries.into_iter().chain(controls.map(Content::Control)).collect();
+    for content in &all {
+        append(world, &*store, vec![content.clone()]);
+    }
+    let last = append(world, &*store, all.clone());
+    until(world, "all of it", || copy.position().offset >= last);
+    assert_eq!(copy.contents(), [all.clone(), all].concat());
+}
+
+/// Nobody waits for an answer before the next batch, as many publishers together.
+fn many_at_once_keep_their_order<W: World>(world: &mut W) {
+    let store = first(world);
+    let copy = follow(&*store);
+    let batch = |n: usize| (0..3).map(|part| entry("room", &format!("{n} {part}"))).collect();
+    let mut all: Vec<_> = (0..100).map(|n| store.append(crate::NOW, batch(n))).collect();
+    let mut last = Offset::ZERO;
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    // Each has its place when it was polled first.
+    let mut ready: Vec<_> = all.iter_mut().map(|one| one.as_mut().poll(&mut cx)).collect();
+    for (one, ready) in all.iter_mut().zip(&mut ready) {
+        let answer = match std::mem::replace(ready, std::task::Poll::Pending) {
+            std::task::Poll::Ready(answer) => answer,
+            std::task::Poll::Pending => finish(world, one),
+        };
+        let offset = answer.expect("it is taken");
+        assert!(offset.0 >= last.0 + 3, "each after the one before it");
+        last = offset;
+    }
+    until(world, "all of it", || copy.position().offset >= last);
+    let expected: Vec<_> =
+        (0..100).flat_map(|n| (0..3).map(move |p| format!("\"{n} {p}\""))).collect();
+    assert_eq!(copy.texts("room"), Some(expected));
+}
+
+fn all_nodes_have_the_same<W: World>(world: &mut W) {
+    let first = first(world);
+    let Some(second) = world.node() else { return };
+    let copies = [follow(&*first), follow(&*second)];
+    let mut last = Offset::ZERO;
+    for n in 0..50 {
+        let store = if n % 3 == 0 { &first } else { &second };
+        last = append(world, &**store, vec![entry("room", &n.to_string()), entry("hall", "x")]);
+    }
+    until(world, "all of it", || copies.iter().all(|copy| copy.position().offset >= last));
+    let [one, other] = copies.map(|copy| copy.records());
+    assert_eq!(one, other);
+    let offsets: Vec<_> = one.iter().map(|record| record.offset).collect();
+    assert!(offsets.is_sorted_by(|a, b| a < b), "none is given twice");
+}
+
+fn who_comes_later_has_it_all<W: World>(world: &mut W) {
+    let store = first(world);
+    let Some(second) = world.node() else { return };
+    let copy = follow(&*store);
+    let last = append(world, &*store, vec![entry("room", "1"), entry("room", "2")]);
+    until(world, "all of it", || copy.position().offset >= last);
+    let later = follow(&*second);
+    until(world, "all of it", || later.position() == copy.position());
+    assert_eq!(later.texts("room"), copy.texts("room"));
+}
+
+fn who_comes_back_has_the_rest<W: World>(world: &mut W) {
+    let store = first(world);
+    let Some(second) = world.node() else { return };
+    let copy = follow(&*store);
+    append(world, &*store, vec![entry("room", "1")]);
+    let middle = append(world, &*store, vec![entry("room", "2")]);
+    until(world, "the middle", || copy.position().offset >= middle);
+    let at = copy.position();
+    let last = append(world, &*store, vec![entry("room", "3")]);
+    until(world, "the end", || copy.position().offset >= last);
+    let back = Copy::follow(&*second, Some(at)).expect("it can be followed");
+    until(world, "the rest", || back.position() == copy.position());
+    assert_eq!((back.begins(), back.contents()), (0, vec![entry("room", "3")]));
+}
+
+fn the_log_outlives_its_nodes<W: World>(world: &mut W) {
+    let store = first(world);
+    let copy = follow(&*store);
+    let last = append(world, &*store, vec![entry("room", "1"), entry("hall", "2")]);
+    until(world, "all of it", || copy.position().offset >= last);
+    let before = copy.position();
+    finish(world, store.close()).expect("it ends well");
+    drop((store, copy));
+    world.end();
+    let store = first(world);
+    let copy = follow(&*store);
+    let head = finish(world, store.head()).expect("it has a head");
+    until(world, "all of it", || copy.position().offset >= head.offset);
+    assert_eq!(copy.position().epoch, before.epoch, "it is the same log");
+    assert_eq!(copy.texts("room"), Some(vec!["\"1\"".to_owned()]));
+    let next = append(world, &*store, vec![entry("room", "3")]);
+    assert!(next > before.offset, "no offset is given twice");
+    until(world, "what it has appended", || copy.position().offset >= next);
+    assert_eq!(copy.texts("room"), Some(vec!["\"1\"".to_owned(), "\"3\"".to_owned()]));
+}
+
+fn a_batch_is_taken_once<W: World>(world: &mut W) {
+    let store = first(world);
+    let copy = follow(&*store);
+    let mut expected = Vec::new();
+    for round in 0..5 {
+        for fault in HARMLESS {
+            let is_made = world.fault(fault);
+            let text = format!("{round} {fault:?}");
+            let appended = crate::try_append(world, &*store, vec![entry("room", &text)]);
+            assert!(appended.is_ok() || is_made, "it is taken where nothing is lost");
+            if appended.is_ok() {
+                expected.push(format!("{text:?}"));
+            }
+        }
+    }
+    let last = append(world, &*store, vec![entry("room", "last")]);
+    expected.push("\"last\"".to_owned());
+    until(world, "all of it", || copy.position().offset >= last);
+    assert_eq!(copy.texts("room"), Some(expected));
+}
+
+fn a_trimmed_log_is_begun_anew<W: World>(world: &mut W) {
+    let store = first(world);
+    let Some(second) = world.node() else { return };
+    let copy = follow(&*store);
+    let first = append(world, &*store, vec![entry("room", "1")]);
+    until(world, "the first", || copy.position().offset >= first);
+    let at = copy.position();
+    append(world, &*store, vec![entry("room", "2")]);
+    let last = append(world, &*store, vec![entry("hall", "3")]);
+    if !world.fault(Fault::Trim) {
+        return;
+    }
+    let back = Copy::follow(&*second, Some(at)).expect("it can be followed");
+    until(world, "the end", || back.position().offset >= last);
+    assert_eq!(back.begins(), 1, "the second is gone");
+    assert_eq!(back.texts("room"), None, "its pages are told");
+}
+
+fn a_log_that_has_lost_something_is_another<W: World>(world: &mut W) {
+    let store = first(world);
+    let copy = follow(&*store);
+    append(world, &*store, vec![entry("room", "1")]);
+    let lost = append(world, &*store, vec![entry("room", "2")]);
+    until(world, "the end", || copy.position().offset >= lost);
+    let before = copy.position();
+    if !world.fault(Fault::Loss) {
+        return;
+    }
+    until(world, "another epoch", || copy.position().epoch != before.epoch);
+    let next = append(world, &*store, vec![entry("room", "3")]);
+    until(world, "what came afterwards", || copy.position().offset >= next);
+    let texts = copy.texts("room").unwrap_or_default();
+    assert!(!texts.contains(&"\"2\"".to_owned()), "what was lost is not there: {texts:?}");
+    assert!(texts.last().is_none_or(|last| last == "\"3\""));
+}

@@ -1,0 +1,326 @@
+//! The log store of one process: a folder, and the one thread that writes it.
+//!
+//! Whoever publishes waits for that thread and not for the disk, so a disk that stalls holds up publishers
+//! only. What waits when a write ends goes with the next one: as many publishers as there are
+//! share one sync.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+
+use forebay_log::{Content, Control, Epoch, Offset, Position, Record, UnixMillis};
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::{AppendError, StoreError};
+use crate::log_store::{Handover, LogStore, Pending, Replica};
+use crate::pages::Pages;
+use crate::record::{Fsync, Revoked, Row, Snapshot};
+use crate::store::{Hooks, Store};
+
+/// Requests that wait for the thread. Past it, whoever has one waits for room: at 5 µs each the last of
+/// them waits for 5 ms, or for the disk.
+const REQUESTS_MAX: usize = 1_024;
+
+/// Requests that share one write. Readers wait while their records are applied, at some 300 ns each.
+const GROUP_MAX: usize = 256;
+
+type Answer<T, E = StoreError> = oneshot::Sender<Result<T, E>>;
+
+enum Request {
+    Append { at: UnixMillis, batch: Vec<Content>, answer: Answer<Offset, AppendError> },
+    Tidy,
+    HandOver(Handover, Answer<()>),
+    Close(Answer<()>),
+}
+
+/// A log in a folder.
+pub struct Folder {
+    path: PathBuf,
+    requests: mpsc::Sender<Request>,
+    head: Arc<Mutex<Position>>,
+    hooks: Arc<Hooks>,
+    /// What the thread begins with, until there is somebody to follow the log.
+    idle: Mutex<Option<(Writer, Snapshot)>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Folder").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Folder {
+    /// Opens the log of this folder, or begins one with the epoch `fresh`. `page_keys` are random: names of
+    /// pages are hashed with them, if no earlier life has left others.
+    ///
+    /// # Errors
+    /// [`StoreError`] says what is wrong with the folder. A damaged one is moved aside, into a folder in
+    /// it, if `discards_damaged`.
+    pub fn open(
+        path: &Path,
+        fsync: Fsync,
+        fresh: Epoch,
+        page_keys: [u64; 2],
+        discards_damaged: bool,
+    ) -> Result<Self, StoreError> {
+        let open = if discards_damaged { Store::open_or_discard } else { Store::open };
+        let (store, mut snapshot) = open(path.to_owned(), fsync, fresh)?;
+        let (pages, known) = Pages::open(path, snapshot.epoch, page_keys)?;
+        snapshot.page_keys = Some(pages.keys());
+        snapshot.pages = known;
+        let hooks = store.hooks();
+        let at = Position { epoch: snapshot.epoch, offset: snapshot.head };
+        let head = Arc::new(Mutex::new(at));
+        let (sender, requests) = mpsc::channel(REQUESTS_MAX);
+        let writer = Writer { store, pages, requests, head: Arc::clone(&head) };
+        Ok(Self {
+            path: path.to_owned(),
+            requests: sender,
+            head,
+            hooks,
+            idle: Mutex::new(Some((writer, snapshot))),
+            thread: Mutex::default(),
+        })
+    }
+
+    fn ask<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        request: impl FnOnce(Answer<T, E>) -> Request,
+    ) -> Pending<Result<T, E>> {
+        let (answer, answered) = oneshot::channel();
+        let (requests, request) = (self.requests.clone(), request(answer));
+        Box::pin(async move {
+            requests.send(request).await.map_err(|_| StoreError::Ended)?;
+            // It has ended without a word: a panic, which has been reported.
+            answered.await.unwrap_or_else(|_| Err(StoreError::Ended.into()))
+        })
+    }
+
+    /// The next writes reach the disk, and fail.
+    #[doc(hidden)]
+    pub fn fail_next_for_tests(&self, writes: u32) {
+        self.hooks.fails.store(writes, Ordering::Relaxed);
+    }
+
+    /// The disk takes nothing and gives no answer, as long as this is held.
+    #[doc(hidden)]
+    pub fn stall_for_tests(&self) -> MutexGuard<'_, ()> {
+        self.hooks.stall.lock()
+    }
+}
+
+impl LogStore for Folder {
+    fn append(&self, at: UnixMillis, batch: Vec<Content>) -> Pending<Result<Offset, AppendError>> {
+        self.ask(|answer| Request::Append { at, batch, answer })
+    }
+
+    fn tail(&self, after: Option<Position>, replica: Weak<dyn Replica>) -> Result<(), StoreError> {
+        let Some((mut writer, snapshot)) = self.idle.lock().take() else {
+            // The only replica of a folder has followed it from the beginning.
+            return Err(StoreError::InUse(self.path.clone()));
+        };
+        let at = Position { epoch: snapshot.epoch, offset: snapshot.head };
+        if after != Some(at)
+            && let Some(replica) = replica.upgrade()
+        {
+            replica.restore(snapshot);
+            // History may have become shorter.
+            writer.store.forget(replica.take_left())?;
+        }
+        let thread = std::thread::Builder::new().name("forebay-log".to_owned());
+        let thread = thread.spawn(move || writer.run(&replica));
+        let thread = thread.map_err(|error| StoreError::io(&self.path, &error))?;
+        *self.thread.lock() = Some(thread);
+        Ok(())
+    }
+
+    fn head(&self) -> Pending<Result<Position, StoreError>> {
+        let head = *self.head.lock();
+        Box::pin(async move { Ok(head) })
+    }
+
+    fn tidy(&self) {
+        // Where there is no room, it has something to write, and tidies then.
+        let _ = self.requests.try_send(Request::Tidy);
+    }
+
+    fn hand_over(&self, handover: Handover) -> Pending<Result<(), StoreError>> {
+        self.ask(|answer| Request::HandOver(handover, answer))
+    }
+
+    fn keeps_handovers(&self) -> bool {
+        true
+    }
+
+    fn close(&self) -> Pending<Result<(), StoreError>> {
+        self.ask(Request::Close)
+    }
+}
+
+/// The folder is free when this is gone: what was asked for by then is written.
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // The thread ends when nobody can ask for anything any more.
+        self.requests = mpsc::channel(1).0;
+        let thread = self.thread.get_mut().take();
+        if let Some(thread) = thread.filter(|it| it.thread().id() != std::thread::current().id()) {
+            // A panic in it has been reported.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Writer {
+    store: Store,
+    pages: Pages,
+    requests: mpsc::Receiver<Request>,
+    head: Arc<Mutex<Position>>,
+}
+
+struct Append {
+    at: UnixMillis,
+    batch: Vec<Content>,
+    answer: Answer<Offset, AppendError>,
+}
+
+impl Writer {
+    fn run(mut self, replica: &Weak<dyn Replica>) {
+        while let Some(first) = self.requests.blocking_recv() {
+            // Whoever asks may be its last owner; without one nobody waits for an answer.
+            let Some(replica) = replica.upgrade() else { continue };
+            let mut group = Vec::new();
+            let more = std::iter::from_fn(|| self.requests.try_recv().ok());
+            let all: Vec<_> = std::iter::once(first).chain(more.take(GROUP_MAX - 1)).collect();
+            for request in all {
+                match request {
+                    Request::Append { at, batch, answer } if batch.iter().all(is_gap) => {
+                        self.commit(&mut group, &*replica);
+                        self.gap(at, batch, answer, &*replica);
+                    }
+                    Request::Append { at, batch, answer } => {
+                        group.push(Append { at, batch, answer });
+                    }
+                    Request::Tidy => {}
+                    Request::HandOver(handover, answer) => {
+                        self.commit(&mut group, &*replica);
+                        let _ = answer.send(self.hand_over(&handover));
+                    }
+                    Request::Close(answer) => {
+                        self.commit(&mut group, &*replica);
+                        let _ = answer.send(self.close(&*replica));
+                    }
+                }
+            }
+            self.commit(&mut group, &*replica);
+            self.tidy(&*replica);
+        }
+    }
+
+    /// Writes the group at once, and has the replica apply it.
+    fn commit(&mut self, group: &mut Vec<Append>, replica: &dyn Replica) {
+        if group.is_empty() {
+            return;
+        }
+        let before = self.head.lock().offset;
+        let (mut head, mut records, mut answers) = (before, Vec::new(), Vec::new());
+        for Append { at, batch, answer } in group.drain(..) {
+            records.extend(records_of(at, batch, head));
+            head = Offset(before.0 + records.len() as u64);
+            answers.push((head, answer));
+        }
+        let written = self.write(&records, before, head, replica);
+        if written.is_ok() {
+            self.head.lock().offset = head;
+            replica.apply(&records);
+            // Before anybody may want to read what has left memory by this.
+            self.tidy(replica);
+        }
+        for (last, answer) in answers {
+            let _ = answer.send(written.clone().map(|()| last).map_err(AppendError::Refused));
+        }
+    }
+
+    fn write(
+        &mut self,
+        records: &[Record],
+        before: Offset,
+        through: Offset,
+        replica: &dyn Replica,
+    ) -> Result<(), StoreError> {
+        let rows: Vec<_> = records.iter().filter_map(|record| row(record, replica)).collect();
+        let revoked: Vec<_> = records.iter().filter_map(revoked).collect();
+        self.store.append(rows.into_iter(), &revoked, before.next(), through)
+    }
+
+    /// What its pages are told to lack is never refused: a disk that does not take it is a new epoch at the
+    /// next start.
+    fn gap(
+        &mut self,
+        at: UnixMillis,
+        batch: Vec<Content>,
+        answer: Answer<Offset, AppendError>,
+        replica: &dyn Replica,
+    ) {
+        let records = {
+            let mut head = self.head.lock();
+            let records = records_of(at, batch, head.offset);
+            head.offset = records.last().map_or(head.offset, |last| last.offset);
+            records
+        };
+        let through = self.head.lock().offset;
+        self.store.gap(through);
+        replica.apply(&records);
+        self.tidy(replica);
+        let _ = answer.send(Ok(through));
+    }
+
+    /// In this order, so that what is forgotten later is also written later.
+    fn tidy(&mut self, replica: &dyn Replica) {
+        if let Err(error) = self.store.forget(replica.take_left()) {
+            tracing::error!(%error, "the log on disk could not be shortened");
+        }
+    }
+
+    fn hand_over(&mut self, handover: &Handover) -> Result<(), StoreError> {
+        let pages = self.pages.write(&handover.pages, handover.at);
+        let sessions = match &*handover.sessions {
+            [] => Ok(()),
+            sessions => self.store.keep_sessions(sessions),
+        };
+        pages.and(sessions)
+    }
+
+    fn close(&mut self, replica: &dyn Replica) -> Result<(), StoreError> {
+        self.tidy(replica);
+        self.store.close().and(self.pages.close())
+    }
+}
+
+/// Records after this offset.
+fn records_of(at: UnixMillis, batch: Vec<Content>, after: Offset) -> Vec<Record> {
+    let records = (after.0 + 1..).zip(batch);
+    records.map(|(offset, content)| Record { offset: Offset(offset), at, content }).collect()
+}
+
+fn is_gap(content: &Content) -> bool {
+    matches!(content, Content::Control(Control::Gap(_)))
+}
+
+fn row<'a>(record: &'a Record, replica: &dyn Replica) -> Option<Row<'a>> {
+    let Content::Entry { stream, message, class } = &record.content else { return None };
+    let forgotten = replica.forgotten(stream);
+    Some(Row { offset: record.offset, at: record.at, stream, message, class, forgotten })
+}
+
+fn revoked(record: &Record) -> Option<Revoked> {
+    let (revocation, is_readmitted) = match &record.content {
+        Content::Control(Control::Revoke(revocation)) => (revocation.clone(), false),
+        Content::Control(Control::Readmit(revocation)) => (revocation.clone(), true),
+        _ => return None,
+    };
+    Some(Revoked { at: record.offset, made_at: record.at, revocation, is_readmitted })
+}
