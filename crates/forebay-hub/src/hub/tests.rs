@@ -581,6 +581,42 @@ async fn a_hub_wakes_for_parts_that_somebody_is_in() {
     assert!(one * 8 < many, "{one} times instead of {many}");
 }
 
+/// What seats have made of a batch.
+#[derive(Debug, Default)]
+struct Made(Option<Offset>);
+
+impl crate::Scratch for Made {
+    fn forget(&mut self) {
+        self.0 = None;
+    }
+}
+
+#[test]
+fn what_is_made_of_a_batch_goes_with_it() {
+    let hub = simulated();
+    let mut round = crate::Round::default();
+    let mut pages: Vec<_> = (0..3).map(|_| Page::open(&hub)).collect();
+    for page in &mut pages {
+        page.subscribe("a", None);
+    }
+    let deliver = |round: &mut crate::Round, page: &mut Page| {
+        assert!(page.client.read_in(round, &page.session));
+        let (batch, made) = round.batch_and_scratch::<Made>();
+        for delivery in &batch.deliveries {
+            page.session.advance(delivery.reader, delivery.offset);
+        }
+        made.0.replace(batch.head)
+    };
+    let [one, two, three] = &mut pages[..] else { unreachable!("there are three") };
+    say(&hub, "a", "1");
+    assert_eq!(deliver(&mut round, one), None);
+    assert_eq!(deliver(&mut round, two), Some(Offset(1)), "it stands at the same place");
+    say(&hub, "a", "2");
+    assert_eq!(deliver(&mut round, two), None, "it stands at another");
+    round.end();
+    assert_eq!(deliver(&mut round, three), None, "the round is another");
+}
+
 /// It alone is told to end; whoever comes after it in the round has its turn in the same one.
 #[test]
 fn a_panic_in_a_round_costs_nobody_else_a_turn() {

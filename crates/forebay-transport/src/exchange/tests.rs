@@ -5,14 +5,25 @@ mod patches;
 use forebay_cable::{Protocol, RejectReason, Resync, Session};
 use forebay_hub::{Broadcast, Client, Hub, Options};
 use forebay_log::{Action, Class, Message, Offset, Position, Targets};
+use pollster::FutureExt as _;
+use tokio::sync::Semaphore;
 
 use self::patches::Patches;
 use super::*;
-use crate::channels::{Answer, Begin, Channels, Identity, Rejected, Request, Stream, Subscribed};
-use pollster::FutureExt as _;
+use crate::channels::{
+    Answer, Begin, Channels, Handler, Identity, Later, Op, Rejected, Request, Stream, Subscribed,
+};
 
 /// `room` may be read.
-struct Rooms;
+struct Rooms {
+    left: Arc<Semaphore>,
+}
+
+impl Default for Rooms {
+    fn default() -> Self {
+        Self { left: Arc::new(Semaphore::new(0)) }
+    }
+}
 
 impl Channels for Rooms {
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
@@ -25,7 +36,7 @@ impl Channels for Rooms {
             resync: Resync::new("null"),
             transmissions: Vec::new(),
             whispers: None,
-            handler: None,
+            handler: Some(Box::new(Leaves(Arc::clone(&self.left)))),
         }))
     }
 }
@@ -38,7 +49,17 @@ fn append(hub: &Hub, content: &str) {
 }
 
 fn body(client: Client, session: Session, format: Format, request: &str) -> EventStream {
-    let conversation = Conversation::new(session, client, Arc::new(Rooms), Identity::anonymous());
+    body_of(Rooms::default(), client, session, format, request)
+}
+
+fn body_of(
+    rooms: Rooms,
+    client: Client,
+    session: Session,
+    format: Format,
+    request: &str,
+) -> EventStream {
+    let conversation = Conversation::new(session, client, Arc::new(rooms), Identity::anonymous());
     let mut exchange = Exchange::new(conversation, format, None);
     assert!(exchange.handle(request));
     EventStream::new(exchange)
@@ -69,6 +90,40 @@ async fn a_client_of_another_kind_is_told_in_its_own_words() {
     assert_eq!(piece(&mut body).await, format!("retry: 1000\n\n{refused}{}", patch(1, "1")));
     append(&hub, "<p>2</p>");
     assert_eq!(piece(&mut body).await, patch(2, "2"));
+}
+
+/// Says when it hears that it is left.
+struct Leaves(Arc<Semaphore>);
+
+impl Handler for Leaves {
+    fn perform(
+        self: Box<Self>,
+        _: String,
+        _: serde_json::Map<String, serde_json::Value>,
+    ) -> Later<(Box<dyn Handler>, Vec<Op>)> {
+        Box::pin(async { (self as Box<dyn Handler>, Vec::new()) })
+    }
+
+    fn unsubscribed(self: Box<Self>) -> Later<()> {
+        Box::pin(async move { self.0.add_permits(1) })
+    }
+}
+
+/// An HTTP server drops an answer when its client has gone.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_dropped_tells_its_channels() {
+    let hub = Hub::new(Options::default());
+    let client = hub.connect().unwrap();
+    let (id, dialect) = (client.hello(Protocol::EventSource).id, Patches(hub.position().epoch));
+    let session = Session::speak(hub.now(), id, Box::new(dialect), Arc::clone(hub.limits()));
+    let (rooms, request) = (Rooms::default(), format!("room {}", hub.position()));
+    let gone = Arc::clone(&rooms.left);
+    let mut body = body_of(rooms, client, session, Format::Source, &request);
+    piece(&mut body).await;
+    assert_eq!((gone.available_permits(), hub.connections()), (0, 1));
+    drop(body);
+    gone.acquire().await.unwrap().forget();
+    assert_eq!(hub.connections(), 0);
 }
 
 /// Whatever a dialect puts around a message goes out over HTTP, too.
