@@ -97,6 +97,12 @@ pub fn signing_keys<F: From<Forebay>>(
     builder.signing_keys(turbo, pubsub)
 }
 
+/// As long as this is held, the disk of the log's folder takes nothing and gives no answer.
+#[doc(hidden)]
+pub fn stall_for_tests(forebay: &Forebay) -> Option<impl Drop + '_> {
+    forebay.core.hub.stall_for_tests()
+}
+
 /// Counts a connection that the server has no place for.
 pub fn count_turned_away(forebay: &Forebay) {
     let _ = forebay.core.hub.refused(Refusal::Full);

@@ -480,10 +480,10 @@ impl Hub {
         }
     }
 
-    /// The folder that the log is kept in.
+    /// As long as this is held, the disk takes nothing and gives no answer.
     #[doc(hidden)]
-    pub fn folder_for_tests(&self) -> Option<&Folder> {
-        self.0.folder.as_deref()
+    pub fn stall_for_tests(&self) -> Option<impl Drop + '_> {
+        self.0.folder.as_ref().map(|folder| folder.stall_for_tests())
     }
 
     /// Has everything on disk, where the log is kept on one. [`shut_down`](Self::shut_down) does it.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
 use forebay_log::{Content, Control, Epoch, Offset, Position, Record, UnixMillis};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{AppendError, StoreError};
@@ -108,7 +108,7 @@ impl Folder {
 
     /// The disk takes nothing and gives no answer, as long as this is held.
     #[doc(hidden)]
-    pub fn stall_for_tests(&self) -> MutexGuard<'_, ()> {
+    pub fn stall_for_tests(&self) -> impl Drop + '_ {
         self.hooks.stall.lock()
     }
 }
