@@ -313,3 +313,73 @@ impl Script {
 fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     headers.get(header::IF_NONE_MATCH).is_some_and(|known| known == etag)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forebay() -> Forebay {
+        Forebay::builder().secret("a secret for tests").build().unwrap()
+    }
+
+    fn request(method: Method, headers: &[(&str, &str)]) -> Parts {
+        let mut request = http::Request::builder().method(method);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    async fn answer(forebay: &Forebay, address: Address, request: &Parts) -> Response<Body> {
+        match forebay.admit(address, request, String::new()).await {
+            Reply::Answer(answer) => answer,
+            Reply::Connection(..) => panic!("a connection"),
+        }
+    }
+
+    /// As an edge has it: heads in, answers out, and a stream of bytes for what becomes a connection.
+    #[tokio::test]
+    async fn a_handshake_becomes_a_connection_over_any_stream_of_bytes() {
+        use tokio::io::AsyncReadExt as _;
+        let forebay = forebay();
+        let handshake = [
+            ("connection", "Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let request = request(Method::GET, &handshake);
+        let reply = forebay.admit(Address::Cable, &request, String::new()).await;
+        let Reply::Connection(answer, admission) = reply else { panic!("{reply:?}") };
+        assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
+        let (mut client, server) = tokio::io::duplex(1 << 10);
+        tokio::spawn(admission.answer(Box::from(&b"101 "[..])).run(server));
+        let mut first = [0; 22];
+        client.read_exact(&mut first).await.unwrap();
+        // The answer that the server held back, a frame's head, and the welcome.
+        assert_eq!(&first[..4], b"101 ");
+        assert_eq!(&first[6..], br#"{"type":"welcome"#);
+        assert_eq!(forebay.connections(), 1);
+    }
+
+    #[tokio::test]
+    async fn each_address_says_which_methods_it_has() {
+        let forebay = forebay();
+        let check = async |address, method: Method, expected, allowed: Option<&str>| {
+            let answer = answer(&forebay, address, &request(method, &[])).await;
+            assert_eq!(answer.status(), expected, "{address:?}");
+            let allow = answer.headers().get(header::ALLOW);
+            assert_eq!(allow.map(|allow| allow.to_str().unwrap()), allowed);
+        };
+        let (refused, none) = (StatusCode::METHOD_NOT_ALLOWED, StatusCode::NO_CONTENT);
+        check(Address::Cable, Method::GET, StatusCode::UPGRADE_REQUIRED, None).await;
+        check(Address::Events, Method::PUT, refused, Some("GET, POST, OPTIONS")).await;
+        check(Address::Poll, Method::GET, refused, Some("POST, OPTIONS")).await;
+        check(Address::Poll, Method::OPTIONS, none, None).await;
+        check(Address::Script, Method::POST, refused, Some("GET, HEAD, OPTIONS")).await;
+        check(Address::Worker, Method::HEAD, StatusCode::OK, None).await;
+        assert!(!forebay.has_addresses());
+        assert_eq!(forebay.addresses().len(), 6);
+        assert!(forebay.has_addresses());
+    }
+}

@@ -190,7 +190,7 @@ impl Forebay {
     }
 
     /// Whether both are handles to the same.
-    pub fn is(&self, other: &Self) -> bool {
+    pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.core, &other.core)
     }
 

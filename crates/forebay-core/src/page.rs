@@ -362,3 +362,40 @@ fn vary<B>(mut answer: Response<B>, header: HeaderName) -> Response<B> {
     answer.headers_mut().append(header::VARY, header.into());
     answer
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turbo(headers: &[(&'static str, &'static str)]) -> Turbo {
+        let forebay = Forebay::builder().secret("a secret for tests").build().unwrap();
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        forebay.turbo(&headers.collect(), None)
+    }
+
+    #[test]
+    fn a_redirect_to_no_address_is_an_error() {
+        let check = |to: &str, expected| {
+            assert_eq!(turbo(&[]).redirect::<String>(to).status(), expected, "{to:?}");
+        };
+        check("/rooms/1", StatusCode::SEE_OTHER);
+        check("/rooms/1\nset-cookie: a=b", StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[test]
+    fn an_answer_names_its_request() {
+        let mark = |id: &'static str| {
+            let mut answer = HeaderMap::new();
+            turbo(&[("x-turbo-request-id", id)]).mark(&mut answer);
+            answer.get(turbo_http::REQUEST_ID).map(|id| id.to_str().unwrap().to_owned())
+        };
+        assert_eq!(mark("1-2-3").as_deref(), Some("1-2-3"));
+        let long = Box::leak("x".repeat(REQUEST_ID_BYTES_MAX + 1).into_boxed_str());
+        assert_eq!(mark(long), None);
+        let mut answer = HeaderMap::new();
+        turbo(&[]).mark(&mut answer);
+        assert!(answer.is_empty());
+    }
+}

@@ -57,6 +57,13 @@ impl Frame {
     }
 
     /// Reloads and morphs the frame when the page is morphed.
+    ///
+    /// ```
+    /// assert_eq!(
+    ///     forebay_turbo::frame("tray").refresh_morph().to_string(),
+    ///     r#"<turbo-frame refresh="morph" id="tray"></turbo-frame>"#
+    /// );
+    /// ```
     pub fn refresh_morph(self) -> Self {
         self.attribute("refresh", "morph")
     }

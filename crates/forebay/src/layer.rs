@@ -98,7 +98,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if let Some(outer) = request.extensions().get::<Turbo>() {
-            if outer.forebay().is(&self.layer.forebay) {
+            if outer.forebay().is_same(&self.layer.forebay) {
                 // The same Forebay's, once more: the outer one has looked earlier, and that is right.
                 return ForebayFuture { inner: self.inner.call(request), turbo: None };
             }
