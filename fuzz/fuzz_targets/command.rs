@@ -34,6 +34,7 @@ fuzz_target!(|data: &[u8]| {
                 Effect::Place { id, .. } => session.place(id, &[]),
                 Effect::Whisper { .. } => session.whispered(false),
                 Effect::Unsubscribe { .. } => session.done(),
+                other => unreachable!("{other:?} is to be answered here"),
             }
         }
         assert!(session.subscription_ids().count() <= 3);

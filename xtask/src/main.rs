@@ -115,7 +115,7 @@ fn sim(arguments: &[String]) -> Result<()> {
 
 fn bench(arguments: &[String]) -> Result<()> {
     let target = checks::bench_target();
-    let run = ["run", "--quiet", "--release", "--locked", "--manifest-path", "bench/Cargo.toml"];
+    let run = ["run", "--quiet", "--release", "--manifest-path", "bench/Cargo.toml"];
     let run = [&run[..], &["--target-dir", &target, "--", "run"]].concat();
     let arguments = arguments.iter().map(String::as_str);
     cargo(&run.into_iter().chain(arguments).collect::<Vec<_>>())

@@ -13,12 +13,12 @@ pub(crate) fn bench_target() -> String {
 pub(super) fn check() -> Result<()> {
     step("the bench");
     let target = bench_target();
-    let bench = ["--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"];
+    let bench = ["--quiet", "--manifest-path", "bench/Cargo.toml"];
     let bench = [&bench[..], &["--target-dir", &target, "--workspace"]].concat();
     cargo(&["fmt", "--manifest-path", "bench/Cargo.toml", "--all", "--check"])?;
     let deny = ["--all-targets", "--", "--deny", "warnings"];
     cargo(&[&["clippy"], &bench[..], &deny].concat())?;
     cargo(&[&["test"], &bench[..]].concat())?;
     step("the fuzz targets");
-    cargo(&["check", "--quiet", "--locked", "--manifest-path", "fuzz/Cargo.toml"])
+    cargo(&["check", "--quiet", "--manifest-path", "fuzz/Cargo.toml"])
 }
