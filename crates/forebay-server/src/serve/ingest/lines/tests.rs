@@ -3,10 +3,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use forebay_core::Forebay;
+use forebay_core::{Forebay, raw};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::unix::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -29,7 +30,11 @@ struct Server {
 
 impl Server {
     async fn start() -> Self {
-        let settings = settings_of("serve --public");
+        Self::start_with("").await
+    }
+
+    async fn start_with(flags: &str) -> Self {
+        let settings = settings_of(&format!("serve --public {flags}"));
         let config = Config::new(&settings).unwrap();
         let forebay = config::open(&settings, &config).unwrap();
         let life = Life::new().unwrap();
@@ -115,12 +120,34 @@ async fn what_each_publisher_sends_in_order_arrives_in_order() {
     assert_eq!(next, [LINES; 3]);
 }
 
+/// Sends until the server takes no more; gives how many bytes it took. The clock is paused: time passes only
+/// while nothing else can happen.
+async fn send_until_stuck(requests: &mut WriteHalf<'_>, bytes: &[u8]) -> usize {
+    const FOR_EVER: Duration = Duration::from_hours(1);
+    let mut sent = 0;
+    while let Ok(written) = tokio::time::timeout(FOR_EVER, requests.write(&bytes[sent..])).await {
+        sent += written.unwrap();
+        assert!(sent < bytes.len(), "all of it was taken");
+    }
+    sent
+}
+
+/// Sends the rest, and reads one answer for each line.
+async fn go_on(mut requests: WriteHalf<'_>, rest: &[u8], answers: ReadHalf<'_>, lines: u64) {
+    let read = async {
+        let mut answers = BufReader::new(answers).lines();
+        for _ in 0..lines {
+            assert_eq!(answers.next_line().await.unwrap().as_deref(), Some("ok"));
+        }
+    };
+    let (written, ()) = tokio::join!(requests.write_all(rest), read);
+    written.unwrap();
+}
+
 /// A publisher that sends and sends is stopped by its socket; nothing of it waits in the server's memory,
 /// and nothing is lost once it reads.
 #[tokio::test(start_paused = true)]
 async fn a_publisher_that_reads_no_answers_is_read_no_further() {
-    /// Time passes only while nothing else can happen.
-    const FOR_EVER: Duration = Duration::from_hours(1);
     const LINES: u64 = 20_000;
     let server = Server::start().await;
     let before = server.forebay.position().offset.0;
@@ -128,21 +155,31 @@ async fn a_publisher_that_reads_no_answers_is_read_no_further() {
     let mut publisher = server.publisher().await;
     let (answers, mut requests) = publisher.split();
     let lines: String = (0..LINES).map(|number| line("a", number)).collect();
-    let mut rest = lines.as_bytes();
-    while let Ok(written) = tokio::time::timeout(FOR_EVER, requests.write(rest)).await {
-        rest = &rest[written.unwrap()..];
-        assert!(!rest.is_empty(), "all of it was taken, though nobody read an answer");
-    }
+    let sent = send_until_stuck(&mut requests, lines.as_bytes()).await;
     let stopped_at = taken();
     assert!((1..LINES).contains(&stopped_at), "{stopped_at}");
-    let read = async {
-        let mut answers = BufReader::new(answers).lines();
-        for _ in 0..LINES {
-            assert_eq!(answers.next_line().await.unwrap().as_deref(), Some("ok"));
-        }
-    };
-    let (written, ()) = tokio::join!(requests.write_all(rest), read);
-    written.unwrap();
+    go_on(requests, &lines.as_bytes()[sent..], answers, LINES).await;
+    assert_eq!(taken(), LINES);
+}
+
+/// The same where the log is what is slow: one line waits for the disk, and the others in the socket.
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_stalls_stops_its_publishers() {
+    const LINES: u64 = 200;
+    let folder = TempDir::new().unwrap();
+    let flags = format!("--history-folder {}", folder.path().display());
+    let server = Server::start_with(&flags).await;
+    let before = server.forebay.position().offset.0;
+    let taken = || server.forebay.position().offset.0 - before;
+    let mut publisher = server.publisher().await;
+    let (answers, mut requests) = publisher.split();
+    // More than a socket holds: 200 lines of 8 KB.
+    let lines: String = (0..LINES).map(|number| line(&"x".repeat(8 << 10), number)).collect();
+    let stall = raw::stall_for_tests(&server.forebay).expect("its log is in a folder");
+    let sent = send_until_stuck(&mut requests, lines.as_bytes()).await;
+    assert_eq!(taken(), 0);
+    drop(stall);
+    go_on(requests, &lines.as_bytes()[sent..], answers, LINES).await;
     assert_eq!(taken(), LINES);
 }
 
