@@ -20,7 +20,7 @@ pub enum Fsync {
     Os,
     /// As `Os`, and the disk has it so much later at the most.
     Every(Duration),
-    /// The disk has it. Each broadcast, or batch of them, waits for the disk.
+    /// The disk has it. Each broadcast, or batch of them, waits for the disk; those that wait share a sync.
     Always,
 }
 
