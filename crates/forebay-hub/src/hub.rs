@@ -238,7 +238,7 @@ impl Hub {
         let Some(store) = &self.0.store else { return Ok(()) };
         let head = store.head().await?;
         store.tail(None, self.replica())?;
-        self.0.reached(head.offset).await;
+        self.0.until(|at| at.epoch == head.epoch && at.offset >= head.offset).await;
         Ok(())
     }
 
@@ -508,8 +508,10 @@ impl Shared {
         self.inner.tick(part);
         if part == 0
             && let Some(store) = &self.store
+            && !store.tidy()
         {
-            store.tidy();
+            // Nobody wants to know it.
+            drop(self.inner.take_left());
         }
     }
 }

@@ -95,6 +95,8 @@ impl Folder {
         let (requests, request) = (self.requests.clone(), request(answer));
         Box::pin(async move {
             requests.send(request).await.map_err(|_| StoreError::Ended)?;
+            // Whoever waits for the thread's end does not wait for whoever waits for an answer.
+            drop(requests);
             // It has ended without a word: a panic, which has been reported.
             answered.await.unwrap_or_else(|_| Err(StoreError::Ended.into()))
         })
@@ -143,9 +145,10 @@ impl LogStore for Folder {
         Box::pin(async move { Ok(head) })
     }
 
-    fn tidy(&self) {
+    fn tidy(&self) -> bool {
         // Where there is no room, it has something to write, and tidies then.
         let _ = self.requests.try_send(Request::Tidy);
+        true
     }
 
     fn hand_over(&self, handover: Handover) -> Pending<Result<(), StoreError>> {

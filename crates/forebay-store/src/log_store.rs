@@ -46,9 +46,11 @@ pub trait LogStore: fmt::Debug + Send + Sync + 'static {
     /// Where the log stands, as whoever orders it says.
     fn head(&self) -> Pending<Result<Position, StoreError>>;
 
-    /// Something has left the replica's memory: a store that keeps as much as that
-    /// [takes it over](Replica::take_left), now or later.
-    fn tidy(&self) {}
+    /// Something may have left the replica's memory. A store that keeps as much as the replica
+    /// [takes it over](Replica::take_left), now or later, and says so.
+    fn tidy(&self) -> bool {
+        false
+    }
 
     /// Keeps what this node knows of its clients for the node that they come back to.
     fn hand_over(&self, handover: Handover) -> Pending<Result<(), StoreError>> {

@@ -98,13 +98,17 @@ impl Hub {
         if batch.is_empty() {
             return Ok(self.position());
         }
-        let appended = store.append(inner.clock.now(), batch).await;
-        *inner.trouble.lock() = appended.as_ref().err().map(ToString::to_string);
-        let last = appended.map_err(|error| {
+        let is_kept = batch.iter().any(|content| !content.is_ephemeral());
+        let last = store.append(inner.clock.now(), batch).await.map_err(|error| {
             inner.stats.publish_errors.add(1);
+            *inner.trouble.lock() = Some(error.to_string());
             tracing::error!(%error, "a broadcast was not taken");
             PublishError(error)
         })?;
+        if is_kept {
+            // That of what nobody keeps says nothing of the disk.
+            *inner.trouble.lock() = None;
+        }
         inner.reached(last).await;
         Ok(Position { offset: last, ..self.position() })
     }
@@ -153,14 +157,21 @@ impl Hub {
     /// Tells what could not be told before. What is not taken now is left for the next tick.
     pub(super) async fn tell_gaps(&self) {
         self.ensure_ticking();
-        if self.0.store.is_none() {
+        let Some(store) = &self.0.store else {
             self.0.tell_gaps_here();
             return;
-        }
+        };
         let gaps = std::mem::take(&mut *self.0.gaps.lock());
         let batch = gaps.batch();
-        if !batch.is_empty() && self.append(batch).await.is_err() {
-            self.0.gaps.lock().put_back(gaps);
+        if batch.is_empty() {
+            return;
+        }
+        match store.append(self.0.clock.now(), batch).await {
+            Ok(last) => self.0.reached(last).await,
+            Err(error) => {
+                tracing::error!(%error, "that broadcasts are missing could not be told yet");
+                self.0.gaps.lock().put_back(gaps);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a hub does as a replica: it applies records in order, and tells whom they concern.
 
 use std::pin::pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use forebay_log::{
@@ -184,19 +184,22 @@ impl Inner {
     /// Waits until the log has come to this offset here, or another log is in its place.
     pub(super) async fn reached(&self, offset: Offset) {
         let epoch = self.position().epoch;
-        let is_reached = || {
-            let at = self.position();
-            at.offset >= offset || at.epoch != epoch
-        };
-        if is_reached() {
+        self.until(|at| at.offset >= offset || at.epoch != epoch).await;
+    }
+
+    /// Waits until the log stands where this holds.
+    pub(super) async fn until(&self, holds: impl Fn(Position) -> bool) {
+        if holds(self.position()) {
             return;
         }
-        self.awaiting.fetch_add(1, Ordering::SeqCst);
+        self.awaiting.fetch_add(1, Ordering::Relaxed);
         let _awaiting = Awaiting(self);
+        // Either the head is seen here, or who moves it sees that somebody waits.
+        fence(Ordering::SeqCst);
         let mut advanced = pin!(self.advanced.notified());
         loop {
             advanced.as_mut().enable();
-            if is_reached() {
+            if holds(self.position()) {
                 return;
             }
             advanced.as_mut().await;
@@ -205,7 +208,8 @@ impl Inner {
     }
 
     fn say_advanced(&self) {
-        if self.awaiting.load(Ordering::SeqCst) > 0 {
+        fence(Ordering::SeqCst);
+        if self.awaiting.load(Ordering::Relaxed) > 0 {
             self.advanced.notify_waiters();
         }
     }
@@ -239,7 +243,7 @@ struct Awaiting<'a>(&'a Inner);
 
 impl Drop for Awaiting<'_> {
     fn drop(&mut self) {
-        self.0.awaiting.fetch_sub(1, Ordering::SeqCst);
+        self.0.awaiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

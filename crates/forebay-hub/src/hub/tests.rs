@@ -2,6 +2,7 @@
 
 mod gaps;
 mod keeping;
+mod nodes;
 
 use std::sync::atomic::AtomicUsize;
 use std::task::{Wake as TaskWake, Waker};

@@ -62,3 +62,22 @@ fn no_lock_is_held_while_broadcasts_are_made() {
     let published = hub.publish_all(made.iter().map(|make| make())).block_on().unwrap();
     assert_eq!(published.len(), 2);
 }
+
+/// What is not written says nothing of the disk: a typing notice, or that something is missing.
+#[test]
+fn trouble_with_the_disk_ends_when_it_takes_something() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let hub = Hub::open(Options::default(), folder.path(), Fsync::Os).unwrap();
+    let publish = |class| {
+        let broadcast = Broadcast { stream: "room", message: Message::json("1"), class };
+        hub.publish(broadcast).block_on()
+    };
+    hub.fail_next_for_tests(1);
+    assert!(publish(Class::Log).is_err());
+    assert!(hub.trouble().is_some());
+    publish(Class::Ephemeral).unwrap();
+    hub.gap(["room"]).block_on();
+    assert!(hub.trouble().is_some());
+    publish(Class::Log).unwrap();
+    assert_eq!(hub.trouble(), None);
+}
