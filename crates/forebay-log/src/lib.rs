@@ -1,11 +1,15 @@
 //! One totally ordered log of broadcasts, its bounded history, and the gap rule.
 //!
-//! Every broadcast of a hub gets the next [`Offset`]. History is kept per stream and bounded by
-//! count, bytes and age, and in all by bytes ([`Retention`]). The log always knows what it has
-//! forgotten, so it answers "give me stream S after cursor c" either completely or with a
-//! [`Gap`]; it never answers with a hole.
+//! Every broadcast has an [`Offset`], in one order over all streams. The log knows what it has forgotten. So
+//! it answers *give me stream S after cursor c* either completely or with a [`Gap`], and never with a hole.
 //!
-//! This crate reads no clock and makes no random numbers: time and the epoch are arguments.
+//! - [`Log`] is the log in memory. It orders broadcasts itself, or applies another's [`Record`]s.
+//! - [`Message`] and [`Class`] are what is broadcast, and how long that is worth keeping.
+//! - [`Retention`] bounds history by count, bytes and age.
+//! - [`Position`] is an [`Epoch`] and an [`Offset`].
+//!
+//! This crate does no IO and reads no clock and no randomness. Time and the epoch are arguments. Keeping a
+//! log is forebay-store's, and telling its readers is forebay-hub's.
 //!
 //! ```
 //! use forebay_log::{Class, Epoch, Log, Message, Retention, UnixMillis};

@@ -145,8 +145,8 @@ impl Log {
         (dropped, self.floor)
     }
 
-    /// Gives a broadcast the next offset: for a log that orders by itself. A replica of another's order
-    /// [applies](Self::apply) records.
+    /// Gives a broadcast the next offset. This is for a log that orders by itself. A replica
+    /// [applies](Self::apply) records instead.
     ///
     /// One `now` before an earlier one's is taken as it is; age then counts from it.
     pub fn append(
@@ -159,7 +159,7 @@ impl Log {
         self.push(self.head.next(), now, stream, message, class)
     }
 
-    /// Applies the next record. Two logs that have applied the same records are the same. One that is not
+    /// Applies the next record. Two logs that have applied the same records are the same. A record that is not
     /// newer than the head was applied before, and does nothing.
     ///
     /// Gives the streams whose readers have to look: one that has an entry, all that may lack something.

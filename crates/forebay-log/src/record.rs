@@ -5,14 +5,14 @@ use std::sync::Arc;
 use crate::message::{Class, Message};
 use crate::position::{Offset, UnixMillis};
 
-/// One place in the order.
+/// One place in the order, and what stands there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
     /// The place.
     pub offset: Offset,
     /// When its publisher asked for it.
     pub at: UnixMillis,
-    /// What is there.
+    /// What stands at the place.
     pub content: Content,
 }
 
@@ -52,7 +52,7 @@ pub enum Control {
     Readmit(Revocation),
     /// Connections of one identity end.
     Disconnect {
-        /// Whose.
+        /// The identity.
         identity: Arc<str>,
         /// Whether their clients are to come back by themselves.
         reconnects: bool,
@@ -64,15 +64,15 @@ pub enum Control {
 /// Which streams may lack something.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Lacking {
-    /// The one of this name.
+    /// The stream of this name.
     Stream(Arc<str>),
-    /// All whose names begin with this. Streams of which nothing is known are taken for such.
+    /// All streams whose names begin with this. Streams of which nothing is known are counted among them.
     Prefix(Arc<str>),
-    /// All.
+    /// All streams.
     All,
 }
 
-/// Whose access to what. Without an identity everybody's, without a stream to everything.
+/// Whose access to what. Without an identity it is everybody's, without a stream it is to everything.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Revocation {
     identity: Option<Arc<str>>,
@@ -80,32 +80,32 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Everything that somebody reads.
+    /// One visitor's access to everything.
     pub fn of_identity(identity: impl Into<Arc<str>>) -> Self {
         Self { identity: Some(identity.into()), stream: None }
     }
 
-    /// One stream, for everybody.
+    /// Everybody's access to one stream.
     pub fn of_stream(stream: impl Into<Arc<str>>) -> Self {
         Self { identity: None, stream: Some(stream.into()) }
     }
 
-    /// One stream, for somebody.
+    /// One visitor's access to one stream.
     pub fn of(identity: impl Into<Arc<str>>, stream: impl Into<Arc<str>>) -> Self {
         Self { identity: Some(identity.into()), stream: Some(stream.into()) }
     }
 
-    /// One that was written down.
+    /// A revocation that was written down before.
     pub fn from_parts(identity: Option<Arc<str>>, stream: Option<Arc<str>>) -> Self {
         Self { identity, stream }
     }
 
-    /// Whose.
+    /// The visitor whose access it is, if it is one visitor's.
     pub fn identity(&self) -> Option<&Arc<str>> {
         self.identity.as_ref()
     }
 
-    /// To what.
+    /// The stream, if it is about one stream.
     pub fn stream(&self) -> Option<&Arc<str>> {
         self.stream.as_ref()
     }

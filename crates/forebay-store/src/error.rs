@@ -1,4 +1,4 @@
-//! Why a log's folder can't be opened or written. Each says where, and what the cause is in words.
+//! Why a store can't be opened or written. Each error says where, and the cause in words.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// No room is left.
+    /// The disk has no room left.
     #[error("the disk is full: {} can't be written", .0.display())]
     Full(PathBuf),
     /// Another process has it open.
     #[error("{} is in use by another process", .0.display())]
     InUse(PathBuf),
-    /// Written by another version, or by something else.
+    /// The folder was written by another version, or by something else.
     #[error("{} has no log of this version", .0.display())]
     Foreign(PathBuf),
-    /// The system does not let us read or write it.
+    /// The system refuses to read or write it.
     #[error("{} can't be read or written: {cause}", path.display())]
     Unusable {
         /// The folder, or a file in it.
@@ -40,18 +40,18 @@ pub enum StoreError {
     /// A write has failed, and the log is not open again yet.
     #[error("the log in {} takes nothing: an earlier write has failed", .0.display())]
     Closed(PathBuf),
-    /// The store can't be reached: why.
+    /// The store can't be reached. The text says why.
     #[error("the log's store can't be reached: {0}")]
     Unreachable(String),
-    /// What the store works with is gone.
+    /// The store has ended, and takes nothing more.
     #[error("the log's store has ended")]
     Ended,
 }
 
-/// A batch has not got its places.
+/// Why a batch was not appended, as far as its publisher knows.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AppendError {
-    /// It is not taken, and never will be.
+    /// It was not taken, and never will be.
     #[error(transparent)]
     Refused(#[from] StoreError),
     /// It may have been taken all the same.

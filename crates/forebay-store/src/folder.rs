@@ -1,8 +1,8 @@
 //! The log store of one process: a folder, and the one thread that writes it.
 //!
-//! Whoever publishes waits for that thread and not for the disk, so a disk that stalls holds up publishers
-//! only. What waits when a write ends goes with the next one: as many publishers as there are
-//! share one sync.
+//! Publishers wait for that thread, and no thread of the runtime waits for the disk. So a disk that stalls holds
+//! up publishers only. What waits when a write ends goes with the next one, so all publishers who wait share
+//! one sync.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ use crate::pages::Pages;
 use crate::record::{Fsync, Revoked, Row, Snapshot};
 use crate::store::{Hooks, Store};
 
-/// Requests that wait for the thread. Past it, whoever has one waits for room: at 5 µs each the last of
-/// them waits for 5 ms, or for the disk.
+/// Requests that wait for the thread. At 5 µs each the last of them waits for 5 ms, or for the disk. Past it,
+/// who has a request waits for room.
 const REQUESTS_MAX: usize = 1_024;
 
 /// Requests that share one write. Readers wait while their records are applied, at some 300 ns each.
@@ -164,7 +164,7 @@ impl LogStore for Folder {
     }
 }
 
-/// The folder is free when this is gone: what was asked for by then is written.
+/// When this is gone, the folder is free, and what was asked for by then is written.
 impl Drop for Folder {
     fn drop(&mut self) {
         // The thread ends when nobody can ask for anything any more.

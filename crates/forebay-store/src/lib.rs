@@ -1,14 +1,19 @@
-//! The durable log: what is broadcast is written down before anybody is told of it, and read back
-//! at the next start, so that pages go on where they were.
+//! Where a log is ordered and kept, so that nodes agree on it, and pages go on where they were after a
+//! restart.
 //!
-//! The store is `fjall`, a log-structured tree whose journal takes a batch whole or not at all.
-//! Reading never comes here: the log in memory is what is read, and this is its copy.
+//! - [`LogStore`] is what a store does, and [`Replica`] what a node that follows it does. `forebay-store-tests`
+//!   holds every store to it.
+//! - [`Folder`] is a log on disk, for one process.
+//! - [`Memory`] is a log that several nodes of one process have, for tests.
 //!
-//! What is promised depends on [`Fsync`]. A process that dies loses nothing that was acknowledged. A
-//! machine that loses power may lose the last moments, unless every write is synced; then the
-//! next start finds that out (another boot, no clean end) and begins a new epoch, so that every page
-//! is told to heal itself. Where the system does not name its boots, which only Linux does, each end
-//! that was not clean is taken for a loss of power. What can't be read on disk is taken for lost, too.
+//! Nobody reads here: a hub reads its own replica, in memory.
+//!
+//! The folder's database is `fjall`, a log-structured tree whose journal takes a batch whole or not at all.
+//! What it promises depends on [`Fsync`]. A process that dies loses nothing that was acknowledged. A
+//! machine that loses power may lose the last moments, unless every write is synced. The next start notices
+//! that (another boot, and no clean end) and begins a new epoch, so that every page is told to heal. Only
+//! Linux names its boots. On other systems each end that was not clean counts as a loss of power. What
+//! can't be read on disk counts as lost.
 
 mod block;
 mod error;

@@ -11,7 +11,7 @@ use crate::error::{AppendError, StoreError};
 use crate::pages::KeptPage;
 use crate::record::{Left, Snapshot};
 
-/// What a store answers later.
+/// An answer of a store, which may take time.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Orders records, keeps them, and sends them to its replicas.
@@ -20,10 +20,10 @@ pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// have consecutive offsets. Batches of one node have the order in which their futures
 /// were first polled.
 ///
-/// **Once.** Whatever is lost between a node and its store, a batch is taken once or not at all.
+/// **Once.** A batch is taken once or not at all, whatever is lost between a node and its store.
 ///
-/// **All of it.** A replica gets every record after the position from which it follows, in order. It may get one
-/// again that it has. Where the store can't give it all, the replica begins anew.
+/// **All of it.** A replica gets every record after the position from which it follows, in order. It may get a
+/// record again that it has. If the store can't give it all, the replica begins anew.
 ///
 /// `forebay-store-tests` holds a store to this.
 pub trait LogStore: fmt::Debug + Send + Sync + 'static {
@@ -32,27 +32,27 @@ pub trait LogStore: fmt::Debug + Send + Sync + 'static {
     /// A future that is dropped after it was polled may have appended all the same.
     fn append(&self, at: UnixMillis, batch: Vec<Content>) -> Pending<Result<Offset, AppendError>>;
 
-    /// Has this node's replica follow the log from here on: it gets all records after `after`. Where that is no
-    /// position of this log, or older than what is kept, and where it is `None`, the replica
-    /// begins anew with a snapshot.
+    /// Has this node's replica follow the log from here on. It gets all records after `after`. If that is
+    /// `None`, no position of this log, or older than what is kept, the replica begins anew with a
+    /// snapshot.
     ///
     /// A store may send from any thread, and calls the replica for one batch after the other.
     ///
     /// # Errors
-    /// [`StoreError`] where that is known at once. A store on another machine may have to be waited
-    /// for: [`head`](Self::head) says how far its replica is to come.
+    /// [`StoreError`] if that is known at once. A store on another machine may take time. Then
+    /// [`head`](Self::head) says how far the replica has to come.
     fn tail(&self, after: Option<Position>, replica: Weak<dyn Replica>) -> Result<(), StoreError>;
 
     /// Where the log stands, as whoever orders it says.
     fn head(&self) -> Pending<Result<Position, StoreError>>;
 
-    /// Something may have left the replica's memory. A store that keeps as much as the replica
-    /// [takes it over](Replica::take_left), now or later, and says so.
+    /// Says that something may have left the replica's memory. A store that keeps a copy of it asks
+    /// [what](Replica::take_left), now or later, forgets it too, and gives true.
     fn tidy(&self) -> bool {
         false
     }
 
-    /// Keeps what this node knows of its clients for the node that they come back to.
+    /// Keeps what this node knows of its clients, for the node that they come back to.
     fn hand_over(&self, handover: Handover) -> Pending<Result<(), StoreError>> {
         drop(handover);
         Box::pin(async { Ok(()) })
@@ -63,31 +63,31 @@ pub trait LogStore: fmt::Debug + Send + Sync + 'static {
         false
     }
 
-    /// Ends well: what was appended by now is kept as well as it ever is. What is appended later is kept as
-    /// before.
+    /// Ends in order. What was appended by now is kept as safely as this store can. What is appended later is
+    /// kept as before.
     fn close(&self) -> Pending<Result<(), StoreError>>;
 }
 
 /// What a node knows of its clients.
 #[derive(Clone, Debug, Default)]
 pub struct Handover {
-    /// When it is written.
+    /// The time at which this was known.
     pub at: UnixMillis,
     /// What pages have proven to have, by places: small numbers, of which a node gives each page one.
     pub pages: BTreeMap<u32, Option<KeptPage>>,
-    /// What sessions have come to, by their names. Without anything, nothing is known any more.
+    /// What sessions have come to, by their names. `None` says that nothing is known of a session any more.
     pub sessions: Vec<(String, Option<Vec<u8>>)>,
 }
 
 /// A node's copy of the log.
 pub trait Replica: Send + Sync {
-    /// Begins anew with this, in the place of all that it has.
+    /// Begins anew with this snapshot, and drops all that it has.
     fn restore(&self, snapshot: Snapshot);
 
-    /// Applies records in order. Those that it has are left out.
+    /// Applies records in order, and leaves out those that it has.
     fn apply(&self, records: &[Record]);
 
-    /// What can't be given any more of a stream.
+    /// What the replica has forgotten of a stream.
     fn forgotten(&self, stream: &str) -> Forgotten;
 
     /// What has left the replica since the last call.

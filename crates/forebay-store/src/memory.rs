@@ -1,5 +1,5 @@
-//! A log store for several hubs in one process, without a disk: for tests of applications with more than one
-//! node, and the reference that other stores are compared with.
+//! A log store for several hubs in one process, without a disk. It is for tests of applications with more than
+//! one node, and the reference that other stores are compared with.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Memory {
-    /// An empty log, which keeps so many records for replicas that come later.
+    /// An empty log. It keeps `records_max` records for replicas that come later.
     pub fn new(epoch: Epoch, records_max: usize) -> Self {
         Self(Arc::new(Mutex::new(Shared {
             at: Position { epoch, offset: Offset::ZERO },
@@ -45,7 +45,7 @@ impl Memory {
         })))
     }
 
-    /// Appends a batch that its node has numbered: the same one again does nothing, and gives the same
+    /// Appends a batch that its node has numbered. The same number again does nothing, and gives the same
     /// answer. A node's numbers go up.
     pub fn append_once(
         &self,
@@ -84,8 +84,8 @@ impl Memory {
         self.0.lock().trim(records_max);
     }
 
-    /// The log loses what it had taken after `offset`, as a database that fails over can, and is another
-    /// one from then on.
+    /// Loses what was taken after `offset`, as a database that fails over may, and is another log from then
+    /// on.
     pub fn lose_after(&self, offset: Offset, epoch: Epoch) {
         let mut shared = self.0.lock();
         shared.records.retain(|record| record.offset <= offset);

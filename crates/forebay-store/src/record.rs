@@ -10,17 +10,17 @@ use forebay_log::{
 
 use crate::pages::KeptPage;
 
-/// What a broadcast's acknowledgement promises.
+/// What an acknowledged broadcast survives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Fsync {
-    /// The kernel has it: it survives this process, not a loss of power. The default; a broadcast
-    /// costs one `write`.
+    /// The end of the process, but not a loss of power: the kernel has it. A broadcast costs one `write`.
+    /// This is the default.
     #[default]
     Os,
-    /// As `Os`, and the disk has it so much later at the most.
+    /// A loss of power as well, but for what was broadcast within this time.
     Every(Duration),
-    /// The disk has it. Each broadcast, or batch of them, waits for the disk; those that wait share a sync.
+    /// A loss of power. Each broadcast, or batch of them, waits for the disk. Those that wait share a sync.
     Always,
 }
 
@@ -29,7 +29,7 @@ pub enum Fsync {
 pub struct Row<'a> {
     /// Its offset.
     pub offset: Offset,
-    /// When.
+    /// When it was published.
     pub at: UnixMillis,
     /// Its stream.
     pub stream: &'a str,
@@ -59,9 +59,9 @@ pub struct Revoked {
     pub at: Offset,
     /// When. An older format doesn't say: then it is the largest.
     pub made_at: UnixMillis,
-    /// Whose, and to what.
+    /// Whose access, and to what.
     pub revocation: Revocation,
-    /// It is given again.
+    /// Whether it is given again.
     pub is_readmitted: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Opening, appending, forgetting, closing.
+//! The log on disk: opening, appending, forgetting, closing.
 
 mod beside;
 mod forgetting;
@@ -81,7 +81,7 @@ impl Store {
     /// this one, and a new one begins.
     ///
     /// # Errors
-    /// [`StoreError`], as ever.
+    /// [`StoreError`] if the folder can't be used even so.
     pub fn open_or_discard(
         path: impl Into<PathBuf>,
         fsync: Fsync,
@@ -269,7 +269,7 @@ impl Store {
         Arc::clone(&self.hooks)
     }
 
-    /// As after a write that failed.
+    /// Behaves as after a write that failed.
     #[doc(hidden)]
     pub fn fail_for_tests(&mut self) {
         self.open = None;
