@@ -1,12 +1,13 @@
-//! Order and fan-out: a broadcast gets its place in the log, and whoever reads its stream is woken.
+//! A replica of the log, and everybody who reads it here.
 //!
-//! Publishing copies nothing into queues. It appends to the log in one short critical section, and
-//! then plans a pass over the stream's readers. Each of them reads on from its own position. So a slow
-//! reader owns nothing but its position, and all readers see one order over all their streams.
+//! A broadcast gets its place in the log, here in memory or by a store that orders for all nodes. Then it
+//! is applied, and a pass over the stream's readers is planned. Nothing is copied into queues: each
+//! reader reads on from its own position. So a slow reader owns nothing but its position, and all readers
+//! see one order over all their streams.
 //!
 //! These are the types to begin with:
 //!
-//! - [`Hub`]: one log and all who read it. Publishing, revocations and shutting down begin here.
+//! - [`Hub`]: the replica, and all who read it. Publishing, revocations and shutting down begin here.
 //! - [`Client`]: one connection's place in the hub. It attaches to streams and reads from them.
 //! - [`Round`] and [`Seat`]: writing for many connections from one task.
 //! - [`Stats`]: the counters.
