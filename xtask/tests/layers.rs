@@ -36,7 +36,14 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("forebay-server", &["forebay-core"]),
     (
         "forebay-sim",
-        &["forebay-cable", "forebay-hub", "forebay-log", "forebay-store", "forebay-transport"],
+        &[
+            "forebay-cable",
+            "forebay-hub",
+            "forebay-log",
+            "forebay-store",
+            "forebay-store-tests",
+            "forebay-transport",
+        ],
     ),
 ];
 

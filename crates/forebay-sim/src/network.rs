@@ -8,7 +8,8 @@ use std::task::{Poll, Waker};
 
 use fastrand::Rng;
 use forebay_log::{Content, Epoch, Offset, Position, UnixMillis};
-use forebay_store::{AppendError, LogStore, Memory, Pending, Replica, StoreError};
+use forebay_store::{AppendError, LogStore, Pending, Replica, StoreError};
+use forebay_store_tests::Memory;
 use parking_lot::Mutex;
 
 /// Records that one message to a replica has.

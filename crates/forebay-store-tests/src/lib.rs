@@ -8,6 +8,7 @@
 //! }
 //! ```
 
+mod memory;
 mod replica;
 mod rules;
 
@@ -19,6 +20,7 @@ use std::thread::Thread;
 use forebay_log::{Class, Content, Message, Offset, UnixMillis};
 use forebay_store::{AppendError, LogStore};
 
+pub use memory::Memory;
 pub use replica::Copy;
 
 /// How often the world moves on before something is taken for lost.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_log::{Epoch, Offset};
-use forebay_store::{Folder, Fsync, LogStore, Memory};
-use forebay_store_tests::{Fault, World};
+use forebay_store::{Folder, Fsync, LogStore};
+use forebay_store_tests::{Fault, Memory, World};
 use tempfile::TempDir;
 
 struct Shared {

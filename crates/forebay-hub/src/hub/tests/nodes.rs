@@ -1,6 +1,7 @@
 //! Several hubs with one log.
 
-use forebay_store::{Memory, Replica};
+use forebay_store::Replica;
+use forebay_store_tests::Memory;
 
 use super::*;
 use crate::revocations::Asked;

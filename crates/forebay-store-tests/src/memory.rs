@@ -1,15 +1,12 @@
-//! A log store for several hubs in one process, without a disk. It is for tests of applications with more than
-//! one node, and the reference that other stores are compared with.
+//! A log store for several hubs in one process, without a disk. It is the reference that other stores are
+//! compared with, and what tests of more than one node use.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
 use forebay_log::{Content, Epoch, Offset, Position, Record, UnixMillis};
+use forebay_store::{AppendError, LogStore, Pending, Replica, Snapshot, StoreError};
 use parking_lot::Mutex;
-
-use crate::error::{AppendError, StoreError};
-use crate::log_store::{LogStore, Pending, Replica};
-use crate::record::Snapshot;
 
 /// One node's access to a log that several nodes have. Clones are other nodes'.
 #[derive(Clone, Debug)]
