@@ -4,7 +4,6 @@
 //! - [`LogStore`] is what a store does, and [`Replica`] what a node that follows it does. `forebay-store-tests`
 //!   holds every store to it.
 //! - [`Folder`] is a log on disk, for one process.
-//! - [`Memory`] is a log that several nodes of one process have, for tests.
 //!
 //! Nobody reads here: a hub reads its own replica, in memory.
 //!
