@@ -11,6 +11,7 @@ use forebay_hub::{Fsync, Hub, Options, StoreError};
 use forebay_log::Retention;
 use forebay_signing::{CursorSigner, Key, KeyDigest, Verifier};
 use forebay_transport::{Door, DoorError, Origins};
+use forebay_turbo::is_app_name;
 use http::request::Parts;
 
 use crate::app::{Core, EdgeOptions, Forebay, Keys, Paths};
@@ -34,7 +35,7 @@ pub enum BuildError {
     #[error("channel {0:?} is added twice, or has the name of a built-in one")]
     DuplicateChannel(String),
     /// The app's name can't be the host of a global id.
-    #[error("app name {0:?} must consist of letters, digits and hyphens")]
+    #[error("app name {0:?} must consist of letters, digits, `-`, `_` and `.`")]
     BadAppName(String),
     /// The folder of the log can't be used.
     #[error(transparent)]
@@ -398,8 +399,7 @@ impl<F: From<Forebay>> Builder<F> {
             _ => {}
         }
         let app = self.app.unwrap_or_else(|| "app".to_owned());
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if app.is_empty() || !app.chars().all(fits) {
+        if !is_app_name(&app) {
             return Err(BuildError::BadAppName(app));
         }
         let paths = Paths {
@@ -468,4 +468,21 @@ fn verifier(keys: &[Key]) -> Verifier {
 fn cursor_signer(keys: &[Key]) -> CursorSigner {
     let (first, older) = keys.split_first().expect("a secret was given");
     older.iter().fold(CursorSigner::new(first), CursorSigner::rotate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name that is taken here names records' streams, too.
+    #[test]
+    fn an_app_is_called_as_global_ids_allow() {
+        let build = |app: &str| Forebay::builder().secret("a secret for tests").app(app).build();
+        for good in ["chat", "my-app", "my_app", "app.example"] {
+            assert!(build(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "a:b", "a/b", "é"] {
+            assert!(matches!(build(bad), Err(BuildError::BadAppName(name)) if name == bad));
+        }
+    }
 }

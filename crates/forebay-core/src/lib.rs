@@ -11,7 +11,7 @@
 //!
 //! What joins it to a framework is small:
 //!
-//! - For every request, before anything else happens, [`Forebay::turbo`] notes where the log stands.
+//! - For every request, before anything else happens, [`Forebay::begin_request`] notes where the log stands.
 //!   Handlers have the [`Turbo`] that it gives, for their tags, broadcasts and answers.
 //! - Requests for one of [`Forebay::addresses`] go to [`Forebay::admit`]. It gives an answer, or the answer
 //!   to a WebSocket's handshake with an [`Admission`] to run over what was the HTTP connection.

@@ -48,7 +48,7 @@ impl Forebay {
     ///
     /// `mounted_at` is what stands in front of our [addresses](Self::addresses) for the browser, where
     /// that isn't nothing: a router that is nested at `/app`, say.
-    pub fn turbo(&self, request: &HeaderMap, mounted_at: Option<&str>) -> Turbo {
+    pub fn begin_request(&self, request: &HeaderMap, mounted_at: Option<&str>) -> Turbo {
         let position = self.position();
         let text = |name: &str| request.get(name).and_then(|value| value.to_str().ok());
         let short = |text: &&str| text.len() <= REQUEST_ID_BYTES_MAX;
@@ -372,7 +372,7 @@ mod tests {
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        forebay.turbo(&headers.collect(), None)
+        forebay.begin_request(&headers.collect(), None)
     }
 
     #[test]

@@ -18,6 +18,7 @@ const FORWARDED_HOST: &str = "x-forwarded-host";
 /// The two ends of the TCP connection that a request came by. An HTTP server that knows them puts this
 /// into the request's extensions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Ends {
     /// Who sent it: the visitor, or a proxy.
     pub peer: SocketAddr,
@@ -216,6 +217,11 @@ impl KnownHost {
 }
 
 impl Ends {
+    /// The sender's end, and ours if it is known.
+    pub fn new(peer: SocketAddr, local: Option<SocketAddr>) -> Self {
+        Self { peer, local }
+    }
+
     /// Whether a request came directly to the loopback address, by a name that anybody's DNS may point
     /// there.
     pub fn are_rebound(&self, headers: &HeaderMap) -> bool {

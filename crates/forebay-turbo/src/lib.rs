@@ -56,7 +56,9 @@ pub use render::MinijinjaPartial;
 pub use render::{Render, RenderError, engine};
 pub use source::{EventStreamSource, StreamSource, has_source};
 pub use stream::TurboStream;
-pub use stream_name::{STREAM_NAME_BYTES_MAX, StreamName, StreamNameBuilder, StreamNameError};
+pub use stream_name::{
+    STREAM_NAME_BYTES_MAX, StreamName, StreamNameBuilder, StreamNameError, is_app_name,
+};
 pub use streamable::{Streamable, Viewer};
 pub use streams::TurboStreams;
 pub use target::{Target, TargetError};

@@ -221,7 +221,7 @@ impl<'a> StreamNameBuilder<'a> {
         if key.parts().any(str::is_empty) {
             return Err(StreamNameError::EmptyKey { model: model_name() });
         }
-        if !is_host(self.app) {
+        if !is_app_name(self.app) {
             return Err(StreamNameError::InvalidApp { app: self.app.to_owned() });
         }
         self.join(&model.gid_param(self.app, key));
@@ -242,7 +242,8 @@ impl<'a> StreamNameBuilder<'a> {
     }
 }
 
-fn is_host(app: &str) -> bool {
+/// Whether an application can be called so in global ids, whose host it is: letters, digits, `-`, `_` and `.`.
+pub fn is_app_name(app: &str) -> bool {
     !app.is_empty()
         && app
             .bytes()

@@ -106,7 +106,8 @@ where
         }
         // First of all: a change that is committed from here on has a larger offset.
         let nested = request.extensions().get::<NestedPath>();
-        let turbo = self.layer.forebay.turbo(request.headers(), nested.map(NestedPath::as_str));
+        let nested = nested.map(NestedPath::as_str);
+        let turbo = self.layer.forebay.begin_request(request.headers(), nested);
         request.extensions_mut().insert(Turbo::new(self.layer.forebay.clone(), turbo.clone()));
         ForebayFuture { inner: self.inner.call(request), turbo: Some(turbo) }
     }

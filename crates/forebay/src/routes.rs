@@ -37,7 +37,7 @@ pub(crate) async fn answer(forebay: Forebay, address: Address, request: Request)
 fn say_what_is_known(parts: &mut Parts) {
     let extensions = &mut parts.extensions;
     if let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<SocketAddr>>() {
-        let ends = Ends { peer: *peer, local: None };
+        let ends = Ends::new(*peer, None);
         extensions.get_or_insert_with(|| ends);
     }
     let protocol = extensions.get::<hyper::ext::Protocol>();

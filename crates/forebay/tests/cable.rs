@@ -775,7 +775,7 @@ async fn a_visitors_own_streams_are_read_by_nobody_else() {
     let builder = Forebay::builder().secret(SECRET).connect(visitor);
     let server = Server::with(builder).await;
     let tag = |of: &str| {
-        let turbo = server.forebay.turbo(&http::HeaderMap::new(), None);
+        let turbo = server.forebay.begin_request(&http::HeaderMap::new(), None);
         let tag = turbo.stream_from((Viewer(of), "inbox")).unwrap().to_string();
         let name = tag.split("signed-stream-name=\"").nth(1).unwrap().split('"').next().unwrap();
         turbo_identifier(name)

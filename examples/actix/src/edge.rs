@@ -32,7 +32,7 @@ pub(crate) async fn take_position(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let forebay = request.app_data::<web::Data<Forebay>>();
     let forebay = forebay.ok_or_else(|| error::ErrorInternalServerError("no Forebay"))?;
-    let turbo = forebay.turbo(&headers(request.headers()), None);
+    let turbo = forebay.begin_request(&headers(request.headers()), None);
     request.extensions_mut().insert(Turbo(turbo.clone()));
     let mut answer = next.call(request).await?;
     let mut mark = http::HeaderMap::new();
@@ -131,7 +131,7 @@ fn parts(request: &HttpRequest) -> http::request::Parts {
     parts.headers = headers(request.headers());
     if let Some(peer) = request.peer_addr() {
         let local = request.app_config().local_addr();
-        parts.extensions.insert(Ends { peer, local: Some(local) });
+        parts.extensions.insert(Ends::new(peer, Some(local)));
     }
     parts
 }

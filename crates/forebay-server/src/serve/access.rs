@@ -102,7 +102,7 @@ mod tests {
         let name: http::HeaderName = header.0.parse().unwrap();
         headers.insert(name, header.1.parse().unwrap());
         let local = "127.0.0.1:8090".parse().ok();
-        let ends = Ends { peer: peer.parse().unwrap(), local };
+        let ends = Ends::new(peer.parse().unwrap(), local);
         assert_eq!(access.check(&headers, ends), expected);
     }
 

@@ -20,7 +20,7 @@ async fn cursor(
     State((publishers, forebay)): State<(Publishers, Forebay)>,
     request: Request,
 ) -> Result<impl IntoResponse, Denied> {
-    let turbo = forebay.turbo(request.headers(), None);
+    let turbo = forebay.begin_request(request.headers(), None);
     publishers.check(&request)?;
     let fresh = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(([fresh], turbo.page_cursor().as_str().to_owned()))

@@ -69,7 +69,7 @@ pub(super) async fn serve(listener: TcpListener, places: Arc<Places>, router: Ro
         };
         tokio::select! {
             accepted = accept => if let Some((stream, peer, place)) = accepted {
-                let ends = Ends { peer, local: local.or_else(|| stream.local_addr().ok()) };
+                let ends = Ends::new(peer, local.or_else(|| stream.local_addr().ok()));
                 tokio::spawn(connection(stream, ends, router.clone(), life.clone(), place));
             },
             () = &mut closing => break,
