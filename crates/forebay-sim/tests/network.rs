@@ -6,11 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use fastrand::Rng;
+use forebay_cable::Resync;
 use forebay_hub::{Asked, Broadcast, Hub, Options, Revocation};
-use forebay_log::{Class, Epoch, Message, Offset, Position};
+use forebay_log::{Class, Content, Epoch, Message, Offset, Position};
 use forebay_sim::{Line, Network};
 use forebay_store::LogStore;
 use forebay_store_tests::{Fault, World};
+use forebay_transport::{
+    Answer, Begin, Channels, Endpoint, Identity, Origins, Rejected, Request, Stream, Subscribed,
+};
 
 struct Networked(Network, u64);
 
@@ -149,7 +153,7 @@ fn a_page_that_is_ahead_of_its_node_waits() {
     assert!(hub.catches_up_with(hub.position()).is_none());
     // Another node has published, and rendered.
     let message = Message::json("1");
-    let content = forebay_log::Content::Entry { stream: "room".into(), message, class: Class::Log };
+    let content = Content::Entry { stream: "room".into(), message, class: Class::Log };
     network.log().append_once((100, 0), hub.now(), vec![content]);
     let rendered = network.log().position();
     assert!(hub.replay("room", rendered).is_err(), "it does not know of that yet");
@@ -162,6 +166,58 @@ fn a_page_that_is_ahead_of_its_node_waits() {
     assert_eq!(hub.replay("room", rendered).unwrap().len(), 0);
     let elsewhere = Position { epoch: Epoch(7), ..rendered };
     assert!(hub.catches_up_with(elsewhere).is_none(), "another log can't be waited for");
+}
+
+/// A room that is read from where its page was rendered.
+struct Room(Position);
+
+impl Channels for Room {
+    fn subscribe(&self, _: Request) -> Answer<Result<Subscribed, Rejected>> {
+        let begin = Begin::After(self.0);
+        let stream = Stream { name: "room".into(), begin, is_public: false };
+        Answer::Now(Ok(Subscribed {
+            streams: vec![stream],
+            goes_on: true,
+            resync: Resync::new("\"heal\""),
+            transmissions: Vec::new(),
+            whispers: None,
+            handler: None,
+        }))
+    }
+}
+
+/// It is confirmed when its node knows what it was rendered with: it lacks nothing, and is not told to heal.
+#[test]
+fn a_page_of_another_node_is_not_told_to_heal_for_a_moment_of_lag() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    for seed in 0..20 {
+        let (network, now) =
+            (Network::new(seed, Epoch(1), 1_000), Arc::new(AtomicU64::new(1_000_000)));
+        let hub = follow(&network, &now);
+        let publish = |number, text: &str| {
+            let (message, class) = (Message::json(text), Class::Log);
+            let content = Content::Entry { stream: "room".into(), message, class };
+            network.log().append_once((100, number), hub.now(), vec![content]);
+        };
+        publish(0, "\"before\"");
+        let rendered = network.log().position();
+        publish(1, "\"after\"");
+        let door = Origins::default();
+        let endpoint = Endpoint::new(hub.clone(), Arc::new(Room(rendered)), door);
+        let request =
+            http::Request::post("/forebay/poll?wait=0").header("content-type", "application/json");
+        let (request, ()) = request.body(()).unwrap().into_parts();
+        let subscribe = r#"{"command":"subscribe","identifier":"{\"channel\":\"C\"}"}"#;
+        let mut answer = Box::pin(endpoint.poll(&request, Ok(Identity::anonymous()), subscribe));
+        assert!(poll(&mut answer).is_none(), "its node is behind");
+        catch_up(&network, &hub);
+        let answer = poll(&mut answer).expect("its node has caught up").unwrap();
+        let answer = String::from_utf8_lossy(answer.body()).into_owned();
+        assert!(answer.contains("after") && answer.contains("confirm"), "{answer}");
+        assert!(!answer.contains("before") && !answer.contains("heal"), "{answer}");
+        assert_eq!(hub.stats().snapshot().resyncs_future, 0);
+    }
 }
 
 /// The store fails over and has lost what it had acknowledged.
