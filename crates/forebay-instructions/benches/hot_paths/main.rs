@@ -46,8 +46,6 @@ const HTML_BYTES: usize = 400;
 
 const STREAM: &str = "Z2lkOi8vY2hhdC9Sb29tLzE:messages";
 
-/// Each is entered once for each operation. None calls another, and none has a closure: collection
-/// is toggled by the name.
 /// What a log in memory answers at once.
 fn done<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
@@ -56,6 +54,8 @@ fn done<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// Each is entered once for each operation. None calls another, and none has a closure: collection
+/// is toggled by the name.
 mod counted {
     use std::pin::Pin;
     use std::task::{Context, Poll};
@@ -64,6 +64,8 @@ mod counted {
     use forebay_cable::{Effect, Session};
     use forebay_hub::{Broadcast, Hub, Published};
     use forebay_signing::{Cursor, CursorSigner, Subject, Verifier};
+
+    use super::done;
 
     #[inline(never)]
     pub(crate) fn publish(hub: &Hub, broadcast: Broadcast<'_>) -> Published {
