@@ -129,7 +129,7 @@ impl Session {
         Self::speak(now, hello.id, hello.protocol.dialect(hello.epoch), limits)
     }
 
-    /// The same, in a protocol that the caller brings along.
+    /// As [`open`](Self::open), in a dialect that the caller brings along.
     pub fn speak(
         now: UnixMillis,
         id: SessionId,

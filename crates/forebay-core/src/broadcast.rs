@@ -102,13 +102,13 @@ macro_rules! family {
             self.action_on(&stream, Action::$action, $target(record), record)
         }
 
-        /// The same, to the record's own stream.
+        #[doc = concat!("As [`", stringify!($to), "`](Self::", stringify!($to), "), to the record's own stream.")]
         #[track_caller]
         pub fn $own<'a, E, R: Partial<E> + Sync>(&self, record: &'a R) -> Broadcast<'a, $kind> {
             self.$to(record, record)
         }
 
-        /// The same, rendered and sent later.
+        #[doc = concat!("As [`", stringify!($to), "`](Self::", stringify!($to), "), rendered and sent later.")]
         #[track_caller]
         pub fn $later_to<E, R: Partial<E> + Send + 'static>(
             &self,
@@ -118,7 +118,7 @@ macro_rules! family {
             self.tag_later(self.name(&stream), Action::$action, $target(&record), record)
         }
 
-        /// The same, to the record's own stream, rendered and sent later.
+        #[doc = concat!("As [`", stringify!($own), "`](Self::", stringify!($own), "), rendered and sent later.")]
         #[track_caller]
         pub fn $later_own<E, R: Partial<E> + Send + 'static>(
             &self,
@@ -174,7 +174,7 @@ impl Broadcaster {
         self.tag(self.name(&stream), model, Action::Remove, element(record), Content::None)
     }
 
-    /// The same, to the record's own stream.
+    /// As [`remove_to`](Self::remove_to), to the record's own stream.
     #[track_caller]
     pub fn remove<R: Record + Streamable>(&self, record: &R) -> Broadcast<'static, Removal> {
         self.remove_to(record, record)
@@ -202,7 +202,7 @@ impl Broadcaster {
         self.action_on(&stream, Action::After, Ok(target.into()), record)
     }
 
-    /// Any action, with the model's plural as its target.
+    /// Sends any action. Its target is the element named by the model's plural.
     #[track_caller]
     pub fn action_to<'a, E, R: Partial<E> + Sync>(
         &self,
@@ -213,7 +213,7 @@ impl Broadcaster {
         self.action_on(&stream, action.into(), collection(record), record)
     }
 
-    /// The same, to the record's own stream.
+    /// As [`action_to`](Self::action_to), to the record's own stream.
     #[track_caller]
     pub fn action<'a, E, R: Partial<E> + Sync>(
         &self,
@@ -223,7 +223,7 @@ impl Broadcaster {
         self.action_to(record, action, record)
     }
 
-    /// Any action, rendered and sent later.
+    /// As [`action_to`](Self::action_to), rendered and sent later.
     #[track_caller]
     pub fn action_later_to<E, R: Partial<E> + Send + 'static>(
         &self,
@@ -240,7 +240,7 @@ impl Broadcaster {
         self.refresh_named(self.name(&stream), None)
     }
 
-    /// The same, to the record's own stream.
+    /// As [`refresh_to`](Self::refresh_to), to the record's own stream.
     #[track_caller]
     pub fn refresh<R: Record + Streamable>(&self, record: &R) -> Broadcast<'static, Refresh> {
         self.refresh_named(self.name(record), Some(R::model().name()))
@@ -256,7 +256,7 @@ impl Broadcaster {
         self.refresh_named(self.name(&stream), None).debounced()
     }
 
-    /// The same, to the record's own stream.
+    /// As [`refresh_later_to`](Self::refresh_later_to), to the record's own stream.
     #[track_caller]
     pub fn refresh_later<R: Record + Streamable>(
         &self,
@@ -265,7 +265,7 @@ impl Broadcaster {
         self.refresh_named(self.name(record), Some(R::model().name())).debounced()
     }
 
-    /// A template that writes stream tags itself: `broadcast_render_to`.
+    /// Sends what this template writes: stream tags. turbo-rails calls this `broadcast_render_to`.
     #[track_caller]
     pub fn render_to<'a, E>(
         &self,
@@ -275,7 +275,7 @@ impl Broadcaster {
         self.draft(self.name(&stream), None, Body::Template(Content::borrowed(template)))
     }
 
-    /// The same, to the record's own stream.
+    /// As [`render_to`](Self::render_to), to the record's own stream.
     #[track_caller]
     pub fn render<'a, E, R: Record + Streamable>(
         &self,
@@ -286,7 +286,7 @@ impl Broadcaster {
         self.draft(self.name(record), Some(R::model().name()), body)
     }
 
-    /// A template that writes stream tags itself, rendered and sent later.
+    /// As [`render_to`](Self::render_to), rendered and sent later.
     #[track_caller]
     pub fn render_later_to<E>(
         &self,
@@ -296,7 +296,7 @@ impl Broadcaster {
         self.draft(self.name(&stream), None, Body::Template(Content::owned(template))).later()
     }
 
-    /// Stream tags as they are: `broadcast_stream_to`.
+    /// Sends these stream tags. turbo-rails calls this `broadcast_stream_to`.
     #[track_caller]
     pub fn stream_to(
         &self,
@@ -306,8 +306,7 @@ impl Broadcaster {
         self.draft(self.name(&stream), None, Body::Streams(tags.into()))
     }
 
-    /// A text into the element with this id: a number that is counted, a state, a time. Whatever it is, it
-    /// is escaped.
+    /// Puts a text into the element with this id, such as a count, a state or a time. The text is escaped.
     ///
     /// ```
     /// # use forebay_core as forebay;
@@ -328,7 +327,7 @@ impl Broadcaster {
         self.tag(self.name(&stream), None, Action::Update, Ok(target.into()), text)
     }
 
-    /// A JSON value, for channels whose pages have JavaScript of their own.
+    /// Sends a JSON value, for channels whose pages have JavaScript of their own.
     #[track_caller]
     pub fn json_to(
         &self,

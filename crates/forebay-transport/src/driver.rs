@@ -72,7 +72,7 @@ pub fn drive<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     task(io, InHand::default(), Conversation::new(session, client, channels, identity))
 }
 
-/// The same, behind an HTTP server.
+/// Drives a session behind an HTTP server, from what the server has read and not written yet.
 pub(crate) fn task<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: Io,
     in_hand: InHand,

@@ -32,7 +32,7 @@ use super::places::{Place, Places};
 /// For the first request's head. Long enough for a phone on a bad line.
 const FIRST_REQUEST_MAX: Duration = Duration::from_secs(10);
 
-/// The same, where places run short.
+/// How long the first request's head may take while places run short.
 const FIRST_REQUEST_MAX_IF_SHORT: Duration = Duration::from_secs(1);
 
 /// For later requests' heads, waiting for them included: longer than load balancers keep an idle

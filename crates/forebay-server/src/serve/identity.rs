@@ -41,7 +41,7 @@ impl IdentityHeader {
         }
     }
 
-    /// The same, and says in the log whose request is to be refused.
+    /// Reads the header, and logs a request that is to be refused because of it.
     pub(super) fn check(
         &self,
         headers: &HeaderMap,

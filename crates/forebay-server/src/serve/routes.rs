@@ -70,7 +70,7 @@ fn pages(forebay: &Forebay, connections_max: usize) -> Router {
     }))
 }
 
-/// The same, for visitors whose names are clear.
+/// The pages' routes, which refuse requests whose visitor is not named clearly.
 fn named(pages: Router, header: Option<IdentityHeader>) -> Router {
     let Some(header) = header else { return pages };
     pages.layer(middleware::from_fn(move |request: Request, next: Next| {

@@ -35,7 +35,7 @@ impl Endpoint {
         );
     }
 
-    /// The same, where it is the application that turns it away. Gives what the client is told.
+    /// Notes that the application turns a request away. Gives the reason that the client is told.
     pub(super) fn deny(&self, request: &request::Parts, denial: &Denial) -> DisconnectReason {
         match denial {
             Denial::Never => {
