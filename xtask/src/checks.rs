@@ -10,17 +10,12 @@ mod semver;
 
 use anyhow::Result;
 
-use crate::package;
-use crate::run::step;
-
 pub(crate) use self::beside::bench_target;
 
 pub(crate) fn run() -> Result<()> {
     deny::check()?;
     semver::check()?;
     oldest::check()?;
-    step("each package, built from what a registry would get");
-    package::package(true)?;
     beside::check()
 }
 

@@ -417,9 +417,8 @@ impl Log {
             return *id;
         }
         let id = self.add(Stream::new(name.into(), self.floor));
-        if self.floor != self.noted_floor
-            && let Some(dropped) = &mut self.dropped
-        {
+        let is_behind = self.floor != self.noted_floor;
+        if let Some(dropped) = self.dropped.as_mut().filter(|_| is_behind) {
             // Whoever keeps a copy may have written the stream's next entry with less.
             let stream = find_mut(&mut self.streams, id).expect("it was just added");
             dropped.push(Dropped::Forgotten(Arc::clone(&stream.name), stream.forgotten()));
