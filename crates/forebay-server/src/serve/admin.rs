@@ -22,7 +22,7 @@ use forebay_core::{BroadcastError, Ends, Forebay};
 
 use super::answer::{answer, not_taken};
 use super::config::Paths;
-use super::disconnects::{Disconnects, Nameless, NotEnded};
+use super::disconnects::{Disconnects, Nameless};
 use super::life::Life;
 use super::publishers::Publishers;
 
@@ -84,15 +84,6 @@ enum Refused {
     Nameless(#[from] Nameless),
     #[error(transparent)]
     NotTaken(#[from] BroadcastError),
-}
-
-impl From<NotEnded> for Refused {
-    fn from(not_ended: NotEnded) -> Self {
-        match not_ended {
-            NotEnded::Nameless(nameless) => Self::Nameless(nameless),
-            NotEnded::NotTaken(error) => Self::NotTaken(error),
-        }
-    }
 }
 
 impl IntoResponse for Refused {

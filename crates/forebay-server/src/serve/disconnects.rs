@@ -22,13 +22,6 @@ const fn comes_back() -> bool {
 #[error("no visitor has a name here, so nobody can be disconnected: set identity_header")]
 pub(super) struct Nameless;
 
-/// Nobody was disconnected.
-#[derive(Debug)]
-pub(super) enum NotEnded {
-    Nameless(Nameless),
-    NotTaken(BroadcastError),
-}
-
 /// Ends the connections of a visitor.
 #[derive(Clone)]
 pub(super) struct Disconnects {
@@ -37,16 +30,18 @@ pub(super) struct Disconnects {
 }
 
 impl Disconnects {
-    pub(super) async fn end(&self, whom: &Disconnect) -> Result<(), NotEnded> {
+    pub(super) async fn end<E: From<Nameless> + From<BroadcastError>>(
+        &self,
+        whom: &Disconnect,
+    ) -> Result<(), E> {
         if !self.has_identities {
-            return Err(NotEnded::Nameless(Nameless));
+            return Err(Nameless.into());
         }
         let connections = if whom.reconnect {
-            self.forebay.disconnect(&whom.identity).await
+            self.forebay.disconnect(&whom.identity).await?
         } else {
-            self.forebay.dismiss(&whom.identity).await
+            self.forebay.dismiss(&whom.identity).await?
         };
-        let connections = connections.map_err(NotEnded::NotTaken)?;
         let Disconnect { identity, reconnect } = whom;
         tracing::info!(identity, reconnect, connections, "disconnected");
         Ok(())

@@ -16,7 +16,7 @@ use forebay_core::raw::{self, excerpt};
 use forebay_core::{BroadcastError, Forebay};
 
 use self::format::{FormatError, Posted};
-use super::disconnects::{Disconnects, Nameless, NotEnded};
+use super::disconnects::{Disconnects, Nameless};
 
 pub(super) use self::format::STREAM_BYTES_MAX;
 pub(super) use self::http::route;
@@ -36,15 +36,6 @@ pub(super) enum Refused {
     Nameless(#[from] Nameless),
     #[error(transparent)]
     Broadcast(#[from] BroadcastError),
-}
-
-impl From<NotEnded> for Refused {
-    fn from(not_ended: NotEnded) -> Self {
-        match not_ended {
-            NotEnded::Nameless(nameless) => Self::Nameless(nameless),
-            NotEnded::NotTaken(error) => Self::Broadcast(error),
-        }
-    }
 }
 
 impl Ingest {
@@ -67,7 +58,7 @@ impl Ingest {
                 let position = raw::publish_all(&self.forebay, &batch).await?;
                 tracing::debug!(broadcasts = batch.len(), %position, "published");
             }
-            Posted::Disconnect(whom) => self.disconnects.end(&whom).await?,
+            Posted::Disconnect(whom) => self.disconnects.end::<Refused>(&whom).await?,
         }
         Ok(())
     }

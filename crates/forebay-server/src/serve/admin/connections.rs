@@ -7,6 +7,6 @@ const EXPECTED: &str = "with an `identity`, and perhaps `reconnect`, which is tr
 pub(super) fn disconnect<'a>(admin: &'a Admin, body: &'a [u8]) -> Handling<'a> {
     Box::pin(async {
         let whom = serde_json::from_slice(body).map_err(|_| Refused::Body(EXPECTED.into()))?;
-        Ok(admin.disconnects.end(&whom).await?)
+        admin.disconnects.end(&whom).await
     })
 }
