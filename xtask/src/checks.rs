@@ -1,4 +1,5 @@
-//! What CI asks for beyond `cargo xtask test`: checks that take long, or need tools of their own.
+//! What is asked for before a release, beyond `cargo xtask test`: checks that take long, or need tools of their
+//! own.
 //!
 //! What can't be had on this machine is named and left out: a database that is only on the network, a compiler
 //! that nobody offers.
