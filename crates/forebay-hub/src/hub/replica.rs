@@ -9,6 +9,7 @@ use forebay_log::{
 };
 use forebay_store::{Left, Replica, Revoked, Snapshot};
 
+use super::keeping::random_keys;
 use super::{Hub, Inner};
 use crate::resumes::Resumes;
 use crate::revocations::Revocations;
@@ -45,11 +46,16 @@ impl Replica for Inner {
             // Before anybody can read it: who was here reads another log, and has to begin anew.
             self.connections.all().iter().for_each(|wake| wake.signal(Signals::DISCONNECT));
         }
-        if let Some(keys) = snapshot.page_keys {
-            let due = self.due.clone();
-            *self.resumes.lock() = Resumes::restored(now, keys, snapshot.pages, due.clone());
-            *self.sessions.lock() = Sessions::restored(now, snapshot.sessions, due);
-        }
+        // What was proven before is of another log: its offsets come again, for other entries.
+        let (resumes, sessions) = match snapshot.page_keys {
+            Some(keys) => (
+                Resumes::restored(now, keys, snapshot.pages, self.due.clone()),
+                Sessions::restored(now, snapshot.sessions, self.due.clone()),
+            ),
+            None => (Resumes::new(random_keys()), Sessions::default()),
+        };
+        *self.resumes.lock() = resumes;
+        *self.sessions.lock() = sessions;
         self.say_advanced();
     }
 

@@ -199,6 +199,26 @@ fn no_proof_outlives_its_epoch() {
     assert_eq!(Page::come_back(&server.hub, cursor).1, None);
 }
 
+/// The same while the process lives: its store has lost what it had acknowledged, and offsets come again.
+#[tokio::test]
+async fn no_proof_outlives_a_log_that_has_lost_something() {
+    let log = forebay_store_tests::Memory::new(EPOCH, 100);
+    let hub = Hub::follow(Options::default(), Arc::new(log.clone())).await.unwrap();
+    let cursor = hub.position();
+    let (mut page, _) = Page::come_back(&hub, cursor);
+    for text in ["1", "2"] {
+        say(&hub, "a", text);
+    }
+    page.read();
+    page.prove(&hub);
+    page.lose();
+    log.lose_after(Offset(1), Epoch(2));
+    say(&hub, "a", "another second");
+    assert_eq!(hub.position().offset, Offset(2));
+    let (_, known) = Page::come_back(&hub, cursor);
+    assert_eq!(known, None, "it has the second of another log");
+}
+
 /// Pages that are gone leave the disk.
 #[test]
 fn pages_that_are_gone_have_no_place() {
