@@ -229,22 +229,16 @@ impl Hub {
     /// # Panics
     /// If the operating system has no randomness to give.
     pub async fn follow(options: Options, store: Arc<dyn LogStore>) -> Result<Self, StoreError> {
+        let head = store.head().await?;
         let hub = Self::with(options, new_epoch(), Clock::start(), Some(store));
-        hub.catch_up().await?;
+        hub.begin_to_follow()?;
+        hub.0.until(|at| at.epoch == head.epoch && at.offset >= head.offset).await;
         Ok(hub)
     }
 
-    async fn catch_up(&self) -> Result<(), StoreError> {
-        let Some(store) = &self.0.store else { return Ok(()) };
-        let head = store.head().await?;
-        store.tail(None, self.replica())?;
-        self.0.until(|at| at.epoch == head.epoch && at.offset >= head.offset).await;
-        Ok(())
-    }
-
-    fn replica(&self) -> Weak<dyn Replica> {
+    fn begin_to_follow(&self) -> Result<(), StoreError> {
         let replica: Weak<Inner> = Arc::downgrade(&self.0.inner);
-        replica
+        self.0.store.as_ref().map_or(Ok(()), |store| store.tail(None, replica))
     }
 
     fn open_with(
@@ -259,8 +253,8 @@ impl Hub {
         let folder = Arc::new(Folder::open(folder, fsync, fresh, keys, discards)?);
         let store: Arc<dyn LogStore> = Arc::clone(&folder) as _;
         let mut hub = Self::with(options, fresh, clock, Some(store));
-        Arc::get_mut(&mut hub.0).expect("it is new").folder = Some(Arc::clone(&folder));
-        folder.tail(None, hub.replica())?;
+        Arc::get_mut(&mut hub.0).expect("it is new").folder = Some(folder);
+        hub.begin_to_follow()?;
         Ok(hub)
     }
 
@@ -284,9 +278,7 @@ impl Hub {
     ) -> Result<Self, StoreError> {
         let hub = Self::with(options, Epoch(0), Clock::Simulated(now), Some(store));
         hub.drive_by_hand();
-        if let Some(store) = &hub.0.store {
-            store.tail(None, hub.replica())?;
-        }
+        hub.begin_to_follow()?;
         Ok(hub)
     }
 

@@ -16,6 +16,14 @@ pub struct Record {
     pub content: Content,
 }
 
+impl Record {
+    /// Gives a batch the offsets that come next.
+    pub fn sequence(after: Offset, at: UnixMillis, batch: Vec<Content>) -> Vec<Self> {
+        let records = (after.0 + 1..).zip(batch);
+        records.map(|(offset, content)| Self { offset: Offset(offset), at, content }).collect()
+    }
+}
+
 /// What a record says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Content {

@@ -96,10 +96,7 @@ impl Memory {
 
 impl Shared {
     fn append(&mut self, at: UnixMillis, batch: Vec<Content>) -> Offset {
-        let records = (self.at.offset.0 + 1..).zip(batch);
-        let records: Vec<_> = records
-            .map(|(offset, content)| Record { offset: Offset(offset), at, content })
-            .collect();
+        let records = Record::sequence(self.at.offset, at, batch);
         if let Some(last) = records.last() {
             self.at.offset = last.offset;
         }

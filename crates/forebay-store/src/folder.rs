@@ -207,7 +207,10 @@ impl Writer {
                     Request::Append { at, batch, answer } => {
                         group.push(Append { at, batch, answer });
                     }
-                    Request::Tidy => {}
+                    Request::Tidy => {
+                        self.commit(&mut group, &*replica);
+                        self.tidy(&*replica);
+                    }
                     Request::HandOver(handover, answer) => {
                         self.commit(&mut group, &*replica);
                         let _ = answer.send(self.hand_over(&handover));
@@ -219,7 +222,6 @@ impl Writer {
                 }
             }
             self.commit(&mut group, &*replica);
-            self.tidy(&*replica);
         }
     }
 
@@ -231,7 +233,7 @@ impl Writer {
         let before = self.head.lock().offset;
         let (mut head, mut records, mut answers) = (before, Vec::new(), Vec::new());
         for Append { at, batch, answer } in group.drain(..) {
-            records.extend(records_of(at, batch, head));
+            records.extend(Record::sequence(head, at, batch));
             head = Offset(before.0 + records.len() as u64);
             answers.push((head, answer));
         }
@@ -239,8 +241,6 @@ impl Writer {
         if written.is_ok() {
             self.head.lock().offset = head;
             replica.apply(&records);
-            // Before anybody may want to read what has left memory by this.
-            self.tidy(replica);
         }
         for (last, answer) in answers {
             let _ = answer.send(written.clone().map(|()| last).map_err(AppendError::Refused));
@@ -268,13 +268,10 @@ impl Writer {
         answer: Answer<Offset, AppendError>,
         replica: &dyn Replica,
     ) {
-        let records = {
-            let mut head = self.head.lock();
-            let records = records_of(at, batch, head.offset);
-            head.offset = records.last().map_or(head.offset, |last| last.offset);
-            records
-        };
-        let through = self.head.lock().offset;
+        let before = self.head.lock().offset;
+        let through = Offset(before.0 + batch.len() as u64);
+        let records = Record::sequence(before, at, batch);
+        self.head.lock().offset = through;
         self.store.gap(through);
         replica.apply(&records);
         self.tidy(replica);
@@ -301,12 +298,6 @@ impl Writer {
         self.tidy(replica);
         self.store.close().and(self.pages.close())
     }
-}
-
-/// Records after this offset.
-fn records_of(at: UnixMillis, batch: Vec<Content>, after: Offset) -> Vec<Record> {
-    let records = (after.0 + 1..).zip(batch);
-    records.map(|(offset, content)| Record { offset: Offset(offset), at, content }).collect()
 }
 
 fn is_gap(content: &Content) -> bool {

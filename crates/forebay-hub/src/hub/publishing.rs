@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use forebay_log::{Content, Control, Lacking, Offset, Position, Record};
-use smallvec::SmallVec;
+use forebay_log::{Content, Control, Lacking, Log, Offset, Position, Record, UnixMillis};
+use forebay_store::LogStore;
 use tokio::runtime::Handle;
 
 use super::{Broadcast, Hub, PublishError, Published, Shared};
@@ -34,10 +34,10 @@ impl Hub {
     /// [`PublishError`] where the log has a store, and that does not take it.
     pub async fn publish(&self, broadcast: Broadcast<'_>) -> Result<Published, PublishError> {
         self.ensure_ticking();
-        if self.0.store.is_none() {
-            return Ok(self.0.publish_here(broadcast));
+        match &self.0.store {
+            None => Ok(self.0.publish_here(broadcast)),
+            Some(store) => Ok(self.0.order(&**store, [broadcast]).await?[0]),
         }
-        Ok(self.order([broadcast]).await?[0])
     }
 
     /// Publishes several in this order, with nothing of anybody else's between them.
@@ -51,10 +51,10 @@ impl Hub {
         self.ensure_ticking();
         // What makes them is the caller's: it has run before a lock is held.
         let broadcasts: Vec<_> = broadcasts.into_iter().collect();
-        if self.0.store.is_none() {
-            return Ok(self.0.publish_all_here(broadcasts));
+        match &self.0.store {
+            None => Ok(self.0.publish_all_here(broadcasts)),
+            Some(store) => self.0.order(&**store, broadcasts).await,
         }
-        self.order(broadcasts).await
     }
 
     /// The same for whoever can't wait, because its runtime ends: the store is asked, and nobody hears what
@@ -68,68 +68,20 @@ impl Hub {
         }
     }
 
-    /// Has the store give broadcasts their places.
-    async fn order<'a>(
-        &self,
-        broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
-    ) -> Result<Vec<Published>, PublishError> {
-        let batch: Vec<_> = broadcasts
-            .into_iter()
-            .map(|Broadcast { stream, message, class }| Content::Entry {
-                stream: stream.into(),
-                message,
-                class,
-            })
-            .collect();
-        let streams: SmallVec<[Arc<str>; 1]> = batch.iter().filter_map(stream_of).collect();
-        let last = self.append(batch).await?;
-        let first = last.offset.0 + 1 - streams.len() as u64;
-        let published = (first..).zip(&streams).map(|(offset, stream)| Published {
-            position: Position { offset: Offset(offset), ..last },
-            subscribers: self.0.readers(stream),
-        });
-        Ok(published.collect())
-    }
-
-    /// Has the store append a batch, and waits until it is applied here. Gives the last one's position.
-    async fn append(&self, batch: Vec<Content>) -> Result<Position, PublishError> {
-        let inner = &*self.0;
-        let Some(store) = &inner.store else { return Ok(inner.append_here(batch).0) };
-        if batch.is_empty() {
-            return Ok(self.position());
-        }
-        let is_kept = batch.iter().any(|content| !content.is_ephemeral());
-        let last = store.append(inner.clock.now(), batch).await.map_err(|error| {
-            inner.stats.publish_errors.add(1);
-            *inner.trouble.lock() = Some(error.to_string());
-            tracing::error!(%error, "a broadcast was not taken");
-            PublishError(error)
-        })?;
-        if is_kept {
-            // That of what nobody keeps says nothing of the disk.
-            *inner.trouble.lock() = None;
-        }
-        inner.reached(last).await;
-        Ok(Position { offset: last, ..self.position() })
-    }
-
     /// Gives a control its place. Gives it, and how many connections here are told to end.
     pub(super) async fn control(
         &self,
         control: Control,
     ) -> Result<(Position, usize), PublishError> {
         self.ensure_ticking();
-        let content = Content::Control(control);
-        if self.0.store.is_none() {
-            return Ok(self.0.append_here(vec![content]));
-        }
-        let count = match &content {
-            Content::Control(Control::Disconnect { identity, .. }) => {
-                self.0.connections.count(identity)
-            }
+        let Some(store) = &self.0.store else {
+            return Ok(self.0.append_here(vec![Content::Control(control)]));
+        };
+        let count = match &control {
+            Control::Disconnect { identity, .. } => self.0.connections.count(identity),
             _ => 0,
         };
-        Ok((self.append(vec![content]).await?, count))
+        Ok((self.0.append(&**store, vec![Content::Control(control)]).await?, count))
     }
 
     /// Says that these streams lack something which should have been published and was not: their
@@ -177,30 +129,74 @@ impl Hub {
 }
 
 impl Shared {
+    /// Has the store give broadcasts their places.
+    async fn order<'a>(
+        &self,
+        store: &dyn LogStore,
+        broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
+    ) -> Result<Vec<Published>, PublishError> {
+        let entry = |Broadcast { stream, message, class }: Broadcast<'_>| {
+            let stream = Arc::<str>::from(stream);
+            (Arc::clone(&stream), Content::Entry { stream, message, class })
+        };
+        let (streams, batch): (Vec<_>, Vec<_>) = broadcasts.into_iter().map(entry).unzip();
+        let last = self.append(store, batch).await?;
+        let first = last.offset.0 + 1 - streams.len() as u64;
+        let published = (first..).zip(&streams).map(|(offset, stream)| Published {
+            position: Position { offset: Offset(offset), ..last },
+            subscribers: self.readers(stream),
+        });
+        Ok(published.collect())
+    }
+
+    /// Has the store append a batch, and waits until it is applied here. Gives the last one's position.
+    async fn append(
+        &self,
+        store: &dyn LogStore,
+        batch: Vec<Content>,
+    ) -> Result<Position, PublishError> {
+        if batch.is_empty() {
+            return Ok(self.position());
+        }
+        let is_kept = batch.iter().any(|content| !content.is_ephemeral());
+        let last = store.append(self.clock.now(), batch).await.map_err(|error| {
+            self.stats.publish_errors.add(1);
+            *self.trouble.lock() = Some(error.to_string());
+            tracing::error!(%error, "a broadcast was not taken");
+            PublishError(error)
+        })?;
+        if is_kept {
+            // That of what nobody keeps says nothing of the disk.
+            *self.trouble.lock() = None;
+        }
+        self.reached(last).await;
+        Ok(Position { offset: last, ..self.position() })
+    }
+
     /// Has a log in memory give a broadcast its place, and tells the stream's readers.
     fn publish_here(&self, Broadcast { stream, message, class }: Broadcast<'_>) -> Published {
-        let now = self.clock.now();
-        let mut log = self.log.write();
-        let applied = log.append(now, stream, message, class);
-        self.head.store(applied.offset.0, Ordering::Release);
-        drop(log);
-        self.doze.end();
-        self.stats.broadcasts.add(1);
-        self.published(applied)
+        self.published(self.place(1, |log, now| log.append(now, stream, message, class)))
     }
 
     fn publish_all_here(&self, broadcasts: Vec<Broadcast<'_>>) -> Vec<Published> {
-        let (now, count) = (self.clock.now(), broadcasts.len());
+        let applied: Vec<_> = self.place(broadcasts.len(), |log, now| {
+            let append =
+                |Broadcast { stream, message, class }| log.append(now, stream, message, class);
+            broadcasts.into_iter().map(append).collect()
+        });
+        applied.into_iter().map(|applied| self.published(applied)).collect()
+    }
+
+    /// Has a log in memory take so many broadcasts, and moves the head.
+    fn place<T>(&self, count: usize, append: impl FnOnce(&mut Log, UnixMillis) -> T) -> T {
+        let now = self.clock.now();
         let mut log = self.log.write();
-        let append = |Broadcast { stream, message, class }: Broadcast<'_>| {
-            log.append(now, stream, message, class)
-        };
-        let applied: Vec<_> = broadcasts.into_iter().map(append).collect();
+        let applied = append(&mut log, now);
         self.head.store(log.head().offset.0, Ordering::Release);
         drop(log);
         self.doze.end();
         self.stats.broadcasts.add(count as u64);
-        applied.into_iter().map(|applied| self.published(applied)).collect()
+        applied
     }
 
     fn published(&self, applied: forebay_log::Applied) -> Published {
@@ -215,11 +211,7 @@ impl Shared {
     fn append_here(&self, batch: Vec<Content>) -> (Position, usize) {
         let at = self.clock.now();
         let mut log = self.log.write();
-        let offsets = log.head().offset.0 + 1..;
-        let records = offsets.zip(batch);
-        let records: Vec<_> = records
-            .map(|(offset, content)| Record { offset: Offset(offset), at, content })
-            .collect();
+        let records = Record::sequence(log.head().offset, at, batch);
         let news = self.apply_to(&mut log, &records);
         let position = log.head();
         drop(log);
@@ -273,12 +265,5 @@ impl Gaps {
             }
             Self::Everywhere => vec![gap(Lacking::All)],
         }
-    }
-}
-
-fn stream_of(content: &Content) -> Option<Arc<str>> {
-    match content {
-        Content::Entry { stream, .. } => Some(Arc::clone(stream)),
-        Content::Control(_) => None,
     }
 }

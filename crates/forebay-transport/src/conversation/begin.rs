@@ -56,6 +56,9 @@ pub(crate) fn caught_up(
     claim: &Claim,
     hub: &Hub,
 ) -> Answer<Result<Subscribed, Rejected>> {
+    if !hub.is_stored() {
+        return answer;
+    }
     match answer {
         Answer::Now(Ok(subscribed)) => match catch_up(&subscribed, claim, hub) {
             Some(wait) => Answer::Later(Box::pin(async move {
@@ -64,7 +67,7 @@ pub(crate) fn caught_up(
             })),
             None => Answer::Now(Ok(subscribed)),
         },
-        Answer::Later(later) if hub.is_stored() => {
+        Answer::Later(later) => {
             let (hub, claim) = (hub.clone(), claim.clone());
             Answer::Later(Box::pin(async move {
                 let outcome = later.await;
@@ -75,7 +78,7 @@ pub(crate) fn caught_up(
                 outcome
             }))
         }
-        answer => answer,
+        rejected @ Answer::Now(Err(_)) => rejected,
     }
 }
 
