@@ -16,7 +16,7 @@ use forebay_cable::Limits;
 use forebay_log::{
     Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, Sweep, UnixMillis,
 };
-use forebay_store::{AppendError, Folder, Fsync, LogStore, Replica, StoreError};
+use forebay_store::{AppendError, Folder, Fsync, LogStore, Replica, StoreError, Taken};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
@@ -177,6 +177,8 @@ pub(crate) struct Inner {
     revocations_left: Mutex<Vec<Offset>>,
     /// Streams that lack something which could not be told yet.
     gaps: Mutex<Gaps>,
+    /// Names of what was published once, where no store remembers them.
+    taken: Mutex<Taken>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stats: Stats,
     notices: Notices,
@@ -348,6 +350,7 @@ impl Hub {
             revocations: RwLock::new(revocations),
             revocations_left: Mutex::default(),
             gaps: Mutex::default(),
+            taken: Mutex::default(),
             limits: Arc::new(options.limits),
             stats: Stats::default(),
             notices: Notices::default(),

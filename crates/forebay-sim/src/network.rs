@@ -7,8 +7,8 @@ use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 
 use fastrand::Rng;
-use forebay_log::{Content, Epoch, Offset, Position, UnixMillis};
-use forebay_store::{AppendError, LogStore, Pending, Replica, StoreError};
+use forebay_log::{Epoch, Offset, Position};
+use forebay_store::{AppendError, Batch, LogStore, Pending, Replica, StoreError};
 use forebay_store_tests::Memory;
 use parking_lot::Mutex;
 
@@ -41,8 +41,7 @@ struct Node {
 }
 
 struct Request {
-    at: UnixMillis,
-    batch: Vec<Content>,
+    batch: Batch,
     answer: Arc<Mutex<Answer>>,
 }
 
@@ -102,9 +101,8 @@ impl Network {
             return;
         }
         let log = log.clone();
-        let (batch, at) = (request.batch.clone(), request.at);
         // Numbered, so that it is taken once, however often it is asked for.
-        let offset = log.append_once((node as u64, *number), at, batch);
+        let offset = log.append_once((node as u64, *number), request.batch.clone());
         if rng.u8(..100) < LOST {
             return;
         }
@@ -153,13 +151,13 @@ impl Network {
 }
 
 impl LogStore for Line {
-    fn append(&self, at: UnixMillis, batch: Vec<Content>) -> Pending<Result<Offset, AppendError>> {
+    fn append(&self, batch: Batch) -> Pending<Result<Offset, AppendError>> {
         let (network, node) = (self.network.clone(), self.node);
         let answer = Arc::new(Mutex::new(Answer::default()));
         let mut batch = Some(batch);
         Box::pin(std::future::poll_fn(move |cx| {
             if let Some(batch) = batch.take() {
-                let request = Request { at, batch, answer: Arc::clone(&answer) };
+                let request = Request { batch, answer: Arc::clone(&answer) };
                 network.0.lock().nodes[node].requests.push_back(request);
             }
             let mut answer = answer.lock();

@@ -10,7 +10,7 @@ use forebay_cable::Resync;
 use forebay_hub::{Asked, Broadcast, Hub, Options, Revocation};
 use forebay_log::{Class, Content, Epoch, Message, Offset, Position};
 use forebay_sim::{Line, Network};
-use forebay_store::LogStore;
+use forebay_store::{Batch, LogStore};
 use forebay_store_tests::{Fault, World};
 use forebay_transport::{
     Answer, Begin, Channels, Endpoint, Identity, Origins, Rejected, Request, Stream, Subscribed,
@@ -154,7 +154,7 @@ fn a_page_that_is_ahead_of_its_node_waits() {
     // Another node has published, and rendered.
     let message = Message::json("1");
     let content = Content::Entry { stream: "room".into(), message, class: Class::Log };
-    network.log().append_once((100, 0), hub.now(), vec![content]);
+    network.log().append_once((100, 0), Batch::new(hub.now(), vec![content]));
     let rendered = network.log().position();
     assert!(hub.replay("room", rendered).is_err(), "it does not know of that yet");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -198,7 +198,7 @@ fn a_page_of_another_node_is_not_told_to_heal_for_a_moment_of_lag() {
         let publish = |number, text: &str| {
             let (message, class) = (Message::json(text), Class::Log);
             let content = Content::Entry { stream: "room".into(), message, class };
-            network.log().append_once((100, number), hub.now(), vec![content]);
+            network.log().append_once((100, number), Batch::new(hub.now(), vec![content]));
         };
         publish(0, "\"before\"");
         let rendered = network.log().position();

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use forebay_log::{Class, Content, Message, Offset, UnixMillis};
-use forebay_store::{AppendError, LogStore};
+use forebay_store::{AppendError, Batch, LogStore};
 
 pub use memory::Memory;
 pub use replica::Copy;
@@ -86,7 +86,7 @@ fn try_append(
     store: &dyn LogStore,
     batch: Vec<Content>,
 ) -> Result<Offset, AppendError> {
-    finish(world, store.append(NOW, batch))
+    finish(world, store.append(Batch::new(NOW, batch)))
 }
 
 /// Polls a future and moves the world on, until it is ready.

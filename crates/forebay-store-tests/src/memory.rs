@@ -4,8 +4,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
-use forebay_log::{Content, Epoch, Offset, Position, Record, UnixMillis};
-use forebay_store::{AppendError, LogStore, Pending, Replica, Snapshot, StoreError};
+use forebay_log::{Epoch, Offset, Position, Record};
+use forebay_store::{AppendError, Batch, LogStore, Pending, Replica, Snapshot, StoreError, Taken};
 use parking_lot::Mutex;
 
 /// One node's access to a log that several nodes have. Clones are other nodes'.
@@ -20,7 +20,8 @@ struct Shared {
     records_max: usize,
     replicas: Vec<Weak<dyn Replica>>,
     /// The last batch of each node that numbers them, and where it ended.
-    taken: HashMap<u64, (u64, Offset)>,
+    answered: HashMap<u64, (u64, Offset)>,
+    taken: Taken,
 }
 
 impl std::fmt::Debug for Shared {
@@ -38,25 +39,22 @@ impl Memory {
             records: VecDeque::new(),
             records_max,
             replicas: Vec::new(),
-            taken: HashMap::new(),
+            answered: HashMap::new(),
+            taken: Taken::default(),
         })))
     }
 
     /// Appends a batch that its node has numbered. The same number again does nothing, and gives the same
     /// answer. A node's numbers go up.
-    pub fn append_once(
-        &self,
-        (node, number): (u64, u64),
-        at: UnixMillis,
-        batch: Vec<Content>,
-    ) -> Offset {
+    pub fn append_once(&self, (node, number): (u64, u64), batch: Batch) -> Offset {
         let mut shared = self.0.lock();
-        if let Some((last, offset)) = shared.taken.get(&node).filter(|(last, _)| *last >= number) {
+        if let Some((last, offset)) = shared.answered.get(&node).filter(|(last, _)| *last >= number)
+        {
             debug_assert_eq!(*last, number, "a node asks for one batch after the other");
             return *offset;
         }
-        let offset = shared.append(at, batch);
-        shared.taken.insert(node, (number, offset));
+        let offset = shared.append(batch);
+        shared.answered.insert(node, (number, offset));
         offset
     }
 
@@ -95,8 +93,11 @@ impl Memory {
 }
 
 impl Shared {
-    fn append(&mut self, at: UnixMillis, batch: Vec<Content>) -> Offset {
-        let records = Record::sequence(self.at.offset, at, batch);
+    fn append(&mut self, Batch { at, contents, name }: Batch) -> Offset {
+        if let Some(end) = name.as_deref().and_then(|name| self.taken.end(name)) {
+            return end;
+        }
+        let records = Record::sequence(self.at.offset, at, contents);
         if let Some(last) = records.last() {
             self.at.offset = last.offset;
         }
@@ -105,6 +106,9 @@ impl Shared {
         }
         self.records.extend(records);
         self.trim(self.records_max);
+        if let Some(name) = name {
+            self.taken.insert(name, self.at.offset);
+        }
         self.at.offset
     }
 
@@ -143,9 +147,9 @@ impl Shared {
 }
 
 impl LogStore for Memory {
-    fn append(&self, at: UnixMillis, batch: Vec<Content>) -> Pending<Result<Offset, AppendError>> {
+    fn append(&self, batch: Batch) -> Pending<Result<Offset, AppendError>> {
         let shared = Arc::clone(&self.0);
-        Box::pin(async move { Ok(shared.lock().append(at, batch)) })
+        Box::pin(async move { Ok(shared.lock().append(batch)) })
     }
 
     fn tail(&self, after: Option<Position>, replica: Weak<dyn Replica>) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use forebay_log::{
     Class, Content, Control, Extent, Lacking, Message, Offset, Revocation, StateKey,
 };
-use forebay_store::LogStore;
+use forebay_store::{Batch, LogStore};
 
 use crate::{Copy, Fault, HARMLESS, World, append, entry, finish, until};
 
@@ -22,6 +22,7 @@ pub(crate) fn all<W: World>() -> Vec<(&'static str, Rule<W>)> {
         ("who comes back has the rest", who_comes_back_has_the_rest),
         ("the log outlives its nodes", the_log_outlives_its_nodes),
         ("a batch is taken once", a_batch_is_taken_once),
+        ("a batch with a name is taken once by all", a_batch_with_a_name_is_taken_once_by_all),
         ("a trimmed log is begun anew", a_trimmed_log_is_begun_anew),
         ("a log that has lost something is another", a_log_that_has_lost_something_is_another),
     ]
@@ -94,7 +95,8 @@ fn many_at_once_keep_their_order<W: World>(world: &mut W) {
     let store = first(world);
     let copy = follow(&*store);
     let batch = |n: usize| (0..3).map(|part| entry("room", &format!("{n} {part}"))).collect();
-    let mut all: Vec<_> = (0..100).map(|n| store.append(crate::NOW, batch(n))).collect();
+    let mut all: Vec<_> =
+        (0..100).map(|n| store.append(Batch::new(crate::NOW, batch(n)))).collect();
     let mut last = Offset::ZERO;
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     // Each has its place when it was polled first.
@@ -196,6 +198,34 @@ fn a_batch_is_taken_once<W: World>(world: &mut W) {
     expected.push("\"last\"".to_owned());
     until(world, "all of it", || copy.position().offset >= last);
     assert_eq!(copy.texts("room"), Some(expected));
+}
+
+/// Another process asks for it again: the first was killed before it could note the answer.
+fn a_batch_with_a_name_is_taken_once_by_all<W: World>(world: &mut W) {
+    let store = first(world);
+    let copy = follow(&*store);
+    let named = |name: &str, text: &str| Batch {
+        name: Some(name.into()),
+        ..Batch::new(crate::NOW, vec![entry("room", text), entry("hall", text)])
+    };
+    let one = finish(world, store.append(named("rows 1 to 2", "1"))).expect("it is taken");
+    let again = finish(world, store.append(named("rows 1 to 2", "1"))).expect("it is known");
+    assert_eq!(one, again);
+    let mut both = ["2", "2"].map(|text| store.append(named("row 3", text)));
+    let ends = both.each_mut().map(|append| finish(world, append).expect("it is taken"));
+    assert_eq!(ends[0], ends[1]);
+    until(world, "all of it", || copy.position().offset >= ends[0]);
+    assert_eq!(copy.texts("room"), Some(vec!["\"1\"".to_owned(), "\"2\"".to_owned()]));
+    finish(world, store.close()).expect("it ends well");
+    drop((store, copy));
+    world.end();
+    let store = first(world);
+    let copy = follow(&*store);
+    let again = finish(world, store.append(named("row 3", "2"))).expect("it is known");
+    assert_eq!(again, ends[0]);
+    let last = append(world, &*store, vec![entry("room", "3")]);
+    until(world, "what came afterwards", || copy.position().offset >= last);
+    assert_eq!(copy.texts("room").map(|texts| texts.len()), Some(3));
 }
 
 fn a_trimmed_log_is_begun_anew<W: World>(world: &mut W) {

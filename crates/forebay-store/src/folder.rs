@@ -4,21 +4,23 @@
 //! up publishers only. What waits when a write ends goes with the next one, so all publishers who wait share
 //! one sync.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
-use forebay_log::{Content, Control, Epoch, Offset, Position, Record, UnixMillis};
+use forebay_log::{Content, Control, Epoch, Offset, Position, Record};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{AppendError, StoreError};
-use crate::log_store::{Handover, LogStore, Pending, Replica};
+use crate::log_store::{Batch, Handover, LogStore, Pending, Replica};
 use crate::pages::Pages;
 use crate::record::{Fsync, Revoked, Row, Snapshot};
-use crate::store::{Hooks, Store};
+use crate::store::{Hooks, Named, Store};
+use crate::taken::Taken;
 
 /// Requests that wait for the thread. At 5 µs each the last of them waits for 5 ms, or for the disk. Past it,
 /// who has a request waits for room.
@@ -30,7 +32,7 @@ const GROUP_MAX: usize = 256;
 type Answer<T, E = StoreError> = oneshot::Sender<Result<T, E>>;
 
 enum Request {
-    Append { at: UnixMillis, batch: Vec<Content>, answer: Answer<Offset, AppendError> },
+    Append(Append),
     Tidy,
     HandOver(Handover, Answer<()>),
     Close(Answer<()>),
@@ -72,11 +74,15 @@ impl Folder {
         let (pages, known) = Pages::open(path, snapshot.epoch, page_keys)?;
         snapshot.page_keys = Some(pages.keys());
         snapshot.pages = known;
+        let mut taken = Taken::default();
+        for (end, name) in snapshot.taken.drain(..) {
+            taken.insert(name, end);
+        }
         let hooks = store.hooks();
         let at = Position { epoch: snapshot.epoch, offset: snapshot.head };
         let head = Arc::new(Mutex::new(at));
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
-        let writer = Writer { store, pages, requests, head: Arc::clone(&head) };
+        let writer = Writer { store, pages, taken, requests, head: Arc::clone(&head) };
         Ok(Self {
             path: path.to_owned(),
             requests: sender,
@@ -116,8 +122,8 @@ impl Folder {
 }
 
 impl LogStore for Folder {
-    fn append(&self, at: UnixMillis, batch: Vec<Content>) -> Pending<Result<Offset, AppendError>> {
-        self.ask(|answer| Request::Append { at, batch, answer })
+    fn append(&self, batch: Batch) -> Pending<Result<Offset, AppendError>> {
+        self.ask(|answer| Request::Append(Append { batch, answer }))
     }
 
     fn tail(&self, after: Option<Position>, replica: Weak<dyn Replica>) -> Result<(), StoreError> {
@@ -180,13 +186,13 @@ impl Drop for Folder {
 struct Writer {
     store: Store,
     pages: Pages,
+    taken: Taken,
     requests: mpsc::Receiver<Request>,
     head: Arc<Mutex<Position>>,
 }
 
 struct Append {
-    at: UnixMillis,
-    batch: Vec<Content>,
+    batch: Batch,
     answer: Answer<Offset, AppendError>,
 }
 
@@ -200,13 +206,11 @@ impl Writer {
             let all: Vec<_> = std::iter::once(first).chain(more.take(GROUP_MAX - 1)).collect();
             for request in all {
                 match request {
-                    Request::Append { at, batch, answer } if batch.iter().all(is_gap) => {
+                    Request::Append(append) if append.batch.contents.iter().all(is_gap) => {
                         self.commit(&mut group, &*replica);
-                        self.gap(at, batch, answer, &*replica);
+                        self.gap(append, &*replica);
                     }
-                    Request::Append { at, batch, answer } => {
-                        group.push(Append { at, batch, answer });
-                    }
+                    Request::Append(append) => group.push(append),
                     Request::Tidy => {
                         self.commit(&mut group, &*replica);
                         self.tidy(&*replica);
@@ -232,13 +236,23 @@ impl Writer {
         }
         let before = self.head.lock().offset;
         let (mut head, mut records, mut answers) = (before, Vec::new(), Vec::new());
-        for Append { at, batch, answer } in group.drain(..) {
-            records.extend(Record::sequence(head, at, batch));
+        let mut named = HashMap::new();
+        for Append { batch: Batch { at, contents, name }, answer } in group.drain(..) {
+            let known = name
+                .as_deref()
+                .and_then(|name| named.get(name).copied().or_else(|| self.taken.end(name)));
+            if let Some(end) = known {
+                answers.push((end, answer));
+                continue;
+            }
+            records.extend(Record::sequence(head, at, contents));
             head = Offset(before.0 + records.len() as u64);
+            named.extend(name.map(|name| (name, head)));
             answers.push((head, answer));
         }
-        let written = self.write(&records, before, head, replica);
-        if written.is_ok() {
+        let written =
+            if head > before { self.write(&records, named, before, head, replica) } else { Ok(()) };
+        if written.is_ok() && head > before {
             self.head.lock().offset = head;
             replica.apply(&records);
         }
@@ -250,27 +264,34 @@ impl Writer {
     fn write(
         &mut self,
         records: &[Record],
+        named: HashMap<Arc<str>, Offset>,
         before: Offset,
         through: Offset,
         replica: &dyn Replica,
     ) -> Result<(), StoreError> {
         let rows: Vec<_> = records.iter().filter_map(|record| row(record, replica)).collect();
         let revoked: Vec<_> = records.iter().filter_map(revoked).collect();
-        self.store.append(rows.into_iter(), &revoked, before.next(), through)
+        let mut taken: Vec<_> = named.into_iter().map(|(name, end)| (end, name)).collect();
+        taken.sort_unstable();
+        let gone = self.taken.oldest(taken.len()).collect();
+        let named = Named { taken, gone };
+        self.store.append(rows.into_iter(), &revoked, &named, before.next(), through)?;
+        for (end, name) in named.taken {
+            self.taken.insert(name, end);
+        }
+        Ok(())
     }
 
     /// What its pages are told to lack is never refused: a disk that does not take it is a new epoch at the
     /// next start.
     fn gap(
         &mut self,
-        at: UnixMillis,
-        batch: Vec<Content>,
-        answer: Answer<Offset, AppendError>,
+        Append { batch: Batch { at, contents, .. }, answer }: Append,
         replica: &dyn Replica,
     ) {
         let before = self.head.lock().offset;
-        let through = Offset(before.0 + batch.len() as u64);
-        let records = Record::sequence(before, at, batch);
+        let through = Offset(before.0 + contents.len() as u64);
+        let records = Record::sequence(before, at, contents);
         self.head.lock().offset = through;
         self.store.gap(through);
         replica.apply(&records);

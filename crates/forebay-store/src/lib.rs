@@ -25,10 +25,12 @@ mod pages;
 mod record;
 mod recover;
 mod store;
+mod taken;
 
 pub use error::{AppendError, StoreError};
 pub use folder::Folder;
-pub use log_store::{Handover, LogStore, Pending, Replica};
+pub use log_store::{Batch, Handover, LogStore, Pending, Replica};
 pub use pages::{KeptPage, Pages};
 pub use record::{Fsync, Left, Revoked, RevokedFloor, Row, Snapshot, Written};
-pub use store::Store;
+pub use store::{Named, Store};
+pub use taken::{TAKEN_MAX, Taken};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use forebay_log::{Content, Forgotten, Offset, Position, Record, UnixMillis};
 
@@ -13,6 +13,26 @@ use crate::record::{Left, Snapshot};
 
 /// An answer of a store, which may take time.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What is appended together.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// When its publisher asked for it.
+    pub at: UnixMillis,
+    /// What gets consecutive offsets.
+    pub contents: Vec<Content>,
+    /// The batch's name, if another process may ask for the same batch again. It is taken once, and whoever
+    /// asks again is told where it ended. A store remembers at least the last [`TAKEN_MAX`](crate::TAKEN_MAX)
+    /// names.
+    pub name: Option<Arc<str>>,
+}
+
+impl Batch {
+    /// One without a name.
+    pub fn new(at: UnixMillis, contents: Vec<Content>) -> Self {
+        Self { at, contents, name: None }
+    }
+}
 
 /// Orders records, keeps them, and sends them to its replicas.
 ///
@@ -30,7 +50,7 @@ pub trait LogStore: fmt::Debug + Send + Sync + 'static {
     /// Appends a batch: all of it or nothing. Gives the offset of its last record.
     ///
     /// A future that is dropped after it was polled may have appended all the same.
-    fn append(&self, at: UnixMillis, batch: Vec<Content>) -> Pending<Result<Offset, AppendError>>;
+    fn append(&self, batch: Batch) -> Pending<Result<Offset, AppendError>>;
 
     /// Has this node's replica follow the log from here on. It gets all records after `after`. If that is
     /// `None`, no position of this log, or older than what is kept, the replica begins anew with a

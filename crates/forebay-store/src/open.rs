@@ -24,7 +24,7 @@ const FORMAT_WITHOUT_FORGOTTEN: &[u8] = b"forebay log 1";
 pub(crate) const REVOKED_FLOOR: &str = "revoked_floor";
 pub(crate) const REVOKED_FLOOR_WITH_CURSOR: &str = "revoked_floor_with_cursor";
 
-const KEYSPACES: [&str; 5] = ["entries", "forgotten", "revoked", "about", "sessions"];
+const KEYSPACES: [&str; 6] = ["entries", "forgotten", "revoked", "about", "sessions", "taken"];
 
 pub(crate) struct Open {
     pub(crate) database: Database,
@@ -34,6 +34,8 @@ pub(crate) struct Open {
     pub(crate) about: Keyspace,
     /// Of AnyCable's sessions, by their names.
     pub(crate) sessions: Keyspace,
+    /// Names of batches, by the offsets where they ended.
+    pub(crate) taken: Keyspace,
     syncing: Option<Syncing>,
 }
 
@@ -55,12 +57,12 @@ impl Open {
         let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
         let (entries, forgotten) = (keyspace("entries")?, keyspace("forgotten")?);
         let (revoked, about) = (keyspace("revoked")?, keyspace("about")?);
-        let sessions = keyspace("sessions")?;
+        let (sessions, taken) = (keyspace("sessions")?, keyspace("taken")?);
         let syncing = match fsync {
             Fsync::Every(pause) => Some(Syncing::start(path.to_owned(), database.clone(), pause)),
             Fsync::Os | Fsync::Always => None,
         };
-        Ok(Some(Self { database, entries, forgotten, revoked, about, sessions, syncing }))
+        Ok(Some(Self { database, entries, forgotten, revoked, about, sessions, taken, syncing }))
     }
 }
 

@@ -118,6 +118,8 @@ pub struct Snapshot {
     pub revoked: Vec<Revoked>,
     /// Up to where they are no longer remembered.
     pub revoked_floor: RevokedFloor,
+    /// Names of batches that were taken, and where they ended, in order.
+    pub taken: Vec<(Offset, Arc<str>)>,
     /// What was kept of sessions, by name. None outlives the epoch.
     pub sessions: Vec<(String, Vec<u8>)>,
     /// What was kept of pages, by places. None outlives the epoch.

@@ -64,6 +64,8 @@ pub(crate) fn recover(
         begin(open, fresh).map_err(failed)?;
     }
     let epoch = epoch.unwrap_or(fresh);
+    let refused = known.and_then(|known| known.refused).map_or(Offset(u64::MAX), Offset);
+    let taken = taken(open, refused).map_err(failed)?;
     let (pages, page_keys) = (Vec::new(), None);
     Ok(Snapshot {
         epoch,
@@ -73,6 +75,7 @@ pub(crate) fn recover(
         entries,
         revoked,
         revoked_floor,
+        taken,
         sessions,
         pages,
         page_keys,
@@ -160,6 +163,21 @@ fn entries(open: &Open, floor: Forgotten, refused: Offset) -> Result<Vec<Written
     }
     gone.commit()?;
     Ok(entries)
+}
+
+/// Names of batches before `refused`; the others were not taken, and are removed. They outlive the epoch.
+fn taken(open: &Open, refused: Offset) -> Result<Vec<(Offset, Arc<str>)>, fjall::Error> {
+    let mut taken = Vec::new();
+    let mut gone = open.database.batch();
+    for item in open.taken.iter() {
+        let (key, name) = item.into_inner()?;
+        match (format::offset(&key), str::from_utf8(&name)) {
+            (Some(end), Ok(name)) if end < refused => taken.push((end, name.into())),
+            _ => gone.remove(&open.taken, key),
+        }
+    }
+    gone.commit()?;
+    Ok(taken)
 }
 
 /// What is forgotten by stream. Of streams without an entry the floor says enough, where it covers

@@ -46,6 +46,15 @@ pub struct Store {
     hooks: Arc<Hooks>,
 }
 
+/// What is to be remembered of batches with a name, by the offsets where they end.
+#[derive(Clone, Debug, Default)]
+pub struct Named {
+    /// Those that are appended.
+    pub taken: Vec<(Offset, Arc<str>)>,
+    /// Those that are remembered no longer.
+    pub gone: Vec<Offset>,
+}
+
 /// What tests have a disk do.
 #[derive(Debug, Default)]
 pub(crate) struct Hooks {
@@ -155,8 +164,8 @@ impl Store {
         Ok((store, recovered))
     }
 
-    /// Writes broadcasts, and what access was taken back or given again, all of it or nothing. They use
-    /// the offsets from `first` to `through`.
+    /// Writes broadcasts, what access was taken back or given again, and the names of batches, all of it or
+    /// nothing. They use the offsets from `first` to `through`.
     ///
     /// Whatever the [`Fsync`], the disk has it when access is concerned: who has none must not get it
     /// by a loss of power. After [`close`](Self::close) the first of them waits for the disk, whatever the [`Fsync`]: the
@@ -170,6 +179,7 @@ impl Store {
         &mut self,
         rows: impl Iterator<Item = Row<'a>>,
         revoked: &[Revoked],
+        named: &Named,
         first: Offset,
         through: Offset,
     ) -> Result<(), StoreError> {
@@ -180,13 +190,13 @@ impl Store {
             .map_err(|error| StoreError::damaged(&self.path, &error.to_string()))?;
         self.free = first;
         self.reopen()?;
-        match self.try_append(&entries, revoked, through) {
+        match self.try_append(&entries, revoked, named, through) {
             // The database was closed by a failure that it met by itself. Opened again, it says what it
             // lacks, or lacks nothing any more.
             Err(StoreError::Closed(_)) => {
                 self.refused();
                 self.reopen()?;
-                self.try_append(&entries, revoked, through)
+                self.try_append(&entries, revoked, named, through)
             }
             appended => appended,
         }
@@ -202,6 +212,7 @@ impl Store {
         &mut self,
         entries: &[([u8; 8], Vec<u8>)],
         revoked: &[Revoked],
+        named: &Named,
         through: Offset,
     ) -> Result<(), StoreError> {
         let needs_more = through > self.reserved;
@@ -221,6 +232,12 @@ impl Store {
             for revoked in revoked {
                 let key = format::key(revoked.at);
                 batch.insert(&open.revoked, key, format::encode_revoked(revoked));
+            }
+            for (end, name) in &named.taken {
+                batch.insert(&open.taken, format::key(*end), name.as_bytes());
+            }
+            for end in &named.gone {
+                batch.remove(&open.taken, format::key(*end));
             }
             if needs_more {
                 batch.insert(&open.about, "reserved", reserved.0.to_be_bytes());

@@ -8,7 +8,7 @@ use forebay_log::{
     Class, Content, Control, Epoch, Extent, Forgotten, Lacking, Log, Message, Offset, Position,
     Record, Retention, Revocation, StateKey, UnixMillis,
 };
-use forebay_store::{Fsync, Left, Revoked, RevokedFloor, Row, Snapshot, Store, StoreError};
+use forebay_store::{Fsync, Left, Named, Revoked, RevokedFloor, Row, Snapshot, Store, StoreError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -50,7 +50,7 @@ impl Kept {
         let offset = self.log.head().offset.next();
         let (at, forgotten) = (self.now, self.log.forgotten(stream));
         let row = Row { offset, at, stream, message: &message, class: &class, forgotten };
-        self.store.append([row].into_iter(), &[], offset, offset)?;
+        self.store.append([row].into_iter(), &[], &Named::default(), offset, offset)?;
         let appended = self.log.append(self.now, stream, message, class);
         assert_eq!(appended.offset, offset);
         Ok(offset)
@@ -97,7 +97,13 @@ fn revoked(at: u64, identity: Option<&str>, stream: Option<&str>) -> Revoked {
 /// Writes a revocation, and then what is no longer remembered for it.
 fn revoke(store: &mut Store, revoked: &Revoked, gone: &[u64], floor: RevokedFloor) {
     store
-        .append(std::iter::empty(), std::slice::from_ref(revoked), revoked.at, revoked.at)
+        .append(
+            std::iter::empty(),
+            std::slice::from_ref(revoked),
+            &Named::default(),
+            revoked.at,
+            revoked.at,
+        )
         .unwrap();
     give_up(store, gone, floor);
 }

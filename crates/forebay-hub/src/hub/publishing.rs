@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use forebay_log::{Content, Control, Lacking, Log, Offset, Position, Record, UnixMillis};
-use forebay_store::LogStore;
+use forebay_store::{Batch, LogStore};
 use tokio::runtime::Handle;
 
 use super::{Broadcast, Hub, PublishError, Published, Shared};
@@ -57,6 +57,28 @@ impl Hub {
         }
     }
 
+    /// The same for broadcasts that may be asked for again, by this process or another, because whoever asked
+    /// was killed before it had noted the answer. Those of one name are published once. Gives the end's
+    /// position.
+    ///
+    /// At least the last 10 000 names are remembered: where the log is kept, over a restart.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn publish_once(
+        &self,
+        name: &str,
+        broadcasts: Vec<Broadcast<'_>>,
+    ) -> Result<Position, PublishError> {
+        self.ensure_ticking();
+        let Some(store) = &self.0.store else {
+            return Ok(self.0.publish_once_here(name, broadcasts));
+        };
+        let contents = broadcasts.into_iter().map(|broadcast| content(broadcast).1).collect();
+        let now = self.0.clock.now();
+        self.0.append(&**store, Batch { at: now, contents, name: Some(name.into()) }).await
+    }
+
     /// The same for whoever can't wait, because its runtime ends: the store is asked, and nobody hears what
     /// it says. Where that may have been nothing, the stream's pages are told that they may lack something.
     pub fn post(&self, broadcast: Broadcast<'_>) {
@@ -81,7 +103,12 @@ impl Hub {
             Control::Disconnect { identity, .. } => self.0.connections.count(identity),
             _ => 0,
         };
-        Ok((self.0.append(&**store, vec![Content::Control(control)]).await?, count))
+        Ok((
+            self.0
+                .append(&**store, Batch::new(self.0.clock.now(), vec![Content::Control(control)]))
+                .await?,
+            count,
+        ))
     }
 
     /// Says that these streams lack something which should have been published and was not: their
@@ -118,7 +145,7 @@ impl Hub {
         if batch.is_empty() {
             return;
         }
-        match store.append(self.0.clock.now(), batch).await {
+        match store.append(Batch::new(self.0.clock.now(), batch)).await {
             Ok(last) => self.0.reached(last).await,
             Err(error) => {
                 tracing::error!(%error, "that broadcasts are missing could not be told yet");
@@ -135,12 +162,8 @@ impl Shared {
         store: &dyn LogStore,
         broadcasts: impl IntoIterator<Item = Broadcast<'a>>,
     ) -> Result<Vec<Published>, PublishError> {
-        let entry = |Broadcast { stream, message, class }: Broadcast<'_>| {
-            let stream = Arc::<str>::from(stream);
-            (Arc::clone(&stream), Content::Entry { stream, message, class })
-        };
-        let (streams, batch): (Vec<_>, Vec<_>) = broadcasts.into_iter().map(entry).unzip();
-        let last = self.append(store, batch).await?;
+        let (streams, batch): (Vec<_>, Vec<_>) = broadcasts.into_iter().map(content).unzip();
+        let last = self.append(store, Batch::new(self.clock.now(), batch)).await?;
         let first = last.offset.0 + 1 - streams.len() as u64;
         let published = (first..).zip(&streams).map(|(offset, stream)| Published {
             position: Position { offset: Offset(offset), ..last },
@@ -150,16 +173,12 @@ impl Shared {
     }
 
     /// Has the store append a batch, and waits until it is applied here. Gives the last one's position.
-    async fn append(
-        &self,
-        store: &dyn LogStore,
-        batch: Vec<Content>,
-    ) -> Result<Position, PublishError> {
-        if batch.is_empty() {
+    async fn append(&self, store: &dyn LogStore, batch: Batch) -> Result<Position, PublishError> {
+        if batch.contents.is_empty() {
             return Ok(self.position());
         }
-        let is_kept = batch.iter().any(|content| !content.is_ephemeral());
-        let last = store.append(self.clock.now(), batch).await.map_err(|error| {
+        let is_kept = batch.contents.iter().any(|content| !content.is_ephemeral());
+        let last = store.append(batch).await.map_err(|error| {
             self.stats.publish_errors.add(1);
             *self.trouble.lock() = Some(error.to_string());
             tracing::error!(%error, "a broadcast was not taken");
@@ -185,6 +204,18 @@ impl Shared {
             broadcasts.into_iter().map(append).collect()
         });
         applied.into_iter().map(|applied| self.published(applied)).collect()
+    }
+
+    fn publish_once_here(&self, name: &str, broadcasts: Vec<Broadcast<'_>>) -> Position {
+        // Held until they have their places: the same name at the same time waits.
+        let mut taken = self.taken.lock();
+        let end = taken.end(name).unwrap_or_else(|| {
+            let published = self.publish_all_here(broadcasts);
+            let end = published.last().map_or(self.position().offset, |last| last.position.offset);
+            taken.insert(name.into(), end);
+            end
+        });
+        Position { offset: end, ..self.position() }
     }
 
     /// Has a log in memory take so many broadcasts, and moves the head.
@@ -228,6 +259,11 @@ impl Shared {
         let id = self.log.read().find(stream);
         id.map_or(0, |id| self.subscribers.count(id))
     }
+}
+
+fn content(Broadcast { stream, message, class }: Broadcast<'_>) -> (Arc<str>, Content) {
+    let stream = Arc::<str>::from(stream);
+    (Arc::clone(&stream), Content::Entry { stream, message, class })
 }
 
 impl Gaps {

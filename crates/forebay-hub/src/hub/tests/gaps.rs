@@ -81,3 +81,30 @@ fn trouble_with_the_disk_ends_when_it_takes_something() {
     publish(Class::Log).unwrap();
     assert_eq!(hub.trouble(), None);
 }
+
+/// Whoever was killed before it had noted the answer asks again.
+#[test]
+fn what_has_a_name_is_published_once() {
+    let publish = |hub: &Hub, name, text: &str| {
+        let message = Message::json(text);
+        let broadcast = Broadcast { stream: "room", message, class: Class::Log };
+        hub.publish_once(name, vec![broadcast]).block_on().unwrap()
+    };
+    let hub = Hub::new(Options::default());
+    let mut page = Page::open(&hub);
+    page.subscribe("room", Some(hub.position()));
+    let first = publish(&hub, "row 1", "1");
+    assert_eq!(first, publish(&hub, "row 1", "1"));
+    publish(&hub, "row 2", "2");
+    assert_eq!(page.read(), ["1", "2"]);
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let open = || Hub::open(Options::default(), folder.path(), Fsync::Os).unwrap();
+    let hub = open();
+    let first = publish(&hub, "row 1", "1");
+    assert_eq!(first, publish(&hub, "row 1", "1"));
+    drop(hub);
+    let hub = open();
+    assert_eq!(first, publish(&hub, "row 1", "1"));
+    assert!(publish(&hub, "row 2", "2").offset > first.offset);
+}
