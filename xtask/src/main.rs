@@ -9,6 +9,7 @@ mod instructions;
 mod package;
 mod ruby;
 mod run;
+mod servers;
 mod tools;
 mod wasm;
 
@@ -155,7 +156,8 @@ fn test() -> Result<()> {
     // Features must stand alone, too: the pure crates and the facade without any.
     let plain = ["clippy", "--package", "forebay", "--package", "forebay-turbo"];
     cargo(&[&plain[..], &deny[..]].concat())?;
-    step("tests: unit, scenarios, vectors, layers");
+    servers::ensure_packages()?;
+    step("tests: unit, scenarios, vectors, layers, stores");
     cargo(&["test", "--workspace", "--all-features"])?;
     wasm::check()?;
     step("packages");

@@ -169,6 +169,7 @@ fn arrows_point_down_and_are_all_known() {
         "forebay-e2e-app",
         "forebay-instructions",
         "forebay-interleavings",
+        "forebay-rig",
         "xtask",
     ];
     for name in dependencies.keys().filter(|name| !not_layers.contains(&name.as_str())) {

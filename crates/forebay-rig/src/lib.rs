@@ -1,0 +1,34 @@
+//! Real servers for tests, the demo, the kill loop and the bench.
+//!
+//! A [`Server`] runs on a free loopback port, with its data in a temporary folder. It answers when `start` returns.
+//! It can be killed, paused and started again on the same port and data. It ends with its owner: when it is
+//! dropped, and when the process that started it dies.
+//!
+//! A [`Proxy`] stands between a client and a server, and breaks what goes through it.
+//!
+//! All calls but the proxy's block, so that they work with any runtime and without one. They end: each wait
+//! has a limit of a minute. The programs are Debian's; `cargo xtask test` installs them.
+
+mod certificates;
+mod error;
+mod nats;
+mod pgbouncer;
+mod port;
+mod postgres;
+mod process;
+mod proxy;
+mod redis;
+mod sentinel;
+mod server;
+mod starter;
+
+pub use self::certificates::Certificates;
+pub use self::error::Error;
+pub use self::nats::{Build, Nats, NatsOptions};
+pub use self::pgbouncer::PgBouncer;
+pub use self::postgres::{Postgres, PostgresOptions};
+pub use self::process::Process;
+pub use self::proxy::{Direction, Passage, Proxy};
+pub use self::redis::{Redis, RedisOptions};
+pub use self::sentinel::Sentinel;
+pub use self::server::Server;

@@ -1,0 +1,171 @@
+//! Redis: `redis-server` of Debian's package.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::port::Port;
+use crate::process::Plan;
+use crate::server::{find, text};
+use crate::{Certificates, Error, Process, Server};
+
+/// A Redis server.
+#[derive(Debug)]
+pub struct Redis {
+    process: Process,
+    account: Option<(String, String)>,
+    certificates: Option<Certificates>,
+    port: Port,
+    _folder: TempDir,
+}
+
+/// What differs between Redis servers. The default keeps everything in memory, and asks for no password.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct RedisOptions {
+    lines: String,
+    account: Option<(String, String)>,
+    tls: bool,
+}
+
+impl RedisOptions {
+    /// Keeps an append-only file, synced before each answer, so that a `kill -9` loses nothing.
+    pub fn append_only(self) -> Self {
+        self.configure("appendonly yes").configure("appendfsync always")
+    }
+
+    /// Only this user may do anything.
+    pub fn user(mut self, name: &str, password: &str) -> Self {
+        self.account = Some((name.to_owned(), password.to_owned()));
+        let user = format!("user {name} on >{password} ~* &* +@all");
+        self.configure("user default off").configure(&user)
+    }
+
+    /// Only TLS, with [`Redis::certificates`].
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// Keeps no more than this (as in `2mb`), and does what the policy says (as `allkeys-lru`).
+    pub fn memory(self, bytes: &str, policy: &str) -> Self {
+        let policy = format!("maxmemory-policy {policy}");
+        self.configure(&format!("maxmemory {bytes}")).configure(&policy)
+    }
+
+    /// Follows another server, which has the same user. The address may be a [`Proxy`](crate::Proxy)'s.
+    pub fn replica_at(mut self, primary: SocketAddr) -> Self {
+        // A full copy would wait five seconds for more replicas.
+        self = self.configure("repl-diskless-sync-delay 0");
+        self.configure(&format!("replicaof {} {}", primary.ip(), primary.port()))
+    }
+
+    /// Follows another server.
+    pub fn replica_of(self, primary: &Redis) -> Self {
+        self.replica_at(primary.address())
+    }
+
+    /// A line of `redis.conf`.
+    pub fn configure(mut self, line: &str) -> Self {
+        self.lines.push_str(line);
+        self.lines.push('\n');
+        self
+    }
+
+    /// Starts it, and waits until it answers.
+    ///
+    /// # Errors
+    /// `redis-server` is missing or refuses the options.
+    pub fn start(self) -> Result<Redis, Error> {
+        let folder = tempfile::Builder::new().prefix("forebay-redis-").tempdir()?;
+        let port = Port::reserve()?;
+        let certificates = self.tls.then(|| Certificates::make(folder.path())).transpose()?;
+        let file = folder.path().join("redis.conf");
+        fs::write(&file, self.file(folder.path(), port.number(), certificates.as_ref())?)?;
+        let process = Process::start(Plan {
+            program: text(&find("redis-server")?),
+            arguments: vec![text(&file)],
+            user: None,
+            ready: "Ready to accept connections",
+            stop: Signal::TERM,
+        })?;
+        Ok(Redis { process, account: self.account, certificates, port, _folder: folder })
+    }
+
+    fn file(
+        &self,
+        folder: &std::path::Path,
+        port: u16,
+        certificates: Option<&Certificates>,
+    ) -> Result<String, Error> {
+        let mut file = format!("bind 127.0.0.1\ndir {}\nsave \"\"\n", folder.display());
+        if let Some(files) = certificates {
+            let [authority, certificate, key] =
+                [&files.authority, &files.certificate, &files.key].map(|file| file.display());
+            write!(file, "port 0\ntls-port {port}\ntls-auth-clients no\ntls-replication yes\n")
+                .and_then(|()| writeln!(file, "tls-ca-cert-file {authority}"))
+                .and_then(|()| writeln!(file, "tls-cert-file {certificate}"))
+                .and_then(|()| writeln!(file, "tls-key-file {key}"))
+        } else {
+            writeln!(file, "port {port}")
+        }
+        .map_err(std::io::Error::other)?;
+        if let Some((name, password)) = &self.account {
+            writeln!(file, "masteruser {name}\nmasterauth {password}")
+                .map_err(std::io::Error::other)?;
+        }
+        // What was asked for comes last, and wins.
+        Ok(file + &self.lines)
+    }
+}
+
+impl Redis {
+    /// What is there to choose.
+    pub fn options() -> RedisOptions {
+        RedisOptions::default()
+    }
+
+    /// What a client has to trust, if it uses TLS.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
+    }
+
+    /// Lets the server do a command, as `redis-cli` says it: `command(&["config", "set", "maxmemory", "1mb"])`.
+    ///
+    /// # Errors
+    /// It does not answer, or refuses.
+    pub fn command(&self, words: &[&str]) -> Result<String, Error> {
+        let mut cli = Command::new("redis-cli");
+        // -e: what the server refuses is a failure, and not only a line.
+        cli.args(["-e", "-p", &self.port.number().to_string()]);
+        if let Some((name, password)) = &self.account {
+            cli.args(["--user", name, "--pass", password, "--no-auth-warning"]);
+        }
+        if let Some(files) = &self.certificates {
+            cli.args(["--tls", "--cacert", &text(&files.authority)]);
+        }
+        crate::server::run(cli.args(words))
+    }
+}
+
+impl Server for Redis {
+    fn process(&self) -> &Process {
+        &self.process
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    fn url_at(&self, address: SocketAddr) -> String {
+        let scheme = if self.certificates.is_some() { "rediss" } else { "redis" };
+        let account = self.account.as_ref();
+        let account =
+            account.map(|(name, password)| format!("{name}:{password}@")).unwrap_or_default();
+        format!("{scheme}://{account}{address}")
+    }
+}
