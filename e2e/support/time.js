@@ -1,5 +1,7 @@
 // The page's own time, which a test can let pass at once. The network's and the server's go on as they are.
 
+import { eventually } from "./deadline.js";
+
 /** @typedef {import("playwright-core").Page} Page */
 
 /** Before navigating: gives the page clocks and timers that can be moved. They run by themselves as well. @param {Page} page */
@@ -15,6 +17,18 @@ export async function pass(page, ms, stepMs = 500) {
   for (let passed = 0; passed < ms; passed += stepMs) {
     await page.clock.runFor(Math.min(stepMs, ms - passed));
     await page.evaluate(() => {});
+  }
+}
+
+/**
+ * The same, and no time passes while the page waits for an answer to what it asked: a server that answers is never slow.
+ *
+ * @param {Page} page @param {number} ms
+ */
+export async function passAnswered(page, ms) {
+  for (let passed = 0; passed < ms; passed += 500) {
+    await pass(page, 500);
+    await eventually("an answer", () => page.evaluate(() => window.unanswered === 0));
   }
 }
 
@@ -37,6 +51,17 @@ export async function passUntilAttempt(page, atMost) {
 export async function recordAttempts(page) {
   await page.addInitScript(() => {
     window.attempts = [];
+    window.unanswered = 0;
+    // Until the first of these.
+    const untilAnswered = (asked, events) => {
+      window.unanswered += 1;
+      const ended = new AbortController();
+      const answered = () => {
+        ended.abort();
+        window.unanswered -= 1;
+      };
+      for (const event of events) asked.addEventListener(event, answered, { signal: ended.signal });
+    };
     const note = (what, url) => window.attempts.push({ what, path: new URL(url, location.href).pathname, at: performance.now() });
     for (const name of ["WebSocket", "EventSource"]) {
       const Real = window[name];
@@ -44,13 +69,15 @@ export async function recordAttempts(page) {
         constructor(url, ...how) {
           super(url, ...how);
           note(name, url);
+          untilAnswered(this, ["open", "message", "close", "error"].slice(name === "WebSocket" ? 1 : 0));
         }
       };
     }
     const realFetch = window.fetch;
     window.fetch = (resource, ...how) => {
       note("fetch", resource.url ?? resource);
-      return realFetch(resource, ...how);
+      window.unanswered += 1;
+      return realFetch(resource, ...how).finally(() => (window.unanswered -= 1));
     };
   });
 }

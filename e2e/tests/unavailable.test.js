@@ -8,7 +8,7 @@ import { httpProxyFor } from "../support/http_proxy.js";
 import { texts, waitForNone } from "../support/page.js";
 import { assertConverged, catchUp, comeBackUntil, openWith, PAGE_CLIENTS, renderWith, waitForAway } from "../support/page_clients.js";
 import { roomFor } from "../support/room.js";
-import { attempts, movableTime, now, pass, passUntilAttempt, recordAttempts } from "../support/time.js";
+import { attempts, movableTime, now, pass, passAnswered, passUntilAttempt, recordAttempts } from "../support/time.js";
 
 const browser = useBrowser();
 
@@ -92,7 +92,7 @@ for (const [kind, path] of Object.entries(WAYS)) {
     room.proxy.cut();
     await waitForAway(client, page);
     let began = await now(page);
-    await pass(page, 30_000);
+    await passAnswered(page, 30_000);
     const asked = await askedSince(began);
     assert.ok(asked.length >= 2, `${asked}`);
     assert.deepEqual([...new Set(asked)], [path]);
@@ -100,7 +100,7 @@ for (const [kind, path] of Object.entries(WAYS)) {
     await passUntilAttempt(page, 60_000);
     await eventually("the refusal", async () => (await room.fixture.stats()).counters.refused_unauthorized === 1);
     began = await now(page);
-    await pass(page, 60_000);
+    await passAnswered(page, 60_000);
     assert.deepEqual(await askedSince(began), []);
   });
 }
