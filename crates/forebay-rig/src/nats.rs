@@ -5,13 +5,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::port::Port;
-use crate::process::Plan;
 use crate::server::{find, run, text};
-use crate::{Certificates, Error, Process, Server};
+use crate::{Certificates, Error, Process, Program, Server};
 
 /// The newest at the time of writing. A version that changes by itself would make tests fail that nobody touched.
 const NEWEST: &str = "v2.15.3";
@@ -87,21 +85,16 @@ impl NatsOptions {
     /// `nats-server` is missing, can't be built, or refuses the options.
     pub fn start(self) -> Result<Nats, Error> {
         let program = match self.build {
-            Build::Installed => text(&find("nats-server")?),
-            Build::Newest => text(&newest()?),
+            Build::Installed => find("nats-server")?,
+            Build::Newest => newest()?,
         };
         let folder = tempfile::Builder::new().prefix("forebay-nats-").tempdir()?;
         let port = Port::reserve()?;
         let certificates = self.tls.then(|| Certificates::make(folder.path())).transpose()?;
         let file = folder.path().join("nats.conf");
         fs::write(&file, self.file(folder.path(), port.number(), certificates.as_ref()))?;
-        let process = Process::start(Plan {
-            program,
-            arguments: vec!["-c".to_owned(), text(&file)],
-            user: None,
-            ready: "Server is ready",
-            stop: Signal::TERM,
-        })?;
+        let process =
+            Program::new(program, "Server is ready").argument("-c").argument(&file).start()?;
         Ok(Nats { process, account: self.account, certificates, port, _folder: folder })
     }
 

@@ -8,9 +8,8 @@ use tempfile::TempDir;
 
 use crate::port::Port;
 use crate::postgres::{folder, give, user};
-use crate::process::Plan;
-use crate::server::{find, text};
-use crate::{Error, Postgres, Process, Server};
+use crate::server::find;
+use crate::{Error, Postgres, Process, Program, Server};
 
 /// A PgBouncer in front of a Postgres server.
 #[derive(Debug)]
@@ -40,13 +39,11 @@ impl PgBouncer {
             ),
         )?;
         give(&file)?;
-        let process = Process::start(Plan {
-            program: text(&find("pgbouncer")?),
-            arguments: vec![text(&file)],
-            user: user(),
-            ready: "process up",
-            stop: Signal::INT,
-        })?;
+        let process = Program::new(find("pgbouncer")?, "process up")
+            .argument(&file)
+            .user(user())
+            .stopped_by(Signal::INT)
+            .start()?;
         Ok(Self { process, port, _folder: folder })
     }
 }

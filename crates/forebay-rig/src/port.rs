@@ -13,14 +13,18 @@ const LAST: u16 = 31_000;
 
 /// A loopback port, reserved until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub struct Port {
     number: u16,
     /// Its lock ends with it, and with the process.
     _reserved: File,
 }
 
 impl Port {
-    pub(crate) fn reserve() -> Result<Self, Error> {
+    /// One that nobody has.
+    ///
+    /// # Errors
+    /// All are taken.
+    pub fn reserve() -> Result<Self, Error> {
         let folder = std::env::temp_dir().join("forebay-rig-ports");
         fs::create_dir_all(&folder)?;
         // Rigs that begin elsewhere rarely meet. The loop ends: it looks at each port once.
@@ -34,11 +38,13 @@ impl Port {
         Err(Error::NoPort { first: FIRST, last: LAST })
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    /// Its number.
+    pub fn number(&self) -> u16 {
         self.number
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// It on 127.0.0.1.
+    pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.number).into()
     }
 }

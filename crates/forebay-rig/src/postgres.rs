@@ -9,9 +9,8 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::port::Port;
-use crate::process::Plan;
 use crate::server::{find, run, text};
-use crate::{Certificates, Error, Process, Server};
+use crate::{Certificates, Error, Process, Program, Server};
 
 /// As whom it runs where this process is root, which Postgres refuses. Debian's package makes the user.
 const USER: &str = "postgres";
@@ -148,14 +147,12 @@ impl Postgres {
             tls.unwrap_or_default()
         );
         fs::write(&file, format!("{before}\n{ours}"))?;
-        let process = Process::start(Plan {
-            program: text(&programs.join("postgres")),
-            arguments: vec!["-D".to_owned(), text(&data)],
-            user: user(),
-            ready: "is ready to accept",
-            // "Fast": it does not wait until its clients have gone.
-            stop: Signal::INT,
-        })?;
+        let process = Program::new(programs.join("postgres"), "is ready to accept")
+            .argument("-D")
+            .argument(&data)
+            .user(user())
+            .stopped_by(Signal::INT)
+            .start()?;
         Ok(Self { process, programs, password, certificates, port, folder })
     }
 }

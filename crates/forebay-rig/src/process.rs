@@ -3,40 +3,19 @@
 //! What it says is read by a thread. That it answers, and that it and all its children are gone, are events of that
 //! pipe: a line, and its end. So nothing here polls or sleeps.
 
-use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, PipeReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Error, starter};
-
-/// For each wait: initdb and a crash recovery take seconds on a busy machine.
-const WAIT_MAX: Duration = Duration::from_mins(1);
-
-/// What a server said last, for errors and for [`Process::wait_for`]: about 200 KB.
-const LINES_MAX: usize = 2_000;
-
-/// What is started, and how it says that it is ready.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    pub program: String,
-    pub arguments: Vec<String>,
-    /// As whom, where this process is root.
-    pub user: Option<&'static str>,
-    /// Part of the line that says that it answers.
-    pub ready: &'static str,
-    /// What ends it in good order.
-    pub stop: Signal,
-}
+use crate::output::Output;
+use crate::{Error, Program, starter};
 
 /// The process of a server.
 #[derive(Debug)]
 pub struct Process {
-    plan: Plan,
+    program: Program,
     running: Mutex<Option<Running>>,
 }
 
@@ -46,23 +25,9 @@ struct Running {
     output: Arc<Output>,
 }
 
-#[derive(Debug, Default)]
-struct Output {
-    heard: Mutex<Heard>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Heard {
-    lines: VecDeque<String>,
-    /// Nobody holds the pipe any more: the process and its children are gone.
-    ended: bool,
-}
-
 impl Process {
-    /// Starts it, and waits until it answers.
-    pub(crate) fn start(plan: Plan) -> Result<Self, Error> {
-        let process = Self { plan, running: Mutex::default() };
+    pub(crate) fn start(program: Program) -> Result<Self, Error> {
+        let process = Self { program, running: Mutex::default() };
         process.restart()?;
         Ok(process)
     }
@@ -73,10 +38,10 @@ impl Process {
     /// It does not end or does not answer within a minute, or fails.
     pub fn restart(&self) -> Result<(), Error> {
         self.stop()?;
-        let mut command = starter::command(&self.plan.program, self.plan.user);
-        command.args(&self.plan.arguments);
-        let running = Running::start(command, &self.plan.program)?;
-        let heard = running.output.wait_for(self.plan.ready, &self.plan.program);
+        let mut command = starter::command(&self.program.path, self.program.user);
+        command.args(&self.program.arguments).envs(self.program.environment.iter().cloned());
+        let running = Running::start(command, &self.program.path)?;
+        let heard = running.output.wait_for(&self.program.ready, &self.program.path);
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
         heard
     }
@@ -86,7 +51,7 @@ impl Process {
     /// # Errors
     /// It does not end within a minute.
     pub fn stop(&self) -> Result<(), Error> {
-        self.end(self.plan.stop)
+        self.end(self.program.stop)
     }
 
     /// `kill -9`, also of its children, and waits until they are gone.
@@ -129,7 +94,7 @@ impl Process {
     /// # Errors
     /// It does not run, ends, or does not say it within a minute.
     pub fn wait_for(&self, line: &str) -> Result<(), Error> {
-        self.output()?.wait_for(line, &self.plan.program)
+        self.output()?.wait_for(line, &self.program.path)
     }
 
     /// What it said since it was last started, or the end of that.
@@ -140,7 +105,7 @@ impl Process {
     fn output(&self) -> Result<Arc<Output>, Error> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let output = running.as_ref().map(|running| Arc::clone(&running.output));
-        let program = || self.plan.program.clone();
+        let program = || self.program.path.clone();
         output.ok_or_else(|| Error::Failed { program: program(), output: "it does not run".into() })
     }
 
@@ -151,7 +116,7 @@ impl Process {
 
     fn end(&self, signal: Signal) -> Result<(), Error> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        running.map_or(Ok(()), |running| running.end(signal, &self.plan.program))
+        running.map_or(Ok(()), |running| running.end(signal, &self.program.path))
     }
 }
 
@@ -219,58 +184,4 @@ fn children(id: u32) -> Vec<Pid> {
     let file = format!("/proc/{id}/task/{id}/children");
     let children = std::fs::read_to_string(file).unwrap_or_default();
     children.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
-}
-
-impl Output {
-    fn listen(&self, reader: PipeReader) {
-        for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
-            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-            if heard.lines.len() == LINES_MAX {
-                heard.lines.pop_front();
-            }
-            heard.lines.push_back(String::from_utf8_lossy(&line).into_owned());
-            self.changed.notify_all();
-        }
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
-        self.changed.notify_all();
-    }
-
-    fn wait_for(&self, awaited: &str, program: &str) -> Result<(), Error> {
-        let says = |heard: &Heard| heard.lines.iter().any(|line| line.contains(awaited));
-        let heard = self.wait_while(|heard| !heard.ended && !says(heard));
-        if says(&heard) {
-            return Ok(());
-        }
-        let (program, output) = (program.to_owned(), heard.text());
-        if heard.ended {
-            return Err(Error::Failed { program, output });
-        }
-        Err(Error::Late { program, awaited: awaited.to_owned(), output })
-    }
-
-    fn wait_for_end(&self, program: &str) -> Result<(), Error> {
-        let heard = self.wait_while(|heard| !heard.ended);
-        if heard.ended {
-            return Ok(());
-        }
-        let (program, awaited) = (program.to_owned(), "that it ends".to_owned());
-        Err(Error::Late { program, awaited, output: heard.text() })
-    }
-
-    fn wait_while(&self, waits: impl Fn(&Heard) -> bool) -> std::sync::MutexGuard<'_, Heard> {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(heard, WAIT_MAX, |heard| waits(heard));
-        waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    fn text(&self) -> String {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).text()
-    }
-}
-
-impl Heard {
-    fn text(&self) -> String {
-        let lines: Vec<_> = self.lines.iter().map(String::as_str).collect();
-        lines.join("\n")
-    }
 }

@@ -5,13 +5,11 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::port::Port;
-use crate::process::Plan;
 use crate::server::{find, text};
-use crate::{Certificates, Error, Process, Server};
+use crate::{Certificates, Error, Process, Program, Server};
 
 /// A Redis server.
 #[derive(Debug)]
@@ -86,13 +84,9 @@ impl RedisOptions {
         let certificates = self.tls.then(|| Certificates::make(folder.path())).transpose()?;
         let file = folder.path().join("redis.conf");
         fs::write(&file, self.file(folder.path(), port.number(), certificates.as_ref())?)?;
-        let process = Process::start(Plan {
-            program: text(&find("redis-server")?),
-            arguments: vec![text(&file)],
-            user: None,
-            ready: "Ready to accept connections",
-            stop: Signal::TERM,
-        })?;
+        let process = Program::new(find("redis-server")?, "Ready to accept connections")
+            .argument(&file)
+            .start()?;
         Ok(Redis { process, account: self.account, certificates, port, _folder: folder })
     }
 

@@ -3,13 +3,11 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::port::Port;
-use crate::process::Plan;
-use crate::server::{find, text};
-use crate::{Error, Process, Redis, Server};
+use crate::server::find;
+use crate::{Error, Process, Program, Redis, Server};
 
 /// One Sentinel, which decides alone. It knows its primary as `forebay`.
 #[derive(Debug)]
@@ -39,13 +37,10 @@ impl Sentinel {
                  sentinel failover-timeout forebay 2000\n"
             ),
         )?;
-        let process = Process::start(Plan {
-            program: text(&find("redis-server")?),
-            arguments: vec![text(&file), "--sentinel".to_owned()],
-            user: None,
-            ready: "+monitor master",
-            stop: Signal::TERM,
-        })?;
+        let process = Program::new(find("redis-server")?, "+monitor master")
+            .argument(&file)
+            .argument("--sentinel")
+            .start()?;
         Ok(Self { process, port, _folder: folder })
     }
 }
