@@ -24,6 +24,7 @@
 //! # Ok::<(), forebay_log::Gap>(())
 //! ```
 
+mod commit;
 mod log;
 mod message;
 mod position;
@@ -31,6 +32,7 @@ mod record;
 mod retention;
 mod stream;
 
+pub use commit::{Commit, Database};
 pub use log::{Applied, Dropped, Log, Restoration, StreamId, Sweep};
 pub use message::{Action, Class, Extent, Message, StateKey, Targets};
 pub use position::{BadPosition, Epoch, Offset, Position, UnixMillis};

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::commit::Commit;
+
 /// One broadcast as subscribers get it: a JSON value, encoded once and shared by all.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Message {
@@ -17,6 +19,7 @@ struct Extras {
     except: Option<Box<str>>,
     kind: Option<Box<str>>,
     action: Option<Action>,
+    commit: Option<Commit>,
 }
 
 /// What a message does to a page, beside the text that says so: for protocols whose clients are told it in
@@ -64,6 +67,12 @@ impl Message {
         self
     }
 
+    /// Says which database transaction its change was committed in.
+    pub fn committed_in(mut self, commit: Commit) -> Self {
+        self.extras.get_or_insert_default().commit = Some(commit);
+        self
+    }
+
     /// The JSON text; clones share it.
     pub fn bytes(&self) -> &Bytes {
         &self.json
@@ -87,6 +96,11 @@ impl Message {
     /// What it does to a page, where whoever published it knew.
     pub fn action(&self) -> Option<&Action> {
         self.extras.as_ref()?.action.as_ref()
+    }
+
+    /// The database transaction behind it, where whoever published it knew.
+    pub fn commit(&self) -> Option<&Commit> {
+        self.extras.as_ref()?.commit.as_ref()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use forebay_log::{
-    Class, Entry, Extent, Forgotten, Message, Offset, Revocation, StateKey, UnixMillis,
+    Class, Commit, Entry, Extent, Forgotten, Message, Offset, Revocation, StateKey, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,9 @@ struct Head<'a> {
     /// What the stream lacked before: an offset and its date. An older format doesn't say.
     #[serde(default)]
     f: Option<(u64, u64)>,
+    /// The database transaction behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    d: Option<[u64; 5]>,
 }
 
 /// Names are values, because keys are short. Older formats have no date, and know of nothing that was
@@ -67,6 +70,7 @@ pub(crate) fn encode(record: &Row<'_>) -> Result<Vec<u8>, serde_json::Error> {
         k: record.message.kind_name().map(Cow::from),
         c: class,
         f: Some((record.forgotten.offset.0, record.forgotten.at.0)),
+        d: record.message.commit().map(|commit| commit.to_numbers()),
     };
     let mut bytes = serde_json::to_vec(&head)?;
     bytes.push(b'\n');
@@ -86,6 +90,9 @@ pub(crate) fn decode(offset: Offset, bytes: &[u8], floor: Forgotten) -> Option<W
     }
     if let Some(kind) = head.k {
         message = message.kind(kind.into_owned());
+    }
+    if let Some(commit) = head.d {
+        message = message.committed_in(Commit::from_numbers(commit));
     }
     let class = match head.c {
         None => Class::Log,

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use forebay_log::{
-    Class, Content, Control, Epoch, Extent, Forgotten, Lacking, Log, Message, Offset, Position,
-    Record, Retention, Revocation, StateKey, UnixMillis,
+    Class, Commit, Content, Control, Epoch, Extent, Forgotten, Lacking, Log, Message, Offset,
+    Position, Record, Retention, Revocation, StateKey, UnixMillis,
 };
 use forebay_store::{Fsync, Left, Named, Revoked, RevokedFloor, Row, Snapshot, Store, StoreError};
 use proptest::prelude::*;
@@ -46,7 +46,15 @@ fn left(log: &mut Log) -> Left {
 
 impl Kept {
     fn publish(&mut self, stream: &str, text: &str, class: Class) -> Result<Offset, StoreError> {
-        let message = Message::json(format!("{text:?}"));
+        self.publish_message(stream, Message::json(format!("{text:?}")), class)
+    }
+
+    fn publish_message(
+        &mut self,
+        stream: &str,
+        message: Message,
+        class: Class,
+    ) -> Result<Offset, StoreError> {
         let offset = self.log.head().offset.next();
         let (at, forgotten) = (self.now, self.log.forgotten(stream));
         let row = Row { offset, at, stream, message: &message, class: &class, forgotten };
@@ -69,6 +77,22 @@ impl Kept {
 }
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
+
+#[test]
+fn the_transaction_behind_an_entry_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let mut kept = open(folder.path(), NOW);
+    let commit = Commit::from_numbers([u64::MAX, 2, 3, 4, 5]);
+    let message = Message::json("1").committed_in(commit);
+    kept.publish_message("room", message, Class::Log).unwrap();
+    kept.publish("room", "of no transaction", Class::Log).unwrap();
+    drop(kept);
+
+    let kept = open(folder.path(), NOW);
+    let cursor = Position { offset: Offset::ZERO, ..kept.log.head() };
+    let commits = kept.log.replay("room", cursor).unwrap().map(|entry| entry.message.commit());
+    assert_eq!(commits.collect::<Vec<_>>(), [Some(&commit), None]);
+}
 
 #[test]
 fn what_was_acknowledged_is_there_at_the_next_start() {
