@@ -41,6 +41,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "forebay-cable",
             "forebay-hub",
             "forebay-log",
+            "forebay-shared",
             "forebay-store",
             "forebay-store-tests",
             "forebay-transport",

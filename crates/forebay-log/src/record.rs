@@ -67,6 +67,8 @@ pub enum Control {
     },
     /// Streams may lack entries before this offset: their pages are to heal themselves.
     Gap(Lacking),
+    /// Nothing: what stands at this place does not count.
+    Nothing,
 }
 
 /// Which streams may lack something.

@@ -30,6 +30,7 @@ enum What<'a> {
     GapOfStream(Cow<'a, str>),
     GapOfPrefix(Cow<'a, str>),
     GapOfAll,
+    Nothing,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,6 +127,7 @@ fn what(content: &Content) -> What<'_> {
         Content::Control(Control::Gap(Lacking::Prefix(prefix))) => {
             What::GapOfPrefix(Cow::from(&**prefix))
         }
+        Content::Control(Control::Nothing) => What::Nothing,
         // What this version can't say is told as what it may mean at the most.
         Content::Control(_) => What::GapOfAll,
     }
@@ -180,6 +182,7 @@ fn content(what: What<'_>) -> Option<Content> {
         What::GapOfStream(stream) => gap(Lacking::Stream(stream.into())),
         What::GapOfPrefix(prefix) => gap(Lacking::Prefix(prefix.into())),
         What::GapOfAll => gap(Lacking::All),
+        What::Nothing => Content::Control(Control::Nothing),
     })
 }
 

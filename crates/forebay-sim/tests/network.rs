@@ -8,37 +8,40 @@ use std::task::{Context, Poll, Waker};
 use fastrand::Rng;
 use forebay_cable::Resync;
 use forebay_hub::{Asked, Broadcast, Hub, Options, Revocation};
-use forebay_log::{Class, Content, Epoch, Message, Offset, Position};
-use forebay_sim::{Line, Network};
-use forebay_store::{Batch, LogStore};
+use forebay_log::{Class, Epoch, Message, Offset, Position};
+use forebay_sim::{Flaw, Lost, Network, Trouble};
+use forebay_store::LogStore;
 use forebay_store_tests::{Fault, World};
 use forebay_transport::{
     Answer, Begin, Channels, Endpoint, Identity, Origins, Rejected, Request, Stream, Subscribed,
 };
 
-struct Networked(Network, u64);
+/// What happens to requests in one of thirty or so.
+const TROUBLE: Trouble = Trouble { request_lost: 10, answer_lost: 10, doubled: 30, cut: 5 };
+
+struct Networked {
+    network: &'static Network,
+}
 
 impl World for Networked {
     fn node(&mut self) -> Option<Arc<dyn LogStore>> {
-        Some(Arc::new(self.0.line()))
+        Some(self.network.node())
     }
 
     fn advance(&mut self) {
-        self.0.step();
+        self.network.step();
     }
 
     fn end(&mut self) {}
 
     fn fault(&mut self, fault: Fault) -> bool {
-        let log = self.0.log();
+        let server = self.network.server();
         match fault {
-            // They are lost all the time.
-            Fault::Request | Fault::Answer | Fault::Connection => {}
-            Fault::Trim => log.trim(1),
-            Fault::Loss => {
-                self.1 += 1;
-                log.lose_after(Offset(log.position().offset.0 - 1), Epoch(self.1));
-            }
+            Fault::Request => server.lose_next(Lost::Request),
+            Fault::Answer => server.lose_next(Lost::Answer),
+            Fault::Connection => server.break_lines(),
+            Fault::Trim => server.trim(1),
+            Fault::Loss => server.lose_last(),
             _ => return false,
         }
         true
@@ -46,24 +49,29 @@ impl World for Networked {
 }
 
 #[test]
-fn a_store_behind_a_network_keeps_the_contract() {
-    for seed in 0..50 {
-        forebay_store_tests::check(|| Networked(Network::new(seed, Epoch(1), 1_000), 1));
+fn a_log_on_a_server_keeps_the_contract() {
+    for (seed, trouble) in (0..8).flat_map(|seed| [(seed, Trouble::default()), (seed, TROUBLE)]) {
+        forebay_store_tests::check(|| {
+            // It lives as long as the test, and the thread in its time.
+            let network: &'static Network =
+                Box::leak(Box::new(Network::new(seed, trouble, Flaw::None)));
+            std::mem::forget(network.enter());
+            Networked { network }
+        });
     }
 }
 
 const STREAMS: [&str; 3] = ["room", "hall", "yard"];
 
 fn follow(network: &Network, now: &Arc<AtomicU64>) -> Hub {
-    let line: Arc<Line> = Arc::new(network.line());
-    let hub = Hub::simulated_with(Options::default(), line, Arc::clone(now)).unwrap();
+    let hub = Hub::simulated_with(Options::default(), network.node(), Arc::clone(now)).unwrap();
     catch_up(network, &hub);
     hub
 }
 
 fn catch_up(network: &Network, hub: &Hub) {
     for _ in 0..10_000 {
-        if hub.position() == network.log().position() {
+        if hub.position().offset == network.server().head() {
             return;
         }
         network.step();
@@ -76,6 +84,31 @@ fn poll<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
         Poll::Ready(ready) => Some(ready),
         Poll::Pending => None,
     }
+}
+
+fn until(network: &Network, holds: impl Fn() -> bool) {
+    for _ in 0..60_000 {
+        if holds() {
+            return;
+        }
+        network.step();
+    }
+    panic!("it never comes to this");
+}
+
+fn finish<T>(network: &Network, mut future: impl Future<Output = T> + Unpin) -> T {
+    for _ in 0..60_000 {
+        if let Some(ready) = poll(&mut future) {
+            return ready;
+        }
+        network.step();
+    }
+    panic!("it is never answered");
+}
+
+fn publish(network: &Network, hub: &Hub, text: &str) {
+    let broadcast = Broadcast { stream: "room", message: Message::json(text), class: Class::Log };
+    finish(network, Box::pin(hub.publish(broadcast))).unwrap();
 }
 
 /// All that a page of any age would be given of these streams.
@@ -93,7 +126,8 @@ fn histories(hub: &Hub, head: Position) -> Vec<Vec<Option<Vec<String>>>> {
 fn two_nodes_agree() {
     for seed in 0..200 {
         let (mut rng, now) = (Rng::with_seed(seed), Arc::new(AtomicU64::new(1_000_000)));
-        let network = Network::new(seed, Epoch(1), 1_000);
+        let network = Network::new(seed, TROUBLE, Flaw::None);
+        let _time = network.enter();
         let mut hubs = [follow(&network, &now), follow(&network, &now)];
         let mut under_way = Vec::new();
         for n in 0..60 {
@@ -129,10 +163,11 @@ fn two_nodes_agree() {
             under_way.retain_mut(|one| poll(one).is_none());
         }
         assert!(under_way.is_empty(), "seed {seed}: each is answered");
-        let head = network.log().position();
         for hub in &hubs {
             catch_up(&network, hub);
         }
+        let head = hubs[0].position();
+        assert_eq!(head, hubs[1].position());
         let [one, other] = &hubs;
         assert_eq!(histories(one, head), histories(other, head), "seed {seed}");
         for offset in 0..=head.offset.0 {
@@ -148,19 +183,18 @@ fn two_nodes_agree() {
 /// A page that one node has rendered comes to another, which is behind.
 #[test]
 fn a_page_that_is_ahead_of_its_node_waits() {
-    let (network, now) = (Network::new(1, Epoch(1), 1_000), Arc::new(AtomicU64::new(1_000_000)));
-    let hub = follow(&network, &now);
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let (hub, there) = (follow(&network, &now), follow(&network, &now));
     assert!(hub.catches_up_with(hub.position()).is_none());
-    // Another node has published, and rendered.
-    let message = Message::json("1");
-    let content = Content::Entry { stream: "room".into(), message, class: Class::Log };
-    network.log().append_once((100, 0), Batch::new(hub.now(), vec![content]));
-    let rendered = network.log().position();
+    // Another node has published, and rendered; this one has lost its line.
+    network.server().cut_off(0);
+    publish(&network, &there, "1");
+    let rendered = there.position();
     assert!(hub.replay("room", rendered).is_err(), "it does not know of that yet");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let _entered = runtime.enter();
     let mut wait = Box::pin(hub.catches_up_with(rendered).expect("it is behind"));
     assert!(poll(&mut wait).is_none());
+    network.server().join(0);
     catch_up(&network, &hub);
     assert!(poll(&mut wait).is_some());
     assert_eq!(hub.replay("room", rendered).unwrap().len(), 0);
@@ -189,20 +223,14 @@ impl Channels for Room {
 /// It is confirmed when its node knows what it was rendered with: it lacks nothing, and is not told to heal.
 #[test]
 fn a_page_of_another_node_is_not_told_to_heal_for_a_moment_of_lag() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let _entered = runtime.enter();
     for seed in 0..20 {
-        let (network, now) =
-            (Network::new(seed, Epoch(1), 1_000), Arc::new(AtomicU64::new(1_000_000)));
-        let hub = follow(&network, &now);
-        let publish = |number, text: &str| {
-            let (message, class) = (Message::json(text), Class::Log);
-            let content = Content::Entry { stream: "room".into(), message, class };
-            network.log().append_once((100, number), Batch::new(hub.now(), vec![content]));
-        };
-        publish(0, "\"before\"");
-        let rendered = network.log().position();
-        publish(1, "\"after\"");
+        let network = Network::new(seed, Trouble::default(), Flaw::None);
+        let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+        let (hub, there) = (follow(&network, &now), follow(&network, &now));
+        network.server().cut_off(0);
+        publish(&network, &there, "\"before\"");
+        let rendered = there.position();
+        publish(&network, &there, "\"after\"");
         let door = Origins::default();
         let endpoint = Endpoint::new(hub.clone(), Arc::new(Room(rendered)), door);
         let request =
@@ -211,6 +239,7 @@ fn a_page_of_another_node_is_not_told_to_heal_for_a_moment_of_lag() {
         let subscribe = r#"{"command":"subscribe","identifier":"{\"channel\":\"C\"}"}"#;
         let mut answer = Box::pin(endpoint.poll(&request, Ok(Identity::anonymous()), subscribe));
         assert!(poll(&mut answer).is_none(), "its node is behind");
+        network.server().join(0);
         catch_up(&network, &hub);
         let answer = poll(&mut answer).expect("its node has caught up").unwrap();
         let answer = String::from_utf8_lossy(answer.body()).into_owned();
@@ -220,31 +249,75 @@ fn a_page_of_another_node_is_not_told_to_heal_for_a_moment_of_lag() {
     }
 }
 
-/// The store fails over and has lost what it had acknowledged.
+/// Another server takes over, and lacks what was acknowledged.
 #[test]
 fn a_log_that_has_lost_something_is_told_to_all_pages() {
-    let (network, now) = (Network::new(1, Epoch(1), 1_000), Arc::new(AtomicU64::new(1_000_000)));
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
     let hub = follow(&network, &now);
-    let publish = |text: &str| {
-        let message = Message::json(text);
-        let broadcast = Broadcast { stream: "room", message, class: Class::Log };
-        let mut publishing = Box::pin(hub.publish(broadcast));
-        while poll(&mut publishing).is_none() {
-            network.step();
-        }
-    };
-    publish("1");
+    publish(&network, &hub, "1");
+    network.server().copy();
     let before = hub.position();
-    publish("2");
+    publish(&network, &hub, "2");
     let client = hub.connect().unwrap();
     client.poll_signals(Waker::noop());
-    network.log().lose_after(before.offset, Epoch(2));
-    catch_up(&network, &hub);
+    network.server().fail_over();
+    until(&network, || hub.position().epoch != before.epoch);
     assert!(hub.replay("room", before).is_err(), "its pages are told");
     let signals = client.poll_signals(Waker::noop());
     assert!(signals.contains(forebay_hub::Signals::DISCONNECT), "who is here begins anew");
-    publish("3");
-    let entries = hub.replay("room", Position { offset: Offset(0), ..hub.position() }).unwrap();
+    let begun = hub.position();
+    publish(&network, &hub, "3");
+    let entries = hub.replay("room", begun).unwrap();
     let texts: Vec<_> = entries.iter().map(|entry| entry.message.as_json()).collect();
-    assert_eq!(texts, ["1", "3"]);
+    assert_eq!(texts, ["3"]);
+}
+
+/// A node that was behind when another server took over has not seen what was lost. It must not go on in the
+/// old epoch: pages of a node that was ahead would lack what comes next.
+#[test]
+fn a_node_that_was_behind_does_not_go_on_in_the_old_history() {
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let (behind, ahead) = (follow(&network, &now), follow(&network, &now));
+    publish(&network, &ahead, "1");
+    catch_up(&network, &behind);
+    network.server().copy();
+    network.server().cut_off(0);
+    publish(&network, &ahead, "2");
+    let rendered = ahead.position();
+    // Only the one that was behind comes through at first.
+    network.server().fail_over();
+    network.server().cut_off(1);
+    network.server().join(0);
+    publish(&network, &behind, "3");
+    assert_ne!(behind.position().epoch, rendered.epoch);
+    assert!(behind.replay("room", rendered).is_err(), "its page is told");
+    network.server().join(1);
+    until(&network, || ahead.position() == behind.position());
+}
+
+/// Access that was taken back is remembered for longer than the log keeps its records, and over an epoch.
+#[test]
+fn access_that_was_taken_back_outlives_the_log() {
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let hub = follow(&network, &now);
+    let rendered = hub.position();
+    let user = Revocation::of_identity("user:1");
+    finish(&network, Box::pin(hub.revoke(user.clone()))).unwrap();
+    publish(&network, &hub, "1");
+    network.server().trim(1);
+    let asked = Asked { identity: Some("user:1"), stream: "room", is_public: false };
+    let later = follow(&network, &now);
+    assert_eq!(later.position().epoch, rendered.epoch);
+    assert!(later.is_revoked(asked, Some(rendered)));
+    assert!(!later.is_revoked(asked, Some(later.position())));
+    // The server that takes over knows nothing of it.
+    network.server().forget_all();
+    until(&network, || later.position().epoch != rendered.epoch);
+    assert!(later.is_revoked(asked, Some(rendered)));
+    assert!(!later.is_revoked(asked, Some(later.position())), "pages of today are good");
+    let newest = follow(&network, &now);
+    assert!(newest.is_revoked(asked, None));
 }

@@ -15,6 +15,8 @@ pub struct Copy(Mutex<State>);
 #[derive(Debug)]
 struct State {
     log: Log,
+    /// Where it began at first.
+    from: Option<Offset>,
     /// Since it began, or began anew.
     records: Vec<Record>,
     /// How often it began.
@@ -28,7 +30,12 @@ impl Copy {
         after: Option<Position>,
     ) -> Result<Arc<Self>, StoreError> {
         let log = Log::new(after.map_or(Epoch(0), |after| after.epoch), Retention::default());
-        let copy = Arc::new(Self(Mutex::new(State { log, records: Vec::new(), begins: 0 })));
+        let copy = Arc::new(Self(Mutex::new(State {
+            log,
+            from: after.map(|after| after.offset),
+            records: Vec::new(),
+            begins: 0,
+        })));
         let replica: Weak<dyn Replica> = Arc::<Self>::downgrade(&copy);
         store.tail(after, replica)?;
         Ok(copy)
@@ -50,11 +57,11 @@ impl Copy {
         self.0.lock().records.iter().map(|record| record.content.clone()).collect()
     }
 
-    /// What a page of this stream would be given that has seen nothing; nothing where it would be told that
+    /// What a page of this stream would be given that was rendered when this began; nothing where it would be told that
     /// something is missing.
     pub(crate) fn texts(&self, stream: &str) -> Option<Vec<String>> {
         let state = self.0.lock();
-        let cursor = Position { offset: Offset::ZERO, ..state.log.head() };
+        let cursor = Position { offset: state.from?, ..state.log.head() };
         let entries = state.log.replay(stream, cursor).ok()?;
         Some(entries.map(|entry| entry.message.as_json().to_owned()).collect())
     }
@@ -63,6 +70,7 @@ impl Copy {
 impl Replica for Copy {
     fn restore(&self, mut snapshot: Snapshot) {
         let mut state = self.0.lock();
+        state.from = state.from.or(Some(snapshot.floor.offset));
         state.log = snapshot.log(Retention::default(), UnixMillis(0));
         state.records.clear();
         state.begins += 1;

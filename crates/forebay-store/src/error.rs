@@ -43,6 +43,9 @@ pub enum StoreError {
     /// The store can't be reached. The text says why.
     #[error("the log's store can't be reached: {0}")]
     Unreachable(String),
+    /// The store's server says no, and goes on saying so until somebody mends what the text names.
+    #[error("the log's store can't be used: {0}")]
+    Unfit(String),
     /// The store has ended, and takes nothing more.
     #[error("the log's store has ended")]
     Ended,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use forebay_log::{Content, Forgotten, Offset, Position, Record, UnixMillis};
 
@@ -81,6 +82,11 @@ pub trait LogStore: fmt::Debug + Send + Sync + 'static {
     /// Whether it keeps what is [handed over](Self::hand_over).
     fn keeps_handovers(&self) -> bool {
         false
+    }
+
+    /// For how long nothing was heard of whoever orders the log. Nothing, where that is this process.
+    fn silence(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Ends in order. What was appended by now is kept as safely as this store can. What is appended later is

@@ -1,0 +1,294 @@
+//! Appends what this node publishes. What waits while a group is on its way goes with the next one.
+//!
+//! A group is sent until it is answered, always with the same number: the server takes it once. Whoever
+//! published is answered when this node's own copy has come past it, in the epoch that the group is for. If
+//! another epoch has begun before it, the group does not count, and is appended anew.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
+
+use forebay_log::{Epoch, Offset};
+use forebay_store::{AppendError, Batch, StoreError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use crate::RECORDS_MAX;
+use crate::backend::{Backend, Failure, Group, Session};
+use crate::codec;
+use crate::line::PAUSE;
+use crate::log::{Shared, State};
+
+/// Groups that are taken, and not applied here yet. A node that is so far behind takes no more.
+const UNSETTLED_MAX: usize = 64;
+
+type Answer<T, E> = oneshot::Sender<Result<T, E>>;
+
+pub(crate) enum Request {
+    Append { batch: Batch, since: Instant, answer: Answer<Offset, AppendError> },
+    Close(Answer<(), StoreError>),
+}
+
+pub(crate) struct Appender<B: Backend> {
+    shared: Arc<Shared<B>>,
+    requests: mpsc::Receiver<Request>,
+    /// It did not fit into the last group.
+    held: Option<Request>,
+    node: u64,
+    number: u64,
+    /// Those that have to be sent again.
+    again: VecDeque<Outgoing>,
+    unsettled: VecDeque<Taken>,
+    closing: Vec<Answer<(), StoreError>>,
+}
+
+/// A group, and who waits for it.
+struct Outgoing {
+    group: Group,
+    /// Who waits, and how many offsets after theirs the group has.
+    answers: Vec<(u32, Answer<Offset, AppendError>)>,
+    deadline: Instant,
+}
+
+/// A group that the server has taken.
+struct Taken {
+    outgoing: Outgoing,
+    epoch: Epoch,
+    end: Offset,
+}
+
+impl<B: Backend> Appender<B> {
+    pub(crate) fn new(shared: Arc<Shared<B>>, requests: mpsc::Receiver<Request>) -> Self {
+        let node = (shared.random)();
+        Self {
+            shared,
+            requests,
+            held: None,
+            node,
+            number: 0,
+            again: VecDeque::new(),
+            unsettled: VecDeque::new(),
+            closing: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        let mut state = self.shared.state.subscribe();
+        let mut is_over = false;
+        loop {
+            self.settle();
+            let next = match self.again.pop_front() {
+                // In their order: those behind it may not count either.
+                Some(next) if self.unsettled.is_empty() => Some(next),
+                Some(next) => {
+                    self.again.push_front(next);
+                    None
+                }
+                None => self.gather(),
+            };
+            if let Some(next) = next {
+                self.send(next).await;
+                continue;
+            }
+            // What was gathered may have been a wish to close.
+            self.settle();
+            let due = self.unsettled.front().map(|taken| taken.outgoing.deadline);
+            let has_room = self.again.is_empty() && self.unsettled.len() < UNSETTLED_MAX;
+            if is_over && due.is_none() && self.again.is_empty() {
+                return;
+            }
+            tokio::select! {
+                Ok(()) = state.changed(), if due.is_some() => {}
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                request = self.requests.recv(), if has_room && !is_over => match request {
+                    Some(request) => self.held = Some(request),
+                    None if due.is_none() => return,
+                    // All are gone who could ask, and some who wait.
+                    None => is_over = true,
+                },
+            }
+        }
+    }
+
+    /// The next group, of what has been asked for by now.
+    fn gather(&mut self) -> Option<Outgoing> {
+        if self.unsettled.len() >= UNSETTLED_MAX {
+            return None;
+        }
+        let bytes_max = self.shared.backend.body_bytes_max();
+        let (mut body, mut offsets, mut name) = (Vec::new(), 0, None);
+        let mut waiting = Vec::new();
+        let mut since = None::<Instant>;
+        while name.is_none()
+            && let Some(request) = self.held.take().or_else(|| self.requests.try_recv().ok())
+        {
+            let (batch, at, answer) = match request {
+                Request::Append { batch, since, answer } => (batch, since, answer),
+                Request::Close(answer) => {
+                    self.closing.push(answer);
+                    continue;
+                }
+            };
+            let length = body.len();
+            codec::encode(&mut body, batch.at, &batch.contents);
+            let count = u32::try_from(batch.contents.len()).unwrap_or(u32::MAX);
+            let is_too_big = count > RECORDS_MAX || body.len() - length > bytes_max;
+            let fits = waiting.is_empty()
+                || batch.name.is_none()
+                    && offsets + count <= RECORDS_MAX
+                    && body.len() <= bytes_max;
+            if is_too_big {
+                body.truncate(length);
+                let what = format!(
+                    "{}: a batch of {count} records has more than {bytes_max} bytes, or than {RECORDS_MAX} records",
+                    self.shared.address
+                );
+                let _ = answer.send(Err(StoreError::Unfit(what).into()));
+            } else if fits {
+                offsets += count;
+                name = batch.name;
+                since = since.or(Some(at));
+                waiting.push((offsets, answer));
+            } else {
+                body.truncate(length);
+                self.held = Some(Request::Append { batch, since: at, answer });
+                break;
+            }
+        }
+        self.number += 1;
+        let group = Group {
+            node: self.node,
+            number: self.number,
+            epoch: Epoch(0),
+            name,
+            is_mark: false,
+            offsets,
+            body: body.into(),
+        };
+        let after = |(through, answer)| (offsets - through, answer);
+        let answers = waiting.into_iter().map(after).collect();
+        since.map(|since| Outgoing { group, answers, deadline: since + self.shared.append_max })
+    }
+
+    /// Sends a group until the server has taken or refused it, or its time is over.
+    async fn send(&mut self, outgoing: Outgoing) {
+        let Outgoing { mut group, answers, deadline } = outgoing;
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.state.subscribe();
+        let sent = {
+            let mut sending = pin!(deliver(&shared, &mut group, deadline));
+            loop {
+                tokio::select! {
+                    sent = &mut sending => break sent,
+                    Ok(()) = state.changed() => self.settle(),
+                }
+            }
+        };
+        let outgoing = Outgoing { group, answers, deadline };
+        match sent {
+            Ok((epoch, end)) => {
+                self.shared.hear();
+                self.unsettled.push_back(Taken { outgoing, epoch, end });
+            }
+            Err(error) => outgoing.fail(&error),
+        }
+    }
+
+    /// Answers those whose group this node has applied.
+    fn settle(&mut self) {
+        let state = self.shared.state.borrow();
+        while let Some(taken) = self.unsettled.front() {
+            let fate = taken.fate(&state);
+            if fate == Fate::Open {
+                break;
+            }
+            let Taken { mut outgoing, end, .. } = self.unsettled.pop_front().expect("there is one");
+            match fate {
+                Fate::Applied => outgoing.succeed(end),
+                Fate::Passed => {
+                    self.number += 1;
+                    outgoing.group.number = self.number;
+                    self.again.push_back(outgoing);
+                }
+                Fate::Open | Fate::Late => {
+                    let what = format!("{}: this node is behind its log", self.shared.address);
+                    outgoing.fail(&AppendError::Unknown(StoreError::Unreachable(what)));
+                }
+            }
+        }
+        if self.unsettled.is_empty() && self.again.is_empty() {
+            for closing in self.closing.drain(..) {
+                let _ = closing.send(Ok(()));
+            }
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Fate {
+    Open,
+    /// This node has it, or has begun anew behind it.
+    Applied,
+    /// Another epoch has begun before it: nobody has it.
+    Passed,
+    /// Its time is over.
+    Late,
+}
+
+impl Taken {
+    fn fate(&self, state: &State) -> Fate {
+        let is_reached = state.at >= self.end;
+        if state.epoch == self.epoch && is_reached {
+            Fate::Applied
+        } else if state.left.contains(&self.epoch) && state.epoch != self.epoch {
+            if self.end <= state.cut { Fate::Applied } else { Fate::Passed }
+        } else if self.outgoing.deadline <= Instant::now() {
+            Fate::Late
+        } else {
+            Fate::Open
+        }
+    }
+}
+
+impl Outgoing {
+    fn succeed(self, end: Offset) {
+        for (after, answer) in self.answers {
+            // Nobody may wait for it any more.
+            let _ = answer.send(Ok(Offset(end.0 - u64::from(after))));
+        }
+    }
+
+    fn fail(self, error: &AppendError) {
+        for (_, answer) in self.answers {
+            let _ = answer.send(Err(error.clone()));
+        }
+    }
+}
+
+/// Gives the epoch that it was taken for, and its end.
+async fn deliver<B: Backend>(
+    shared: &Shared<B>,
+    group: &mut Group,
+    deadline: Instant,
+) -> Result<(Epoch, Offset), AppendError> {
+    let mut is_sent = false;
+    let mut why = Failure::Lost("it does not answer".to_owned());
+    loop {
+        let attempt = shared.line.ask(async |open| {
+            group.epoch = open.agreed.epoch;
+            is_sent = true;
+            let end = open.session.append(group).await?;
+            Ok((open.agreed.epoch, end))
+        });
+        match timeout_at(deadline, attempt).await {
+            Ok(Ok(taken)) => return Ok(taken),
+            Ok(Err(failure @ Failure::Refused(_))) => return Err(shared.error(&failure).into()),
+            Ok(Err(failure)) => why = failure,
+            Err(_) => {
+                let error = shared.error(&why);
+                return Err(if is_sent { AppendError::Unknown(error) } else { error.into() });
+            }
+        }
+        sleep(PAUSE).await;
+    }
+}
