@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_log::{
-    Action, Class, Content, Control, Extent, Lacking, Message, Revocation, StateKey, Targets,
-    UnixMillis,
+    Action, Class, Commit, Content, Control, Extent, Lacking, Message, Revocation, StateKey,
+    Targets, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,7 @@ struct Extras<'a> {
     #[serde(borrow)]
     kind: Option<Cow<'a, str>>,
     action: Option<(Cow<'a, str>, WrittenTargets<'a>)>,
+    commit: Option<[u64; 5]>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -142,10 +143,11 @@ fn extras(message: &Message) -> Option<Box<Extras<'_>>> {
         };
         (Cow::from(&**name), targets)
     });
-    let (except, kind) = (message.excepted(), message.kind_name());
-    (except.is_some() || kind.is_some() || action.is_some()).then(|| {
-        Box::new(Extras { except: except.map(Cow::from), kind: kind.map(Cow::from), action })
-    })
+    let except = message.excepted().map(Cow::from);
+    let kind = message.kind_name().map(Cow::from);
+    let commit = message.commit().map(|commit| commit.to_numbers());
+    let is_some = except.is_some() || kind.is_some() || action.is_some() || commit.is_some();
+    is_some.then(|| Box::new(Extras { except, kind, action, commit }))
 }
 
 fn names(revocation: &Revocation) -> Names<'_> {
@@ -203,5 +205,62 @@ fn message(json: Cow<'_, str>, extras: Option<Box<Extras<'_>>>) -> Message {
         };
         message = message.does(Action { name: name.into(), targets });
     }
+    if let Some(commit) = extras.commit {
+        message = message.committed_in(Commit::from_numbers(commit));
+    }
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents() -> Vec<Content> {
+        let message = Message::json("{\"a\": \"ü\u{2028}\"}").except("a session").kind("whisper");
+        let message = message.committed_in(Commit::from_numbers([1, 2, u64::MAX, 4, 5]));
+        let entry =
+            |message: Message, class| Content::Entry { stream: "räume".into(), message, class };
+        let targets = [Targets::Page, Targets::Id("a".into()), Targets::Selector("a > b".into())];
+        let acting = targets.map(|targets| {
+            let action = Action { name: "append".into(), targets };
+            entry(message.clone().does(action), Class::Ephemeral)
+        });
+        let state = Class::State(StateKey::new("list", Extent::Absence));
+        let controls = [
+            Control::Revoke(Revocation::of("user:1", "room")),
+            Control::Readmit(Revocation::of_identity("user:2")),
+            Control::Disconnect { identity: "user:3".into(), reconnects: true },
+            Control::Gap(Lacking::Stream("hall".into())),
+            Control::Gap(Lacking::Prefix("room:".into())),
+            Control::Gap(Lacking::All),
+            Control::Nothing,
+        ];
+        let plain = [entry(Message::json("1"), Class::Log), entry(message.clone(), state)];
+        acting.into_iter().chain(plain).chain(controls.map(Content::Control)).collect()
+    }
+
+    #[test]
+    fn records_are_read_as_they_were_written() {
+        let (mut body, contents) = (Vec::new(), contents());
+        encode(&mut body, UnixMillis(7), &contents[..2]);
+        encode(&mut body, UnixMillis(9), &contents[2..]);
+        let read = decode(&body.into()).unwrap();
+        let at: Vec<_> = read.iter().map(|(at, _)| at.0).collect();
+        assert_eq!((at[..2].to_vec(), at[2]), (vec![7, 7], 9));
+        assert_eq!(read.into_iter().map(|(_, content)| content).collect::<Vec<_>>(), contents);
+    }
+
+    /// What was cut short gives fewer records, or is no body; another version's is none.
+    #[test]
+    fn what_is_not_a_body_is_not_read_as_one() {
+        let mut body = Vec::new();
+        encode(&mut body, UnixMillis(7), &contents());
+        for end in 1..body.len() {
+            let read = decode(&Bytes::copy_from_slice(&body[..end]));
+            assert!(read.is_none_or(|read| read.len() < contents().len()));
+        }
+        body[0] = FORMAT + 1;
+        assert_eq!(decode(&body.into()), None);
+        assert_eq!(decode(&Bytes::new()), Some(Vec::new()));
+    }
 }

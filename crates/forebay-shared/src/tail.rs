@@ -167,7 +167,7 @@ impl<B: Backend> Tail<B> {
 /// The records of a group. What can't be read says that all pages may lack something.
 fn read(server: &str, group: &Stored) -> Vec<Record> {
     let first = group.end.0 + 1 - u64::from(group.offsets);
-    let contents = codec::decode(&group.body).filter(|all| all.len() <= group.offsets as usize);
+    let contents = codec::decode(&group.body).filter(|all| all.len() == group.offsets as usize);
     let Some(contents) = contents else {
         tracing::error!(server, offset = %group.end, "a record can't be read: was it written by another version?");
         return vec![control(group, Control::Gap(Lacking::All))];
