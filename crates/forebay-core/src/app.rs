@@ -11,7 +11,7 @@ use forebay_transport::{Door, Endpoint};
 use forebay_turbo::{EventStreamSource, StreamName, StreamNameError, StreamSource, Streamable};
 
 use crate::bodies::Bodies;
-use crate::broadcast::{BroadcastError, Broadcaster, Publisher, Settings};
+use crate::broadcast::{BroadcastError, Broadcaster, Publisher};
 use crate::builder::Builder;
 use crate::channel::{Connect, Registry, StandardChannels};
 use crate::checks::Mistake;
@@ -111,10 +111,9 @@ impl Core {
         hub: Hub,
         keys: Keys,
         app: String,
-        settings: Settings,
+        publisher: Publisher,
         stream_lifetime: Option<Duration>,
     ) -> Self {
-        let publisher = Publisher::new(hub.clone(), settings);
         Self { hub, keys, publisher, pages: PageIds::new(), app, stream_lifetime }
     }
 

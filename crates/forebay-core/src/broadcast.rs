@@ -10,9 +10,11 @@ mod commits;
 mod draft;
 pub mod kinds;
 #[cfg(feature = "sqlx")]
-mod outbox;
+mod pending;
 mod publisher;
 mod refresh;
+#[cfg(feature = "sqlx")]
+mod relay;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -27,8 +29,10 @@ use self::body::{Body, Content, Tag};
 pub use self::draft::{Broadcast, BroadcastError, Sent};
 use self::kinds::{Addition, AnyAction, Change, LaterRefresh, Refresh, Removal, Whole};
 #[cfg(feature = "sqlx")]
-pub(crate) use self::outbox::{OpenOutbox, Outbox};
+pub(crate) use self::pending::{OpenPending, Pending};
 pub(crate) use self::publisher::{Publisher, Settings};
+#[cfg(feature = "sqlx")]
+pub(crate) use self::relay::Relay;
 use crate::app::Core;
 
 /// A record that can be shown: it has an element, a stream of its own, and a partial.
@@ -73,7 +77,7 @@ pub struct Broadcaster {
     core: Arc<Core>,
     request_id: Option<Arc<str>>,
     #[cfg(feature = "sqlx")]
-    outbox: Option<Outbox>,
+    pending: Option<Pending>,
 }
 
 /// The target that an action infers from the record, or why it can't.
@@ -137,13 +141,21 @@ impl Broadcaster {
             core,
             request_id,
             #[cfg(feature = "sqlx")]
-            outbox: None,
+            pending: None,
         }
     }
 
     #[cfg(feature = "sqlx")]
-    pub(crate) fn into_outbox(self, outbox: Outbox) -> Self {
-        Self { outbox: Some(outbox), ..self }
+    pub(crate) fn within(self, pending: Pending) -> Self {
+        Self { pending: Some(pending), ..self }
+    }
+
+    /// Whether what it broadcasts is written into the outbox: it is rendered before that.
+    fn is_stored(&self) -> bool {
+        #[cfg(feature = "sqlx")]
+        return self.pending.as_ref().is_some_and(Pending::is_stored);
+        #[cfg(not(feature = "sqlx"))]
+        false
     }
 
     #[cfg(feature = "sqlx")]

@@ -15,7 +15,7 @@ use forebay_turbo::is_app_name;
 use http::request::Parts;
 
 use crate::app::{Core, EdgeOptions, Forebay, Keys, Paths};
-use crate::broadcast::Settings;
+use crate::broadcast::{Publisher, Settings};
 use crate::channel::{
     BUILT_IN, Connect, ConnectError, Factory, Hook, Identity, IntoChannel, Params, Registry,
     StreamPattern,
@@ -49,6 +49,12 @@ pub enum BuildError {
     /// The prefix of the other routes is no path.
     #[error("prefix {0:?} must begin with /, and have no pattern")]
     BadPrefix(String),
+    /// Another process publishes what is in the outbox, to pages of its own.
+    #[error(
+        "another process relays this outbox, into a log that this one does not have: end it, share a log, or \
+         open the outbox to write only (`Outbox::open_to_write`)"
+    )]
+    OutboxInUse,
 }
 
 /// Shorter secrets are warned about: 16 bytes are 128 bits, if they are random.
@@ -81,6 +87,8 @@ pub struct Builder<F = Forebay> {
     whispered_streams: Vec<StreamPattern>,
     stream_lifetime: Option<Duration>,
     file_log: Option<(PathBuf, Fsync)>,
+    #[cfg(feature = "sqlx")]
+    outbox: Option<forebay_outbox::Outbox>,
     builds: PhantomData<fn() -> F>,
 }
 
@@ -108,6 +116,8 @@ impl<F> Default for Builder<F> {
             whispered_streams: Vec::new(),
             stream_lifetime: None,
             file_log: None,
+            #[cfg(feature = "sqlx")]
+            outbox: None,
             builds: PhantomData,
         }
     }
@@ -350,6 +360,30 @@ impl<F: From<Forebay>> Builder<F> {
         self
     }
 
+    /// Has transactions ([`Turbo::begin`](crate::Turbo::begin)) write what they broadcast into this outbox, a
+    /// table of the application's own database. Then it is broadcast if and only if they commit, also where
+    /// the process is killed in between. The module [`outbox`](crate::outbox) says all about it.
+    ///
+    /// ```
+    /// # use forebay_core as forebay;
+    /// # async fn build(pool: sqlx::Pool<sqlx::Sqlite>) -> Result<(), Box<dyn std::error::Error>> {
+    /// use forebay::Forebay;
+    /// use forebay::outbox::Outbox;
+    ///
+    /// Outbox::migrate(&pool).await?; // or copy the migration into your own
+    /// let forebay = Forebay::builder()
+    ///     .secret("a long secret that is kept secret")
+    ///     .outbox(Outbox::open(&pool).await?)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "sqlx")]
+    pub fn outbox(mut self, outbox: forebay_outbox::Outbox) -> Self {
+        self.outbox = Some(outbox);
+        self
+    }
+
     /// If the log in the folder is damaged, moves it into a folder `damaged-1` there, and begins a new log.
     /// Open pages then load themselves again, and access that was taken back has to be taken back again.
     /// Default: building fails, and says what is damaged.
@@ -435,12 +469,26 @@ impl<F: From<Forebay>> Builder<F> {
             refresh_window: self.refresh_window.unwrap_or(Duration::from_millis(500)),
             message_bytes_max: self.message_bytes_max.unwrap_or(1 << 20),
             outlives_process: self.file_log.is_some(),
+            #[cfg(feature = "sqlx")]
+            is_shared: false,
         };
+        #[cfg(feature = "sqlx")]
+        if self.outbox.as_ref().is_some_and(|outbox| outbox.relays() && !outbox.has_lead())
+            && !settings.is_shared
+        {
+            return Err(BuildError::OutboxInUse);
+        }
         let hub = match self.file_log {
             None => Hub::new(self.options),
             Some((folder, fsync)) => Hub::open(self.options, folder, fsync)?,
         };
-        let core = Core::new(hub, keys, app, settings, self.stream_lifetime);
+        let publisher = Publisher::new(hub.clone(), settings);
+        #[cfg(feature = "sqlx")]
+        let publisher = match self.outbox {
+            Some(outbox) => publisher.outbox(outbox),
+            None => publisher,
+        };
+        let core = Core::new(hub, keys, app, publisher, self.stream_lifetime);
         let edge = EdgeOptions { connect: self.connect, paths };
         Ok(F::from(Forebay::new(core, registry, door, edge)))
     }

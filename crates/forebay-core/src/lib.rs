@@ -30,6 +30,8 @@ pub mod channel;
 mod checks;
 mod clock;
 mod error;
+#[cfg(feature = "sqlx")]
+pub mod outbox;
 mod page;
 pub mod raw;
 mod replay;

@@ -115,6 +115,8 @@ counters! {
     publish_errors,
     /// Streams that were said to lack a broadcast, so that their pages heal.
     gaps,
+    /// Rows of an outbox that could not be broadcast and were set aside; their streams have a gap.
+    outbox_refused,
     /// Proofs of pages that the disk did not take. After a restart these pages are replayed from their
     /// cursors.
     proofs_dropped,

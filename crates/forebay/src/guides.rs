@@ -2,9 +2,9 @@
 //!
 //! Begin with [five minutes with axum](axum), or [behind a Rails app](serve). Then, by what you
 //! build: [forms and frames](forms), [counters and progress](counters), [a dashboard that
-//! morphs](dashboard), [a channel of your own](channels), [sign-in](sign_in). If something does not
-//! work: [troubleshooting]. To look up: [options] of `forebay serve`, [`forebay.js`](forebay_js),
-//! [the protocols](protocol).
+//! morphs](dashboard), [a channel of your own](channels), [sign-in](sign_in). For changes that must
+//! not be missed over a crash: [the outbox](outbox). If something does not work: [troubleshooting]. To
+//! look up: [options] of `forebay serve`, [`forebay.js`](forebay_js), [the protocols](protocol).
 //!
 //! Each guide quotes a program of `examples/`, which the tests compile and run.
 
@@ -15,6 +15,7 @@
 /// [counters]: crate::guides::counters
 /// [dashboard]: crate::guides::dashboard
 /// [forms]: crate::guides::forms
+/// [outbox]: crate::guides::outbox
 /// [share]: crate::guides::forebay_js#one-connection-for-all-tabs
 /// [sign_in]: crate::guides::sign_in
 /// [troubleshooting]: crate::guides::troubleshooting
@@ -40,6 +41,9 @@ pub mod channels {}
 /// [revoke]: crate::guides::axum#who-may-and-no-longer
 #[doc = include_str!("../docs/guides/sign_in.md")]
 pub mod sign_in {}
+
+#[doc = include_str!("../docs/outbox.md")]
+pub mod outbox {}
 
 /// [limits]: crate::guides::serve#limits
 /// [nginx]: crate::guides::serve#5-in-production

@@ -69,7 +69,7 @@ pub use forebay_core::{
 };
 #[cfg(feature = "sqlx")]
 #[doc(inline)]
-pub use forebay_core::{CommitError, Savepoint, Transaction};
+pub use forebay_core::{CommitError, Savepoint, Transaction, outbox};
 pub use handle::Forebay;
 pub use layer::{ForebayFuture, ForebayLayer, ForebayService};
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use forebay::outbox::Outbox;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 
@@ -21,6 +22,8 @@ pub(crate) async fn open(file: Option<&Path>) -> anyhow::Result<SqlitePool> {
         options.idle_timeout(None).max_lifetime(None).connect("sqlite::memory:").await?
     };
     sqlx::raw_sql(include_str!("../schema.sql")).execute(&pool).await?;
+    // Beside the tables: where broadcasts wait for their commit.
+    Outbox::migrate(&pool).await?;
     let rooms: i64 = sqlx::query_scalar("select count(*) from rooms").fetch_one(&pool).await?;
     if rooms == 0 {
         sqlx::raw_sql(include_str!("../seed.sql")).execute(&pool).await?;

@@ -22,6 +22,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser;
 use forebay::Forebay;
+use forebay::outbox::Outbox;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -64,7 +65,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     );
     let listener = listen(arguments.port)?;
     let pool = database::open(arguments.database.as_deref()).await?;
-    let forebay = Forebay::builder().app("chat").secret(secret()?).build()?;
+    let outbox = Outbox::open(&pool).await?;
+    let forebay = Forebay::builder().app("chat").secret(secret()?).outbox(outbox).build()?;
     let tunnel = tunnel::Tunnel::open(forebay.clone(), listener.local_addr()?).await?;
     let app = app::router(pool, &forebay, tunnel, Path::new(PUBLIC));
 

@@ -104,7 +104,8 @@ pub(crate) async fn create(
         .await?;
     statistics::broadcast(&mut transaction, room_id).await?;
     transaction.broadcast().append_to((&room, "messages"), &message).await?;
-    // The broadcasts go out here; if anything failed before, neither they nor the row exist.
+    // The broadcasts are rows of the same transaction, and go out here. If anything fails before, neither they nor
+    // the message exist; if the process is killed behind it, its next start sends them.
     transaction.commit().await?;
 
     // The answer only empties the form. The message comes to this page as to all others, by its

@@ -19,8 +19,9 @@ use super::kinds::{
     Supersedes,
 };
 #[cfg(feature = "sqlx")]
-use super::outbox::Verdict;
+use super::pending::Verdict;
 use super::publisher::{Job, Prepared};
+use super::refresh::Encoded;
 use super::{Broadcaster, Inferred};
 use crate::suppress;
 
@@ -375,19 +376,21 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         self.misuse?;
         let publisher = &self.broadcaster.core.publisher;
         let broadcast = match (self.when, self.body) {
-            (When::Debounced, Body::Tag(tag, _)) => Prepared::Refresh(stream, tag),
+            (When::Debounced, Body::Tag(tag, _)) => Prepared::Refresh(stream, Encoded::of(tag)),
             (when, body) => {
                 let envelope = Envelope { stream, keep: self.keep, except: self.except };
                 match when {
-                    When::Later => Prepared::Later(Job::new(envelope, body.into_owned()?)),
+                    When::Later if !self.broadcaster.is_stored() => {
+                        Prepared::Later(Job::new(envelope, body.into_owned()?))
+                    }
                     _ => Prepared::Publish(publisher.encode(envelope, body)?),
                 }
             }
         };
         #[cfg(feature = "sqlx")]
-        let broadcast = match &self.broadcaster.outbox {
+        let broadcast = match &self.broadcaster.pending {
             None => broadcast,
-            Some(outbox) => match outbox.put(broadcast) {
+            Some(pending) => match pending.put(broadcast) {
                 Verdict::GoesOut(broadcast) => broadcast,
                 Verdict::Waits => return Ok(Sent::AfterCommit),
                 Verdict::IsGone => return Err(BroadcastError::RolledBack),

@@ -11,9 +11,11 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use super::body::{Body, Envelope, Tag};
+use super::body::{Body, Envelope};
 use super::draft::{BroadcastError, Sent};
-use super::refresh::Refreshes;
+use super::refresh::{Encoded, Refreshes};
+#[cfg(feature = "sqlx")]
+use super::relay::Relay;
 use crate::checks::Mistake;
 use crate::error::with_causes;
 
@@ -31,6 +33,9 @@ pub(crate) struct Settings {
     pub(crate) message_bytes_max: usize,
     /// Whether what is published after the end is there for the next process.
     pub(crate) outlives_process: bool,
+    /// Whether other processes have the same log.
+    #[cfg(feature = "sqlx")]
+    pub(crate) is_shared: bool,
 }
 
 pub(crate) struct Publisher {
@@ -42,6 +47,9 @@ pub(crate) struct Publisher {
     has_ended: AtomicBool,
     #[cfg(feature = "sqlx")]
     pub(crate) commits: super::commits::Commits,
+    /// Where transactions write what they broadcast.
+    #[cfg(feature = "sqlx")]
+    relay: Option<Relay>,
 }
 
 /// A broadcast that is encoded.
@@ -55,7 +63,7 @@ pub(crate) struct Ready {
 /// A broadcast of which nothing can fail any more, but for a later one's rendering.
 pub(super) enum Prepared {
     Publish(Ready),
-    Refresh(StreamName, Tag),
+    Refresh(StreamName, Encoded),
     Later(Job),
 }
 
@@ -90,7 +98,23 @@ impl Publisher {
             has_ended: AtomicBool::new(false),
             #[cfg(feature = "sqlx")]
             commits: super::commits::Commits::default(),
+            #[cfg(feature = "sqlx")]
+            relay: None,
         }
+    }
+
+    /// With this outbox.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn outbox(mut self, outbox: forebay_outbox::Outbox) -> Self {
+        let (hub, refreshes) = (self.hub.clone(), self.refreshes.clone());
+        self.relay = Some(Relay::new(outbox, hub, refreshes, self.settings));
+        self
+    }
+
+    /// Where transactions write what they broadcast.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn relay(&self) -> Option<&Relay> {
+        self.relay.as_ref()
     }
 
     pub(crate) fn message_bytes_max(&self) -> usize {
@@ -112,7 +136,7 @@ impl Publisher {
         }
         match broadcast {
             Prepared::Publish(ready) => self.publish(&ready).await,
-            Prepared::Refresh(stream, tag) => self.refresh(&stream, tag).await,
+            Prepared::Refresh(stream, refresh) => self.refresh(&stream, refresh).await,
             Prepared::Later(job) => self.later(job).await,
         }
     }
@@ -145,9 +169,9 @@ impl Publisher {
     pub(super) async fn refresh(
         &self,
         stream: &StreamName,
-        tag: Tag,
+        refresh: Encoded,
     ) -> Result<Sent, BroadcastError> {
-        self.refreshes.refresh(stream, tag).await
+        self.refreshes.refresh(stream, refresh, None).await
     }
 
     pub(super) async fn later(&self, job: Job) -> Result<Sent, BroadcastError> {
@@ -172,6 +196,10 @@ impl Publisher {
     pub(crate) async fn end(&self) {
         // What was debounced while they left.
         self.flush().await;
+        #[cfg(feature = "sqlx")]
+        if let Some(relay) = &self.relay {
+            relay.end().await;
+        }
         self.has_ended.store(!self.settings.outlives_process, Ordering::Relaxed);
     }
 
@@ -184,6 +212,10 @@ impl Publisher {
                 let _ = wait.await;
             }
         }
+        #[cfg(feature = "sqlx")]
+        if let Some(relay) = &self.relay {
+            relay.flush().await;
+        }
         self.refreshes.flush().await;
     }
 }
@@ -192,6 +224,13 @@ impl Ready {
     #[cfg(feature = "sqlx")]
     pub(super) fn stream(&self) -> &StreamName {
         &self.stream
+    }
+
+    /// To be stored.
+    #[cfg(feature = "sqlx")]
+    pub(super) fn into_draft(self) -> forebay_outbox::Draft {
+        let says = forebay_outbox::Saying::Message(self.message, self.class);
+        forebay_outbox::Draft { stream: self.stream.as_str().to_owned(), says }
     }
 
     fn publication(&self) -> Publication<'_> {

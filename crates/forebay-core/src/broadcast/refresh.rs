@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use forebay_hub::{Broadcast, Hub, Published};
 use forebay_log::{Class, Message};
-use forebay_turbo::{Html, StreamName};
+use forebay_turbo::{Action, Html, StreamName};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
@@ -21,38 +21,68 @@ use super::draft::{BroadcastError, Sent};
 
 /// Streams with a window that has not ended. One entry for each stream that was refreshed within
 /// the last window.
-type Windows = Mutex<HashMap<StreamName, Option<Tag>>>;
+type Windows = Mutex<HashMap<StreamName, Option<Waiting>>>;
 
-pub(super) struct Refreshes {
+/// A refresh that waits for the end of its window, and the rows of the outbox that it stands for.
+struct Waiting {
+    refresh: Encoded,
+    tickets: Vec<Ticket>,
+}
+
+/// A refresh that is encoded.
+pub(crate) struct Encoded {
+    json: String,
+    /// The request whose page is left out, and the refresh without that.
+    request: Option<(String, String)>,
+}
+
+/// Says that a row's refresh is sent.
+pub(crate) struct Ticket {
+    id: i64,
+    sent: Tickets,
+}
+
+/// Rows whose refreshes are sent.
+#[derive(Clone, Default)]
+pub(crate) struct Tickets(Arc<Mutex<Vec<i64>>>);
+
+#[derive(Clone)]
+pub(crate) struct Refreshes {
     hub: Hub,
     window: Duration,
     windows: Arc<Windows>,
 }
 
 impl Refreshes {
-    pub(super) fn new(hub: Hub, window: Duration) -> Self {
+    pub(crate) fn new(hub: Hub, window: Duration) -> Self {
         Self { hub, window, windows: Arc::default() }
     }
 
-    pub(super) async fn refresh(
+    pub(crate) async fn refresh(
         &self,
         stream: &StreamName,
-        tag: Tag,
+        refresh: Encoded,
+        ticket: Option<Ticket>,
     ) -> Result<Sent, BroadcastError> {
-        let Some(tag) = self.open_window(stream, tag)? else { return Ok(Sent::Debounced) };
-        let message = message(tag);
+        let waiting = Waiting { refresh, tickets: ticket.into_iter().collect() };
+        let Some(waiting) = self.open_window(stream, waiting)? else { return Ok(Sent::Debounced) };
+        let message = waiting.refresh.message();
         let Published { position, subscribers } =
             self.hub.publish(publication(stream, message)).await?;
         Ok(Sent::Published { position, subscribers })
     }
 
     /// Opens a window for the stream. Gives nothing where it has one, at whose end this is sent.
-    fn open_window(&self, stream: &StreamName, tag: Tag) -> Result<Option<Tag>, BroadcastError> {
+    fn open_window(
+        &self,
+        stream: &StreamName,
+        new: Waiting,
+    ) -> Result<Option<Waiting>, BroadcastError> {
         let mut windows = self.windows.lock();
         if let Some(waiting) = windows.get_mut(stream) {
             *waiting = Some(match waiting.take() {
-                Some(earlier) => merge(&earlier, tag),
-                None => tag,
+                Some(earlier) => merge(earlier, new),
+                None => new,
             });
             return Ok(None);
         }
@@ -61,29 +91,98 @@ impl Refreshes {
         drop(windows);
         let (hub, windows) = (self.hub.clone(), Arc::downgrade(&self.windows));
         runtime.spawn(run_window(Window { hub, windows, stream: stream.clone() }, self.window));
-        Ok(Some(tag))
+        Ok(Some(new))
     }
 
     /// Sends what waits, without waiting for the end of its window.
-    pub(super) async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         let waiting: Vec<_> = {
             let mut windows = self.windows.lock();
             let waiting =
-                windows.iter_mut().filter_map(|(stream, tag)| Some((stream, tag.take()?)));
-            waiting.map(|(stream, tag)| (stream.clone(), tag)).collect()
+                windows.iter_mut().filter_map(|(stream, waits)| Some((stream, waits.take()?)));
+            waiting.map(|(stream, waits)| (stream.clone(), waits)).collect()
         };
-        for (stream, tag) in waiting {
-            publish_late(&self.hub, &stream, tag).await;
+        for (stream, waiting) in waiting {
+            publish_late(&self.hub, &stream, waiting).await;
         }
     }
 }
 
 /// One refresh for two. The later one's attributes count.
-fn merge(earlier: &Tag, mut later: Tag) -> Tag {
-    if earlier.request_id != later.request_id {
-        later.request_id = None;
+fn merge(earlier: Waiting, later: Waiting) -> Waiting {
+    let mut tickets = earlier.tickets;
+    tickets.extend(later.tickets);
+    let mut refresh = later.refresh;
+    let id = |refresh: &Encoded| refresh.request.as_ref().map(|(id, _)| id.clone());
+    if id(&earlier.refresh) != id(&refresh)
+        && let Some((_, plain)) = refresh.request.take()
+    {
+        refresh.json = plain;
     }
-    later
+    Waiting { refresh, tickets }
+}
+
+impl Encoded {
+    pub(super) fn of(tag: Tag) -> Self {
+        let request_id = tag.request_id.clone();
+        let attributes = tag.attributes.clone();
+        let json = json(tag);
+        let request = request_id.map(|id| {
+            let plain = Tag { attributes, ..Tag::new(Action::Refresh, None) };
+            (id.to_string(), self::json(plain))
+        });
+        Self { json, request }
+    }
+
+    /// One that was stored. What is not given is the plain refresh.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn stored(json: Option<String>, request: Option<forebay_outbox::Request>) -> Self {
+        let tag = |request_id: Option<&str>| {
+            self::json(Tag {
+                request_id: request_id.map(Into::into),
+                ..Tag::new(Action::Refresh, None)
+            })
+        };
+        let id = request.as_ref().map(|request| request.id.as_str());
+        let json = json.unwrap_or_else(|| tag(id));
+        let request =
+            request.map(|request| (request.id, request.plain.unwrap_or_else(|| tag(None))));
+        Self { json, request }
+    }
+
+    /// To be stored.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn into_saying(self) -> forebay_outbox::Saying {
+        let request =
+            self.request.map(|(id, plain)| forebay_outbox::Request { id, plain: Some(plain) });
+        forebay_outbox::Saying::Refresh { json: Some(self.json), request }
+    }
+
+    fn message(self) -> Message {
+        let action = forebay_log::Action {
+            name: Action::Refresh.as_str().into(),
+            targets: forebay_log::Targets::Page,
+        };
+        Message::json(self.json).does(action)
+    }
+}
+
+impl Ticket {
+    fn report(self) {
+        self.sent.0.lock().push(self.id);
+    }
+}
+
+#[cfg(feature = "sqlx")]
+impl Tickets {
+    pub(crate) fn give(&self, id: i64) -> Ticket {
+        Ticket { id, sent: self.clone() }
+    }
+
+    /// The rows since the last call.
+    pub(crate) fn take(&self) -> Vec<i64> {
+        std::mem::take(&mut self.0.lock())
+    }
 }
 
 /// A runtime that ends ends its windows: what waits is sent, and the next refresh opens a new one.
@@ -97,8 +196,9 @@ impl Drop for Window {
     fn drop(&mut self) {
         let Some(windows) = self.windows.upgrade() else { return };
         let waiting = windows.lock().remove(&self.stream).flatten();
-        if let Some(tag) = waiting {
-            self.hub.post(publication(&self.stream, message(tag)));
+        // The rows that it stands for are not said to be sent: nobody hears whether it was.
+        if let Some(waiting) = waiting {
+            self.hub.post(publication(&self.stream, waiting.refresh.message()));
         }
     }
 }
@@ -108,27 +208,28 @@ async fn run_window(window: Window, length: Duration) {
     loop {
         tokio::time::sleep(length).await;
         let Some(windows) = window.windows.upgrade() else { return };
-        let Some(tag) = windows.lock().get_mut(&window.stream).and_then(Option::take) else {
+        let Some(waiting) = windows.lock().get_mut(&window.stream).and_then(Option::take) else {
             return;
         };
-        publish_late(&window.hub, &window.stream, tag).await;
+        publish_late(&window.hub, &window.stream, waiting).await;
     }
 }
 
 /// Whoever asked for it has gone on: what the log does not take is a gap for its pages, which load
 /// themselves for that.
-async fn publish_late(hub: &Hub, stream: &StreamName, tag: Tag) {
-    if hub.publish(publication(stream, message(tag))).await.is_err() {
+async fn publish_late(hub: &Hub, stream: &StreamName, waiting: Waiting) {
+    let Waiting { refresh, tickets } = waiting;
+    if hub.publish(publication(stream, refresh.message())).await.is_err() {
         hub.gap([stream.as_str()]).await;
     }
+    tickets.into_iter().for_each(Ticket::report);
 }
 
 fn publication(stream: &StreamName, message: Message) -> Broadcast<'_> {
     Broadcast { stream: stream.as_str(), message, class: Class::Log }
 }
 
-fn message(tag: Tag) -> Message {
-    let action = tag.action();
+fn json(tag: Tag) -> String {
     let html = tag.into_stream(Html::default()).to_string();
-    Message::json(serde_json::Value::String(html).to_string()).does(action)
+    serde_json::Value::String(html).to_string()
 }

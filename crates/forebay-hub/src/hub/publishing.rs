@@ -121,6 +121,12 @@ impl Hub {
         self.tell_gaps().await;
     }
 
+    /// The same for all streams, where nobody knows any more which lack something.
+    pub async fn gap_everywhere(&self) {
+        *self.0.gaps.lock() = Gaps::Everywhere;
+        self.tell_gaps().await;
+    }
+
     /// The same for whoever can't wait: it is told soon. Without a store that is at once.
     pub fn gap_soon<'a>(&self, streams: impl IntoIterator<Item = &'a str>) {
         self.ensure_ticking();

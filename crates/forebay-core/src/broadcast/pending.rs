@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use forebay_outbox::Draft;
 use forebay_turbo::StreamName;
 use parking_lot::Mutex;
 
@@ -11,15 +12,17 @@ use super::publisher::{Prepared, Publisher, Ready};
 
 /// What a transaction has broadcast so far, in order. Bounded by what the transaction does.
 #[derive(Clone, Default)]
-pub(crate) struct Outbox(Arc<Mutex<Contents>>);
+pub(crate) struct Pending(Arc<Mutex<Contents>>);
 
-/// The outbox of a transaction that is not over: dropped, what waits in it is gone.
+/// Those of a transaction that is not over: dropped, what waits in it is gone.
 #[derive(Debug, Default)]
-pub(crate) struct OpenOutbox(Outbox);
+pub(crate) struct OpenPending(Pending);
 
 #[derive(Default)]
 struct Contents {
     waiting: Vec<Prepared>,
+    /// They are written into the outbox, in the transaction.
+    are_stored: bool,
     fate: Fate,
 }
 
@@ -31,7 +34,7 @@ enum Fate {
     /// It was committed: nothing has to wait any more.
     Committed,
     /// It was a savepoint, and what it did is the outer transaction's now.
-    Outer(Outbox),
+    Outer(Pending),
     /// It was rolled back: there is nothing to tell.
     RolledBack,
 }
@@ -43,21 +46,21 @@ pub(super) enum Verdict {
     IsGone,
 }
 
-impl std::fmt::Debug for Outbox {
+impl std::fmt::Debug for Pending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Outbox").field(&self.0.lock().waiting.len()).finish()
+        f.debug_tuple("Pending").field(&self.0.lock().waiting.len()).finish()
     }
 }
 
-impl std::ops::Deref for OpenOutbox {
-    type Target = Outbox;
+impl std::ops::Deref for OpenPending {
+    type Target = Pending;
 
-    fn deref(&self) -> &Outbox {
+    fn deref(&self) -> &Pending {
         &self.0
     }
 }
 
-impl Drop for OpenOutbox {
+impl Drop for OpenPending {
     fn drop(&mut self) {
         let mut contents = self.0.0.lock();
         if matches!(contents.fate, Fate::Open) {
@@ -67,7 +70,19 @@ impl Drop for OpenOutbox {
     }
 }
 
-impl Outbox {
+impl OpenPending {
+    /// Those of a transaction that writes them into the outbox before it commits, or does not.
+    pub(crate) fn new(are_stored: bool) -> Self {
+        let contents = Contents { are_stored, ..Contents::default() };
+        Self(Pending(Arc::new(Mutex::new(contents))))
+    }
+}
+
+impl Pending {
+    pub(crate) fn is_stored(&self) -> bool {
+        self.0.lock().are_stored
+    }
+
     pub(super) fn put(&self, broadcast: Prepared) -> Verdict {
         let mut contents = self.0.lock();
         match contents.fate.clone() {
@@ -91,6 +106,24 @@ impl Outbox {
         for broadcast in std::mem::take(&mut contents.waiting) {
             outer.put(broadcast);
         }
+    }
+
+    /// Takes what is to be written into the outbox.
+    pub(crate) fn take_drafts(&self) -> Vec<Draft> {
+        let mut contents = self.0.lock();
+        let mut drafts = Vec::with_capacity(contents.waiting.len());
+        for broadcast in std::mem::take(&mut contents.waiting) {
+            match broadcast {
+                Prepared::Publish(ready) => drafts.push(ready.into_draft()),
+                Prepared::Refresh(stream, refresh) => {
+                    let (stream, says) = (stream.as_str().to_owned(), refresh.into_saying());
+                    drafts.push(Draft { stream, says });
+                }
+                // Nobody makes one of these for the outbox.
+                later @ Prepared::Later(_) => contents.waiting.push(later),
+            }
+        }
+        drafts
     }
 
     /// The streams of what waits.
@@ -119,7 +152,9 @@ impl Outbox {
             let stream = stream(&broadcast).cloned();
             let sent = match broadcast {
                 Prepared::Publish(_) => Ok(()),
-                Prepared::Refresh(stream, tag) => publisher.refresh(&stream, tag).await.map(drop),
+                Prepared::Refresh(stream, refresh) => {
+                    publisher.refresh(&stream, refresh).await.map(drop)
+                }
                 Prepared::Later(job) => publisher.later(job).await.map(drop),
             };
             if sent.is_err() {
