@@ -138,6 +138,7 @@ impl Forebay {
         let answer = match address {
             Address::Cable => {
                 let identity = self.identify(request).await;
+                self.edge.endpoint.fetch_session(request).await;
                 return match self.edge.endpoint.connect(request, identity) {
                     Ok((response, admission)) => Reply::Connection(response, admission),
                     Err(error) => Reply::Answer(error.into_response().map(Body::from)),

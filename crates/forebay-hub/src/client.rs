@@ -18,6 +18,7 @@ use crate::read::{self, Batch};
 use crate::replays::AddressKey;
 use crate::resumes::PageKey;
 use crate::round::{Round, Seat};
+use crate::sessions::written;
 use crate::stats::Stats;
 use crate::subscribers::Registration;
 use crate::wake::{Signals, Wake};
@@ -91,8 +92,12 @@ impl Client {
 
     /// Keeps what the client's next session has to know.
     pub fn keep_session(&self, kept: Kept) {
-        let key = (self.id, self.identity.clone());
-        self.hub.0.sessions.lock().keep(self.hub.now(), key, kept);
+        let (inner, now) = (&*self.hub.0, self.hub.now());
+        if inner.shares {
+            let written = written(self.identity.as_ref(), Some(now), &kept);
+            inner.session_left(self.id.to_string(), Some(written));
+        }
+        inner.sessions.lock().keep(now, (self.id, self.identity.clone()), kept);
     }
 
     /// A page has proven more. Where the log is kept on disk, that is noted, and nowhere else.
@@ -122,7 +127,10 @@ impl Client {
     /// Takes what was kept of the session that a client of this name comes back for. Only whoever
     /// it was then gets it, and only once.
     pub fn take_session(&self, sid: &str) -> Option<Kept> {
-        self.hub.0.sessions.lock().take(self.hub.now(), sid, self.identity.as_ref())
+        let inner = &*self.hub.0;
+        let kept = inner.sessions.lock().take(self.hub.now(), sid, self.identity.as_ref())?;
+        inner.session_left(sid.to_owned(), None);
+        Some(kept)
     }
 
     /// Whether this connection reads something that was taken back since it began to.
@@ -254,6 +262,7 @@ impl Client {
         if let Some(index) = self.pages.iter().position(|(other, _)| *other == id) {
             let (_, key) = self.pages.swap_remove(index);
             self.hub.0.resumes.lock().leave(self.hub.now(), key, acknowledged);
+            self.hub.0.page_left(key, self.id, acknowledged);
         }
     }
 

@@ -5,6 +5,7 @@ mod access;
 mod keeping;
 mod publishing;
 mod replica;
+mod sharing;
 mod tasks;
 
 use std::path::{Path, PathBuf};
@@ -16,11 +17,13 @@ use forebay_cable::Limits;
 use forebay_log::{
     Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, Sweep, UnixMillis,
 };
-use forebay_store::{AppendError, Folder, Fsync, LogStore, Replica, StoreError, Taken};
+use forebay_store::{AppendError, Folder, Fsync, Handovers, LogStore, Replica, StoreError, Taken};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use self::publishing::Gaps;
+use self::sharing::Departures;
+pub use self::sharing::Incoming;
 use crate::client::{Client, Refused};
 use crate::clock::Clock;
 use crate::connections::Connections;
@@ -185,8 +188,11 @@ pub(crate) struct Inner {
     retention: Retention,
     /// The log has a store.
     is_stored: bool,
-    /// What pages have proven, and sessions, is kept in the store.
+    /// What pages have proven, and sessions, is kept in the store for the next process.
     pub(crate) keeps: bool,
+    /// The same of those who have left, for other nodes.
+    pub(crate) shares: bool,
+    departures: Mutex<Departures>,
     due: Due,
     /// Somebody writes it.
     is_keeping: AtomicBool,
@@ -331,6 +337,7 @@ impl Hub {
         let mut revocations = Revocations::default();
         revocations.set_lifetime(options.revocation_lifetime);
         let position = log.head();
+        let handovers = store.as_ref().map(|store| store.handovers()).unwrap_or_default();
         let inner = Inner {
             log: RwLock::new(log),
             epoch: AtomicU64::new(position.epoch.0),
@@ -356,7 +363,9 @@ impl Hub {
             notices: Notices::default(),
             retention: options.retention,
             is_stored: store.is_some(),
-            keeps: store.as_ref().is_some_and(|store| store.keeps_handovers()),
+            shares: handovers == Handovers::Shared,
+            departures: Mutex::default(),
+            keeps: handovers == Handovers::Next,
             due: Due::default(),
             is_keeping: AtomicBool::new(false),
             is_ticking: AtomicBool::new(false),

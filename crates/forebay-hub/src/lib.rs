@@ -39,7 +39,7 @@ mod wake;
 pub use client::{Client, Refused};
 pub use forebay_log::Revocation;
 pub use forebay_store::{AppendError, Fsync, LogStore, StoreError};
-pub use hub::{Broadcast, Hub, Options, PublishError, Published};
+pub use hub::{Broadcast, Hub, Incoming, Options, PublishError, Published};
 pub use notices::Refusal;
 pub use prefetch::prefetch;
 pub use read::{Batch, Delivery};

@@ -20,7 +20,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use forebay_log::{Offset, UnixMillis};
-use forebay_store::KeptPage;
+use forebay_store::{Arrival, KeptPage};
 use siphasher::sip::SipHasher13;
 
 pub(crate) use self::notes::Due;
@@ -41,7 +41,7 @@ const PAGES_MAX: usize = 200_000;
 /// An identifier, hashed with keys of this process, or of the file that outlives it: nobody can aim at
 /// another's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct PageKey(u64);
+pub(crate) struct PageKey(pub(crate) u64);
 
 #[derive(Debug)]
 pub(crate) struct Resumes {
@@ -150,6 +150,28 @@ impl Resumes {
         let acknowledged = page.acknowledged;
         self.note(key, becomes_shared);
         believed.then_some(acknowledged)
+    }
+
+    /// A page comes to this node of several, and this is what all of them know of it.
+    pub(crate) fn arrive(&mut self, now: UnixMillis, key: PageKey, arrival: Arrival) {
+        let full = self.pages.len() >= PAGES_MAX;
+        let is_new = !self.pages.contains_key(&key);
+        if full && is_new {
+            return;
+        }
+        let page = self.pages.entry(key).or_default();
+        if page.sessions > 0 {
+            return;
+        }
+        let (acknowledged, left_at) = arrival.proven.unwrap_or((Offset::ZERO, now));
+        page.acknowledged = acknowledged;
+        page.shared |= arrival.is_shared;
+        // Whose clock is ahead says nothing of a time to come.
+        page.left_at = Seconds::of(left_at.min(now));
+        // It may not come after all.
+        if !std::mem::replace(&mut page.queued, true) {
+            self.left.push_back((key, page.left_at));
+        }
     }
 
     /// A live page has proven to have this much. Only asked where it is kept on disk.

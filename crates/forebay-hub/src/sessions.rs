@@ -120,6 +120,19 @@ impl Sessions {
         self.kept.insert(sid, (identity, at, kept));
     }
 
+    pub(crate) fn has(&self, sid: &str) -> bool {
+        self.kept.contains_key(sid)
+    }
+
+    /// Another node has kept it.
+    pub(crate) fn import(&mut self, now: UnixMillis, sid: String, written: &[u8]) {
+        let Ok(read) = serde_json::from_slice::<Written>(written) else { return };
+        let Some(kept) = Kept::from_json(&read.kept) else { return };
+        let at = UnixMillis(read.lost_at.unwrap_or(now.0).min(now.0));
+        self.insert(at, sid, read.identity.map(Into::into), kept);
+        self.expire(now);
+    }
+
     pub(crate) fn take(
         &mut self,
         now: UnixMillis,
@@ -207,7 +220,11 @@ impl Sessions {
     }
 }
 
-fn written(identity: Option<&Arc<str>>, lost_at: Option<UnixMillis>, kept: &Kept) -> Vec<u8> {
+pub(crate) fn written(
+    identity: Option<&Arc<str>>,
+    lost_at: Option<UnixMillis>,
+    kept: &Kept,
+) -> Vec<u8> {
     let identity = identity.map(|identity| (**identity).to_owned());
     let lost_at = lost_at.map(|at| at.0);
     let written = Written { identity, lost_at, kept: kept.to_json() };

@@ -172,11 +172,11 @@ impl<B: Backend> Appender<B> {
 
     /// Sends a group until the server has taken or refused it, or its time is over.
     async fn send(&mut self, outgoing: Outgoing) {
-        let Outgoing { mut group, answers, deadline } = outgoing;
+        let Outgoing { group, answers, deadline } = outgoing;
         let shared = Arc::clone(&self.shared);
         let mut state = shared.state.subscribe();
         let sent = {
-            let mut sending = pin!(deliver(&shared, &mut group, deadline));
+            let mut sending = pin!(deliver(&shared, &group, deadline));
             loop {
                 tokio::select! {
                     sent = &mut sending => break sent,
@@ -268,17 +268,16 @@ impl Outgoing {
 /// Gives the epoch that it was taken for, and its end.
 async fn deliver<B: Backend>(
     shared: &Shared<B>,
-    group: &mut Group,
+    group: &Group,
     deadline: Instant,
 ) -> Result<(Epoch, Offset), AppendError> {
     let mut is_sent = false;
     let mut why = Failure::Lost("it does not answer".to_owned());
     loop {
-        let attempt = shared.line.ask(async |open| {
-            group.epoch = open.agreed.epoch;
+        let attempt = shared.line.ask(|open| {
             is_sent = true;
-            let end = open.session.append(group).await?;
-            Ok((open.agreed.epoch, end))
+            let group = Group { epoch: open.agreed.epoch, ..group.clone() };
+            async move { Ok((group.epoch, open.session.append(&group).await?)) }
         });
         match timeout_at(deadline, attempt).await {
             Ok(Ok(taken)) => return Ok(taken),

@@ -15,6 +15,7 @@
 
 mod append;
 mod backend;
+mod cells;
 mod codec;
 mod epoch;
 mod line;

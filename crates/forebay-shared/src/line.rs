@@ -58,9 +58,9 @@ impl<B: Backend> Line<B> {
     }
 
     /// Asks over the connection, and gives it up if it is lost.
-    pub(crate) async fn ask<T>(
+    pub(crate) async fn ask<T, F: Future<Output = Result<T, Failure>>>(
         &self,
-        ask: impl AsyncFnOnce(Open<B::Session>) -> Result<T, Failure>,
+        ask: impl FnOnce(Open<B::Session>) -> F,
     ) -> Result<T, Failure> {
         let open = self.open().await?;
         let answer = ask(open.clone()).await;

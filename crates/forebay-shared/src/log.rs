@@ -6,7 +6,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use forebay_log::{Epoch, Offset, Position};
-use forebay_store::{AppendError, Batch, LogStore, Pending, Replica, StoreError};
+use forebay_store::{
+    AppendError, Arrival, Batch, Handover, Handovers, LogStore, Pending, Replica, StoreError,
+};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -15,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::append::{Appender, Request};
 use crate::backend::{Backend, Expected, Failure, Session, Space};
+use crate::cells::{self, Pages};
 use crate::line::{Line, Open, PAUSE, Random};
 use crate::tail::{Left, Tail};
 
@@ -80,6 +83,8 @@ pub(crate) struct Shared<B: Backend> {
     heard: Mutex<Instant>,
     /// Something may have left the replica's memory.
     tidies: AtomicBool,
+    /// Pages that sessions of this node have.
+    pub(crate) pages: Mutex<Pages>,
 }
 
 /// Where a replica stands.
@@ -122,12 +127,14 @@ impl<B: Backend> SharedLog<B> {
             state: watch::Sender::default(),
             heard: Mutex::new(Instant::now()),
             tidies: AtomicBool::new(false),
+            pages: Mutex::default(),
         });
         shared.connect(connect_max).await?;
         let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
         let runtime = Handle::current();
         // It ends when nobody can ask for anything any more, and all are answered.
         runtime.spawn(Appender::new(Arc::clone(&shared), receiver).run());
+        runtime.spawn(cells::keep_alive(Arc::downgrade(&shared)));
         Ok(Self { shared, requests, runtime, tail: Mutex::default() })
     }
 
@@ -178,9 +185,9 @@ impl<B: Backend> Shared<B> {
     }
 
     /// Asks until there is an answer, for as long as a publisher would wait.
-    pub(crate) async fn ask<T>(
+    pub(crate) async fn ask<T, F: Future<Output = Result<T, Failure>>>(
         &self,
-        mut ask: impl AsyncFnMut(Open<B::Session>) -> Result<T, Failure>,
+        mut ask: impl FnMut(Open<B::Session>) -> F,
     ) -> Result<T, StoreError> {
         let deadline = Instant::now() + self.append_max;
         let mut why = Failure::Lost("it does not answer".to_owned());
@@ -245,7 +252,7 @@ impl<B: Backend> LogStore for SharedLog<B> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             shared
-                .ask(async |open| {
+                .ask(|open| async move {
                     let head = open.session.bounds().await?.head;
                     Ok(Position { epoch: open.agreed.epoch, offset: head })
                 })
@@ -260,6 +267,44 @@ impl<B: Backend> LogStore for SharedLog<B> {
 
     fn silence(&self) -> Duration {
         self.shared.heard.lock().elapsed()
+    }
+
+    fn handovers(&self) -> Handovers {
+        Handovers::Shared
+    }
+
+    fn hand_over(&self, handover: Handover) -> Pending<Result<(), StoreError>> {
+        let (shared, handover) = (Arc::clone(&self.shared), Arc::new(handover));
+        let pages: Vec<_> = handover.left.iter().map(|left| (left.page, left.session)).collect();
+        self.shared.pages.lock().remove(&pages);
+        Box::pin(async move {
+            let ask = |open: Open<_>| {
+                let handover = Arc::clone(&handover);
+                async move { cells::hand_over(&*open.session, &handover).await }
+            };
+            shared.ask(ask).await
+        })
+    }
+
+    fn enter_page(&self, page: u64, session: u64) -> Pending<Result<Arrival, StoreError>> {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            shared.pages.lock().insert(page, session);
+            let ask =
+                |open: Open<_>| async move { cells::enter(&*open.session, page, session).await };
+            shared.ask(ask).await
+        })
+    }
+
+    fn take_session(&self, name: &str) -> Pending<Result<Option<Vec<u8>>, StoreError>> {
+        let (shared, name) = (Arc::clone(&self.shared), Arc::<str>::from(name));
+        Box::pin(async move {
+            let ask = |open: Open<_>| {
+                let name = Arc::clone(&name);
+                async move { cells::take_session(&*open.session, &name).await }
+            };
+            shared.ask(ask).await
+        })
     }
 
     fn close(&self) -> Pending<Result<(), StoreError>> {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use fastrand::Rng;
-use forebay_cable::Resync;
-use forebay_hub::{Asked, Broadcast, Hub, Options, Revocation};
+use forebay_cable::{Effect, Protocol, Resync, Session};
+use forebay_hub::{Asked, Broadcast, Client, Hub, Options, Revocation};
 use forebay_log::{Class, Epoch, Message, Offset, Position};
 use forebay_sim::{Flaw, Lost, Network, Trouble};
 use forebay_store::LogStore;
@@ -320,4 +320,53 @@ fn access_that_was_taken_back_outlives_the_log() {
     assert!(!later.is_revoked(asked, Some(later.position())), "pages of today are good");
     let newest = follow(&network, &now);
     assert!(newest.is_revoked(asked, None));
+}
+
+/// A page of a stock client, which proves what it has, and comes to another node. It is not given again what it
+/// has; a duplicate of it that comes meanwhile is.
+#[test]
+fn a_page_goes_on_at_another_node_where_it_was() {
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let hubs = [follow(&network, &now), follow(&network, &now)];
+    let rendered = hubs[0].position();
+    let identifier =
+        format!(r#"{{\"channel\":\"C\",\"signed_stream_name\":\"a--b.{}\"}}"#, "x".repeat(40));
+    let command = format!(r#"{{"command":"subscribe","identifier":"{identifier}"}}"#);
+    let come = |hub: &Hub| {
+        let mut client = hub.connect().unwrap();
+        let protocol = Protocol::ActionCableV1Json;
+        let mut session =
+            Session::open(hub.now(), client.hello(protocol), Arc::clone(hub.limits()));
+        session.handle_text(&command);
+        let Some(Effect::Subscribe { id, .. }) = session.poll_effect() else { panic!("it asks") };
+        let page = session.waiting_envelope().unwrap().clone();
+        let incoming = hub.incoming(&page, session.id()).expect("others are asked");
+        finish(&network, Box::pin(incoming.noted()));
+        let known = client.enter_page(id, &page);
+        let attachment = client.attach("room", Some(rendered));
+        session.confirm(vec![attachment], true, Resync::new("null"));
+        (client, id, known)
+    };
+    let leave = |hub: &Hub, (mut client, id, _): (Client, _, _), proven| {
+        client.leave_page(id, Some(proven));
+        finish(&network, Box::pin(hub.keep()));
+    };
+    let [one, other] = &hubs;
+    let page = come(one);
+    assert_eq!(page.2, None);
+    publish(&network, one, "1");
+    leave(one, page, one.position().offset);
+    let page = come(other);
+    assert_eq!(page.2, Some(one.position().offset));
+    // It does not stay with what an earlier node knows.
+    publish(&network, other, "2");
+    leave(other, page, other.position().offset);
+    let page = come(one);
+    assert_eq!(page.2, Some(other.position().offset));
+    let duplicate = come(other);
+    assert_eq!(duplicate.2, None);
+    leave(other, duplicate, one.position().offset);
+    leave(one, page, one.position().offset);
+    assert_eq!(come(other).2, None, "nobody knows whose it was");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use forebay_log::{
     Class, Content, Control, Extent, Lacking, Message, Offset, Revocation, StateKey,
 };
-use forebay_store::{Batch, LogStore};
+use forebay_store::{Arrival, Batch, Handover, Handovers, LeftPage, LogStore};
 
 use crate::{Copy, Fault, HARMLESS, World, append, entry, finish, until};
 
@@ -23,6 +23,9 @@ pub(crate) fn all<W: World>() -> Vec<(&'static str, Rule<W>)> {
         ("the log outlives its nodes", the_log_outlives_its_nodes),
         ("a batch is taken once", a_batch_is_taken_once),
         ("a batch with a name is taken once by all", a_batch_with_a_name_is_taken_once_by_all),
+        ("a page goes on at another node", a_page_goes_on_at_another_node),
+        ("a page that two have is not believed", a_page_that_two_have_is_not_believed),
+        ("a session is taken once", a_session_is_taken_once),
         ("a trimmed log is begun anew", a_trimmed_log_is_begun_anew),
         ("a log that has lost something is another", a_log_that_has_lost_something_is_another),
     ]
@@ -226,6 +229,71 @@ fn a_batch_with_a_name_is_taken_once_by_all<W: World>(world: &mut W) {
     let last = append(world, &*store, vec![entry("room", "3")]);
     until(world, "what came afterwards", || copy.position().offset >= last);
     assert_eq!(copy.texts("room").map(|texts| texts.len()), Some(3));
+}
+
+/// Two nodes that hand clients over, if this world has them.
+fn neighbours<W: World>(world: &mut W) -> Option<[Arc<dyn LogStore>; 2]> {
+    let first = first(world);
+    let is_shared = first.handovers() == Handovers::Shared;
+    Some([first, world.node().filter(|_| is_shared)?])
+}
+
+fn enter<W: World>(world: &mut W, store: &dyn LogStore, page: u64, session: u64) -> Arrival {
+    finish(world, store.enter_page(page, session)).expect("it is known")
+}
+
+fn leave<W: World>(world: &mut W, store: &dyn LogStore, page: u64, session: u64, proven: u64) {
+    let proven = (proven > 0).then_some(Offset(proven));
+    let left = vec![LeftPage { page, session, proven }];
+    let handover = Handover { at: crate::NOW, left, ..Handover::default() };
+    finish(world, store.hand_over(handover)).expect("it is kept");
+}
+
+fn a_page_goes_on_at_another_node<W: World>(world: &mut W) {
+    let Some([here, there]) = neighbours(world) else { return };
+    let unknown = Arrival::default();
+    assert_eq!(enter(world, &*here, 1, 10), unknown);
+    leave(world, &*here, 1, 10, 7);
+    let known = Arrival { proven: Some((Offset(7), crate::NOW)), is_shared: false };
+    assert_eq!(enter(world, &*there, 1, 11), known);
+    assert_eq!(enter(world, &*there, 1, 11), unknown, "its own session");
+    leave(world, &*there, 1, 11, 9);
+    let known = Arrival { proven: Some((Offset(9), crate::NOW)), is_shared: false };
+    assert_eq!(enter(world, &*here, 1, 12), known);
+    // It was unloaded.
+    leave(world, &*here, 1, 12, 0);
+    assert_eq!(enter(world, &*there, 1, 13), unknown);
+    assert_eq!(enter(world, &*there, 2, 13), unknown, "another page");
+}
+
+fn a_page_that_two_have_is_not_believed<W: World>(world: &mut W) {
+    let Some([here, there]) = neighbours(world) else { return };
+    let shared = Arrival { proven: None, is_shared: true };
+    enter(world, &*here, 1, 10);
+    assert_eq!(enter(world, &*there, 1, 11), shared, "a duplicated tab");
+    leave(world, &*here, 1, 10, 5);
+    leave(world, &*there, 1, 11, 9);
+    assert_eq!(enter(world, &*here, 1, 12), shared);
+    // The one that had it first is heard of last.
+    enter(world, &*here, 2, 20);
+    enter(world, &*there, 2, 21);
+    leave(world, &*there, 2, 21, 9);
+    leave(world, &*here, 2, 20, 5);
+    assert_eq!(enter(world, &*there, 2, 22), shared);
+}
+
+fn a_session_is_taken_once<W: World>(world: &mut W) {
+    let Some([here, there]) = neighbours(world) else { return };
+    let sessions = vec![("abc".to_owned(), Some(b"1".to_vec())), ("def".to_owned(), None)];
+    let handover = Handover { at: crate::NOW, sessions, ..Handover::default() };
+    finish(world, here.hand_over(handover)).expect("it is kept");
+    let take = |world: &mut W, store: &Arc<dyn LogStore>, name| {
+        finish(world, store.take_session(name)).expect("it is known")
+    };
+    assert_eq!(take(world, &there, "def"), None);
+    assert_eq!(take(world, &there, "abc"), Some(b"1".to_vec()));
+    assert_eq!(take(world, &here, "abc"), None);
+    assert_eq!(take(world, &there, "abc"), None);
 }
 
 fn a_trimmed_log_is_begun_anew<W: World>(world: &mut W) {

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{AppendError, StoreError};
-use crate::log_store::{Batch, Handover, LogStore, Pending, Replica};
+use crate::log_store::{Batch, Handover, Handovers, LogStore, Pending, Replica};
 use crate::pages::Pages;
 use crate::record::{Fsync, Revoked, Row, Snapshot};
 use crate::store::{Hooks, Named, Store};
@@ -161,8 +161,8 @@ impl LogStore for Folder {
         self.ask(|answer| Request::HandOver(handover, answer))
     }
 
-    fn keeps_handovers(&self) -> bool {
-        true
+    fn handovers(&self) -> Handovers {
+        Handovers::Next
     }
 
     fn close(&self) -> Pending<Result<(), StoreError>> {

@@ -29,7 +29,7 @@ mod taken;
 
 pub use error::{AppendError, StoreError};
 pub use folder::Folder;
-pub use log_store::{Batch, Handover, LogStore, Pending, Replica};
+pub use log_store::{Arrival, Batch, Handover, Handovers, LeftPage, LogStore, Pending, Replica};
 pub use pages::{KeptPage, Pages};
 pub use record::{Fsync, Left, Revoked, RevokedFloor, Row, Snapshot, Written};
 pub use store::{Named, Store};

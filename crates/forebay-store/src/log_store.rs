@@ -73,15 +73,29 @@ pub trait LogStore: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether it keeps what nodes know of their clients, and for whom.
+    fn handovers(&self) -> Handovers {
+        Handovers::None
+    }
+
     /// Keeps what this node knows of its clients, for the node that they come back to.
     fn hand_over(&self, handover: Handover) -> Pending<Result<(), StoreError>> {
         drop(handover);
         Box::pin(async { Ok(()) })
     }
 
-    /// Whether it keeps what is [handed over](Self::hand_over).
-    fn keeps_handovers(&self) -> bool {
-        false
+    /// A session of this node has a page from now on, until that is [handed over](Handover::left). Tells what
+    /// was known of the page. Only asked with [`Handovers::Shared`].
+    fn enter_page(&self, page: u64, session: u64) -> Pending<Result<Arrival, StoreError>> {
+        let _ = (page, session);
+        Box::pin(async { Ok(Arrival::default()) })
+    }
+
+    /// Gives what was handed over of a session, and keeps it no longer. Only asked with
+    /// [`Handovers::Shared`].
+    fn take_session(&self, name: &str) -> Pending<Result<Option<Vec<u8>>, StoreError>> {
+        let _ = name;
+        Box::pin(async { Ok(None) })
     }
 
     /// For how long nothing was heard of whoever orders the log. Nothing, where that is this process.
@@ -103,6 +117,40 @@ pub struct Handover {
     pub pages: BTreeMap<u32, Option<KeptPage>>,
     /// What sessions have come to, by their names. `None` says that nothing is known of a session any more.
     pub sessions: Vec<(String, Option<Vec<u8>>)>,
+    /// Pages that sessions have left, with [`Handovers::Shared`].
+    pub left: Vec<LeftPage>,
+}
+
+/// Whether a store keeps what nodes know of their clients, and for whom.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Handovers {
+    /// It does not.
+    #[default]
+    None,
+    /// For the next process, which begins with it: all of it, also of those who are here.
+    Next,
+    /// For other nodes, which ask for one client at a time: only of those who have left.
+    Shared,
+}
+
+/// A page that a session has left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LeftPage {
+    /// Its name, hashed with the [keys](Snapshot::page_keys) that all nodes have.
+    pub page: u64,
+    /// The session that had it.
+    pub session: u64,
+    /// What it has proven to have, if it is thought to live on.
+    pub proven: Option<Offset>,
+}
+
+/// What is known of a page that comes to a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Arrival {
+    /// What it had proven when it was left, and when that was.
+    pub proven: Option<(Offset, UnixMillis)>,
+    /// Two sessions had it at the same time, or have it.
+    pub is_shared: bool,
 }
 
 /// A node's copy of the log.

@@ -133,6 +133,14 @@ pub struct Subscribed {
     pub handler: Option<Box<dyn Handler>>,
 }
 
+impl Subscribed {
+    /// Whether its page goes on where it was. A channel with a handler may read other streams than it did
+    /// before.
+    pub(crate) fn resumes(&self) -> bool {
+        self.goes_on && self.handler.is_none()
+    }
+}
+
 impl fmt::Debug for Subscribed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscribed").field("streams", &self.streams).finish_non_exhaustive()

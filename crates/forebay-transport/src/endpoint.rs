@@ -41,6 +41,14 @@ impl Endpoint {
         self.door.check(request)
     }
 
+    /// Fetches what another node has kept of the session that an AnyCable client comes back for. Where several
+    /// nodes have one log, this comes before [`connect`](Self::connect).
+    pub async fn fetch_session(&self, request: &request::Parts) {
+        if let Some(fetching) = sid(request).and_then(|sid| self.hub.fetch_session(sid)) {
+            fetching.await;
+        }
+    }
+
     /// Takes a WebSocket's handshake: gives the answer that makes the request a connection, and the
     /// connection, which is [run](Admission::run) once that is sent.
     ///
@@ -150,11 +158,15 @@ fn kept(client: &Client, request: &request::Parts, protocol: Protocol) -> Option
     if protocol != Protocol::ActionCableV1ExtJson {
         return None;
     }
-    let mut parameters = request.uri.query()?.split('&');
-    let sid = parameters.find_map(|parameter| parameter.strip_prefix("sid="))?;
-    let kept = client.take_session(sid)?;
+    let kept = client.take_session(sid(request)?)?;
     client.hub().stats().sessions_restored.add(1);
     Some(kept)
+}
+
+/// The session that an AnyCable client comes back for.
+fn sid(request: &request::Parts) -> Option<&str> {
+    let mut parameters = request.uri.query()?.split('&');
+    parameters.find_map(|parameter| parameter.strip_prefix("sid="))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(super) fn random_keys() -> [u64; 2] {
 impl Hub {
     /// Starts the task that hands over, in the runtime that connections come from.
     pub(super) fn ensure_keeping(&self) {
-        if !self.0.keeps {
+        if !self.0.keeps && !self.0.shares {
             return;
         }
         if let Some(runtime) = claim(&self.0.is_keeping) {
@@ -38,6 +38,8 @@ impl Hub {
         if self.0.keeps {
             self.hand_over_pages().await;
             self.hand_over_sessions().await;
+        } else if self.0.shares {
+            self.hand_over_departures().await;
         }
     }
 

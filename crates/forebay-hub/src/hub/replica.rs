@@ -48,6 +48,7 @@ impl Replica for Inner {
         }
         // What was proven before is of another log: its offsets come again, for other entries.
         let (resumes, sessions) = match snapshot.page_keys {
+            Some(keys) if self.shares => (Resumes::new(keys), Sessions::default()),
             Some(keys) => (
                 Resumes::restored(now, keys, snapshot.pages, self.due.clone()),
                 Sessions::restored(now, snapshot.sessions, self.due.clone()),

@@ -23,6 +23,14 @@ pub(crate) struct Due {
     pub(crate) at_once: Arc<Notify>,
 }
 
+impl Due {
+    /// There is something that has to be written at once.
+    pub(crate) fn now(&self) {
+        self.soon.notify_one();
+        self.at_once.notify_one();
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     places: HashMap<PageKey, u32>,

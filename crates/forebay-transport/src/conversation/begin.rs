@@ -1,7 +1,7 @@
 //! Where a subscription begins: what its cursor says, what its client says, and what is known here.
 
 use forebay_cable::{Attachment, Claim, Progress, Start};
-use forebay_hub::{Client, Hub};
+use forebay_hub::{Client, Hub, Incoming};
 use forebay_log::{Message, Offset, Position};
 
 use crate::channels::{Answer, Begin, Rejected, Stream, Subscribed};
@@ -49,56 +49,66 @@ impl Left {
     }
 }
 
-/// The answer to a subscription, once this node has come as far as its page: another node may have rendered
-/// that, and been ahead.
-pub(crate) fn caught_up(
-    answer: Answer<Result<Subscribed, Rejected>>,
-    claim: &Claim,
-    hub: &Hub,
-) -> Answer<Result<Subscribed, Rejected>> {
-    if !hub.is_stored() {
-        return answer;
-    }
-    match answer {
-        Answer::Now(Ok(subscribed)) => match catch_up(&subscribed, claim, hub) {
-            Some(wait) => Answer::Later(Box::pin(async move {
-                wait.await;
-                Ok(subscribed)
-            })),
-            None => Answer::Now(Ok(subscribed)),
-        },
-        Answer::Later(later) => {
-            let (hub, claim) = (hub.clone(), claim.clone());
-            Answer::Later(Box::pin(async move {
+/// What an answer to a subscription waits for, where several nodes have one log: that this one has come as far as
+/// its page, which another may have rendered, and what the others know of that.
+pub(super) struct Awaited {
+    pub(super) hub: Hub,
+    pub(super) claim: Claim,
+    pub(super) incoming: Option<Incoming>,
+}
+
+impl Awaited {
+    pub(super) fn then(
+        self,
+        answer: Answer<Result<Subscribed, Rejected>>,
+    ) -> Answer<Result<Subscribed, Rejected>> {
+        match answer {
+            Answer::Now(Ok(subscribed)) => match self.wait(&subscribed) {
+                Some(wait) => Answer::Later(Box::pin(async move {
+                    wait.await;
+                    Ok(subscribed)
+                })),
+                None => Answer::Now(Ok(subscribed)),
+            },
+            Answer::Later(later) => Answer::Later(Box::pin(async move {
                 let outcome = later.await;
-                let wait = outcome.as_ref().ok().and_then(|it| catch_up(it, &claim, &hub));
+                let wait = outcome.as_ref().ok().and_then(|subscribed| self.wait(subscribed));
                 if let Some(wait) = wait {
                     wait.await;
                 }
                 outcome
-            }))
+            })),
+            rejected @ Answer::Now(Err(_)) => rejected,
         }
-        rejected @ Answer::Now(Err(_)) => rejected,
     }
-}
 
-fn catch_up(
-    subscribed: &Subscribed,
-    claim: &Claim,
-    hub: &Hub,
-) -> Option<impl Future<Output = ()> + Send + use<>> {
-    let signed = subscribed.streams.iter().filter_map(|stream| match stream.begin {
-        Begin::After(cursor) => Some(cursor),
-        Begin::Now | Begin::Lost => None,
-    });
-    let claimed = match claim {
-        Claim::After(position) => vec![*position],
-        Claim::History(history) => history.streams.iter().filter_map(|(_, at)| *at).collect(),
-        _ => Vec::new(),
-    };
-    let here = hub.position().epoch;
-    let positions = signed.chain(claimed).filter(|position| position.epoch == here);
-    hub.catches_up_with(positions.max_by_key(|position| position.offset)?)
+    fn wait(self, subscribed: &Subscribed) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let catching_up = self.catch_up(subscribed);
+        let incoming = self.incoming.filter(|_| subscribed.resumes());
+        (catching_up.is_some() || incoming.is_some()).then_some(async move {
+            if let Some(catching_up) = catching_up {
+                catching_up.await;
+            }
+            if let Some(incoming) = incoming {
+                incoming.noted().await;
+            }
+        })
+    }
+
+    fn catch_up(&self, subscribed: &Subscribed) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let signed = subscribed.streams.iter().filter_map(|stream| match stream.begin {
+            Begin::After(cursor) => Some(cursor),
+            Begin::Now | Begin::Lost => None,
+        });
+        let claimed = match &self.claim {
+            Claim::After(position) => vec![*position],
+            Claim::History(history) => history.streams.iter().filter_map(|(_, at)| *at).collect(),
+            _ => Vec::new(),
+        };
+        let here = self.hub.position().epoch;
+        let positions = signed.chain(claimed).filter(|position| position.epoch == here);
+        self.hub.catches_up_with(positions.max_by_key(|position| position.offset)?)
+    }
 }
 
 /// Opens the stream, from where the page stands.

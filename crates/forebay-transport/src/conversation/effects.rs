@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use forebay_cable::{
-    Attachment, Claim, DisconnectReason, Effect, Positions, RejectReason, Resync, Start,
-    SubscriptionId, Terms,
+    Attachment, Claim, DisconnectReason, Effect, Envelope, Positions, RejectReason, Resync,
+    Session, Start, SubscriptionId, Terms,
 };
 use forebay_hub::{Asked, Broadcast, Client};
 use forebay_log::{Class, Message, Offset, StreamId};
 
 use super::application::{Finished, Running};
-use super::begin::{self, Claimed, Known, Left};
+use super::begin::{self, Awaited, Claimed, Known, Left};
 use super::{Conversation, Peer};
 use crate::channels::{Answer, Begin, Op, Rejected, Request, Stream, Subscribed};
 use crate::excerpt::excerpt;
@@ -25,7 +25,7 @@ impl Conversation {
                 let identity = self.application.identity().clone();
                 let request = Request { identity, session: self.session.id(), identifier };
                 let answer = self.application.channels().subscribe(request);
-                match begin::caught_up(answer, &terms.claim, self.client.hub()) {
+                match self.awaited(&terms, answer) {
                     Answer::Now(outcome) => {
                         self.finish(Finished::Subscribe(id, terms, outcome), peer);
                     }
@@ -74,6 +74,21 @@ impl Conversation {
         })));
     }
 
+    /// The answer, once this node of several knows enough. A single node does.
+    fn awaited(
+        &self,
+        terms: &Terms,
+        answer: Answer<Result<Subscribed, Rejected>>,
+    ) -> Answer<Result<Subscribed, Rejected>> {
+        let hub = self.client.hub();
+        if !hub.is_stored() {
+            return answer;
+        }
+        let page = page_of(&self.session);
+        let incoming = page.and_then(|page| hub.incoming(page, self.session.id()));
+        Awaited { hub: hub.clone(), claim: terms.claim.clone(), incoming }.then(answer)
+    }
+
     fn unsubscribe(&mut self, id: SubscriptionId, streams: Vec<StreamId>) {
         for stream in streams {
             self.client.detach(stream);
@@ -116,8 +131,7 @@ impl Conversation {
         terms: &Terms,
         subscribed: Subscribed,
     ) -> Result<(), Rejected> {
-        // A channel with a handler may read other streams than it did before.
-        let goes_on = subscribed.goes_on && subscribed.handler.is_none();
+        let goes_on = subscribed.resumes();
         let streams = if terms.deaf { &[][..] } else { &subscribed.streams };
         let mut attachments = self.attach_all(id, terms, streams, goes_on);
         // After they are attached: a revocation from here on finds them.
@@ -172,9 +186,8 @@ impl Conversation {
         goes_on: bool,
     ) -> Vec<Attachment> {
         let Self { session, client, application, .. } = self;
-        let pongs = session.positions() == Positions::Proven;
-        let acknowledged = match session.waiting_envelope() {
-            Some(envelope) if goes_on && pongs => client.enter_page(id, envelope),
+        let acknowledged = match page_of(session) {
+            Some(envelope) if goes_on => client.enter_page(id, envelope),
             _ => None,
         };
         let progress = session.waiting_left().filter(|_| goes_on);
@@ -325,4 +338,10 @@ fn place(stream: StreamId, claim: &Claim, client: &Client) -> Start {
         Claimed::Before(oldest) => begin::lacking(client.start(&name, oldest)),
         Claimed::Nothing => Start::Lost,
     }
+}
+
+/// The page that the subscription which waits for its answer belongs to, if it can prove what it has.
+fn page_of(session: &Session) -> Option<&Envelope> {
+    let proves = session.positions() == Positions::Proven;
+    session.waiting_envelope().filter(|_| proves)
 }
