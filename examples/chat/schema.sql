@@ -20,6 +20,9 @@ create view if not exists listed_rooms as
 select rooms.id, rooms.name, (select count(*) from messages where room_id = rooms.id) as message_count
 from rooms;
 
+-- What the tunnel has sent, one row a number: it is sent once, however often it is tried.
+create table if not exists events (number integer primary key);
+
 -- `position` orders the cards of a column; a card that comes in goes to the end.
 create table if not exists cards (
   id integer primary key autoincrement,

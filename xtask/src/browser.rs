@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 
-use crate::ruby;
 use crate::run::{cargo, exists, install, repository, step, succeed};
+use crate::{ruby, servers};
 
 /// For what hangs without being awaited. Every wait of the tests has a deadline of its own; Node 20 takes
 /// this for the time of a whole file, of which the longest need more than a minute on two idle cores.
@@ -27,18 +27,18 @@ pub(crate) fn client() -> Result<()> {
 pub(crate) fn test(files: &[String]) -> Result<()> {
     step("browser");
     ensure_chromium()?;
-    // Some tests stand behind nginx, some behind Rails.
+    // Some tests stand behind nginx, some behind Rails, some before a log store.
     ruby::ensure_packages()?;
+    servers::ensure_packages()?;
     let e2e = repository().join("e2e");
     let chat = repository().join("examples/chat");
-    npm_ci(&e2e)?;
-    npm_ci(&chat)?;
-    npm(&chat, &["run", "--silent", "build"])?;
-    let apps = ["forebay-e2e-app", "forebay-chat", "forebay-actix", "forebay-server"];
+    bundle(&chat, "build")?;
+    let apps =
+        ["forebay-e2e-app", "forebay-cluster", "forebay-chat", "forebay-actix", "forebay-server"];
     cargo(&[&["build"][..], &apps.map(|app| ["--package", app]).concat()].concat())?;
     let guides = ["build", "--package", "forebay", "--examples", "--features", "askama,sqlx"];
     cargo(&guides)?;
-    npm(&e2e, &["run", "--silent", "bundle"])?;
+    bundle(&e2e, "bundle")?;
     let mut tests: Vec<_> = files.iter().map(|file| format!("e2e/tests/{file}")).collect();
     if tests.is_empty() {
         tests.extend(test_files(&repository(), "e2e/tests")?);
@@ -62,6 +62,13 @@ fn test_files(root: &Path, folder: &str) -> Result<Vec<String>> {
     Ok(files)
 }
 
+/// Makes the pages' scripts, with the folder's own command for it.
+pub(crate) fn bundle(folder: &Path, script: &str) -> Result<()> {
+    step("the pages' scripts");
+    npm_ci(folder)?;
+    npm(folder, &["run", "--silent", script])
+}
+
 /// Installs what the lock file says, unless that is what is there.
 pub(crate) fn npm_ci(folder: &Path) -> Result<()> {
     let lock = folder.join("package-lock.json");
@@ -79,7 +86,7 @@ pub(crate) fn npm(folder: &Path, arguments: &[&str]) -> Result<()> {
     succeed(Command::new("npm").args(arguments).current_dir(folder))
 }
 
-fn ensure_chromium() -> Result<()> {
+pub(crate) fn ensure_chromium() -> Result<()> {
     let named = std::env::var("CHROMIUM").is_ok_and(|path| Path::new(&path).exists());
     if named || CHROMIUMS.into_iter().any(exists) {
         return Ok(());

@@ -4,6 +4,7 @@
 
 mod browser;
 mod checks;
+mod cluster;
 mod fuzz;
 mod instructions;
 mod package;
@@ -32,6 +33,18 @@ enum Task {
         /// The port to serve on; 0 takes any free one
         #[arg(long, default_value_t = 3000)]
         port: u16,
+        /// Serve it from so many nodes behind one address, which the page *Tunnel* can kill
+        #[arg(long, requires = "log")]
+        nodes: Option<usize>,
+        /// Where these have their log: redis, nats, nats-newest, postgres; or folder, for one node
+        #[arg(long)]
+        log: Option<String>,
+    },
+    /// Kill nodes, writers and log stores under open pages, and compare these with the database
+    Kill {
+        /// What `forebay-cluster kill --help` shows: --log redis, --kills N, --only partition, …
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
     /// Run every check: format, clippy, unit, simulation, vectors, wasm, packages, documentation,
     /// instructions, browser
@@ -94,7 +107,9 @@ enum Task {
 
 fn main() -> Result<()> {
     match Arguments::parse().task {
-        Task::Demo { port } => demo(port),
+        Task::Demo { port, nodes, log: Some(log) } => cluster::demo(port, nodes, &log),
+        Task::Demo { port, .. } => demo(port),
+        Task::Kill { arguments } => cluster::kill(&arguments),
         Task::Test => test(),
         Task::Checks => checks::run(),
         Task::Browser { files } => browser::test(&files),
@@ -139,9 +154,7 @@ fn restarts(graceful: u32, kill: u32, pages: u32) -> Result<()> {
 
 fn demo(port: u16) -> Result<()> {
     let chat = repository().join("examples/chat");
-    step("the pages' scripts");
-    browser::npm_ci(&chat)?;
-    browser::npm(&chat, &["run", "--silent", "build"])?;
+    browser::bundle(&chat, "build")?;
     step("the chat: the first build takes some minutes");
     cargo(&["run", "--quiet", "--package", "forebay-chat", "--", "--port", &port.to_string()])
 }

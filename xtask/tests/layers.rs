@@ -170,6 +170,7 @@ fn arrows_point_down_and_are_all_known() {
     let not_layers = [
         "forebay-actix",
         "forebay-chat",
+        "forebay-cluster",
         "forebay-e2e-app",
         "forebay-instructions",
         "forebay-interleavings",

@@ -17,6 +17,8 @@ use crate::{Error, Program, starter};
 pub struct Process {
     program: Program,
     running: Mutex<Option<Running>>,
+    /// Of the process that was started last, also when it has ended.
+    output: Mutex<Arc<Output>>,
 }
 
 #[derive(Debug)]
@@ -27,7 +29,7 @@ struct Running {
 
 impl Process {
     pub(crate) fn start(program: Program) -> Result<Self, Error> {
-        let process = Self { program, running: Mutex::default() };
+        let process = Self { program, running: Mutex::default(), output: Mutex::default() };
         process.restart()?;
         Ok(process)
     }
@@ -41,6 +43,7 @@ impl Process {
         let mut command = starter::command(&self.program.path, self.program.user);
         command.args(&self.program.arguments).envs(self.program.environment.iter().cloned());
         let running = Running::start(command, &self.program.path)?;
+        *self.output.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&running.output);
         let heard = running.output.wait_for(&self.program.ready, &self.program.path);
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
         heard
@@ -92,21 +95,26 @@ impl Process {
     /// Waits until it has said something, since it was last started.
     ///
     /// # Errors
-    /// It does not run, ends, or does not say it within a minute.
+    /// It ends, or does not say it within a minute.
     pub fn wait_for(&self, line: &str) -> Result<(), Error> {
-        self.output()?.wait_for(line, &self.program.path)
+        self.output().wait_for(line, &self.program.path)
+    }
+
+    /// Waits until it has ended by itself, or by somebody else's signal.
+    ///
+    /// # Errors
+    /// It does not within a minute.
+    pub fn wait_for_end(&self) -> Result<(), Error> {
+        self.output().wait_for_end(&self.program.path)
     }
 
     /// What it said since it was last started, or the end of that.
     pub fn log(&self) -> String {
-        self.output().map(|output| output.text()).unwrap_or_default()
+        self.output().text()
     }
 
-    fn output(&self) -> Result<Arc<Output>, Error> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let output = running.as_ref().map(|running| Arc::clone(&running.output));
-        let program = || self.program.path.clone();
-        output.ok_or_else(|| Error::Failed { program: program(), output: "it does not run".into() })
+    fn output(&self) -> Arc<Output> {
+        Arc::clone(&self.output.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn signal(&self, signal: Signal) -> Result<(), Error> {

@@ -41,6 +41,7 @@ fn redis_comes_back_with_its_data() {
     redis.command(&["set", "key", "kept"]).unwrap();
     redis.kill().unwrap();
     assert_gone(&redis);
+    assert!(redis.process().log().contains("Ready to accept connections"));
     redis.restart().unwrap();
     assert_eq!(redis.command(&["get", "key"]).unwrap(), "kept");
     redis.stop().unwrap();

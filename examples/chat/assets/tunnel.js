@@ -9,10 +9,14 @@ const sentAt = [];
 /** @type {Map<Element, number[]>} */
 const numbersOf = new Map();
 
+/** Who sends the numbers: this node, or whoever has started the nodes. */
+const { run } = document.querySelector(".tunnel").dataset;
+
 const post = (path) => fetch(path, { method: "POST" });
 
 document.querySelector("[data-start]").addEventListener("click", async () => {
   // A new run counts from one: both panes begin anew, and are asked when they are there.
+  await post(`${run}reset`);
   sentAt.length = 0;
   const loaded = sides.map((side) => {
     const frame = side.querySelector("iframe");
@@ -23,7 +27,7 @@ document.querySelector("[data-start]").addEventListener("click", async () => {
     });
   });
   await Promise.all(loaded);
-  await post("/tunnel/start");
+  await post(`${run}start`);
 });
 
 for (const button of document.querySelectorAll("[data-fault]")) {
@@ -43,7 +47,10 @@ addEventListener("message", ({ data, source }) => {
 });
 
 setInterval(async () => {
-  const published = Number(await (await fetch("/tunnel/published")).text());
+  const answer = await fetch("/tunnel/published").catch(() => undefined);
+  // No node may be there just now.
+  if (!answer?.ok) return;
+  const published = Number(await answer.text());
   document.getElementById("published").value = published;
   for (let number = sentAt.length + 1; number <= published; number += 1) sentAt.push(performance.now());
   sides.forEach(count);

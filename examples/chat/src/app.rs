@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use forebay::Forebay;
@@ -17,11 +18,15 @@ pub(crate) fn router(pool: SqlitePool, forebay: &Forebay, tunnel: Tunnel, public
     let tunnel = Router::new()
         .route("/tunnel", get(tunnel::show))
         .route("/tunnel/pane", get(tunnel::pane))
+        .route("/tunnel/reset", post(tunnel::reset))
         .route("/tunnel/start", post(tunnel::start))
+        .route("/tunnel/events/{number}", post(tunnel::publish))
         .route("/tunnel/published", get(tunnel::published))
         .route("/tunnel/fault/{fault}", post(tunnel::fault))
         .with_state(tunnel);
+    let asked = forebay.clone();
     let pages = Router::new()
+        .route("/ready", get(async move || readiness(&asked)))
         .route("/", get(|| async { Redirect::to("/rooms") }))
         .route("/rooms", get(rooms::index).post(rooms::create))
         .route("/rooms/{id}", get(rooms::show))
@@ -41,4 +46,12 @@ pub(crate) fn router(pool: SqlitePool, forebay: &Forebay, tunnel: Tunnel, public
     // Where the pages' sockets connect, and around all of it the layer that notes where the log stands
     // before a handler reads.
     forebay.mount(pages).with_state(pool)
+}
+
+/// For a proxy in front of several nodes: whether this one should get requests.
+fn readiness(forebay: &Forebay) -> (StatusCode, String) {
+    match forebay.trouble() {
+        None => (StatusCode::OK, "ready\n".to_owned()),
+        Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")),
+    }
 }

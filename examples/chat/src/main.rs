@@ -6,6 +6,7 @@ mod app;
 mod board;
 mod database;
 mod errors;
+mod log;
 mod messages;
 mod moment;
 mod rooms;
@@ -39,6 +40,9 @@ struct Arguments {
     /// The SQLite file to keep everything in; without it, memory
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
+    /// Where the log is, `folder:PATH`; without it, memory
+    #[arg(long, value_name = "URL")]
+    log: Option<String>,
 }
 
 #[tokio::main]
@@ -66,8 +70,12 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let listener = listen(arguments.port)?;
     let pool = database::open(arguments.database.as_deref()).await?;
     let outbox = Outbox::open(&pool).await?;
-    let forebay = Forebay::builder().app("chat").secret(secret()?).outbox(outbox).build()?;
-    let tunnel = tunnel::Tunnel::open(forebay.clone(), listener.local_addr()?).await?;
+    let builder = Forebay::builder().app("chat").secret(secret()?).outbox(outbox);
+    let forebay = log::keep(builder, arguments.log.as_deref())?.build()?;
+    let target = listener.local_addr()?;
+    // Whoever starts several nodes says where the tunnel's buttons reach it.
+    let cluster = std::env::var("CHAT_CLUSTER").ok();
+    let tunnel = tunnel::Tunnel::open(forebay.clone(), pool.clone(), target, cluster).await?;
     let app = app::router(pool, &forebay, tunnel, Path::new(PUBLIC));
 
     announce(&format!("ready http://{}", listener.local_addr()?));

@@ -1,9 +1,10 @@
 //! The tunnel: one page with Action Cable as it is, one with Forebay, the same events, and a line
-//! between them and the server that can be broken in several ways.
+//! between them and the server that can be broken in several ways. Behind `cargo xtask demo --nodes` it is
+//! the nodes that break, and their log: whoever started them does that, and sends the events.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use askama::Template;
@@ -13,6 +14,7 @@ use axum::response::Response;
 use forebay::turbo::StreamSource;
 use forebay::{Forebay, Html, Turbo, TurboStream};
 use serde::Deserialize;
+use sqlx::SqlitePool;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -22,7 +24,7 @@ use crate::errors::Failure;
 const STREAM: &str = "tunnel";
 
 /// Five a second for a minute: long enough to try everything, and then it ends by itself.
-const EVENTS: u64 = 300;
+const EVENTS: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// What is wrong with the line.
@@ -44,15 +46,22 @@ pub(crate) struct Tunnel(Arc<Inner>);
 
 struct Inner {
     forebay: Forebay,
+    pool: SqlitePool,
     faults: watch::Sender<Faults>,
     address: SocketAddr,
-    published: AtomicU64,
     is_publishing: AtomicBool,
+    /// What the buttons that end nodes ask, if there are several.
+    cluster: Option<String>,
 }
 
 impl Tunnel {
     /// Begins to carry connections to the server at `target`.
-    pub(crate) async fn open(forebay: Forebay, target: SocketAddr) -> std::io::Result<Self> {
+    pub(crate) async fn open(
+        forebay: Forebay,
+        pool: SqlitePool,
+        target: SocketAddr,
+        cluster: Option<String>,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let faults = watch::Sender::new(Faults::default());
         let watching = faults.clone();
@@ -62,27 +71,44 @@ impl Tunnel {
                 tokio::spawn(carry(stream, target, watching.subscribe()));
             }
         });
-        let (published, is_publishing) = (AtomicU64::new(0), AtomicBool::new(false));
-        Ok(Self(Arc::new(Inner { forebay, faults, address, published, is_publishing })))
+        let is_publishing = AtomicBool::new(false);
+        let inner = Inner { forebay, pool, faults, address, is_publishing, cluster };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// The numbers from one on, each an event.
-    async fn publish(&self) {
-        let Inner { forebay, published, is_publishing, .. } = &*self.0;
-        if is_publishing.swap(true, Ordering::AcqRel) {
+    async fn publish_all(&self) {
+        if self.0.is_publishing.swap(true, Ordering::AcqRel) {
             return;
         }
         for number in 1..=EVENTS {
-            let row = Html::raw(format!("<li data-number=\"{number}\">{number}</li>"));
-            let event = TurboStream::append("events").html(row);
-            if let Err(error) = forebay.broadcast().stream_to(STREAM, event).await {
+            if let Err(error) = self.publish(number).await {
                 tracing::error!(%error, "event not sent");
             }
-            published.store(number, Ordering::Release);
             tokio::time::sleep(PAUSE).await;
         }
-        is_publishing.store(false, Ordering::Release);
+        self.0.is_publishing.store(false, Ordering::Release);
     }
+
+    /// One number, unless it is there: who was not answered may ask again.
+    async fn publish(&self, number: u32) -> anyhow::Result<()> {
+        let mut transaction = self.0.forebay.begin(&self.0.pool).await?;
+        let insert = sqlx::query("insert or ignore into events (number) values (?)").bind(number);
+        if insert.execute(&mut *transaction).await?.rows_affected() == 1 {
+            let event = TurboStream::append("events").html(row(number));
+            transaction.broadcast().stream_to(STREAM, event).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    async fn numbers(&self) -> sqlx::Result<Vec<u32>> {
+        let select = "select number from events order by number";
+        sqlx::query_scalar(select).fetch_all(&self.0.pool).await
+    }
+}
+
+fn row(number: u32) -> Html {
+    Html::raw(format!("<li id=\"event_{number}\" data-number=\"{number}\">{number}</li>"))
 }
 
 /// One connection through the tunnel, until the line is cut or one side has ended.
@@ -140,10 +166,14 @@ async fn pump(
 #[template(path = "tunnel/show.html")]
 struct Show {
     line: String,
+    cluster: Option<String>,
 }
 
 pub(crate) async fn show(State(tunnel): State<Tunnel>, turbo: Turbo) -> Result<Response, Failure> {
-    Ok(turbo.page(&Show { line: format!("http://{}", tunnel.0.address) })?)
+    let Inner { address, cluster, .. } = &*tunnel.0;
+    // A node's line would end with the node.
+    let line = if cluster.is_some() { String::new() } else { format!("http://{address}") };
+    Ok(turbo.page(&Show { line, cluster: cluster.clone() })?)
 }
 
 #[derive(Deserialize)]
@@ -163,6 +193,8 @@ enum Client {
 struct PanePage {
     script: &'static str,
     source: StreamSource,
+    /// What was sent before: a page that lacks something loads itself again.
+    events: Vec<Html>,
 }
 
 /// One pane. The plain one has a tag as turbo-rails makes it, which says nothing of where it stands.
@@ -172,30 +204,44 @@ pub(crate) async fn pane(
     Query(asked): Query<Pane>,
 ) -> Result<Response, Failure> {
     let forebay = &tunnel.0.forebay;
-    let page = match asked.client {
-        Client::Forebay => {
-            PanePage { script: "tunnel-forebay.js", source: turbo.stream_from(STREAM)? }
-        }
+    let events = tunnel.numbers().await?.into_iter().map(row).collect();
+    let (script, source) = match asked.client {
+        Client::Forebay => ("tunnel-forebay.js", turbo.stream_from(STREAM)?),
         Client::Plain => {
             let signed = forebay.sign(&forebay.stream_name(STREAM)?);
-            PanePage { script: "tunnel-plain.js", source: StreamSource::new(signed) }
+            ("tunnel-plain.js", StreamSource::new(signed))
         }
     };
-    Ok(turbo.page(&page)?)
+    Ok(turbo.page(&PanePage { script, source, events })?)
+}
+
+/// Forgets what was sent, unless more is on its way.
+pub(crate) async fn reset(State(tunnel): State<Tunnel>) -> Result<StatusCode, Failure> {
+    if !tunnel.0.is_publishing.load(Ordering::Acquire) {
+        sqlx::query("delete from events").execute(&tunnel.0.pool).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Begins to publish, unless it does.
 pub(crate) async fn start(State(tunnel): State<Tunnel>) -> StatusCode {
-    if !tunnel.0.is_publishing.load(Ordering::Acquire) {
-        tunnel.0.published.store(0, Ordering::Release);
-        tokio::spawn(async move { tunnel.publish().await });
-    }
+    tokio::spawn(async move { tunnel.publish_all().await });
     StatusCode::NO_CONTENT
 }
 
-/// The number that was published last.
-pub(crate) async fn published(State(tunnel): State<Tunnel>) -> String {
-    tunnel.0.published.load(Ordering::Acquire).to_string()
+/// One number, for whoever sends them to several nodes.
+pub(crate) async fn publish(
+    State(tunnel): State<Tunnel>,
+    Path(number): Path<u32>,
+) -> Result<StatusCode, Failure> {
+    tunnel.publish(number).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The number that was sent last.
+pub(crate) async fn published(State(tunnel): State<Tunnel>) -> Result<String, Failure> {
+    let numbers = tunnel.numbers().await?;
+    Ok(numbers.last().copied().unwrap_or(0).to_string())
 }
 
 /// Breaks the line, or heals it.
