@@ -20,7 +20,7 @@ use self::cluster::Cluster;
 use self::fault::Fault;
 use self::pages::{Pages, Shown};
 use self::report::Report;
-use self::writer::Writer;
+use self::writer::Writers;
 use crate::node::Database;
 use crate::store::Kind;
 
@@ -66,7 +66,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let nodes = options.nodes.unwrap_or_else(|| options.log.nodes());
     let cluster = Cluster::start(options.log, nodes, &options.assets).await?;
     let database = Database::open(&cluster.store.own_database_url()).await?;
-    let writer = Writer::start(&cluster);
+    let mut writers = Writers::start(&cluster).await?;
     let mut pages = Pages::open(&options.script, cluster.front, options.pages).await?;
     let mut report = Report::default();
     let faults = fault::possible(&cluster.store, &options.only);
@@ -75,18 +75,16 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let result = async {
         for number in 1..=options.kills {
             let fault = fault::choose(&faults, &mut waiting, &mut random);
-            writer.go_on();
+            writers.go_on(&mut random).await?;
             sleep(Duration::from_millis(random.u64(500..2_000))).await;
             let begun = Instant::now();
-            fault.happen(&cluster, &mut random).await?;
+            fault.happen(&cluster, &mut writers, &mut random).await?;
             sleep(Duration::from_secs(1)).await;
-            writer.rest().await;
-            let rows = database.rows().await?;
-            let shown = settle(&mut pages, &rows).await?;
-            report.add(fault, rows.len(), &shown, cluster.reasons().await?);
+            writers.rest().await?;
+            let (rows, shown) = settle(&mut pages, &database).await?;
+            report.add(fault, rows, &shown, cluster.reasons().await?);
             crate::say(format_args!(
-                "{number:>4} {fault:<14} {:>6} rows {:>5.1} s {}",
-                rows.len(),
+                "{number:>4} {fault:<14} {rows:>6} rows {:>5.1} s {}",
                 begun.elapsed().as_secs_f32(),
                 report.last()
             ));
@@ -103,13 +101,15 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     result
 }
 
-/// Waits until all pages show these rows, and gives what they show then or at the end of patience.
-async fn settle(pages: &mut Pages, rows: &[i64]) -> Result<Vec<Shown>> {
+/// Waits until all pages show the rows of the database. Gives how many there are, and what the pages show then or at the end of
+/// patience. Rows are asked for each time: a commit of somebody who was killed may still be under way.
+async fn settle(pages: &mut Pages, database: &Database) -> Result<(usize, Vec<Shown>)> {
     let begun = Instant::now();
     loop {
-        let shown = pages.look(rows).await?;
+        let rows = database.rows().await?;
+        let shown = pages.look(&rows).await?;
         if shown.iter().all(Shown::is_right) || begun.elapsed() > QUIET_MAX {
-            return Ok(shown);
+            return Ok((rows.len(), shown));
         }
         sleep(LOOK_EVERY).await;
     }

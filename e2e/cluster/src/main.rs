@@ -11,6 +11,7 @@ mod kill;
 mod node;
 mod request;
 mod store;
+mod writer;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -30,6 +31,8 @@ enum Task {
     Kill(kill::Options),
     /// One node of `kill`
     Node(node::Options),
+    /// The writer of `kill`
+    Writer(writer::Options),
 }
 
 #[tokio::main]
@@ -41,6 +44,7 @@ async fn main() -> Result<()> {
         Task::Demo(options) => demo::run(options).await,
         Task::Kill(options) => kill::run(options).await,
         Task::Node(options) => node::run(options).await,
+        Task::Writer(options) => writer::run(options).await,
     }
 }
 

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tower_http::services::ServeDir;
 
-pub(crate) use self::database::Database;
+pub(crate) use self::database::{COMMIT, Database};
 
 const STREAM: &str = "rows";
 
@@ -61,7 +61,8 @@ pub(crate) struct Row {
 pub(crate) async fn run(options: Options) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
     let database = Database::open(&options.database).await?;
-    let builder = Forebay::builder().app("kill").secret(&options.secret);
+    let outbox = database.outbox().await?;
+    let builder = Forebay::builder().app("kill").secret(&options.secret).outbox(outbox);
     let forebay = log::keep(builder, options.log.as_deref())?.build()?;
     let node = Node { database, forebay: forebay.clone() };
     let router = Router::new()

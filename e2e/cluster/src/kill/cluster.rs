@@ -15,6 +15,9 @@ use crate::front::{self, Nodes, Nothing};
 use crate::request::ask;
 use crate::store::{Kind, Store};
 
+/// Signs the pages' tags.
+pub(super) const SECRET: &str = "a secret of the kill loop only";
+
 /// For a node to say its counters. One that is stuck is killed without.
 const COUNTERS_MAX: Duration = Duration::from_secs(5);
 
@@ -86,7 +89,7 @@ impl Node {
         let mut program = Program::new(std::env::current_exe()?, "ready http")
             .arguments(["node", "--port", &port.number().to_string()])
             .arguments(["--database", &store.database_url(index)])
-            .arguments(["--secret", "a secret of the kill loop only", "--assets"])
+            .arguments(["--secret", SECRET, "--assets"])
             .argument(assets);
         if let Some(log) = store.log_url(index) {
             program = program.arguments(["--log", &log]);

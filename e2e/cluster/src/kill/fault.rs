@@ -9,6 +9,7 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use super::cluster::Cluster;
+use super::writer::Writers;
 use crate::store::Store;
 
 /// How long a node is cut off: longer than any lease of a node, and than a stock client believes in a silent socket.
@@ -21,6 +22,8 @@ pub(crate) enum Fault {
     KillNode,
     /// `SIGTERM` of a node
     StopNode,
+    /// `kill -9` of the writer, between two of its statements or in its commit
+    KillWriter,
     /// The store's server ends in good order, and comes back
     RestartStore,
     /// `kill -9` of the store's server
@@ -34,7 +37,7 @@ pub(crate) enum Fault {
 /// Those of `only` that can be done to this store; all if none is named.
 pub(super) fn possible(store: &Store, only: &[Fault]) -> Vec<Fault> {
     let is_possible = |fault: &Fault| match fault {
-        Fault::KillNode | Fault::StopNode => true,
+        Fault::KillNode | Fault::StopNode | Fault::KillWriter => true,
         Fault::RestartStore | Fault::KillStore | Fault::Partition => store.server().is_some(),
         Fault::FailOver => store.has_replica(),
     };
@@ -57,7 +60,12 @@ pub(super) fn choose(
 
 impl Fault {
     /// Does it, and waits until everything is there again.
-    pub(super) async fn happen(self, cluster: &Cluster, random: &mut fastrand::Rng) -> Result<()> {
+    pub(super) async fn happen(
+        self,
+        cluster: &Cluster,
+        writers: &mut Writers,
+        random: &mut fastrand::Rng,
+    ) -> Result<()> {
         let index = random.usize(..cluster.nodes.len());
         let node = &cluster.nodes[index];
         let away = Duration::from_millis(random.u64(0..1_500));
@@ -72,6 +80,7 @@ impl Fault {
                 sleep(away).await;
                 node.restart()?;
             }
+            Self::KillWriter => writers.kill(random).await?,
             Self::RestartStore => self.end_store(cluster, away, false).await?,
             Self::KillStore => self.end_store(cluster, away, true).await?,
             Self::FailOver => {

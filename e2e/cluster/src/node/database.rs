@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use forebay::outbox::{Outbox, OutboxError};
 use forebay::{Forebay, Transaction};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
@@ -34,12 +35,14 @@ impl Database {
             let pool = pool.connect_with(options).await.context("the rows' database")?;
             let create = "create table if not exists rows (id integer primary key autoincrement)";
             pool.execute(create).await?;
+            Outbox::migrate(&pool).await?;
             return Ok(Self::Sqlite(pool));
         }
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX);
         let pool = pool.acquire_timeout(ACQUIRE_MAX).connect(url).await;
         let pool = pool.context("the rows' database")?;
         pool.execute("create table if not exists rows (id bigserial primary key)").await?;
+        Outbox::migrate(&pool).await?;
         Ok(Self::Postgres(pool))
     }
 
@@ -52,6 +55,22 @@ impl Database {
         }
     }
 
+    /// The outbox, which one of the nodes relays.
+    pub(crate) async fn outbox(&self) -> Result<Outbox, OutboxError> {
+        match self {
+            Self::Sqlite(pool) => Outbox::open(pool).await,
+            Self::Postgres(pool) => Outbox::open(pool).await,
+        }
+    }
+
+    /// The same, for who does not relay.
+    pub(crate) async fn outbox_to_write(&self) -> Result<Outbox, OutboxError> {
+        match self {
+            Self::Sqlite(pool) => Outbox::open_to_write(pool).await,
+            Self::Postgres(pool) => Outbox::open_to_write(pool).await,
+        }
+    }
+
     /// Two rows in one transaction. Says the number of each step that is done, from 0 on; the last is the commit.
     pub(crate) async fn write(&self, forebay: &Forebay, done: impl Fn(u32)) -> Result<()> {
         match self {
@@ -61,8 +80,8 @@ impl Database {
     }
 }
 
-/// How many steps a [`Database::write`] has.
-pub(crate) const STEPS: u32 = 6;
+/// The last step of a [`Database::write`]: it has committed.
+pub(crate) const COMMIT: u32 = 5;
 
 async fn write<DB: sqlx::Database>(
     mut transaction: Transaction<DB>,
@@ -83,6 +102,6 @@ where
         done(2 * row + 2);
     }
     transaction.commit().await?;
-    done(STEPS - 1);
+    done(COMMIT);
     Ok(())
 }
