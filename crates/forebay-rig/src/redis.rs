@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -133,6 +134,31 @@ impl Redis {
     /// # Errors
     /// It does not answer, or refuses.
     pub fn command(&self, words: &[&str]) -> Result<String, Error> {
+        crate::server::run(self.cli().args(words))
+    }
+
+    /// Waits until a replica has all that was acknowledged so far.
+    ///
+    /// # Errors
+    /// It does not within a minute.
+    pub fn wait_for_replica(&self) -> Result<(), Error> {
+        // Redis' WAIT is about what its own connection has written.
+        let script = "redis.call('incr', 'forebay-rig') return redis.call('del', 'forebay-rig')";
+        let mut cli = self.cli();
+        cli.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut cli = cli.spawn().map_err(missing)?;
+        if let Some(mut input) = cli.stdin.take() {
+            write!(input, "eval \"{script}\" 0\nwait 1 60000\n")?;
+        }
+        let output = cli.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        if said.lines().eq(["1", "1"]) {
+            return Ok(());
+        }
+        Err(Error::Failed { program: "redis-cli".to_owned(), output: said.into_owned() })
+    }
+
+    fn cli(&self) -> Command {
         let mut cli = Command::new("redis-cli");
         // -e: what the server refuses is a failure, and not only a line.
         cli.args(["-e", "-p", &self.port.number().to_string()]);
@@ -142,8 +168,12 @@ impl Redis {
         if let Some(files) = &self.certificates {
             cli.args(["--tls", "--cacert", &text(&files.authority)]);
         }
-        crate::server::run(cli.args(words))
+        cli
     }
+}
+
+fn missing(source: std::io::Error) -> Error {
+    Error::Missing { program: "redis-cli".to_owned(), source }
 }
 
 impl Server for Redis {

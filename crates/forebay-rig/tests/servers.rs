@@ -79,7 +79,7 @@ fn a_replica_that_is_cut_off_lacks_what_was_acknowledged() {
     let replica = Redis::options().replica_at(link.address()).start().unwrap();
     replica.process().wait_for("sync: Finished with success").unwrap();
     primary.command(&["set", "first", "1"]).unwrap();
-    assert_eq!(primary.command(&["wait", "1", "60000"]).unwrap(), "1");
+    primary.wait_for_replica().unwrap();
     link.hold();
     primary.command(&["set", "second", "2"]).unwrap();
     primary.kill().unwrap();

@@ -83,3 +83,58 @@ pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     *answer.status_mut() = status;
     answer
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use axum::Router;
+    use axum::routing::get;
+
+    use super::*;
+    use crate::request::ask;
+
+    /// A node that says its name, and that it is ready while it is.
+    async fn node(name: &'static str, is_ready: Arc<AtomicBool>) -> SocketAddr {
+        let ready = async move || {
+            let is_ready = is_ready.load(Ordering::SeqCst);
+            if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+        };
+        let router = Router::new().route("/ready", get(ready)).route("/", get(async move || name));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(axum::serve(listener, router).into_future());
+        address
+    }
+
+    #[tokio::test]
+    async fn each_request_goes_to_the_next_node_that_is_ready() {
+        let ready = [(); 3].map(|()| Arc::new(AtomicBool::new(true)));
+        let mut addresses = Vec::new();
+        for (name, ready) in ["one", "two", "three"].into_iter().zip(&ready) {
+            addresses.push(node(name, Arc::clone(ready)).await);
+        }
+        // Nobody listens there.
+        let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        addresses.push(gone);
+        let nodes = Nodes::new(addresses);
+        let front = serve(0, Arc::clone(&nodes), Arc::new(Nothing)).await.unwrap();
+        let names = async || {
+            let mut names = Vec::new();
+            for _ in 0..6 {
+                names.push(ask(front, "GET", "/").await.unwrap().body);
+            }
+            names
+        };
+        assert!(nodes.wait_for_ready(3).await);
+        let asked = names().await;
+        for pair in asked.windows(2) {
+            assert_ne!(pair[0], pair[1], "{asked:?}");
+        }
+        ready[0].store(false, Ordering::SeqCst);
+        while nodes.ready()[0] {
+            tokio::task::yield_now().await;
+        }
+        assert!(!names().await.contains(&"one".to_owned()));
+    }
+}

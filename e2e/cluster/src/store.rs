@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use forebay_rig::{Build, Nats, Postgres, Proxy, Redis, Server};
 use tempfile::TempDir;
@@ -181,8 +181,39 @@ impl Pair {
     fn follow(&self, replica: &Redis) -> Result<()> {
         let (ip, port) = (self.link.address().ip().to_string(), self.link.address().port());
         replica.command(&["replicaof", &ip, &port.to_string()])?;
-        let copies = self.primary().command(&["wait", "1", "60000"])?;
-        ensure!(copies == "1", "the replica has no copy after a minute");
-        Ok(())
+        Ok(self.primary().wait_for_replica()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(store: &Store, words: &[&str]) -> String {
+        let Servers::Redis(pair) = &store.servers else { panic!("it is Redis") };
+        pair.primary().command(words).unwrap()
+    }
+
+    #[test]
+    fn a_failover_loses_what_the_replica_lacks_and_can_come_again() {
+        let store = Store::start(Kind::Redis, 1).unwrap();
+        let mut leaders = Vec::new();
+        for round in ["first", "second"] {
+            key(&store, &["set", "kept", round]);
+            let Servers::Redis(pair) = &store.servers else { panic!("it is Redis") };
+            pair.primary().wait_for_replica().unwrap();
+            store.hold_replica();
+            key(&store, &["set", "kept", "lost"]);
+            leaders.push(store.server().unwrap().address());
+            store.fail_over().unwrap();
+            assert_eq!(key(&store, &["get", "kept"]), round);
+        }
+        assert_ne!(leaders[0], leaders[1]);
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_shared_is_one_nodes() {
+        let error = Store::start(Kind::Folder, 3).err().unwrap();
+        assert!(error.to_string().contains("--nodes 1"), "{error}");
     }
 }

@@ -61,9 +61,9 @@ impl Nodes {
         let mut changes = self.ready.subscribe();
         let some = changes.wait_for(|ready| ready.contains(&true));
         let ready = timeout(NODE_MAX, some).await.ok()?.ok()?.clone();
+        let ready: Vec<_> = (0..ready.len()).filter(|index| ready[*index]).collect();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let count = ready.len();
-        (0..count).map(|step| (turn + step) % count).find(|index| ready[*index])
+        ready.get(turn % ready.len().max(1)).copied()
     }
 
     /// A connection to a node, which is not ready any more if there is none.
