@@ -45,13 +45,25 @@ for (const [log, nodes] of LOGS) {
   });
 
   test(`a kill loop on ${log}: what pages show is what the database has`, async (t) => {
-    const args = ["kill", "--log", log, "--kills", "4", "--pages", "2", "--assets", ASSETS, "--script", SCRIPT];
-    const loop = spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"] });
-    onEnd(t, () => loop.kill());
-    let said = "";
-    for (const output of [loop.stdout, loop.stderr]) output.on("data", (text) => (said += text));
-    const [code] = await once(loop, "close");
+    const { code, said } = await killLoop(t, log, ["--kills", "4"]);
     assert.equal(code, 0, said);
     assert.match(said, /\| 2 stock \| \d+ \| 0 \| 0 \| 0 \| 0 \|/);
   });
+}
+
+test("a kill loop fails where a row is not broadcast", async (t) => {
+  const { code, said } = await killLoop(t, "folder", ["--only", "kill-writer", "--without-outbox", "--patience", "2"]);
+  assert.equal(code, 1, said);
+  assert.match(said, /a page does not show what the database has/);
+});
+
+/** Its exit code, and what it said. */
+async function killLoop(t, log, more) {
+  const args = ["kill", "--log", log, "--pages", "2", "--assets", ASSETS, "--script", SCRIPT, ...more];
+  const loop = spawn(BINARY, args, { stdio: ["ignore", "pipe", "pipe"] });
+  onEnd(t, () => loop.kill());
+  let said = "";
+  for (const output of [loop.stdout, loop.stderr]) output.on("data", (text) => (said += text));
+  const [code] = await once(loop, "close");
+  return { code, said };
 }

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test, whose helpers are not marked as such")]
 
+use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -218,8 +220,12 @@ fn owner() {
 
 #[test]
 fn servers_end_with_a_process_that_is_killed() {
+    // It cleans up nothing, so this does. Postgres' user has to come in.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let mut owner = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "owner", "--nocapture"])
+        .env("TMPDIR", folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

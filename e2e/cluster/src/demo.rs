@@ -10,7 +10,6 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use forebay_rig::{Port, Process, Program};
-use tokio::signal::unix::{SignalKind, signal};
 
 use self::control::Control;
 use crate::front::{self, Nodes};
@@ -50,12 +49,8 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     control.start_nodes(ports, &options.chat, &secret, address)?;
     ensure!(nodes.wait_for_ready(options.nodes).await, "the nodes are not ready after a minute");
     crate::say(format_args!("ready http://{address}"));
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+    // Until this process is ended.
+    std::future::pending().await
 }
 
 /// Signs what pages subscribe with, the same at all nodes, and names the buttons' address.

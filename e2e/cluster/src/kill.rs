@@ -24,10 +24,6 @@ use self::writer::Writers;
 use crate::node::Database;
 use crate::store::Kind;
 
-/// For pages to show what they should, once all is quiet: stock clients try to connect every half a minute at the worst, and
-/// those that are asked to come back do so at once.
-const QUIET_MAX: Duration = Duration::from_mins(1);
-
 /// How often pages are looked at meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -51,6 +47,12 @@ pub(crate) struct Options {
     /// Choose what is killed as an earlier run did
     #[arg(long)]
     seed: Option<u64>,
+    /// How many seconds a page may take to show what it should, once all is quiet
+    #[arg(long, default_value_t = 60)]
+    patience: u64,
+    /// Have the writer broadcast past the outbox, into a log that no page reads: known to be bad, so the loop must fail
+    #[arg(long)]
+    without_outbox: bool,
     /// The folder with the bundles of the clients
     #[arg(long)]
     assets: PathBuf,
@@ -66,12 +68,13 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let nodes = options.nodes.unwrap_or_else(|| options.log.nodes());
     let cluster = Cluster::start(options.log, nodes, &options.assets).await?;
     let database = Database::open(&cluster.store.own_database_url()).await?;
-    let mut writers = Writers::start(&cluster).await?;
+    let mut writers = Writers::start(&cluster, !options.without_outbox).await?;
     let mut pages = Pages::open(&options.script, cluster.front, options.pages).await?;
     let mut report = Report::default();
     let faults = fault::possible(&cluster.store, &options.only);
     ensure!(!faults.is_empty(), "nothing of --only can be done to this store");
     let mut waiting = Vec::new();
+    let patience = Duration::from_secs(options.patience);
     let result = async {
         for number in 1..=options.kills {
             let fault = fault::choose(&faults, &mut waiting, &mut random);
@@ -81,7 +84,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
             fault.happen(&cluster, &mut writers, &mut random).await?;
             sleep(Duration::from_secs(1)).await;
             writers.rest().await?;
-            let (rows, shown) = settle(&mut pages, &database).await?;
+            let (rows, shown) = settle(&mut pages, &database, patience).await?;
             report.add(fault, rows, &shown, cluster.reasons().await?);
             crate::say(format_args!(
                 "{number:>4} {fault:<14} {rows:>6} rows {:>5.1} s {}",
@@ -103,12 +106,16 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 
 /// Waits until all pages show the rows of the database. Gives how many there are, and what the pages show then or at the end of
 /// patience. Rows are asked for each time: a commit of somebody who was killed may still be under way.
-async fn settle(pages: &mut Pages, database: &Database) -> Result<(usize, Vec<Shown>)> {
+async fn settle(
+    pages: &mut Pages,
+    database: &Database,
+    patience: Duration,
+) -> Result<(usize, Vec<Shown>)> {
     let begun = Instant::now();
     loop {
         let rows = database.rows().await?;
         let shown = pages.look(&rows).await?;
-        if shown.iter().all(Shown::is_right) || begun.elapsed() > QUIET_MAX {
+        if shown.iter().all(Shown::is_right) || begun.elapsed() > patience {
             return Ok((rows.len(), shown));
         }
         sleep(LOOK_EVERY).await;

@@ -13,8 +13,9 @@ mod request;
 mod store;
 mod writer;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Parser)]
 #[command(name = "forebay-cluster", about = "Several nodes behind one address")]
@@ -41,10 +42,20 @@ async fn main() -> Result<()> {
     let filter = filter.unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match Arguments::parse().task {
-        Task::Demo(options) => demo::run(options).await,
-        Task::Kill(options) => kill::run(options).await,
+        Task::Demo(options) => until_ended(demo::run(options)).await,
+        Task::Kill(options) => until_ended(kill::run(options)).await,
         Task::Node(options) => node::run(options).await,
         Task::Writer(options) => writer::run(options).await,
+    }
+}
+
+/// Drops what runs when it is asked to end, and with it servers, pages and folders.
+async fn until_ended(task: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = task => result,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        _ = terminate.recv() => bail!("terminated"),
     }
 }
 

@@ -28,12 +28,18 @@ pub(crate) struct Options {
     /// The nodes' secret
     #[arg(long)]
     secret: String,
+    /// Broadcast into a log of its own, which no page reads
+    #[arg(long)]
+    without_outbox: bool,
 }
 
 pub(crate) async fn run(options: Options) -> Result<()> {
     let database = Database::open(&options.database).await?;
-    let outbox = database.outbox_to_write().await?;
-    let forebay = Forebay::builder().app("kill").secret(options.secret).outbox(outbox).build()?;
+    let mut builder = Forebay::builder().app("kill").secret(options.secret);
+    if !options.without_outbox {
+        builder = builder.outbox(database.outbox_to_write().await?);
+    }
+    let forebay = builder.build()?;
     // One line waits at most: whoever writes them waits for what comes of it.
     let (said, mut commands) = mpsc::channel(1);
     tokio::spawn(async move {

@@ -22,9 +22,14 @@ const WRITER_MAX: Duration = Duration::from_mins(1);
 
 /// The two of them.
 pub(super) struct Writers {
-    database: String,
+    how: How,
     process: Process,
     posts: Posts,
+}
+
+struct How {
+    database: String,
+    has_outbox: bool,
 }
 
 struct Process {
@@ -41,10 +46,10 @@ struct Posts {
 
 impl Writers {
     /// Both rest.
-    pub(super) async fn start(cluster: &Cluster) -> Result<Self> {
-        let database = cluster.store.own_database_url();
-        let process = Process::start(&database).await?;
-        Ok(Self { database, process, posts: Posts::start(cluster.front) })
+    pub(super) async fn start(cluster: &Cluster, has_outbox: bool) -> Result<Self> {
+        let how = How { database: cluster.store.own_database_url(), has_outbox };
+        let process = Process::start(&how).await?;
+        Ok(Self { how, process, posts: Posts::start(cluster.front) })
     }
 
     /// One of them begins to write.
@@ -70,15 +75,16 @@ impl Writers {
         timeout(WRITER_MAX, self.process.child.wait())
             .await
             .context("the writer did not die")??;
-        self.process = Process::start(&self.database).await?;
+        self.process = Process::start(&self.how).await?;
         self.process.say("go").await
     }
 }
 
 impl Process {
-    async fn start(database: &str) -> Result<Self> {
+    async fn start(how: &How) -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["writer", "--database", database, "--secret", SECRET])
+            .args(["writer", "--database", &how.database, "--secret", SECRET])
+            .args((!how.has_outbox).then_some("--without-outbox"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
