@@ -39,7 +39,7 @@ struct Node {
 
 pub(crate) async fn run(options: Options) -> Result<()> {
     ensure!(options.nodes > 0, "a cluster has one node at least");
-    let store = Store::start(options.log, options.nodes)?;
+    let store = Store::start(options.log, None, options.nodes)?;
     let ports: Vec<_> = (0..options.nodes).map(|_| Port::reserve()).collect::<Result<_, _>>()?;
     let nodes = Nodes::new(ports.iter().map(Port::address).collect());
     let secret = secret()?;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::Args;
+use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
 
 use self::cluster::Cluster;
@@ -22,7 +23,7 @@ use self::pages::{Pages, Shown};
 use self::report::Report;
 use self::writer::Writers;
 use crate::node::Database;
-use crate::store::Kind;
+use crate::store::{Kind, Rows, Store};
 
 /// How often pages are looked at meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -32,6 +33,9 @@ pub(crate) struct Options {
     /// Where the log is
     #[arg(long, value_enum)]
     log: Kind,
+    /// Where the rows are; by default in Postgres where the log is there, and else in `SQLite`
+    #[arg(long, value_enum)]
+    rows: Option<Rows>,
     /// How often something is killed
     #[arg(long, default_value_t = 200)]
     kills: u32,
@@ -66,7 +70,8 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let mut random = fastrand::Rng::with_seed(seed);
     crate::say(format_args!("seed {seed}"));
     let nodes = options.nodes.unwrap_or_else(|| options.log.nodes());
-    let cluster = Cluster::start(options.log, nodes, &options.assets).await?;
+    let store = block_in_place(|| Store::start(options.log, options.rows, nodes))?;
+    let cluster = Cluster::start(store, nodes, &options.assets).await?;
     let database = Database::open(&cluster.store.own_database_url()).await?;
     let mut writers = Writers::start(&cluster, !options.without_outbox).await?;
     let mut pages = Pages::open(&options.script, cluster.front, options.pages).await?;

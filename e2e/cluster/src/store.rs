@@ -24,6 +24,15 @@ pub(crate) enum Kind {
     Postgres,
 }
 
+/// Where the rows are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rows {
+    /// In a file of `SQLite`'s, which all nodes share
+    Sqlite,
+    /// In Postgres: the one that has the log, or one of their own
+    Postgres,
+}
+
 impl Kind {
     /// How many nodes can have such a log, if it is not said.
     pub(crate) fn nodes(self) -> usize {
@@ -35,6 +44,8 @@ impl Kind {
 pub(crate) struct Store {
     servers: Servers,
     links: Vec<Proxy>,
+    /// The rows' own server, if they have one.
+    rows: Option<Postgres>,
     folder: TempDir,
 }
 
@@ -56,7 +67,7 @@ struct Pair {
 
 impl Store {
     /// Starts them.
-    pub(crate) fn start(kind: Kind, nodes: usize) -> Result<Self> {
+    pub(crate) fn start(kind: Kind, rows: Option<Rows>, nodes: usize) -> Result<Self> {
         if matches!(kind, Kind::Memory | Kind::Folder) && nodes != 1 {
             bail!("a log in memory or in a folder is one node's: say --nodes 1");
         }
@@ -69,7 +80,14 @@ impl Store {
             Kind::Postgres => Servers::Postgres(Postgres::options().start()?),
         };
         let folder = tempfile::Builder::new().prefix("forebay-cluster-").tempdir()?;
-        let mut store = Self { servers, links: Vec::new(), folder };
+        let rows = match (rows, &servers) {
+            (Some(Rows::Sqlite), Servers::Postgres(_)) => {
+                bail!("with this log the rows are in Postgres")
+            }
+            (Some(Rows::Postgres), Servers::Postgres(_)) | (Some(Rows::Sqlite) | None, _) => None,
+            (Some(Rows::Postgres), _) => Some(Postgres::options().start()?),
+        };
+        let mut store = Self { servers, links: Vec::new(), rows, folder };
         if let Some(address) = store.server().map(Server::address) {
             store.links = (0..nodes).map(|_| Proxy::start(address)).collect::<Result<_, _>>()?;
         }
@@ -92,10 +110,16 @@ impl Store {
 
     /// The database for this node.
     pub(crate) fn database_url(&self, node: usize) -> String {
-        match &self.servers {
-            Servers::Postgres(_) => self.url_at_link(node).unwrap_or_default(),
+        match (&self.servers, &self.rows) {
+            (Servers::Postgres(_), _) => self.url_at_link(node).unwrap_or_default(),
+            (_, Some(rows)) => rows.url(),
             _ => format!("sqlite:{}", self.database_file()),
         }
+    }
+
+    /// The rows' own server.
+    pub(crate) fn rows(&self) -> Option<&Postgres> {
+        self.rows.as_ref()
     }
 
     /// The database for who is not behind a link.
@@ -196,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_failover_loses_what_the_replica_lacks_and_can_come_again() {
-        let store = Store::start(Kind::Redis, 1).unwrap();
+        let store = Store::start(Kind::Redis, None, 1).unwrap();
         let mut leaders = Vec::new();
         for round in ["first", "second"] {
             key(&store, &["set", "kept", round]);
@@ -213,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_shared_is_one_nodes() {
-        let error = Store::start(Kind::Folder, 3).err().unwrap();
+        let error = Store::start(Kind::Folder, None, 3).err().unwrap();
         assert!(error.to_string().contains("--nodes 1"), "{error}");
     }
 }

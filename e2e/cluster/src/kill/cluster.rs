@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::front::{self, Nodes, Nothing};
 use crate::request::ask;
-use crate::store::{Kind, Store};
+use crate::store::Store;
 
 /// Signs the pages' tags.
 pub(super) const SECRET: &str = "a secret of the kill loop only";
@@ -39,8 +39,7 @@ pub(super) struct Node {
 }
 
 impl Cluster {
-    pub(super) async fn start(kind: Kind, nodes: usize, assets: &Path) -> Result<Self> {
-        let store = block_in_place(|| Store::start(kind, nodes))?;
+    pub(super) async fn start(store: Store, nodes: usize, assets: &Path) -> Result<Self> {
         let start = |index| block_in_place(|| Node::start(&store, index, assets));
         let nodes = (0..nodes).map(start).collect::<Result<Vec<_>>>()?;
         let ready = Nodes::new(nodes.iter().map(|node| node.port.address()).collect());

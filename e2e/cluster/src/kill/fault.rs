@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use forebay_rig::Server;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
@@ -28,6 +29,8 @@ pub(crate) enum Fault {
     RestartStore,
     /// `kill -9` of the store's server
     KillStore,
+    /// `kill -9` of Postgres, which has the rows only
+    KillDatabase,
     /// The store's replica takes the place of its primary, and lacks what was acknowledged last
     FailOver,
     /// A node is cut off from the store
@@ -39,6 +42,7 @@ pub(super) fn possible(store: &Store, only: &[Fault]) -> Vec<Fault> {
     let is_possible = |fault: &Fault| match fault {
         Fault::KillNode | Fault::StopNode | Fault::KillWriter => true,
         Fault::RestartStore | Fault::KillStore | Fault::Partition => store.server().is_some(),
+        Fault::KillDatabase => store.rows().is_some(),
         Fault::FailOver => store.has_replica(),
     };
     let wanted = |fault: &Fault| only.is_empty() || only.contains(fault);
@@ -81,8 +85,12 @@ impl Fault {
                 node.restart()?;
             }
             Self::KillWriter => writers.kill(random).await?,
-            Self::RestartStore => self.end_store(cluster, away, false).await?,
-            Self::KillStore => self.end_store(cluster, away, true).await?,
+            Self::RestartStore | Self::KillStore => {
+                self.end(cluster.store.server(), away).await?;
+            }
+            Self::KillDatabase => {
+                self.end(cluster.store.rows().map(|rows| rows as _), away).await?;
+            }
             Self::FailOver => {
                 cluster.store.hold_replica();
                 // What is written now is acknowledged, and lost.
@@ -104,9 +112,10 @@ impl Fault {
         cluster.wait_for_ready().await
     }
 
-    async fn end_store(self, cluster: &Cluster, away: Duration, kill: bool) -> Result<()> {
-        let Some(server) = cluster.store.server() else { return Ok(()) };
-        block_in_place(|| if kill { server.kill() } else { server.stop() })?;
+    async fn end(self, server: Option<&dyn Server>, away: Duration) -> Result<()> {
+        let Some(server) = server else { return Ok(()) };
+        let is_killed = self != Self::RestartStore;
+        block_in_place(|| if is_killed { server.kill() } else { server.stop() })?;
         sleep(away).await;
         Ok(block_in_place(|| server.restart())?)
     }
