@@ -178,7 +178,9 @@ fn newest() -> Result<PathBuf, Error> {
     one_at_a_time.lock()?;
     if !program.exists() {
         let module = format!("github.com/nats-io/nats-server/v2@{NEWEST}");
-        run(Command::new("go").args(["install", &module]).env("GOBIN", &folder))?;
+        // Two minutes where all has to be fetched; a registry that hangs must not hang its caller.
+        let go = ["600", "go", "install", &module];
+        run(Command::new("timeout").args(go).env("GOBIN", &folder))?;
     }
     Ok(program)
 }
