@@ -361,6 +361,12 @@ impl Forebay {
         self.core.hub.trouble()
     }
 
+    /// For how long nothing was heard of the log's store, once that is five seconds: load balancers should send
+    /// nobody here. After 30 seconds pages are sent away.
+    pub fn behind(&self) -> Option<Duration> {
+        self.core.hub.behind()
+    }
+
     /// Bytes of history now, overhead included.
     pub fn history_bytes(&self) -> usize {
         self.core.hub.history_bytes()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_cable::Limits;
-use forebay_hub::{Fsync, Hub, Options, StoreError};
+use forebay_hub::{Fsync, Hub, LogStore, Options, StoreError};
 use forebay_log::Retention;
 use forebay_signing::{CursorSigner, Key, KeyDigest, Verifier};
 use forebay_transport::{Door, DoorError, Origins};
@@ -34,6 +34,9 @@ pub enum BuildError {
     /// Two channels of one name, or one with the name of a built-in one.
     #[error("channel {0:?} is added twice, or has the name of a built-in one")]
     DuplicateChannel(String),
+    /// A log in a folder, and one that several nodes share.
+    #[error("the log is in a folder (file_log), or a store's (follow): choose one")]
+    TwoLogs,
     /// The app's name can't be the host of a global id.
     #[error("app name {0:?} must consist of letters, digits, `-`, `_` and `.`")]
     BadAppName(String),
@@ -420,7 +423,34 @@ impl<F: From<Forebay>> Builder<F> {
     ///
     /// # Errors
     /// [`BuildError`] names what is missing or wrong.
-    pub fn build(self) -> Result<F, BuildError> {
+    pub fn build(mut self) -> Result<F, BuildError> {
+        let log = self.file_log.take();
+        let kept = if log.is_some() { Kept::Here } else { Kept::Nowhere };
+        self.assemble(kept, |options| match log {
+            None => Ok(Hub::new(options)),
+            Some((folder, fsync)) => Ok(Hub::open(options, folder, fsync)?),
+        })
+    }
+
+    /// The same with a log that several nodes share, once this one has come as far as the store was when it was
+    /// asked. Features of `forebay` have stores: `redis`, `nats`, `postgres`.
+    ///
+    /// # Errors
+    /// [`BuildError`] names what is missing or wrong, and [`BuildError::Log`] why the store can't be
+    /// followed. [`BuildError::TwoLogs`] if there is a [`file_log`](Self::file_log), too.
+    pub async fn follow(self, store: Arc<dyn LogStore>) -> Result<F, BuildError> {
+        if self.file_log.is_some() {
+            return Err(BuildError::TwoLogs);
+        }
+        let hub = Hub::follow(self.options.clone(), store).await?;
+        self.assemble(Kept::Shared, |_| Ok(hub))
+    }
+
+    fn assemble(
+        self,
+        kept: Kept,
+        open: impl FnOnce(Options) -> Result<Hub, BuildError>,
+    ) -> Result<F, BuildError> {
         let length = self.shortest_secret.ok_or(BuildError::NoSecret)?;
         if self.keys.is_empty() || self.pubsub_keys.is_empty() {
             return Err(BuildError::NoSecret);
@@ -468,9 +498,9 @@ impl<F: From<Forebay>> Builder<F> {
         let settings = Settings {
             refresh_window: self.refresh_window.unwrap_or(Duration::from_millis(500)),
             message_bytes_max: self.message_bytes_max.unwrap_or(1 << 20),
-            outlives_process: self.file_log.is_some(),
+            outlives_process: kept != Kept::Nowhere,
             #[cfg(feature = "sqlx")]
-            is_shared: false,
+            is_shared: kept == Kept::Shared,
         };
         #[cfg(feature = "sqlx")]
         if self.outbox.as_ref().is_some_and(|outbox| outbox.relays() && !outbox.has_lead())
@@ -478,10 +508,7 @@ impl<F: From<Forebay>> Builder<F> {
         {
             return Err(BuildError::OutboxInUse);
         }
-        let hub = match self.file_log {
-            None => Hub::new(self.options),
-            Some((folder, fsync)) => Hub::open(self.options, folder, fsync)?,
-        };
+        let hub = open(self.options)?;
         let publisher = Publisher::new(hub.clone(), settings);
         #[cfg(feature = "sqlx")]
         let publisher = match self.outbox {
@@ -497,6 +524,17 @@ impl<F: From<Forebay>> Builder<F> {
         let shortest = self.shortest_secret.unwrap_or(usize::MAX);
         self.shortest_secret = Some(shortest.min(secret.len()));
     }
+}
+
+/// Where the log is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// In memory.
+    Nowhere,
+    /// On this machine's disk.
+    Here,
+    /// By a server, for several nodes.
+    Shared,
 }
 
 /// A path, without the slash at its end.

@@ -27,9 +27,14 @@ use crate::wake::{Signals, Wake};
 /// leaves in the middle of a replay gets the rest. At about a microsecond each.
 const LOOKED_AT_MAX: usize = 1_000;
 
-/// The hub is shutting down.
+/// Why nobody is let in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Refused;
+pub enum Refused {
+    /// The hub is shutting down.
+    ShuttingDown,
+    /// It has heard nothing of its log's store for so long that its pages are better served elsewhere.
+    Behind,
+}
 
 /// A connection's handle to the hub. Dropping it leaves nothing behind.
 #[derive(Debug)]
@@ -53,7 +58,7 @@ impl Client {
         // Whoever knows it gets what is kept of the session: there is no guessable one instead.
         let id = getrandom::u64().expect("the operating system gives random numbers");
         let id = SessionId(id);
-        let place = hub.0.connections.add(&wake).ok_or(Refused)?;
+        let place = hub.0.connections.add(&wake).ok_or(Refused::ShuttingDown)?;
         let place = u32::try_from(place).expect("fewer than 2^32 connections fit in memory");
         hub.0.stats.connections.add(1);
         let (registrations, pages) = (SmallVec::new(), SmallVec::new());

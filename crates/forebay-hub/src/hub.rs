@@ -51,6 +51,12 @@ const TICKS_PER_INTERVAL: u64 = 2;
 /// message to it and back; whoever starts the next process wants it soon.
 const LEAVE_MAX: Duration = Duration::from_secs(1);
 
+/// Without a word of its log's store for so long, a hub wants no more pages.
+const BEHIND_AFTER: Duration = Duration::from_secs(5);
+
+/// And after so long it sends those that it has to another.
+const LOST_AFTER: Duration = Duration::from_secs(30);
+
 /// How a hub is made.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -193,6 +199,8 @@ pub(crate) struct Inner {
     /// The same of those who have left, for other nodes.
     pub(crate) shares: bool,
     departures: Mutex<Departures>,
+    /// The log says that pages are sent elsewhere.
+    is_lost: AtomicBool,
     due: Due,
     /// Somebody writes it.
     is_keeping: AtomicBool,
@@ -365,6 +373,7 @@ impl Hub {
             is_stored: store.is_some(),
             shares: handovers == Handovers::Shared,
             departures: Mutex::default(),
+            is_lost: AtomicBool::new(false),
             keeps: handovers == Handovers::Next,
             due: Due::default(),
             is_keeping: AtomicBool::new(false),
@@ -393,8 +402,11 @@ impl Hub {
     /// Lets one more connection in.
     ///
     /// # Errors
-    /// [`Refused`] while the hub is shutting down.
+    /// [`Refused`] while the hub is shutting down, or has lost its log's store.
     pub fn connect(&self) -> Result<Client, Refused> {
+        if self.0.store.as_ref().is_some_and(|store| store.silence() >= LOST_AFTER) {
+            return Err(Refused::Behind);
+        }
         self.ensure_ticking();
         self.ensure_rounds();
         self.ensure_keeping();
@@ -411,6 +423,14 @@ impl Hub {
     /// Why the last broadcast was not taken by the disk, if it was not.
     pub fn trouble(&self) -> Option<String> {
         self.0.trouble.lock().clone()
+    }
+
+    /// For how long nothing was heard of the log's store, once that is five seconds. Pages are still served what
+    /// is here; new ones should go elsewhere. After 30 seconds they are refused, and those that are here are told to
+    /// come back, in the hope that it is elsewhere.
+    pub fn behind(&self) -> Option<Duration> {
+        let silence = self.0.store.as_ref().map(|store| store.silence())?;
+        (silence >= BEHIND_AFTER).then_some(silence)
     }
 
     /// Bytes of history, overhead included.
@@ -510,12 +530,29 @@ fn new_epoch() -> Epoch {
 impl Shared {
     fn tick(&self, part: usize) {
         self.inner.tick(part);
+        self.send_away(part);
         if part == 0
             && let Some(store) = &self.store
             && !store.tidy()
         {
             // Nobody wants to know it.
             drop(self.inner.take_left());
+        }
+    }
+}
+
+impl Shared {
+    /// Where nothing has been heard of the store for too long, pages are better served elsewhere.
+    fn send_away(&self, part: usize) {
+        let Some(store) = &self.store else { return };
+        let is_lost = store.silence() >= LOST_AFTER;
+        if is_lost {
+            self.connections.signal_part(part, TICK_PARTS, Signals::SHUTDOWN);
+        }
+        let was_lost = self.is_lost.swap(is_lost, Ordering::Relaxed);
+        if is_lost && !was_lost {
+            let silence = store.silence().as_secs();
+            tracing::error!(silence, "the log's store is not heard: pages are sent elsewhere");
         }
     }
 }

@@ -33,6 +33,8 @@ pub enum Refusal {
     Full,
     /// The server is going down.
     ShuttingDown,
+    /// The log's store is not heard: another node is the better one.
+    Behind,
     /// A subscription that was rejected.
     Subscription,
     /// A client that sends too many commands: they wait.
@@ -59,6 +61,7 @@ impl Refusal {
             Self::Unavailable => &stats.refused_unavailable,
             Self::Full => &stats.refused_full,
             Self::ShuttingDown => &stats.refused_shutting_down,
+            Self::Behind => &stats.refused_behind,
             Self::Subscription => &stats.rejections,
             Self::Commands => &stats.commands_held_back,
             Self::Replay => &stats.replays_delayed,

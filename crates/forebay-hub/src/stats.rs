@@ -42,7 +42,7 @@ counters! {
     deliveries,
     /// Connections accepted.
     connections,
-    /// Connections and requests refused. The next eight counters say for which reason.
+    /// Connections and requests refused. The next nine counters say for which reason.
     refusals,
     /// Refused: the page's origin is not let in.
     refused_origin,
@@ -60,6 +60,8 @@ counters! {
     refused_full,
     /// Refused: the server was going down.
     refused_shutting_down,
+    /// Refused: nothing was heard of the log's store for too long.
+    refused_behind,
     /// Subscriptions confirmed.
     subscriptions,
     /// Subscriptions rejected.

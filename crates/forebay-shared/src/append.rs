@@ -187,7 +187,6 @@ impl<B: Backend> Appender<B> {
         let outgoing = Outgoing { group, answers, deadline };
         match sent {
             Ok((epoch, end)) => {
-                self.shared.hear();
                 self.unsettled.push_back(Taken { outgoing, epoch, end });
             }
             Err(error) => outgoing.fail(&error),

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use fastrand::Rng;
 use forebay_cable::{Effect, Protocol, Resync, Session};
@@ -369,4 +370,31 @@ fn a_page_goes_on_at_another_node_where_it_was() {
     leave(other, duplicate, one.position().offset);
     leave(one, page, one.position().offset);
     assert_eq!(come(other).2, None, "nobody knows whose it was");
+}
+
+/// A node that is cut off from the server for long: it says so, and sends its pages where they are served.
+#[test]
+fn a_node_that_has_lost_its_log_sends_its_pages_away() {
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let hub = follow(&network, &now);
+    let client = hub.connect().unwrap();
+    client.poll_signals(Waker::noop());
+    let tick = || (0..30).for_each(|part| hub.tick(part));
+    network.server().cut_off(0);
+    network.run(Duration::from_secs(4));
+    assert_eq!(hub.behind(), None);
+    network.run(Duration::from_secs(5));
+    assert!(hub.behind().is_some(), "it wants no more");
+    assert!(hub.connect().is_ok(), "and refuses nobody");
+    tick();
+    assert!(!client.poll_signals(Waker::noop()).contains(forebay_hub::Signals::SHUTDOWN));
+    network.run(Duration::from_secs(25));
+    tick();
+    assert!(client.poll_signals(Waker::noop()).contains(forebay_hub::Signals::SHUTDOWN));
+    assert_eq!(hub.connect().unwrap_err(), forebay_hub::Refused::Behind);
+    network.server().join(0);
+    network.run(Duration::from_secs(2));
+    assert_eq!(hub.behind(), None);
+    assert!(hub.connect().is_ok());
 }

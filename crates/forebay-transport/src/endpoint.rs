@@ -92,7 +92,7 @@ impl Endpoint {
     ) -> Result<(Response<()>, Admission), HandshakeError> {
         let (response, protocol) = handshake::answer(request)?;
         self.check(request)?;
-        let mut client = self.connect_to_hub(request).map_err(|_| HandshakeError::ShuttingDown)?;
+        let mut client = self.connect_to_hub(request)?;
         let (hello, limits) = (client.hello(protocol), Arc::clone(self.hub.limits()));
         let session = match &identity {
             Ok(identity) => {

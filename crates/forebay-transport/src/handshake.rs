@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use forebay_cable::Protocol;
-use forebay_hub::Refusal;
+use forebay_hub::{Refusal, Refused};
 use http::header::{self, HeaderMap, HeaderName};
 use http::{HeaderValue, Method, Response, StatusCode, Version, request};
 use sha1::{Digest, Sha1};
@@ -38,10 +38,22 @@ pub enum HandshakeError {
     /// The server is going down.
     #[error("the server is shutting down")]
     ShuttingDown,
+    /// Nothing was heard of the log's store for too long.
+    #[error("this server has lost its log; come back, to another one")]
+    Behind,
     /// The HTTP server has no connection to hand over. An [`Endpoint`](crate::Endpoint) doesn't know:
     /// whoever runs the HTTP server says so ([`refuse_handshake`](crate::Endpoint::refuse_handshake)).
     #[error("the HTTP server does not support upgrades")]
     NotUpgradable,
+}
+
+impl From<Refused> for HandshakeError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::ShuttingDown => Self::ShuttingDown,
+            Refused::Behind => Self::Behind,
+        }
+    }
 }
 
 impl HandshakeError {
@@ -51,7 +63,7 @@ impl HandshakeError {
             Self::NotAnUpgrade | Self::BadVersion => StatusCode::UPGRADE_REQUIRED,
             Self::BadKey | Self::NoCommonProtocol => StatusCode::BAD_REQUEST,
             Self::Denied(denied) => denied.status(),
-            Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ShuttingDown | Self::Behind => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotUpgradable => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -65,6 +77,7 @@ impl HandshakeError {
             }
             Self::Denied(denied) => denied.refusal(),
             Self::ShuttingDown => Refusal::ShuttingDown,
+            Self::Behind => Refusal::Behind,
         })
     }
 
@@ -79,7 +92,7 @@ impl HandshakeError {
                 headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
-            Self::ShuttingDown => {
+            Self::ShuttingDown | Self::Behind => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}

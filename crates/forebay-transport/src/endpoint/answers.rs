@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use forebay_cable::{Protocol, Session};
-use forebay_hub::Refusal;
+use forebay_hub::{Refusal, Refused};
 use forebay_log::UnixMillis;
 use http::header::{self, HeaderMap};
 use http::{HeaderValue, Method, Response, StatusCode, request};
@@ -43,6 +43,18 @@ pub enum ExchangeError {
     /// The server is going down.
     #[error("the server is shutting down")]
     ShuttingDown,
+    /// Nothing was heard of the log's store for too long.
+    #[error("this server has lost its log; come back, to another one")]
+    Behind,
+}
+
+impl From<Refused> for ExchangeError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::ShuttingDown => Self::ShuttingDown,
+            Refused::Behind => Self::Behind,
+        }
+    }
 }
 
 impl ExchangeError {
@@ -54,7 +66,9 @@ impl ExchangeError {
             Self::Denied(denied) => denied.status(),
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotCommands => StatusCode::BAD_REQUEST,
-            Self::Unavailable | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::ShuttingDown | Self::Behind => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -62,7 +76,7 @@ impl ExchangeError {
     const fn retry_after(self) -> Option<u8> {
         match self {
             // Somewhere there is, or will be, another server.
-            Self::ShuttingDown => Some(1),
+            Self::ShuttingDown | Self::Behind => Some(1),
             // As stock clients do it at first; all of them wait for the same database.
             Self::Unavailable => Some(5),
             _ => None,
@@ -76,6 +90,7 @@ impl ExchangeError {
             Self::Denied(denied) => Some(denied.refusal()),
             Self::Refused | Self::MediaType | Self::NotCommands => Some(Refusal::Request),
             Self::ShuttingDown => Some(Refusal::ShuttingDown),
+            Self::Behind => Some(Refusal::Behind),
         }
     }
 
@@ -218,7 +233,7 @@ impl Endpoint {
                 Denial::NotNow(_) => ExchangeError::Unavailable,
             }
         })?;
-        let mut client = self.connect_to_hub(request).map_err(|_| ExchangeError::ShuttingDown)?;
+        let mut client = self.connect_to_hub(request)?;
         if let Some(name) = identity.shared_name() {
             client.identify(name);
         }

@@ -12,10 +12,14 @@ pub(super) fn health(forebay: &Forebay) -> Response {
 }
 
 pub(super) fn ready(life: &Life, forebay: &Forebay) -> Response {
-    if life.is_ready() {
-        state(forebay, "ready")
-    } else {
-        answer(StatusCode::SERVICE_UNAVAILABLE, "shutting down")
+    let not_ready = |why: std::fmt::Arguments<'_>| answer(StatusCode::SERVICE_UNAVAILABLE, why);
+    match forebay.behind() {
+        _ if !life.is_ready() => not_ready(format_args!("shutting down")),
+        Some(silence) => not_ready(format_args!(
+            "nothing was heard of the log's store for {} s",
+            silence.as_secs()
+        )),
+        None => state(forebay, "ready"),
     }
 }
 
