@@ -30,7 +30,7 @@ pub struct Nats {
     account: Option<String>,
     certificates: Option<Certificates>,
     port: Port,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What differs between NATS servers. The default asks for no password, and syncs each message.
@@ -95,7 +95,7 @@ impl NatsOptions {
         fs::write(&file, self.file(folder.path(), port.number(), certificates.as_ref()))?;
         let process =
             Program::new(program, "Server is ready").argument("-c").argument(&file).start()?;
-        Ok(Nats { process, account: self.account, certificates, port, _folder: folder })
+        Ok(Nats { process, account: self.account, certificates, port, folder })
     }
 
     fn file(&self, folder: &Path, port: u16, certificates: Option<&Certificates>) -> String {
@@ -140,6 +140,11 @@ impl Nats {
             Err(error) => skip(&error),
         }
         builds
+    }
+
+    /// Where its streams are. While it is stopped, a copy of that folder can take its place.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("jetstream")
     }
 
     /// What a client has to trust, if it uses TLS.
