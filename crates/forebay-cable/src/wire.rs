@@ -154,6 +154,7 @@ impl Envelope {
         let cursor = &self.own[..end];
         match cursor.split(|byte| *byte == b'.').collect::<SmallVec<[&[u8]; 5]>>()[..] {
             [_, _, _, mac] => &cursor[..cursor.len() - mac.len()],
+            [_, _, _, seen, mac] => &cursor[..cursor.len() - mac.len() - 1 - seen.len()],
             _ => cursor,
         }
     }

@@ -167,7 +167,8 @@ impl Client {
         self.registrations.push(inner.subscribers.add(id, seat, self.is_muted()));
         let log = inner.log.read();
         let start = cursor.map_or(Start::Live, |cursor| start(&inner.stats, &log, stream, cursor));
-        Attachment { stream: id, name: Arc::clone(log.name(id)), start, head: log.head().offset }
+        let (name, head) = (Arc::clone(log.name(id)), log.head().offset);
+        Attachment { stream: id, name, start, head, seen: None }
     }
 
     /// Where a client that has everything up to `position` goes on with a stream.

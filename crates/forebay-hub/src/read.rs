@@ -29,7 +29,7 @@ pub struct Delivery {
     pub ephemeral: bool,
     /// Whether it is older than the subscription.
     pub replayed: bool,
-    /// What to send. `None` if the session is excepted from it.
+    /// What to send. `None` if the session is excepted from it, or if its page has seen it already.
     pub message: Option<Arc<Message>>,
 }
 
@@ -160,13 +160,15 @@ impl Batch {
         let excepted = entry.message.excepted();
         self.excepts |= excepted.is_some();
         let excepted = excepted.is_some_and(|sid| session.id().is(sid));
+        let commit = entry.message.commit();
+        let is_seen = commit.is_some_and(|commit| session.has_seen(source.reader, commit));
         self.deliveries.push(Delivery {
             reader: source.reader,
             offset: entry.offset,
             previous: std::mem::replace(&mut source.previous, entry.offset),
             ephemeral: entry.class == Class::Ephemeral,
             replayed: entry.offset <= source.attached,
-            message: (!excepted).then(|| Arc::clone(&entry.message)),
+            message: (!excepted && !is_seen).then(|| Arc::clone(&entry.message)),
         });
     }
 }

@@ -58,9 +58,9 @@ impl Round {
         may_replay: impl Fn() -> bool,
     ) {
         let sole = session.sole_reader();
-        // Past the head at which it joined, a reader gets what any other gets.
+        // Past the head at which it joined, a reader gets what any other gets, unless its page has seen some of it.
         let place = sole
-            .filter(|reader| reader.attached <= reader.position)
+            .filter(|reader| reader.attached <= reader.position && !session.is_exact())
             .map(|reader| (reader.id, reader.stream, reader.position));
         if place.is_some() && place == self.serves {
             return;

@@ -1,7 +1,12 @@
-//! The database transaction that an entry's change was committed in, as far as Postgres says it.
+//! The database transaction behind an entry, and what a page's own transaction has seen.
 //!
 //! Ids and places are compared only where they are of one [`Database`]. Whoever publishes from a database
-//! gives them, and promises what the fields say. This module compares, and asks nobody.
+//! gives them, and promises what the fields say. Nothing here asks a database. ARCHITECTURE.md has the
+//! argument.
+
+mod seen;
+
+pub use seen::{BadSeen, Running, SEEN_BYTES_MAX, Seen};
 
 /// Whose ids and places in the WAL they are.
 ///
@@ -22,11 +27,10 @@ pub struct Commit {
     pub database: Database,
     /// The id of the transaction itself, not of a savepoint's: `pg_current_xact_id()`.
     pub id: u64,
-    /// It was committed at or before this place in the WAL. Later entries of the same database have the same
-    /// or a later one.
+    /// A place in the WAL at or behind its commit. Whoever publishes reads it behind the row.
     pub wal: u64,
-    /// All transactions with smaller ids are over, and their entries are in the log before this one. 0 says
-    /// nothing.
+    /// What was committed when the WAL ended here is in the log before this entry. Whoever publishes has read
+    /// it before it read all rows that there were. 0 says nothing.
     pub settled: u64,
 }
 

@@ -32,7 +32,7 @@ mod record;
 mod retention;
 mod stream;
 
-pub use commit::{Commit, Database};
+pub use commit::{BadSeen, Commit, Database, Running, SEEN_BYTES_MAX, Seen};
 pub use log::{Applied, Dropped, Log, Restoration, StreamId, Sweep};
 pub use message::{Action, Class, Extent, Message, StateKey, Targets};
 pub use position::{BadPosition, Epoch, Offset, Position, UnixMillis};

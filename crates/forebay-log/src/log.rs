@@ -1,11 +1,14 @@
 //! The log: one order over all streams, and the budgets that hold over all of them.
 
+mod milestones;
 mod restoration;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::milestones::Milestones;
+use crate::commit::Seen;
 use crate::message::{Class, Message};
 use crate::position::{Epoch, Offset, Position, UnixMillis};
 use crate::record::{Content, Control, Lacking, Record};
@@ -84,6 +87,7 @@ pub struct Log {
     /// What is forgotten of all streams whose record is gone. Its date is at least the log's own
     /// beginning.
     floor: Forgotten,
+    milestones: Milestones,
     /// What has left since it was last asked, if anybody asks.
     dropped: Option<Vec<Dropped>>,
     /// The floor at that time.
@@ -106,6 +110,7 @@ impl Log {
             entries: 0,
             bytes: 0,
             floor: Forgotten::default(),
+            milestones: Milestones::default(),
             dropped: None,
             noted_floor: Forgotten::default(),
         }
@@ -190,6 +195,9 @@ impl Log {
     ) -> Applied {
         let id = self.intern(stream);
         self.head = offset;
+        if let Some(commit) = message.commit() {
+            self.milestones.note(offset, at, *commit);
+        }
         let entry = Entry { offset, appended_at: at, message: Arc::new(message), class };
         if entry.class == Class::Ephemeral {
             if !self.stream(id).has_ephemeral() {
@@ -265,6 +273,13 @@ impl Log {
         }
         let forgotten = self.forgotten(stream).offset;
         if cursor.offset < forgotten { Err(Gap::Forgotten(forgotten)) } else { Ok(()) }
+    }
+
+    /// Up to where a page lacks nothing of a database that was read from a replica. There may be a later such
+    /// place, by about a second. `None` where nobody can tell, or if it was no replica.
+    pub fn reached(&self, seen: &Seen) -> Option<Position> {
+        let offset = self.milestones.reached(seen).filter(|_| seen.is_of_replica())?;
+        Some(Position { epoch: self.epoch, offset })
     }
 
     /// The stream of this name, if it has a record.
@@ -401,6 +416,7 @@ impl Log {
     fn clear(&mut self) {
         self.head = Offset::ZERO;
         self.floor = Forgotten::default();
+        self.milestones.clear();
         (self.entries, self.bytes) = (0, 0);
         self.order.clear();
         self.idle.clear();

@@ -7,12 +7,18 @@
 //! for one [`Subject`] only, so that nobody can put an old page's signed stream name and a new page's
 //! cursor together and pass for a new page.
 //!
+//! An *exact cursor* is `<epoch>.<offset>.<page>.<seen>.<mac>`. It says in addition what the database
+//! transaction had seen in which the page's data was read, in lower-case hexadecimal, `_` and
+//! at least one `-`. What that
+//! means is not this crate's.
+//!
 //! A *page cursor* is `<epoch>.<offset>.<page>.<secret>`. It is taken when the page's request begins,
 //! stays with the application, and makes the cursors of the page's tags without the key:
 //!
 //! ```text
 //! secret = base64url(HMAC-SHA256(key, "<epoch>.<offset>.<page>"))
 //! mac    = base64url(HMAC-SHA256(secret, "signed_stream_name=<name>")[..12])
+//! mac    = base64url(HMAC-SHA256(secret, "seen=<seen>&signed_stream_name=<name>")[..12])  // if exact
 //! ```
 //!
 //! A cursor grants no access: a signed stream name does that, the cursor only says where to begin, and
@@ -30,9 +36,12 @@ use zeroize::Zeroizing;
 use crate::Key;
 use crate::mac::{KeyedMac, MAC_BYTES};
 
-/// The longest text of a cursor: 16 hexadecimal digits, a point, 20 decimal digits, a point, 16
+/// The longest text of a cursor that is not exact: 16 hexadecimal digits, a point, 20 decimal digits, a point, 16
 /// hexadecimal digits, a point, 16 characters of MAC.
 pub const CURSOR_BYTES_MAX: usize = POSITION_BYTES_MAX + 1 + MAC_TEXT_BYTES;
+
+/// The longest text of what a transaction has seen. Before it in an exact cursor there is one more point.
+pub const SEEN_BYTES_MAX: usize = 400;
 
 const POSITION_BYTES_MAX: usize = 16 + 1 + 20 + 1 + 16;
 
@@ -74,7 +83,7 @@ pub enum Subject<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CursorError {
-    /// Longer than [`CURSOR_BYTES_MAX`].
+    /// Longer than [`CURSOR_BYTES_MAX`], or where it is exact, than [`SEEN_BYTES_MAX`] and a point more.
     #[error("the cursor is longer than {CURSOR_BYTES_MAX} bytes")]
     TooLong,
     /// Not the one spelling that a cursor has.
@@ -91,6 +100,17 @@ pub enum CursorError {
 pub struct PageCursor {
     text: Zeroizing<String>,
     secret: usize,
+    /// What the tags' cursors say that was seen.
+    seen: Option<Box<str>>,
+}
+
+/// A cursor that was made with one of the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifiedCursor<'a> {
+    /// The position.
+    pub cursor: Cursor,
+    /// What was seen, if it is exact.
+    pub seen: Option<&'a str>,
 }
 
 impl PageCursor {
@@ -99,7 +119,14 @@ impl PageCursor {
     pub fn parse(text: &str) -> Option<Self> {
         let (position, secret) = text.rsplit_once('.')?;
         parse(position).filter(|_| secret.len() == SECRET_BYTES)?;
-        Some(Self { text: Zeroizing::new(text.to_owned()), secret: position.len() + 1 })
+        let text = Zeroizing::new(text.to_owned());
+        Some(Self { text, secret: position.len() + 1, seen: None })
+    }
+
+    /// Makes exact cursors from here on. `None` if this text can't be a part of one. It is no part of
+    /// [`as_str`](Self::as_str).
+    pub fn with_seen(self, seen: &str) -> Option<Self> {
+        is_seen(seen).then(|| Self { seen: Some(seen.into()), ..self })
     }
 
     /// The text, for another process of the application.
@@ -110,9 +137,15 @@ impl PageCursor {
     /// The cursor for a subscription.
     pub fn cursor_for(&self, subject: Subject<'_>) -> String {
         let (position, secret) = self.text.split_at(self.secret);
-        let mut text = String::with_capacity(position.len() + MAC_TEXT_BYTES);
+        let seen = self.seen.as_deref();
+        let more = seen.map_or(0, |seen| seen.len() + 1);
+        let mut text = String::with_capacity(position.len() + more + MAC_TEXT_BYTES);
         text.push_str(position);
-        text.extend(mac_text(secret.as_bytes(), subject).map(char::from));
+        if let Some(seen) = seen {
+            text.push_str(seen);
+            text.push('.');
+        }
+        text.extend(mac_text(secret.as_bytes(), seen, subject).map(char::from));
         text
     }
 }
@@ -165,7 +198,7 @@ impl CursorSigner {
         text.push('.');
         let begin = text.len();
         text.extend(secret.iter().copied().map(char::from));
-        PageCursor { text: Zeroizing::new(text), secret: begin }
+        PageCursor { text: Zeroizing::new(text), secret: begin, seen: None }
     }
 
     /// The cursor that a text stands for, if it was made with one of the keys, and for exactly this
@@ -174,24 +207,49 @@ impl CursorSigner {
     /// # Errors
     /// [`CursorError`] says what is wrong with the text.
     pub fn verify(&self, text: &str, subject: Subject<'_>) -> Result<Cursor, CursorError> {
-        if text.len() > CURSOR_BYTES_MAX {
+        self.verify_exact(text, subject).map(|verified| verified.cursor)
+    }
+
+    /// The same, with what was seen.
+    ///
+    /// # Errors
+    /// [`CursorError`] says what is wrong with the text.
+    pub fn verify_exact<'a>(
+        &self,
+        text: &'a str,
+        subject: Subject<'_>,
+    ) -> Result<VerifiedCursor<'a>, CursorError> {
+        if text.len() > CURSOR_BYTES_MAX + 1 + SEEN_BYTES_MAX {
             return Err(CursorError::TooLong);
         }
-        let (position, mac) = text.rsplit_once('.').ok_or(CursorError::Malformed)?;
-        if mac.len() != MAC_TEXT_BYTES {
+        let (rest, mac) = text.rsplit_once('.').ok_or(CursorError::Malformed)?;
+        let (position, seen) = match rest.rsplit_once('.') {
+            Some((position, seen)) if position.bytes().filter(|b| *b == b'.').count() == 2 => {
+                (position, Some(seen))
+            }
+            _ if text.len() > CURSOR_BYTES_MAX => return Err(CursorError::TooLong),
+            _ => (rest, None),
+        };
+        if mac.len() != MAC_TEXT_BYTES || !seen.is_none_or(is_seen) {
             return Err(CursorError::Malformed);
         }
         let cursor = parse(position).ok_or(CursorError::Malformed)?;
         // 12 bytes fill 16 characters without a spare bit, so comparing text compares bytes.
         let signed_by = |key: &KeyedMac| -> bool {
-            mac_text(&*secret(key, position), subject).ct_eq(mac.as_bytes()).into()
+            mac_text(&*secret(key, position), seen, subject).ct_eq(mac.as_bytes()).into()
         };
         if signed_by(&self.current) || self.older.iter().any(signed_by) {
-            Ok(cursor)
+            Ok(VerifiedCursor { cursor, seen })
         } else {
             Err(CursorError::BadSignature)
         }
     }
+}
+
+/// Whether a text has only what needs no escaping, and can't be taken for a number.
+fn is_seen(text: &str) -> bool {
+    let is_fine = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-' | b'_');
+    (1..=SEEN_BYTES_MAX).contains(&text.len()) && text.contains('-') && text.bytes().all(is_fine)
 }
 
 fn derive(key: &Key) -> KeyedMac {
@@ -204,13 +262,20 @@ fn secret(key: &KeyedMac, position: &str) -> Zeroizing<[u8; SECRET_BYTES]> {
     Zeroizing::new(encoded(&*mac))
 }
 
-fn mac_text(secret: &[u8], subject: Subject<'_>) -> [u8; MAC_TEXT_BYTES] {
+fn mac_text(secret: &[u8], seen: Option<&str>, subject: Subject<'_>) -> [u8; MAC_TEXT_BYTES] {
     let (kind, name) = match subject {
         Subject::Signed(name) => ("signed_stream_name=", name),
         Subject::Public(name) => ("stream_name=", name),
         Subject::Channel => ("", ""),
     };
-    let mac = KeyedMac::from_bytes(secret).of_parts([kind.as_bytes(), name.as_bytes()]);
+    let secret = KeyedMac::from_bytes(secret);
+    let mac = match seen {
+        None => secret.of_parts([kind.as_bytes(), name.as_bytes()]),
+        Some(seen) => {
+            let parts = ["seen=", seen, "&", kind, name];
+            secret.of_parts(parts.map(str::as_bytes))
+        }
+    };
     encoded(&mac[..MAC_BYTES_KEPT])
 }
 

@@ -32,6 +32,9 @@ mod mac;
 mod verifier;
 
 pub use bearer::{BEARER_API, BEARER_BROADCAST, BEARER_RPC, derived_bearer, tokens_match};
-pub use cursor::{CURSOR_BYTES_MAX, Cursor, CursorError, CursorSigner, PageCursor, Subject};
+pub use cursor::{
+    CURSOR_BYTES_MAX, Cursor, CursorError, CursorSigner, PageCursor, SEEN_BYTES_MAX, Subject,
+    VerifiedCursor,
+};
 pub use key::{Key, KeyDigest, TURBO_KEY_ITERATIONS, TURBO_KEY_LENGTH, TURBO_KEY_SALT};
 pub use verifier::{SIGNED_BYTES_MAX, Verifier, VerifyError, claimed_name};

@@ -40,7 +40,7 @@ impl Channels for Rooms {
         let goes_on = begin != Begin::Now;
         let read = Arc::clone(&name);
         let subscribed = move |begin, transmissions| Subscribed {
-            streams: vec![Stream { name: read, begin, is_public: false }],
+            streams: vec![Stream { name: read, begin, is_public: false, seen: None }],
             goes_on,
             resync: REFRESH,
             transmissions,

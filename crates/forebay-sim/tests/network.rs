@@ -209,7 +209,7 @@ struct Room(Position);
 impl Channels for Room {
     fn subscribe(&self, _: Request) -> Answer<Result<Subscribed, Rejected>> {
         let begin = Begin::After(self.0);
-        let stream = Stream { name: "room".into(), begin, is_public: false };
+        let stream = Stream { name: "room".into(), begin, is_public: false, seen: None };
         Answer::Now(Ok(Subscribed {
             streams: vec![stream],
             goes_on: true,

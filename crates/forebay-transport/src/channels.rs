@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_cable::{Identifier, RejectReason, Resync, SessionId};
-use forebay_log::{Message, Position};
+use forebay_log::{Message, Position, Seen};
 use serde_json::{Map, Value};
 
 /// Who is at the other end, as the application's connect hook says: Action Cable's
@@ -103,6 +103,9 @@ pub struct Stream {
     pub begin: Begin,
     /// Whether anybody may read it, and its name needs no signature.
     pub is_public: bool,
+    /// What the subscriber's page has seen already, of what comes after [`begin`](Self::begin). All streams of
+    /// a subscription have the same.
+    pub seen: Option<Box<Seen>>,
 }
 
 /// Where a subscriber's reading of a stream begins.

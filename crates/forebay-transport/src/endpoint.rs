@@ -190,6 +190,7 @@ mod tests {
                     name: "room".into(),
                     begin: Begin::After(self.0),
                     is_public: false,
+                    seen: None,
                 }],
                 goes_on: true,
                 resync: Resync::new("null"),

@@ -1,5 +1,7 @@
 //! What the caller answers to effects, and what a channel may do at any time.
 
+use std::sync::Arc;
+
 use forebay_log::{Offset, StreamId};
 
 use super::subscription::{Attachment, Start, Subscription};
@@ -36,8 +38,8 @@ impl Session {
                 attachment.start = Start::After(Offset::ZERO);
                 lost = true;
             }
-            lost |= subscription.attach(&attachment);
-            self.dialect.opened(attachment.stream, attachment.name);
+            self.dialect.opened(attachment.stream, Arc::clone(&attachment.name));
+            lost |= subscription.attach(attachment);
         }
         if let Some(Restored { proven }) = restored {
             subscription.hold(proven, std::mem::take(&mut lost));
@@ -115,8 +117,8 @@ impl Session {
         let Some(index) = self.subscription_index(id) else {
             return false;
         };
-        let lost = self.subscriptions[index].attach(&attachment);
-        self.dialect.opened(attachment.stream, attachment.name);
+        self.dialect.opened(attachment.stream, Arc::clone(&attachment.name));
+        let lost = self.subscriptions[index].attach(attachment);
         if lost {
             self.lost(index);
         } else {

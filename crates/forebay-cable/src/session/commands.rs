@@ -116,7 +116,8 @@ impl Session {
         let remembers = subscription.goes_on() && !self.keeps_positions();
         if let (true, Some(sent)) = (remembers, subscription.sent()) {
             let proven = self.proven(&subscription);
-            let returns = if proven == subscription.began_after { subscription.returns } else { 0 };
+            let returns =
+                if proven == subscription.began_after() { subscription.returns } else { 0 };
             let progress = Progress { sent, proven, returns };
             self.left.put(&subscription.envelope, progress, self.limits.left_max);
         }

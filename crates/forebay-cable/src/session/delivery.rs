@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use forebay_log::{Offset, StreamId};
+use forebay_log::{Commit, Offset, StreamId};
 
 use super::left::Progress;
 use super::proof::Mark;
@@ -28,6 +28,25 @@ impl Session {
         }
         let mut readers = self.readers();
         readers.next().filter(|_| readers.next().is_none())
+    }
+
+    /// Whether a page of it may have seen something already that is to come. Then it is asked of each entry.
+    pub fn is_exact(&self) -> bool {
+        self.subscriptions.iter().any(Subscription::is_exact)
+    }
+
+    /// Whether the page of a reader has seen what was committed there: the entry is passed over.
+    pub fn has_seen(&self, reader: ReaderId, commit: &Commit) -> bool {
+        let subscription = self.subscriptions.get(reader.subscription());
+        subscription.is_some_and(|subscription| subscription.has_seen(commit))
+    }
+
+    /// Everything up to an entry of this commit has been sent, on all streams of the reader's subscription:
+    /// what its page has seen may be of no use any more.
+    pub fn forget_seen(&mut self, reader: ReaderId, commit: &Commit) {
+        if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
+            subscription.forget_seen(commit);
+        }
     }
 
     /// What goes in front of every message for the only subscription, if nothing else that goes
@@ -148,7 +167,7 @@ impl Session {
     }
 
     pub(super) fn proven(&self, subscription: &Subscription) -> Option<Offset> {
-        self.proof.covers(subscription.id).or(subscription.began_after)
+        self.proof.covers(subscription.id).or(subscription.began_after())
     }
 
     /// What names the subscription that waits for an answer: equal for equal identifiers.

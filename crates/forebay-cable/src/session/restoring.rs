@@ -209,7 +209,7 @@ impl Session {
     pub(super) fn release(&mut self, id: SubscriptionId) {
         let subscription = self.subscription(id).filter(|subscription| is_held(subscription));
         let Some(subscription) = subscription else { return };
-        let position = subscription.began_after.and_then(|proven| self.dialect.position(proven));
+        let position = subscription.began_after().and_then(|proven| self.dialect.position(proven));
         let claim = position.map_or(Claim::None, Claim::After);
         let streams = subscription.streams();
         self.waiting = Waiting::Completion(id);

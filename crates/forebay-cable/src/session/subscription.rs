@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use forebay_log::{Offset, StreamId};
+use forebay_log::{Commit, Offset, Seen, StreamId};
 use smallvec::SmallVec;
 
 use crate::dialect::{Recipient, Resync};
@@ -21,6 +21,9 @@ pub struct Attachment {
     /// The log's head when the caller registered for the stream: ephemeral entries at or before
     /// it were not meant for this client.
     pub head: Offset,
+    /// What the page has seen already, wherever it is in the log. It is the same for all streams of one
+    /// subscription.
+    pub seen: Option<Box<Seen>>,
 }
 
 /// Where a subscription begins.
@@ -88,6 +91,22 @@ pub(super) enum Reading {
     OwesHealing,
 }
 
+/// Eight bytes instead of the sixteen of an `Option`. No entry has the largest offset.
+#[derive(Clone, Copy, Debug)]
+struct Began(Offset);
+
+impl Began {
+    fn get(self) -> Option<Offset> {
+        (self.0 != Offset(u64::MAX)).then_some(self.0)
+    }
+}
+
+impl From<Option<Offset>> for Began {
+    fn from(offset: Option<Offset>) -> Self {
+        Self(offset.unwrap_or(Offset(u64::MAX)))
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Subscription {
     pub(super) id: SubscriptionId,
@@ -100,9 +119,10 @@ pub(super) struct Subscription {
     /// How often its tag has come back to this session, see [`Progress`](super::Progress).
     pub(super) returns: u8,
     pub(super) resync: Resync,
-    /// The client has everything up to here from before this subscription. `None` once it lacks
-    /// something.
-    pub(super) began_after: Option<Offset>,
+    /// The client has everything up to here from before this subscription.
+    began_after: Began,
+    /// What its page has seen already, as long as that may be among what is to come.
+    seen: Option<Box<Seen>>,
     states: SmallVec<[ReaderState; 1]>,
 }
 
@@ -121,28 +141,53 @@ impl Subscription {
             lost: false,
             returns: 0,
             resync,
-            began_after: None,
+            began_after: None.into(),
+            seen: None,
             states: SmallVec::new(),
         }
     }
 
     /// True if the client must be resynced.
-    pub(super) fn attach(&mut self, new: &Attachment) -> bool {
+    pub(super) fn attach(&mut self, new: Attachment) -> bool {
         let (position, lost) = match new.start {
             Start::After(offset) => (offset, false),
             Start::Live | Start::Unhealed => (new.head, false),
             Start::Lost => (new.head, true),
             Start::LostAfter(offset) => (offset, true),
         };
-        self.began_after = match (new.start, self.began_after) {
+        let began = match (new.start, self.began_after()) {
             (Start::After(offset), earlier) if earlier.is_some() || self.states.is_empty() => {
                 Some(earlier.map_or(offset, |earlier| earlier.min(offset)))
             }
             _ => None,
         };
+        self.began_after = began.into();
+        // What is lost is rendered again, in a page that has seen something else.
+        self.seen = new.seen.filter(|_| !lost).or(self.seen.take());
         let (stream, attached) = (new.stream, new.head);
         self.states.push(ReaderState { stream, position, attached, began: position });
         lost
+    }
+
+    /// The client has everything up to here from before this subscription. `None` once it lacks
+    /// something.
+    pub(super) fn began_after(&self) -> Option<Offset> {
+        self.began_after.get()
+    }
+
+    /// Whether its page may have seen something already that is to come.
+    pub(super) fn is_exact(&self) -> bool {
+        self.seen.is_some()
+    }
+
+    /// Whether its page has seen what was committed there.
+    pub(super) fn has_seen(&self, commit: &Commit) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.has(commit))
+    }
+
+    /// All of its streams have been sent up to an entry of this commit.
+    pub(super) fn forget_seen(&mut self, commit: &Commit) {
+        self.seen.take_if(|seen| seen.is_settled_by(commit));
     }
 
     pub(super) fn detach(&mut self, stream: StreamId) -> bool {
@@ -217,7 +262,7 @@ impl Subscription {
     pub(super) fn hold(&mut self, proven: Option<Offset>, lost: bool) {
         self.reading = Reading::Held;
         self.lost = lost;
-        self.began_after = proven;
+        self.began_after = proven.into();
     }
 
     /// Passes over everything up to `offset`, on all streams.

@@ -59,7 +59,7 @@ impl Pair {
         };
         let head = self.log.head().offset;
         let goes_on = start != Start::Live;
-        let attachment = Attachment { stream, name: name.into(), start, head };
+        let attachment = Attachment { stream, name: name.into(), start, head, seen: None };
         self.session.confirm(vec![attachment], goes_on, refresh());
     }
 
@@ -323,7 +323,13 @@ fn a_lost_start_is_confirmed_then_resynced() {
     pair.command("subscribe", &room(0));
     pair.session.poll_effect();
     let stream = pair.log.open("room");
-    let lost = Attachment { stream, name: "room".into(), start: Start::Lost, head: Offset::ZERO };
+    let lost = Attachment {
+        stream,
+        name: "room".into(),
+        start: Start::Lost,
+        head: Offset::ZERO,
+        seen: None,
+    };
     pair.session.confirm(vec![lost], true, refresh());
     pair.broadcast("room", "next");
     let expected = [confirm(&room(0)), message(&room(0), "<refresh>"), message(&room(0), "next")];
@@ -524,8 +530,13 @@ fn streams_come_back_to_the_caller() {
     pair.answer_subscribe();
     let reader = pair.session.readers().next().unwrap();
     let more = pair.log.open("more");
-    let attachment =
-        Attachment { stream: more, name: "room".into(), start: Start::Live, head: Offset::ZERO };
+    let attachment = Attachment {
+        stream: more,
+        name: "room".into(),
+        start: Start::Live,
+        head: Offset::ZERO,
+        seen: None,
+    };
     assert!(pair.session.attach(reader.subscription, attachment));
     assert!(pair.session.detach(reader.subscription, more));
     assert!(!pair.session.detach(reader.subscription, more));
@@ -672,7 +683,13 @@ fn a_resync_that_is_not_proven_is_owed_again() {
     pair.command("subscribe", &room(0));
     pair.session.poll_effect();
     let stream = pair.log.open("room");
-    let lost = Attachment { stream, name: "room".into(), start: Start::Lost, head: Offset::ZERO };
+    let lost = Attachment {
+        stream,
+        name: "room".into(),
+        start: Start::Lost,
+        head: Offset::ZERO,
+        seen: None,
+    };
     pair.session.confirm(vec![lost], true, refresh());
     assert_eq!(acknowledged(&pair), [None]);
 }

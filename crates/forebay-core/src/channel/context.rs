@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use forebay_cable::SessionId;
+use forebay_log::Seen;
 use forebay_signing::VerifyError;
 use forebay_transport::{Begin, Identity, Op, Rejected, Stream};
 use forebay_turbo::{StreamName, StreamNameError, Streamable};
@@ -24,6 +25,8 @@ pub struct Context {
     pub(super) session: SessionId,
     /// Where the page's cursor says to begin.
     pub(super) begin: Begin,
+    /// What the page has seen already of what comes after that.
+    pub(super) seen: Option<Box<Seen>>,
     /// What was wrong with its tag, once the channel has looked at it.
     pub(super) refused: OnceLock<Rejected>,
     pub(super) ops: Vec<Op>,
@@ -63,7 +66,12 @@ impl Context {
     /// Reads a stream by its whole name.
     pub fn follow(&mut self, name: &StreamName) {
         let name = name.clone().into();
-        self.ops.push(Op::Follow(Stream { name, begin: self.begin, is_public: false }));
+        self.ops.push(Op::Follow(Stream {
+            name,
+            begin: self.begin,
+            is_public: false,
+            seen: self.seen.clone(),
+        }));
     }
 
     /// The stream in the tag's signed name, if the signature is right. The name is of

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use forebay_cable::{Identifier, RejectReason, Resync};
-use forebay_log::{Epoch, Message, Offset, Position};
-use forebay_signing::{Cursor, CursorError, Subject, Verifier, VerifyError, claimed_name};
+use forebay_log::{BadSeen, Epoch, Message, Offset, Position, Seen};
+use forebay_signing::{
+    Cursor, CursorError, Subject, VerifiedCursor, Verifier, VerifyError, claimed_name,
+};
 use forebay_transport::{
     Answer, Begin, Channels, Identity, Rejected, Request, Stream, Subscribed, excerpt,
 };
@@ -91,30 +93,31 @@ impl StandardChannels {
     ///
     /// It is good with the name that was rendered beside it, and with no other: it says how old the page
     /// is that has this name, and so whether its access was taken back since.
-    fn begin(&self, identifier: &Identifier) -> Begin {
-        let Some(cursor) = identifier.params.get("cursor") else { return Begin::Now };
+    fn begin(&self, identifier: &Identifier) -> (Begin, Option<Box<Seen>>) {
+        let Some(cursor) = identifier.params.get("cursor") else { return (Begin::Now, None) };
         let signed = identifier.text("signed_stream_name").map(Subject::Signed);
         let subject = signed.or_else(|| identifier.text("stream_name").map(Subject::Public));
         let subject = subject.unwrap_or(Subject::Channel);
         let text = cursor.as_str().ok_or(CursorError::Malformed);
-        let verified = text.and_then(|text| self.core.keys.cursors.verify(text, subject));
+        let verified = text.and_then(|text| self.core.keys.cursors.verify_exact(text, subject));
         match verified {
-            Ok(Cursor { epoch, offset, .. }) => {
-                Begin::After(Position { epoch: Epoch(epoch), offset: Offset(offset) })
+            Ok(VerifiedCursor { cursor: Cursor { epoch, offset, .. }, seen }) => {
+                let cursor = Position { epoch: Epoch(epoch), offset: Offset(offset) };
+                from(cursor, seen.map(Seen::parse))
             }
             // What the page shows is unknown, so it heals itself.
             Err(error) => {
                 tracing::warn!(channel = excerpt(&identifier.channel), %error, "cursor refused");
                 self.core.hub.stats().cursors_refused.add(1);
-                Begin::Lost
+                (Begin::Lost, None)
             }
         }
     }
 
     fn stream(&self, identifier: &Identifier, name: Arc<str>, resync: Resync) -> Subscribed {
-        let begin = self.begin(identifier);
+        let (begin, seen) = self.begin(identifier);
         Subscribed {
-            streams: vec![Stream { name, begin, is_public: false }],
+            streams: vec![Stream { name, begin, is_public: false, seen }],
             goes_on: begin != Begin::Now,
             resync,
             transmissions: Vec::new(),
@@ -133,6 +136,7 @@ impl StandardChannels {
             name,
             begin: Begin::Now,
             is_public: false,
+            seen: None,
         }));
         Subscribed { whispers, ..subscribed }
     }
@@ -168,9 +172,11 @@ impl Channels for StandardChannels {
                 let Some(factory) = registered.or(self.registry.fallback.as_ref()) else {
                     return Answer::Now(Err(rejected("no such channel")));
                 };
+                let (begin, seen) = self.begin(&identifier);
                 factory(Context {
                     core: Arc::clone(&self.core),
-                    begin: self.begin(&identifier),
+                    begin,
+                    seen,
                     channel: identifier.channel,
                     params: identifier.params,
                     identity,
@@ -185,6 +191,20 @@ impl Channels for StandardChannels {
     fn stream_of(&self, identifier: &Identifier) -> Option<String> {
         let signed = identifier.text("signed_stream_name").and_then(claimed_name);
         signed.or_else(|| identifier.text("stream_name").map(str::to_owned))
+    }
+}
+
+/// Where a page begins that has this cursor, and what it has seen already of what follows.
+fn from(cursor: Position, seen: Option<Result<Seen, BadSeen>>) -> (Begin, Option<Box<Seen>>) {
+    match seen {
+        None => (Begin::After(cursor), None),
+        // A place that nobody could find in the log, see `Noted::place`.
+        Some(Ok(seen)) if seen.is_of_replica() && cursor.offset == Offset::ZERO => {
+            (Begin::Lost, None)
+        }
+        Some(Ok(seen)) => (Begin::After(cursor), Some(Box::new(seen))),
+        // We have signed it, so it is a later version's: the page may be a replica's.
+        Some(Err(_)) => (Begin::Lost, None),
     }
 }
 

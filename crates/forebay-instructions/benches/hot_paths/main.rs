@@ -158,7 +158,7 @@ impl Channels for Anybody {
     fn subscribe(&self, _: forebay_transport::Request) -> Answer<Result<Subscribed, Rejected>> {
         let begin = self.0.map_or(Begin::Now, Begin::After);
         Answer::Now(Ok(Subscribed {
-            streams: vec![Stream { name: STREAM.into(), begin, is_public: false }],
+            streams: vec![Stream { name: STREAM.into(), begin, is_public: false, seen: None }],
             goes_on: self.0.is_some(),
             resync: Resync::new("null"),
             transmissions: Vec::new(),

@@ -52,6 +52,9 @@ impl Restoration {
     pub fn keep(&mut self, stream: &str, entry: Entry, forgotten: Forgotten) {
         let id = self.open(stream, forgotten);
         self.log.head = self.log.head.max(entry.offset);
+        if let Some(commit) = entry.message.commit() {
+            self.log.milestones.note(entry.offset, entry.appended_at, *commit);
+        }
         self.log.keep(id, entry);
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::commit::{Commit, Database};
 use crate::message::{Extent, StateKey};
 use crate::retention::{ENTRY_OVERHEAD_BYTES, SUPERSEDED_AMONG_MAX};
 
@@ -631,4 +632,35 @@ fn a_sweep_is_made_in_pieces() {
     }
     assert!(pieces >= 2_000 / SWEEP_STEPS, "{pieces}");
     assert_eq!((log.entries(), log.streams()), (0, 1), "one has a record of what it has forgotten");
+}
+
+/// A replica that lags has a place in the log, which is never behind something that it lacks.
+#[test]
+fn a_replica_has_reached_a_place_before_what_it_lacks() {
+    let mut log = log(Retention::default());
+    let commit = |life, wal| {
+        let database = Database { system: 1, life };
+        Commit { database, id: wal, wal, settled: 0 }
+    };
+    let seen = |life, wal| Seen::Replica { database: Database { system: 1, life }, wal };
+    assert_eq!(log.reached(&seen(1, u64::MAX)), None, "nothing has been published yet");
+    for step in 1..=2_000_u64 {
+        let at = UnixMillis(step * 300);
+        log.append(at, "a", Message::json("1"), Class::Log);
+        let message = Message::json("1").committed_in(commit(1 + step / 1_500, step * 10));
+        log.append(at, "b", message, Class::Log);
+    }
+    for (life, wal) in [(1, 5_000), (1, 14_985), (2, 15_000), (2, 19_999), (2, 20_000)] {
+        let reached = log.reached(&seen(life, wal)).unwrap().offset.0;
+        // The entry of step n has offset 2 n, and 10 n in the WAL.
+        assert!(reached <= wal / 10 * 2, "{reached} is too late for {wal}");
+        assert!(reached + 10 >= wal / 10 * 2, "{reached} is too early for {wal}");
+    }
+    let of_its_own_life = log.reached(&seen(1, u64::MAX)).unwrap().offset.0;
+    assert!((2_988..=2_998).contains(&of_its_own_life), "{of_its_own_life}");
+    assert_eq!(log.reached(&seen(3, 0)).unwrap().offset.0, 4_000, "of an earlier one");
+    assert_eq!(log.reached(&seen(0, 0)), None);
+    let other = Seen::Replica { database: Database { system: 2, life: 1 }, wal: 5_000 };
+    assert_eq!(log.reached(&other), None);
+    assert_eq!(log.reached(&Seen::snapshot(Database { system: 1, life: 2 }, 0, [9, 9], &[])), None);
 }

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::{CURSOR_BYTES_MAX, Cursor, CursorError, CursorSigner, PageCursor, Subject};
+use super::{
+    CURSOR_BYTES_MAX, Cursor, CursorError, CursorSigner, PageCursor, SEEN_BYTES_MAX, Subject,
+    VerifiedCursor,
+};
 use crate::{Key, Verifier};
 
 fn signer() -> CursorSigner {
@@ -21,7 +24,7 @@ fn verified(text: &str) -> Result<Cursor, CursorError> {
 
 /// `position` with the signature that it would have if it were acceptable.
 fn sealed(position: &str) -> String {
-    let mac = super::mac_text(&*super::secret(&signer().current, position), NAME);
+    let mac = super::mac_text(&*super::secret(&signer().current, position), None, NAME);
     format!("{position}.{}", std::str::from_utf8(&mac).unwrap())
 }
 
@@ -162,4 +165,53 @@ proptest! {
     fn no_text_panics(text in "\\PC{0,90}") {
         let _ = verified(&text);
     }
+}
+
+#[test]
+fn an_exact_cursor_says_what_was_seen() {
+    let cursor = Cursor { epoch: 0xfeed, offset: 41, page: 7 };
+    let seen = "5ca1e-7-10-2d8-3-0_2";
+    let page = signer().page(cursor).with_seen(seen).unwrap();
+    let text = page.cursor_for(NAME);
+    assert_eq!(text, format!("feed.41.7.{seen}.a7blri4n4vVgWFWz"));
+    let verified = signer().verify_exact(&text, NAME);
+    assert_eq!(verified, Ok(VerifiedCursor { cursor, seen: Some(seen) }));
+    assert_eq!(signer().verify(&text, NAME), Ok(cursor));
+    let plain = signed(cursor);
+    assert_eq!(signer().verify_exact(&plain, NAME), Ok(VerifiedCursor { cursor, seen: None }));
+}
+
+#[test]
+fn what_was_seen_is_signed() {
+    let cursor = Cursor { epoch: 1, offset: 2, page: 3 };
+    let page = signer().page(cursor);
+    let exact = page.clone().with_seen("a-b-c").unwrap().cursor_for(NAME);
+    for forged in [
+        exact.replace("a-b-c", "a-b-d"),
+        exact.replace(".a-b-c", ""),
+        signed(cursor).replacen("1.2.3.", "1.2.3.a-b-c.", 1),
+    ] {
+        assert_eq!(verified(&forged), Err(CursorError::BadSignature), "{forged}");
+    }
+    for malformed in [exact.replace("a-b-c", ""), exact.replace("a-b-c", "a-B"), exact + ".x"] {
+        assert_eq!(verified(&malformed), Err(CursorError::Malformed), "{malformed}");
+    }
+    for subject in [Subject::Channel, Subject::Public("a"), Subject::Signed("a")] {
+        let text = page.clone().with_seen("a-b").unwrap().cursor_for(subject);
+        assert!(signer().verify(&text, subject).is_ok());
+        assert_eq!(signer().verify(&text, NAME), Err(CursorError::BadSignature));
+    }
+    for seen in ["", "a.b", "A", "é", "ab", &"a-".repeat(SEEN_BYTES_MAX / 2 + 1)] {
+        assert!(page.clone().with_seen(seen).is_none(), "{seen}");
+    }
+}
+
+#[test]
+fn the_largest_exact_cursor_fills_its_limit() {
+    let cursor = Cursor { epoch: u64::MAX, offset: u64::MAX, page: u64::MAX };
+    let page = signer().page(cursor).with_seen(&"a-".repeat(SEEN_BYTES_MAX / 2)).unwrap();
+    let text = page.cursor_for(NAME);
+    assert_eq!(text.len(), CURSOR_BYTES_MAX + 1 + SEEN_BYTES_MAX);
+    assert_eq!(verified(&text), Ok(cursor));
+    assert_eq!(verified(&format!("{text}x")), Err(CursorError::TooLong));
 }

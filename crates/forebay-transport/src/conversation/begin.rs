@@ -118,6 +118,11 @@ pub(super) fn attach(
     known: Known,
     client: &mut Client,
 ) -> Attachment {
+    let seen = stream.seen.clone();
+    Attachment { seen, ..open(stream, claim, known, client) }
+}
+
+fn open(stream: &Stream, claim: &Claim, known: Known, client: &mut Client) -> Attachment {
     let claimed = claimed(&stream.name, claim, client);
     if known.left == Some(Left::InDoubt) {
         client.hub().stats().resyncs_in_doubt.add(1);
@@ -230,7 +235,7 @@ mod tests {
             let streams = streams.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
             let since = Some(UnixMillis(hub.now().0 + 60_000));
             let claim = Claim::History(History { since, streams });
-            let stream = Stream { name: "room".into(), begin, is_public: false };
+            let stream = Stream { name: "room".into(), begin, is_public: false, seen: None };
             attach(&stream, &claim, Known::default(), &mut client).start
         };
         let gone = Position { epoch: Epoch(7), offset: Offset(3) };
@@ -252,7 +257,8 @@ mod tests {
         hub.publish(forebay_hub::Broadcast { stream: "room", message, class }).block_on().unwrap();
         let since = Some(UnixMillis(hub.now().0 - 60_000));
         let claim = Claim::History(History { since, streams: Vec::new() });
-        let stream = Stream { name: "room".into(), begin: Begin::Now, is_public: false };
+        let stream =
+            Stream { name: "room".into(), begin: Begin::Now, is_public: false, seen: None };
         let start = attach(&stream, &claim, Known::default(), &mut client).start;
         assert_eq!(start, Start::LostAfter(Offset::ZERO));
     }

@@ -82,7 +82,22 @@ impl Conversation {
             let replayed = batch.deliveries[..passed].iter().map(Delivery::replayed_bytes);
             self.client.note_replay(replayed.sum());
         }
-        passed == batch.deliveries.len()
+        let are_all = passed == batch.deliveries.len();
+        if are_all && batch.complete && self.session.is_exact() {
+            self.forget_seen(batch);
+        }
+        are_all
+    }
+
+    /// All readers have everything of this batch and before it: what their pages have seen may be of no use
+    /// any more.
+    #[cold]
+    fn forget_seen(&mut self, batch: &Batch) {
+        for delivery in &batch.deliveries {
+            if let Some(commit) = delivery.message.as_ref().and_then(|message| message.commit()) {
+                self.session.forget_seen(delivery.reader, commit);
+            }
+        }
     }
 
     /// Everything up to `head` is on its way.

@@ -27,7 +27,7 @@ impl Channels for Rooms {
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
         let begin = self.cursor.map_or(Begin::Now, Begin::After);
         let streams = match request.identifier.channel.as_str() {
-            "room" => vec![Stream { name: "room".into(), begin, is_public: false }],
+            "room" => vec![Stream { name: "room".into(), begin, is_public: false, seen: None }],
             "echo" => Vec::new(),
             "panic" => return Answer::Later(Box::pin(async { panic!("as asked") })),
             _ => {
@@ -63,9 +63,12 @@ impl Handler for Echo {
         _: serde_json::Map<String, serde_json::Value>,
     ) -> Later<(Box<dyn Handler>, Vec<Op>)> {
         let op = match action.as_str() {
-            "follow" => {
-                Op::Follow(Stream { name: "room".into(), begin: Begin::Now, is_public: false })
-            }
+            "follow" => Op::Follow(Stream {
+                name: "room".into(),
+                begin: Begin::Now,
+                is_public: false,
+                seen: None,
+            }),
             "unfollow" => Op::Unfollow("room".into()),
             "leave" => Op::Reject,
             text => Op::Transmit(format!("{text:?}").into()),
@@ -318,7 +321,12 @@ struct Whispers;
 impl Channels for Whispers {
     fn subscribe(&self, _: Request) -> Answer<Result<Subscribed, Rejected>> {
         Answer::Now(Ok(Subscribed {
-            streams: vec![Stream { name: "whispers".into(), begin: Begin::Now, is_public: false }],
+            streams: vec![Stream {
+                name: "whispers".into(),
+                begin: Begin::Now,
+                is_public: false,
+                seen: None,
+            }],
             goes_on: false,
             resync: Resync::new("null"),
             transmissions: Vec::new(),
@@ -890,7 +898,12 @@ impl Channels for Slow {
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
         assert_eq!(request.identifier.channel, "echo", "others panic while they are made");
         Answer::Now(Ok(Subscribed {
-            streams: vec![Stream { name: "room".into(), begin: Begin::Now, is_public: false }],
+            streams: vec![Stream {
+                name: "room".into(),
+                begin: Begin::Now,
+                is_public: false,
+                seen: None,
+            }],
             goes_on: false,
             resync: Resync::new("null"),
             transmissions: Vec::new(),

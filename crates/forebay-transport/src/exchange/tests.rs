@@ -31,7 +31,12 @@ impl Channels for Rooms {
             return Answer::Now(Err(Rejected::new(RejectReason::Unauthorized, "no such room")));
         }
         Answer::Now(Ok(Subscribed {
-            streams: vec![Stream { name: "room".into(), begin: Begin::Now, is_public: false }],
+            streams: vec![Stream {
+                name: "room".into(),
+                begin: Begin::Now,
+                is_public: false,
+                seen: None,
+            }],
             goes_on: false,
             resync: Resync::new("null"),
             transmissions: Vec::new(),

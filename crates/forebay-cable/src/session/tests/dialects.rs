@@ -24,7 +24,7 @@ impl Pair {
         };
         let name = identifier.text("name").unwrap();
         let (stream, head) = (self.log.open(name), self.log.head().offset);
-        let attachment = Attachment { stream, name: name.into(), start, head };
+        let attachment = Attachment { stream, name: name.into(), start, head, seen: None };
         self.session.confirm(vec![attachment], goes_on, refresh());
         terms
     }
@@ -168,7 +168,7 @@ fn ours_is_told_when_a_channel_reads_an_older_stream() {
     pair.confirm_from(after(2), false);
     pair.drain();
     let (stream, head) = (pair.log.open("other"), pair.log.head().offset);
-    let attachment = Attachment { stream, name: "other".into(), start: after(0), head };
+    let attachment = Attachment { stream, name: "other".into(), start: after(0), head, seen: None };
     let id = pair.session.subscription_ids().next().unwrap();
     assert!(pair.session.attach(id, attachment));
     assert_eq!(

@@ -27,7 +27,7 @@ impl Pair {
         };
         let stream = self.log.open(identifier);
         let head = self.log.head().offset;
-        let attachment = Attachment { stream, name: identifier.into(), start, head };
+        let attachment = Attachment { stream, name: identifier.into(), start, head, seen: None };
         self.session.confirm(vec![attachment], true, refresh());
     }
 
