@@ -34,6 +34,8 @@ mod error;
 pub mod outbox;
 mod page;
 pub mod raw;
+#[cfg(feature = "outbox-postgres")]
+mod reading;
 mod replay;
 mod suppress;
 #[cfg(feature = "sqlx")]
@@ -58,7 +60,7 @@ pub use forebay_turbo::{
     Html, Record, Render, RenderError, StreamName, StreamNameError, Streamable, Target,
     TargetError, TurboStream, TurboStreams, Viewer, dom_id, dom_id_with, frame, new_dom_id,
 };
-pub use page::Turbo;
+pub use page::{SeenError, Turbo};
 pub use replay::{ReplayEntry, ReplayError};
 pub use suppress::{suppressing, suppressing_all};
 #[cfg(feature = "sqlx")]

@@ -1,5 +1,7 @@
 //! [`Turbo`]: what the application knows of a request, and how it answers.
 
+mod exact;
+
 use std::sync::{Arc, OnceLock};
 
 use forebay_log::Position;
@@ -11,6 +13,10 @@ use forebay_turbo::{
 };
 use http::header::{self, HeaderMap, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
+use parking_lot::Mutex;
+
+use self::exact::Exact;
+pub use self::exact::SeenError;
 
 use crate::app::{Forebay, GoodFor, Paths};
 use crate::broadcast::Broadcaster;
@@ -37,6 +43,8 @@ struct Noted {
     is_native: bool,
     /// In front of our addresses, as the browser sees them.
     mounted_at: Option<Box<str>>,
+    /// What the transaction has seen that reads the page's data.
+    exact: Mutex<Option<Exact>>,
     /// Made when the first tag needs it.
     cursor: OnceLock<PageCursor>,
 }
@@ -62,6 +70,7 @@ impl Forebay {
                 .is_some_and(turbo_http::accepts_turbo_stream),
             is_native: text(header::USER_AGENT.as_str()).is_some_and(turbo_http::is_native_app),
             mounted_at: mounted_at.map(Box::from),
+            exact: Mutex::default(),
             cursor: OnceLock::new(),
         }))
     }
@@ -213,7 +222,7 @@ impl Turbo {
     /// # }
     /// ```
     pub fn page_cursor(&self) -> &PageCursor {
-        self.0.cursor.get_or_init(|| self.0.forebay.page_cursor(self.0.position, self.0.page))
+        self.0.cursor.get_or_init(|| self.make_cursor())
     }
 
     /// Begins a broadcast on behalf of this request. Its page ignores the refreshes that it causes.

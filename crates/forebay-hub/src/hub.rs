@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use forebay_cable::Limits;
 use forebay_log::{
-    Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, Sweep, UnixMillis,
+    Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, Seen, Sweep, UnixMillis,
 };
 use forebay_store::{AppendError, Folder, Fsync, Handovers, LogStore, Replica, StoreError, Taken};
 use parking_lot::{Mutex, RwLock};
@@ -389,6 +389,12 @@ impl Hub {
     /// Two atomic loads.
     pub fn position(&self) -> Position {
         self.0.position()
+    }
+
+    /// Up to where a page lacks nothing of a database that was read from this replica of it. `None` where nobody
+    /// can tell.
+    pub fn reached(&self, seen: &Seen) -> Option<Position> {
+        self.0.log.read().reached(seen)
     }
 
     /// What a subscriber with this cursor would be replayed of a stream.

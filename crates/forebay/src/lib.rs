@@ -63,9 +63,9 @@ pub use forebay_core::{
     Broadcast, BroadcastError, Broadcaster, BuildError, Channel, ConnectError, DoorError, Ends,
     Epoch, Fsync, Gap, Html, Identity, Limits, Offset, Origins, OriginsError, Partial, Position,
     PublishError, Record, Render, RenderError, ReplayEntry, ReplayError, Retention, Revocation,
-    Sent, SessionId, StatsSnapshot, StoreError, StreamName, StreamNameError, Streamable, Target,
-    TargetError, TurboStream, TurboStreams, Unauthorized, Viewer, channel, dom_id, dom_id_with,
-    frame, kinds, new_dom_id, signing, suppressing, suppressing_all, turbo,
+    SeenError, Sent, SessionId, StatsSnapshot, StoreError, StreamName, StreamNameError, Streamable,
+    Target, TargetError, TurboStream, TurboStreams, Unauthorized, Viewer, channel, dom_id,
+    dom_id_with, frame, kinds, new_dom_id, signing, suppressing, suppressing_all, turbo,
 };
 #[cfg(feature = "sqlx")]
 #[doc(inline)]

@@ -120,3 +120,46 @@ create or replace function forebay.refresh(stream text, request_id text default 
 returns void language sql as $$
   select forebay.put('forebay.refresh', stream, 'refresh', null, jsonb_build_object('request_id', request_id));
 $$;
+
+-- What this transaction sees, for the cursor of the page whose data it reads. SYSTEM-LIFE-WAL in hexadecimal, and
+-- of a snapshot also XMIN, the width up to XMAX, and the steps from XMIN to each running transaction.
+create or replace function forebay.seen() returns text language plpgsql stable as $$
+declare
+  seen pg_snapshot := pg_current_snapshot();
+  own bigint := pg_current_xact_id_if_assigned()::text::bigint;
+  bottom bigint := pg_snapshot_xmin(seen)::text::bigint;
+  top bigint := pg_snapshot_xmax(seen)::text::bigint;
+  database text;
+  wal text;
+  steps text;
+begin
+  select to_hex(system_identifier) || '-' || to_hex(life) into strict database
+  from pg_control_system(), forebay.about;
+  if pg_is_in_recovery() then
+    -- A replica does not say which transactions run: only its place in the WAL is certain. That has to be older
+    -- than the snapshots in which the page's data is read.
+    if current_setting('transaction_isolation') <> 'read committed' then
+      raise exception 'forebay.seen: on a replica it is asked in read committed, before the data is read: this snapshot is taken already'
+        using errcode = 'active_sql_transaction';
+    end if;
+    return database || '-' || to_hex((pg_last_wal_replay_lsn() - '0/0')::bigint);
+  end if;
+  -- After the snapshot: whoever reads the outbox when the WAL is longer than this sees at least as much.
+  wal := to_hex((pg_current_wal_insert_lsn() - '0/0')::bigint);
+  with running as (
+    select pg_snapshot_xip(seen)::text::bigint as id
+    -- What it writes itself may come after its page has read.
+    union select own where own >= bottom and own < top
+  ), stepped as (
+    select id, id - lag(id, 1, bottom) over (order by id) as step from running
+  ), placed as (
+    select id, step, row_number() over w <= 64 and sum(length(to_hex(step)) + 1) over w <= 300 as fits
+    from stepped window w as (order by id)
+  )
+  -- Whatever has no room counts as running, and so does all behind it: never a loss.
+  select string_agg(to_hex(step), '_' order by id) filter (where fits),
+    least(top, min(id) filter (where not fits))
+  into steps, top from placed;
+  return concat_ws('-', database, wal, to_hex(bottom), to_hex(top - bottom), steps);
+end
+$$;
