@@ -18,5 +18,5 @@ mod table;
 
 pub use error::{OutboxError, WriteError};
 pub use outbox::{Database, Outbox};
-pub use row::{Draft, Group, Request, Row, Saying};
-pub use table::Lead;
+pub use row::{Draft, Group, Moment, Reading, Request, Row, Saying};
+pub use table::{Lead, Term};

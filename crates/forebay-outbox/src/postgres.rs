@@ -11,16 +11,17 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use forebay_log::Database;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgRow};
 use sqlx::{Connection as _, Error, PgConnection, Pool, Postgres, Row as _};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
 use crate::error::{OutboxError, WriteError};
 use crate::outbox::sealed::{Opened, Stored};
-use crate::row::{Columns, Draft, Group, Row};
+use crate::row::{Columns, Draft, Moment, Reading, Row};
 use crate::table::{
-    BYTES_AT_ONCE, Leading, Numbered, Pending, REFUSED_MAX, ROWS_AT_ONCE, Table, group,
+    BYTES_AT_ONCE, Leading, Numbered, Pending, REFUSED_MAX, ROWS_AT_ONCE, Table, Term, group,
 };
 
 /// The version of the schema that this code knows.
@@ -37,33 +38,46 @@ const LOCK: i64 = 0x66_6f72_6562_6179;
 
 const CHANNEL: &str = "forebay_outbox";
 
+const WAL_END: &str = "select (pg_current_wal_insert_lsn() - '0/0')::bigint";
+
 /// Transactions that are read at once.
 const TRANSACTIONS_AT_ONCE: i64 = 256;
 
 /// The server ends a session that is not heard of for about 15 seconds, so that another one can relay.
 const SESSION: &str = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; \
-     set tcp_keepalives_count = 5; set tcp_user_timeout = 15000; set forebay.relay = 'on'; \
+     set tcp_keepalives_count = 5; set tcp_user_timeout = 15000; set synchronous_commit = on; \
+     set forebay.relay = 'on'; \
      set application_name = 'forebay relay'";
 
-#[derive(Debug)]
 struct PgTable {
     pool: Pool<Postgres>,
     /// How the relay reaches the server, past any pooler.
     direct: PgConnectOptions,
+    /// The pool reaches it through a pooler, where a prepared statement may be another client's.
+    is_pooled: bool,
     id: String,
+    /// Asks whether it may lead, while another process does.
+    standby: Mutex<Option<PgConnection>>,
 }
 
 struct PgLead {
     connection: PgConnection,
-    id: String,
+    term: Term,
+    database: Database,
     /// Hears of rows that others have announced.
     told: Arc<Notify>,
     listens: JoinHandle<()>,
 }
 
+impl std::fmt::Debug for PgTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PgTable").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for PgLead {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PgLead").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("PgLead").field("term", &self.term).finish_non_exhaustive()
     }
 }
 
@@ -94,7 +108,7 @@ impl Stored for Postgres {
     }
 
     fn open(pool: &Pool<Self>) -> Pending<'_, Result<Opened, OutboxError>> {
-        open_over(pool, (*pool.connect_options()).clone())
+        Box::pin(open(pool, (*pool.connect_options()).clone(), false))
     }
 }
 
@@ -103,10 +117,22 @@ pub(crate) fn open_over(
     pool: &Pool<Postgres>,
     direct: PgConnectOptions,
 ) -> Pending<'_, Result<Opened, OutboxError>> {
-    Box::pin(async move {
-        let id = about(&mut *pool.acquire().await?).await?;
-        Ok(Opened(Arc::new(PgTable { pool: pool.clone(), direct, id })))
-    })
+    Box::pin(open(pool, direct, true))
+}
+
+async fn open(
+    pool: &Pool<Postgres>,
+    direct: PgConnectOptions,
+    is_pooled: bool,
+) -> Result<Opened, OutboxError> {
+    let id = about(&mut *pool.acquire().await?).await?;
+    Ok(Opened(Arc::new(PgTable {
+        pool: pool.clone(),
+        direct,
+        is_pooled,
+        id,
+        standby: Mutex::default(),
+    })))
 }
 
 /// The outbox's id, if it is there and of this version, on a server that it can be on.
@@ -114,8 +140,11 @@ async fn about(connection: &mut PgConnection) -> Result<String, OutboxError> {
     let server = "select current_setting('server_version_num')::int, current_setting('server_version'), \
                   current_setting('server_encoding'), pg_is_in_recovery(), \
                   to_regclass('forebay.about') is not null";
-    let (number, version, encoding, is_standby, exists): (i32, String, String, bool, bool) =
-        sqlx::query_as(server).fetch_one(&mut *connection).await?;
+    // In the simple protocol: a pooler may give each message of the other one to another session.
+    let row = sqlx::raw_sql(server).fetch_one(&mut *connection).await?;
+    let (number, version): (i32, String) = (row.try_get(0)?, row.try_get(1)?);
+    let (encoding, is_standby): (String, bool) = (row.try_get(2)?, row.try_get(3)?);
+    let exists: bool = row.try_get(4)?;
     if number < SERVER_MIN {
         return Err(OutboxError::OldServer(version));
     }
@@ -129,7 +158,8 @@ async fn about(connection: &mut PgConnection) -> Result<String, OutboxError> {
         return Err(OutboxError::Missing { file: FILE });
     }
     let about = "select version, id from forebay.about";
-    let (found, id): (i32, String) = sqlx::query_as(about).fetch_one(connection).await?;
+    let row = sqlx::raw_sql(about).fetch_one(connection).await?;
+    let (found, id): (i32, String) = (row.try_get(0)?, row.try_get(1)?);
     if found != VERSION {
         let mend = "take the newer Forebay, which made it";
         let (found, known) = (found.into(), VERSION.into());
@@ -168,6 +198,7 @@ impl Table for PgTable {
                           where $6 = (select id from forebay.about) order by place";
             let insert = sqlx::query(insert).bind(key).bind(&parts.0).bind(&parts.1);
             let insert = insert.bind(&parts.2).bind(&parts.3).bind(&self.id);
+            let insert = insert.persistent(!self.is_pooled);
             let written = insert.execute(connection).await?.rows_affected();
             let all = u64::try_from(drafts.len()).unwrap_or(u64::MAX);
             if written == all { Ok(()) } else { Err(WriteError::OtherDatabase) }
@@ -176,31 +207,45 @@ impl Table for PgTable {
 
     fn lead(&self) -> Pending<'_, Result<Option<Box<dyn Leading>>, OutboxError>> {
         Box::pin(async move {
-            let mut connection = PgConnection::connect_with(&self.direct).await?;
-            sqlx::raw_sql(SESSION).execute(&mut connection).await?;
+            let mut standby = self.standby.lock().await;
+            let mut connection = match standby.take() {
+                Some(connection) => connection,
+                None => self.connect().await?,
+            };
             let lock = sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(LOCK);
             if !lock.fetch_one(&mut connection).await? {
-                connection.close().await?;
+                *standby = Some(connection);
                 return Ok(None);
             }
-            let id = about(&mut connection).await?;
-            let mut listener = self.listen().await?;
-            check_sessions(&mut connection, &mut listener).await?;
+            about(&mut connection).await?;
+            let (term, database) = begin_life(&mut connection).await?;
+            let listener = self.listen().await?;
             let told = Arc::new(Notify::new());
             let listens = tokio::spawn(pass_on(listener, Arc::clone(&told)));
-            Ok(Some(Box::new(PgLead { connection, id, told, listens }) as Box<dyn Leading>))
+            Ok(Some(
+                Box::new(PgLead { connection, term, database, told, listens }) as Box<dyn Leading>
+            ))
         })
     }
 
     fn announce(&self) -> Pending<'_, Result<(), OutboxError>> {
         Box::pin(async move {
-            sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(&self.pool).await?;
+            sqlx::raw_sql("notify forebay_outbox").execute(&self.pool).await?;
             Ok(())
         })
     }
 }
 
 impl PgTable {
+    /// A session that is nobody else's.
+    async fn connect(&self) -> Result<PgConnection, OutboxError> {
+        let mut connection = PgConnection::connect_with(&self.direct).await?;
+        // Before anything is locked: a pooler's session would keep the lock.
+        check_sessions(&mut connection, &mut self.listen().await?).await?;
+        sqlx::raw_sql(SESSION).execute(&mut connection).await?;
+        Ok(connection)
+    }
+
     /// Listens on a connection of its own.
     async fn listen(&self) -> Result<PgListener, Error> {
         let one = sqlx::pool::PoolOptions::<Postgres>::new().max_connections(1);
@@ -209,6 +254,20 @@ impl PgTable {
         listener.listen(CHANNEL).await?;
         Ok(listener)
     }
+}
+
+/// Whose transaction ids and places in the WAL these are from now on. Numbers of two relays are not compared:
+/// the server may have crashed in between, or be another one.
+async fn begin_life(connection: &mut PgConnection) -> Result<(Term, Database), Error> {
+    let previous = sqlx::query_scalar("select life from forebay.about");
+    let previous: i64 = previous.fetch_one(&mut *connection).await?;
+    let begin = "update forebay.about set life = \
+                 greatest(life + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint) \
+                 returning (select system_identifier from pg_control_system()), id, life";
+    let (system, outbox_id, life): (i64, String, i64) =
+        sqlx::query_as(begin).fetch_one(connection).await?;
+    let database = Database { system: system.cast_unsigned(), life: life.cast_unsigned() };
+    Ok((Term { outbox_id, life, previous }, database))
 }
 
 /// Two connections that both live have two sessions, unless a pooler gives one session to whoever has
@@ -221,8 +280,8 @@ async fn check_sessions(
     let pid = "select pg_backend_pid()";
     let mut pids = Vec::new();
     for _ in 0..ASKED {
-        let mine: i32 = sqlx::query_scalar(pid).fetch_one(&mut *connection).await?;
-        let other: i32 = sqlx::query_scalar(pid).fetch_one(&mut *listener).await?;
+        let mine: i32 = sqlx::raw_sql(pid).fetch_one(&mut *connection).await?.try_get(0)?;
+        let other: i32 = sqlx::raw_sql(pid).fetch_one(&mut *listener).await?.try_get(0)?;
         pids.push((mine, other));
     }
     let is_steady = pids.iter().all(|pair| *pair == pids[0] && pair.0 != pair.1);
@@ -243,8 +302,8 @@ async fn pass_on(mut listener: PgListener, told: Arc<Notify>) {
 const RELISTEN: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Leading for PgLead {
-    fn id(&self) -> &str {
-        &self.id
+    fn term(&self) -> &Term {
+        &self.term
     }
 
     fn set_message_bytes_max(&mut self, max: usize) -> Pending<'_, Result<(), Error>> {
@@ -257,8 +316,9 @@ impl Leading for PgLead {
         })
     }
 
-    fn read<'a>(&'a mut self, except: &'a [i64]) -> Pending<'a, Result<Vec<Group>, Error>> {
+    fn read<'a>(&'a mut self, except: &'a [i64]) -> Pending<'a, Result<Reading, Error>> {
         Box::pin(async move {
+            let before: i64 = sqlx::query_scalar(WAL_END).fetch_one(&mut self.connection).await?;
             let select = "with waiting as (\
                   select * from forebay.outbox where state = 'waiting' and id <> all($1)), \
                 transactions as (\
@@ -269,15 +329,20 @@ impl Leading for PgLead {
                     sum(octet_length(coalesce(message, ''))) over w as bytes, count(*) over () as rows \
                   from waiting join transactions on xid = transaction \
                   window w as (order by last, id)) \
-                select id, key, xid::text as xid, kind, stream, message, extras, rows from placed \
+                select id, key, xid::text as xid, kind, stream, message, extras, rows, \
+                (select (pg_current_wal_insert_lsn() - '0/0')::bigint) as behind from placed \
                 where place = 1 or (place <= $3 and bytes <= $4) order by place";
             let select = sqlx::query(select).bind(except).bind(TRANSACTIONS_AT_ONCE);
             let select = select.bind(ROWS_AT_ONCE).bind(BYTES_AT_ONCE);
             let rows = select.fetch_all(&mut self.connection).await?;
-            let all: i64 = rows.first().map_or(Ok(0), |row| row.try_get("rows"))?;
+            let first = |column| rows.first().map(|row| row.try_get::<i64, _>(column)).transpose();
+            let all = first("rows")?.unwrap_or(0);
+            let behind = first("behind")?.unwrap_or(before).cast_unsigned();
             let ended_early = i64::try_from(rows.len()).is_ok_and(|read| read < all);
             let rows = rows.iter().map(read).collect::<Result<_, Error>>()?;
-            Ok(group(rows, ended_early))
+            let (database, before) = (self.database, before.cast_unsigned());
+            let moment = Some(Moment { database, before, behind });
+            Ok(Reading { groups: group(rows, ended_early), ended_early, moment })
         })
     }
 

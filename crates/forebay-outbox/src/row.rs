@@ -1,6 +1,6 @@
 //! A broadcast as a row, and back.
 
-use forebay_log::{Action, Class, Extent, Message, StateKey, Targets};
+use forebay_log::{Action, Class, Database, Extent, Message, StateKey, Targets};
 use serde::{Deserialize, Serialize};
 
 /// A broadcast that is to be written.
@@ -48,6 +48,28 @@ pub struct Row {
     pub stream: String,
     /// What it says, or why that can't be read.
     pub says: Result<Saying, String>,
+}
+
+/// What was read at once.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Reading {
+    /// The rows, by transactions.
+    pub groups: Vec<Group>,
+    /// There is more.
+    pub ended_early: bool,
+    /// When it was read, as Postgres tells it.
+    pub moment: Option<Moment>,
+}
+
+/// A moment of a Postgres server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// Which server, in which life.
+    pub database: Database,
+    /// Where the WAL ended before the rows were read: what was visible then is among them.
+    pub before: u64,
+    /// A place in the WAL behind the commits of all that were read.
+    pub behind: u64,
 }
 
 /// The rows of one transaction, or a part of them where they are very many.

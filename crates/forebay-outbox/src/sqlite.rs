@@ -14,9 +14,9 @@ use sqlx::{Error, Pool, Row as _, Sqlite, SqliteConnection};
 
 use crate::error::{OutboxError, WriteError};
 use crate::outbox::sealed::{Opened, Stored};
-use crate::row::{Columns, Draft, Group, Row};
+use crate::row::{Columns, Draft, Reading, Row};
 use crate::table::{
-    BYTES_AT_ONCE, Leading, Numbered, Pending, REFUSED_MAX, ROWS_AT_ONCE, Table, group, json,
+    BYTES_AT_ONCE, Leading, Numbered, Pending, REFUSED_MAX, ROWS_AT_ONCE, Table, Term, group, json,
 };
 
 /// The version of the tables that this code knows.
@@ -36,7 +36,7 @@ struct SqliteTable {
 #[derive(Debug)]
 struct SqliteLead {
     pool: Pool<Sqlite>,
-    id: String,
+    term: Term,
     _lock: Option<File>,
 }
 
@@ -125,8 +125,11 @@ impl Table for SqliteTable {
                     lock => lock,
                 },
             };
-            let id = about(&self.pool).await?;
-            let lead = SqliteLead { pool: self.pool.clone(), id, _lock: lock };
+            about(&self.pool).await?;
+            let begin = "update forebay_about set life = life + 1 returning id, life";
+            let (outbox_id, life) = sqlx::query_as(begin).fetch_one(&self.pool).await?;
+            let term = Term { outbox_id, life, previous: life - 1 };
+            let lead = SqliteLead { pool: self.pool.clone(), term, _lock: lock };
             Ok(Some(Box::new(lead) as Box<dyn Leading>))
         })
     }
@@ -149,8 +152,8 @@ fn lock(path: &Path) -> Result<Option<File>, OutboxError> {
 }
 
 impl Leading for SqliteLead {
-    fn id(&self) -> &str {
-        &self.id
+    fn term(&self) -> &Term {
+        &self.term
     }
 
     /// Nobody writes in SQL alone here.
@@ -158,7 +161,7 @@ impl Leading for SqliteLead {
         Box::pin(async { Ok(()) })
     }
 
-    fn read<'a>(&'a mut self, except: &'a [i64]) -> Pending<'a, Result<Vec<Group>, Error>> {
+    fn read<'a>(&'a mut self, except: &'a [i64]) -> Pending<'a, Result<Reading, Error>> {
         Box::pin(async move {
             let select = "select * from (\
                   select id, key, kind, stream, message, extras, row_number() over w as place, \
@@ -179,7 +182,8 @@ impl Leading for SqliteLead {
             rows.truncate(fitting);
             let rows =
                 rows.into_iter().map(|row| Ok(Numbered { transaction: None, row: read(&row)? }));
-            Ok(group(rows.collect::<Result<_, Error>>()?, ended_early))
+            let groups = group(rows.collect::<Result<_, Error>>()?, ended_early);
+            Ok(Reading { groups, ended_early, moment: None })
         })
     }
 

@@ -9,7 +9,7 @@ use sqlx::Error;
 use tokio::time::timeout;
 
 use crate::error::{OutboxError, WriteError};
-use crate::row::{Draft, Group};
+use crate::row::{Draft, Reading};
 
 /// An answer of a database.
 pub(crate) type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -49,12 +49,23 @@ pub(crate) trait Table: fmt::Debug + Send + Sync {
 
 /// The right to relay, for as long as it lives and the database can be reached.
 pub(crate) trait Leading: fmt::Debug + Send {
-    fn id(&self) -> &str;
+    fn term(&self) -> &Term;
     fn set_message_bytes_max(&mut self, max: usize) -> Pending<'_, Result<(), Error>>;
-    fn read<'a>(&'a mut self, except: &'a [i64]) -> Pending<'a, Result<Vec<Group>, Error>>;
+    fn read<'a>(&'a mut self, except: &'a [i64]) -> Pending<'a, Result<Reading, Error>>;
     fn delete<'a>(&'a mut self, ids: &'a [i64]) -> Pending<'a, Result<(), Error>>;
     fn refuse<'a>(&'a mut self, id: i64, reason: &'a str) -> Pending<'a, Result<(), Error>>;
     fn told(&mut self) -> Pending<'_, ()>;
+}
+
+/// One lead, among those of the same outbox.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Term {
+    /// The random name of this database's outbox.
+    pub outbox_id: String,
+    /// This lead's number: larger than that of each lead before it.
+    pub life: i64,
+    /// The number of the lead before it.
+    pub previous: i64,
 }
 
 /// The right to relay: one process has it at a time. It ends when it is dropped, and with the process.
@@ -63,9 +74,9 @@ pub(crate) trait Leading: fmt::Debug + Send {
 pub struct Lead(pub(crate) Box<dyn Leading>);
 
 impl Lead {
-    /// The random name of this database's outbox.
-    pub fn outbox_id(&self) -> &str {
-        self.0.id()
+    /// Which lead it is.
+    pub fn term(&self) -> &Term {
+        self.0.term()
     }
 
     /// Says how large a message may be, to those who write in SQL.
@@ -81,7 +92,7 @@ impl Lead {
     ///
     /// # Errors
     /// The database's.
-    pub async fn read(&mut self, except: &[i64]) -> Result<Vec<Group>, OutboxError> {
+    pub async fn read(&mut self, except: &[i64]) -> Result<Reading, OutboxError> {
         in_time(self.0.read(except)).await
     }
 
@@ -121,7 +132,9 @@ pub(crate) struct Numbered {
 /// Puts rows that follow each other into groups. Where reading ended early, the last group may lack rows:
 /// unless it is the only one, it is left for the next time.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub(crate) fn group(rows: Vec<Numbered>, ended_early: bool) -> Vec<Group> {
+pub(crate) fn group(rows: Vec<Numbered>, ended_early: bool) -> Vec<crate::row::Group> {
+    use crate::row::Group;
+
     let mut groups: Vec<Group> = Vec::new();
     for Numbered { transaction, row } in rows {
         let belongs = |group: &&mut Group| {

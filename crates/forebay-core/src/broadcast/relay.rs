@@ -11,7 +11,7 @@ mod round;
 use std::time::Duration;
 
 use forebay_hub::Hub;
-use forebay_outbox::{Lead, Outbox, OutboxError};
+use forebay_outbox::{Lead, Outbox, OutboxError, Term};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -104,7 +104,7 @@ impl Relay {
         if let Ok(runtime) = Handle::try_current() {
             let (hub, refreshes) = (self.hub.clone(), self.refreshes.clone());
             let rows = Rows::new(hub, refreshes, self.settings);
-            let worker = Worker { line: Arc::clone(&self.line), rows, said: None, lost: None };
+            let worker = Worker { line: Arc::clone(&self.line), rows, said: None, led: None };
             *work = Some(runtime.spawn(worker.work()));
         }
     }
@@ -125,13 +125,8 @@ struct Worker {
     rows: Rows,
     /// When a failure was said last.
     said: Option<Instant>,
-    /// Its outbox's id, where it led before: whether another one led since.
-    lost: Option<Lost>,
-}
-
-struct Lost {
-    outbox_id: String,
-    to_another: bool,
+    /// When it led last.
+    led: Option<Term>,
 }
 
 impl Worker {
@@ -160,9 +155,6 @@ impl Worker {
 
     /// Another process relays: it is told what is committed here.
     async fn stand_by(&mut self) {
-        if let Some(lost) = &mut self.lost {
-            lost.to_another = true;
-        }
         self.line.set_leads(false);
         self.line.flushed();
         if timeout(POLL, self.line.wake.notified()).await.is_ok() {
@@ -183,15 +175,15 @@ impl Worker {
     }
 
     async fn lead(&mut self, mut lead: Lead) -> Result<(), OutboxError> {
-        let lost = self.lost.take();
-        let id = lead.outbox_id().to_owned();
-        if let Some(Lost { outbox_id, to_another }) = lost
-            && (outbox_id != id || (to_another && self.rows.is_private()))
-        {
-            // Rows may have gone to a log that is not this one, or with the table.
-            self.rows.gap_everywhere().await;
+        self.rows.begin();
+        let term = lead.term().clone();
+        if let Some(led) = self.led.replace(term.clone()) {
+            let another_led = term.previous != led.life && self.rows.is_private();
+            if term.outbox_id != led.outbox_id || another_led {
+                // Rows may have gone with the table, or to a log that is not this one.
+                self.rows.gap_everywhere().await;
+            }
         }
-        self.lost = Some(Lost { outbox_id: id, to_another: false });
         lead.set_message_bytes_max(self.rows.message_bytes_max()).await?;
         self.line.set_leads(true);
         tracing::debug!("relays the outbox");

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use forebay_core::outbox::{Outbox, OutboxError};
-use forebay_core::{BuildError, CommitError, Forebay, Retention, Sent, TurboStream};
+use forebay_core::{BuildError, CommitError, Forebay, Sent, TurboStream};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{Pool, Sqlite};
 
-use crate::{SECRET, all};
+use crate::{SECRET, all, open};
 
 pub(crate) async fn pool(file: &Path) -> Pool<Sqlite> {
     let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
@@ -20,6 +20,11 @@ pub(crate) async fn pool(file: &Path) -> Pool<Sqlite> {
         .unwrap();
     Outbox::migrate(&pool).await.unwrap();
     pool
+}
+
+/// The same, where its name is a text.
+pub(crate) async fn pool_at(file: &str) -> Pool<Sqlite> {
+    pool(Path::new(file)).await
 }
 
 struct App {
@@ -50,12 +55,6 @@ impl App {
         }
         transaction.commit().await.unwrap();
     }
-}
-
-async fn open(pool: &Pool<Sqlite>) -> Forebay {
-    let outbox = Outbox::open(pool).await.unwrap();
-    let retention = Retention::default().entries_max(10_000);
-    Forebay::builder().secret(SECRET).retention(retention).outbox(outbox).build().unwrap()
 }
 
 const LEFTOVER: &str = "insert into forebay_outbox (stream, message) values ('rows', '7')";

@@ -8,6 +8,8 @@ create table if not exists forebay.about (
   version integer not null,
   -- Tells this outbox from that of another database.
   id text not null default gen_random_uuid()::text,
+  -- Larger for each relay: a server that has crashed, or was restored, may give out transaction ids again.
+  life bigint not null default 1,
   -- The largest message that the application takes. The relay keeps it up to date.
   message_bytes_max integer not null default 1048576
 );

@@ -5,7 +5,9 @@ create table if not exists forebay_about (
   one integer primary key check (one = 1),
   version integer not null,
   -- Tells this outbox from that of another database.
-  id text not null default (lower(hex(randomblob(16))))
+  id text not null default (lower(hex(randomblob(16)))),
+  -- Larger for each relay.
+  life integer not null default 1
 );
 
 insert or ignore into forebay_about (one, version) values (1, 1);

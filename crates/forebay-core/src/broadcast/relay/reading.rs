@@ -1,7 +1,7 @@
 //! What was read: what of it can be published, and what can't.
 
 use forebay_hub::Broadcast;
-use forebay_log::{Class, Message};
+use forebay_log::{Class, Commit, Message};
 use forebay_outbox::{Group, Row, Saying};
 use forebay_turbo::{STREAM_NAME_BYTES_MAX, StreamName};
 
@@ -23,15 +23,15 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) fn of(group: Group, message_bytes_max: usize) -> Self {
+    pub(super) fn of(commit: Option<Commit>, group: Group, message_bytes_max: usize) -> Self {
         let mut work = Self { name: group.name(), ..Self::default() };
         for row in group.rows {
-            work.add(row, message_bytes_max);
+            work.add(row, commit, message_bytes_max);
         }
         work
     }
 
-    fn add(&mut self, row: Row, message_bytes_max: usize) {
+    fn add(&mut self, row: Row, commit: Option<Commit>, message_bytes_max: usize) {
         let Row { id, key, stream, says } = row;
         if self.keys.last() != Some(&key) {
             self.keys.push(key);
@@ -40,6 +40,10 @@ impl Work {
         match says {
             Ok(Saying::Message(message, class)) => {
                 self.ids.push(id);
+                let message = match commit {
+                    Some(commit) => message.committed_in(commit),
+                    None => message,
+                };
                 self.messages.push((stream, message, class));
             }
             Ok(Saying::Refresh { json, request }) => {

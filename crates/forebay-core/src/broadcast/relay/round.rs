@@ -6,7 +6,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use forebay_hub::{Hub, PublishError};
-use forebay_outbox::{Lead, OutboxError};
+use forebay_log::Commit;
+use forebay_outbox::{Lead, Moment, OutboxError};
 use tokio::time::Instant;
 
 use super::line::Line;
@@ -27,7 +28,7 @@ const HELD_MAX: usize = 1_000;
 const TRIES_MAX: u32 = 3;
 
 /// What a reading came to.
-pub(super) struct Reading {
+pub(super) struct Came {
     pub(super) is_empty: bool,
     pub(super) all_taken: bool,
 }
@@ -39,6 +40,8 @@ pub(super) struct Rows {
     /// Published, and to be deleted.
     done: Vec<i64>,
     deleted_at: Instant,
+    /// Where the WAL ended when all was in the log that was visible then. 0 where nobody knows.
+    settled: u64,
     /// Refreshes that wait for the end of their window.
     held: BTreeSet<i64>,
     tickets: Tickets,
@@ -60,6 +63,7 @@ impl Rows {
             settings,
             done: Vec::new(),
             deleted_at: Instant::now(),
+            settled: 0,
             held: BTreeSet::new(),
             tickets: Tickets::default(),
             failed: HashMap::new(),
@@ -85,19 +89,28 @@ impl Rows {
         &mut self,
         lead: &mut Lead,
         line: &Line,
-    ) -> Result<Reading, OutboxError> {
+    ) -> Result<Came, OutboxError> {
         for id in self.tickets.take() {
             self.held.remove(&id);
             self.done.push(id);
         }
         let left_out: Vec<_> = self.done.iter().chain(&self.held).copied().collect();
-        let groups = lead.read(&left_out).await?;
-        if groups.is_empty() {
-            return Ok(Reading { is_empty: true, all_taken: true });
+        let read = lead.read(&left_out).await?;
+        // What was visible before this is in the log, once all of it is published and no refresh waits.
+        let is_whole = !read.ended_early && self.held.is_empty();
+        if read.groups.is_empty() {
+            self.settle(read.moment.filter(|_| is_whole));
+            return Ok(Came { is_empty: true, all_taken: true });
         }
+        let groups = read.groups;
         tracing::trace!(transactions = groups.len(), "read from the outbox");
         let max = self.settings.message_bytes_max;
-        let works: Vec<_> = groups.into_iter().map(|group| Work::of(group, max)).collect();
+        let commit = |transaction: Option<u64>| {
+            let Moment { database, behind, .. } = read.moment?;
+            Some(Commit { database, id: transaction?, wal: behind, settled: self.settled })
+        };
+        let works = groups.into_iter().map(|group| Work::of(commit(group.transaction), group, max));
+        let works: Vec<_> = works.collect();
         for work in &works {
             for (id, stream, reason) in &work.bad {
                 self.refuse(lead, *id, stream, reason).await?;
@@ -109,7 +122,19 @@ impl Rows {
             self.tell_gaps(&work.gaps).await;
             self.refresh(work.refreshes).await;
         }
-        Ok(Reading { is_empty: false, all_taken })
+        self.settle(read.moment.filter(|_| is_whole && all_taken && self.held.is_empty()));
+        Ok(Came { is_empty: false, all_taken })
+    }
+
+    fn settle(&mut self, moment: Option<Moment>) {
+        if let Some(Moment { before, .. }) = moment {
+            self.settled = before;
+        }
+    }
+
+    /// Another relay may have led, and what it has left behind is not read yet.
+    pub(super) fn begin(&mut self) {
+        self.settled = 0;
     }
 
     /// Has the log take transactions in order, without waiting for one before the next is asked for.
@@ -162,22 +187,21 @@ impl Rows {
     ) -> Result<(), OutboxError> {
         self.hub.stats().outbox_refused.add(1);
         tracing::error!(id, stream, reason, "a row of the outbox can't be broadcast: set aside");
-        self.tell_gap(stream).await;
+        // No page has a stream without a name.
+        if !stream.trim().is_empty() {
+            self.hub.gap([stream]).await;
+        }
         lead.refuse(id, reason).await
     }
 
     async fn tell_gaps(&mut self, gaps: &[(i64, String)]) {
         for (id, stream) in gaps {
-            self.tell_gap(stream).await;
+            if stream.is_empty() {
+                self.hub.gap_everywhere().await;
+            } else {
+                self.hub.gap([stream.as_str()]).await;
+            }
             self.done.push(*id);
-        }
-    }
-
-    async fn tell_gap(&self, stream: &str) {
-        if stream.trim().is_empty() {
-            self.hub.gap_everywhere().await;
-        } else {
-            self.hub.gap([stream]).await;
         }
     }
 
