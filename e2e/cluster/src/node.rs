@@ -63,7 +63,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let database = Database::open(&options.database).await?;
     let outbox = database.outbox().await?;
     let builder = Forebay::builder().app("kill").secret(&options.secret).outbox(outbox);
-    let forebay = log::keep(builder, options.log.as_deref())?.build()?;
+    let forebay = log::build(builder, options.log.as_deref()).await?;
     let node = Node { database, forebay: forebay.clone() };
     let router = Router::new()
         .route("/", get(page))
@@ -144,9 +144,9 @@ async fn write(State(node): State<Node>) -> Result<StatusCode, Failure> {
 }
 
 async fn ready(State(node): State<Node>) -> (StatusCode, String) {
-    match node.forebay.trouble() {
+    match node.forebay.behind() {
         None => (StatusCode::OK, String::new()),
-        Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, trouble),
+        Some(behind) => (StatusCode::SERVICE_UNAVAILABLE, format!("{behind:?} behind the log\n")),
     }
 }
 

@@ -50,8 +50,8 @@ pub(crate) fn router(pool: SqlitePool, forebay: &Forebay, tunnel: Tunnel, public
 
 /// For a proxy in front of several nodes: whether this one should get requests.
 fn readiness(forebay: &Forebay) -> (StatusCode, String) {
-    match forebay.trouble() {
+    match forebay.behind() {
         None => (StatusCode::OK, "ready\n".to_owned()),
-        Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")),
+        Some(behind) => (StatusCode::SERVICE_UNAVAILABLE, format!("{behind:?} behind the log\n")),
     }
 }

@@ -1,12 +1,23 @@
 //! Where the log is: in memory, in a folder, or on a server that several nodes share.
 
-use forebay::{Builder, Fsync};
+use std::sync::Arc;
 
-/// Keeps the log where the URL says.
-pub(crate) fn keep(builder: Builder, url: Option<&str>) -> anyhow::Result<Builder> {
-    match url.map(|url| url.split_once(':').unwrap_or((url, ""))) {
-        None => Ok(builder),
-        Some(("folder", folder)) => Ok(builder.file_log(folder, Fsync::Os)),
-        Some((scheme, _)) => anyhow::bail!("--log takes folder:PATH, and no {scheme}"),
+use forebay::{Builder, Forebay, Fsync};
+use forebay_nats::Nats;
+use forebay_shared::{Backend, Options, SharedLog};
+
+/// Builds it with the log that the URL names.
+pub(crate) async fn build(builder: Builder, url: Option<&str>) -> anyhow::Result<Forebay> {
+    let Some(url) = url else { return Ok(builder.build()?) };
+    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+    match scheme {
+        "folder" => Ok(builder.file_log(rest, Fsync::Os).build()?),
+        "nats" | "tls" => shared(builder, Nats::new(forebay_nats::Options::from_url(url)?)).await,
+        _ => anyhow::bail!("--log takes folder:PATH or nats://…, and no {scheme}"),
     }
+}
+
+async fn shared(builder: Builder, backend: impl Backend) -> anyhow::Result<Forebay> {
+    let log = SharedLog::open(backend, Options::default()).await?;
+    Ok(builder.follow(Arc::new(log)).await?)
 }

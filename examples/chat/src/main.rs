@@ -40,7 +40,7 @@ struct Arguments {
     /// The SQLite file to keep everything in; without it, memory
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// Where the log is, `folder:PATH`; without it, memory
+    /// Where the log is, `folder:PATH` or a URL; without it, memory
     #[arg(long, value_name = "URL")]
     log: Option<String>,
 }
@@ -71,7 +71,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let pool = database::open(arguments.database.as_deref()).await?;
     let outbox = Outbox::open(&pool).await?;
     let builder = Forebay::builder().app("chat").secret(secret()?).outbox(outbox);
-    let forebay = log::keep(builder, arguments.log.as_deref())?.build()?;
+    let forebay = log::build(builder, arguments.log.as_deref()).await?;
     let target = listener.local_addr()?;
     // Whoever starts several nodes says where the tunnel's buttons reach it.
     let cluster = std::env::var("CHAT_CLUSTER").ok();
