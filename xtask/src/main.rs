@@ -65,6 +65,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Count the rows that pages lack and double, with each kind of cursor, at a Postgres and its late replica
+    Doubling {
+        /// Pages from each of the two
+        #[arg(default_value_t = 10_000)]
+        pages: u32,
+    },
     /// Restart a server under 50 posts a second, gracefully and by `kill -9`, and show what it cost
     Restarts {
         /// How often it ends gracefully
@@ -115,6 +121,7 @@ fn main() -> Result<()> {
         Task::Browser { files } => browser::test(&files),
         Task::Ruby => ruby::run(),
         Task::Sim { arguments } => sim(&arguments),
+        Task::Doubling { pages } => doubling(pages),
         Task::Restarts { graceful, kill, pages } => restarts(graceful, kill, pages),
         Task::Bench { arguments } => bench(&arguments),
         Task::Instructions { write } => instructions::run(write),
@@ -127,6 +134,13 @@ fn sim(arguments: &[String]) -> Result<()> {
     let run = ["run", "--quiet", "--release", "--package", "forebay-sim", "--"];
     let arguments = arguments.iter().map(String::as_str);
     cargo(&run.into_iter().chain(arguments).collect::<Vec<_>>())
+}
+
+fn doubling(pages: u32) -> Result<()> {
+    servers::ensure_packages()?;
+    let run = ["run", "--quiet", "--release", "--package", "forebay-core", "--features"];
+    let example = ["outbox-postgres", "--example", "doubling", "--"];
+    cargo(&[&run[..], &example[..], &[&pages.to_string()]].concat())
 }
 
 fn bench(arguments: &[String]) -> Result<()> {

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use forebay_hub::{Hub, PublishError};
-use forebay_log::Commit;
+use forebay_hub::{Broadcast, Hub, PublishError};
+use forebay_log::{Class, Commit, Message, Position};
 use forebay_outbox::{Lead, Moment, OutboxError};
 use tokio::time::Instant;
 
@@ -27,6 +27,9 @@ const HELD_MAX: usize = 1_000;
 /// How often the log may refuse a transaction that it would take after others: then its rows are set aside.
 const TRIES_MAX: u32 = 3;
 
+/// What says how far the database is goes to this stream. No page can have the name.
+const MARKS: &str = "\0marks";
+
 /// What a reading came to.
 pub(super) struct Came {
     pub(super) is_empty: bool,
@@ -42,6 +45,8 @@ pub(super) struct Rows {
     deleted_at: Instant,
     /// Where the WAL ended when all was in the log that was visible then. 0 where nobody knows.
     settled: u64,
+    /// The last place in the log that says how far the database is.
+    marked: Option<Position>,
     /// Refreshes that wait for the end of their window.
     held: BTreeSet<i64>,
     tickets: Tickets,
@@ -64,6 +69,7 @@ impl Rows {
             done: Vec::new(),
             deleted_at: Instant::now(),
             settled: 0,
+            marked: None,
             held: BTreeSet::new(),
             tickets: Tickets::default(),
             failed: HashMap::new(),
@@ -100,6 +106,7 @@ impl Rows {
         let is_whole = !read.ended_early && self.held.is_empty();
         if read.groups.is_empty() {
             self.settle(read.moment.filter(|_| is_whole));
+            self.mark(read.moment).await;
             return Ok(Came { is_empty: true, all_taken: true });
         }
         let groups = read.groups;
@@ -132,9 +139,25 @@ impl Rows {
         }
     }
 
+    /// Says how far the database is, if others have broadcast since that was said last. A page that is read from
+    /// a replica stands at the last such place, and so is replayed about a second at the most of what is not from
+    /// this database.
+    async fn mark(&mut self, moment: Option<Moment>) {
+        let Some(Moment { database, behind, .. }) = moment else { return };
+        if self.marked.is_some_and(|marked| marked == self.hub.position()) {
+            return;
+        }
+        let commit = Commit { database, id: 0, wal: behind, settled: self.settled };
+        let (message, class) = (Message::json("null").committed_in(commit), Class::Ephemeral);
+        // Where the log does not take it, the next one is as good.
+        let marked = self.hub.publish(Broadcast { stream: MARKS, message, class }).await;
+        self.marked = marked.ok().map(|published| published.position);
+    }
+
     /// Another relay may have led, and what it has left behind is not read yet.
     pub(super) fn begin(&mut self) {
         self.settled = 0;
+        self.marked = None;
     }
 
     /// Has the log take transactions in order, without waiting for one before the next is asked for.
@@ -152,7 +175,15 @@ impl Rows {
         for (place, (work, answer)) in works.iter().zip(answers).enumerate() {
             let first = work.ids.first().copied().unwrap_or_default();
             let mut failed = before.remove(&first).unwrap_or_default();
-            let Err(error) = answer else {
+            let error = match answer {
+                Ok(None) => None,
+                Ok(Some(position)) => {
+                    self.marked = Some(position);
+                    None
+                }
+                Err(error) => Some(error),
+            };
+            let Some(error) = error else {
                 self.done.extend(&work.ids);
                 if failed.overtaken > 0 {
                     // They stand behind what came later: its pages may show an older state.
@@ -251,14 +282,15 @@ impl Rows {
     }
 }
 
-type Publishing<'a> = Pin<Box<dyn Future<Output = Result<(), PublishError>> + Send + 'a>>;
+type Publishing<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<Position>, PublishError>> + Send + 'a>>;
 
 fn ask(hub: Hub, work: &Work) -> Publishing<'_> {
     Box::pin(async move {
-        if !work.messages.is_empty() {
-            hub.publish_once(&work.name, work.broadcasts()).await?;
+        if work.messages.is_empty() {
+            return Ok(None);
         }
-        Ok(())
+        hub.publish_once(&work.name, work.broadcasts()).await.map(Some)
     })
 }
 
