@@ -25,10 +25,10 @@ struct State {
 
 impl Copy {
     /// Follows the store.
-    pub(crate) fn follow(
-        store: &dyn LogStore,
-        after: Option<Position>,
-    ) -> Result<Arc<Self>, StoreError> {
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn follow(store: &dyn LogStore, after: Option<Position>) -> Result<Arc<Self>, StoreError> {
         let log = Log::new(after.map_or(Epoch(0), |after| after.epoch), Retention::default());
         let copy = Arc::new(Self(Mutex::new(State {
             log,
@@ -41,25 +41,29 @@ impl Copy {
         Ok(copy)
     }
 
-    pub(crate) fn position(&self) -> Position {
+    /// Where it stands.
+    pub fn position(&self) -> Position {
         self.0.lock().log.head()
     }
 
-    pub(crate) fn begins(&self) -> usize {
+    /// How often it began.
+    pub fn begins(&self) -> usize {
         self.0.lock().begins
     }
 
-    pub(crate) fn records(&self) -> Vec<Record> {
+    /// The records since it began, or began anew.
+    pub fn records(&self) -> Vec<Record> {
         self.0.lock().records.clone()
     }
 
-    pub(crate) fn contents(&self) -> Vec<Content> {
+    /// Their contents.
+    pub fn contents(&self) -> Vec<Content> {
         self.0.lock().records.iter().map(|record| record.content.clone()).collect()
     }
 
     /// What a page of this stream would be given that was rendered when this began; nothing where it would be told that
     /// something is missing.
-    pub(crate) fn texts(&self, stream: &str) -> Option<Vec<String>> {
+    pub fn texts(&self, stream: &str) -> Option<Vec<String>> {
         let state = self.0.lock();
         let cursor = Position { offset: state.from?, ..state.log.head() };
         let entries = state.log.replay(stream, cursor).ok()?;

@@ -1,0 +1,251 @@
+//! One connection, and what is asked over it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use forebay_log::{Epoch, Offset};
+use forebay_shared::{Bounds, Cell, Expected, Failure, Group, Session, Space, Stored};
+use redis::aio::MultiplexedConnection;
+use redis::streams::{StreamReadOptions, StreamReadReply};
+use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, Script, cmd};
+use tokio::sync::OnceCell;
+
+use crate::failure::failure;
+use crate::info;
+use crate::options::Options;
+
+/// Names of groups that are remembered: as many as a store has to.
+const NAMES_MAX: usize = 10_000;
+
+/// Nodes whose last number is remembered. A process is one, from its start to its end: some days of deploys.
+const NODES_MAX: usize = 1_000;
+
+/// How long a reader waits for something new.
+const READ_MAX: Duration = Duration::from_secs(1);
+
+/// Groups of one answer: with half a megabyte each that is 8 MB, and mostly a hundredth of it.
+const GROUPS_MAX: usize = 16;
+
+/// How long an answer may take. A reader's takes a second by itself.
+const ANSWER_MAX: Duration = Duration::from_secs(3);
+
+/// How long a cell lives that passes.
+const PASSING_SECONDS: u64 = 600;
+
+/// One connection; a second one for reading is made when it is needed, because a reader blocks its own.
+pub struct Connection {
+    client: Client,
+    asking: MultiplexedConnection,
+    reading: OnceCell<MultiplexedConnection>,
+    run: String,
+    keys: Arc<Keys>,
+}
+
+pub(crate) struct Keys {
+    log: String,
+    state: String,
+    numbers: String,
+    nodes: String,
+    names: String,
+    lasting: String,
+    revoked: String,
+    passing: String,
+    keep: Duration,
+    keep_bytes: u64,
+    append: Script,
+    set: Script,
+}
+
+impl Keys {
+    pub(crate) fn new(options: &Options) -> Self {
+        // In one slot, where a proxy or a managed service cares.
+        let key = |what: &str| format!("{{{}}}:{what}", options.name);
+        Self {
+            log: key("log"),
+            state: key("state"),
+            numbers: key("numbers"),
+            nodes: key("nodes"),
+            names: key("names"),
+            lasting: key("lasting"),
+            revoked: key("revoked"),
+            passing: key("passing"),
+            keep: options.keep,
+            keep_bytes: options.keep_bytes,
+            append: Script::new(include_str!("append.lua")),
+            set: Script::new(include_str!("set.lua")),
+        }
+    }
+}
+
+impl Connection {
+    pub(crate) async fn open(options: &Options, keys: &Arc<Keys>) -> Result<Self, Failure> {
+        let client = options.client().await.map_err(|error| failure(&error))?;
+        let mut asking = connect(&client).await?;
+        let run = info::check(&mut asking).await?;
+        let kind: String = ask(cmd("TYPE").arg(&keys.log), &mut asking).await?;
+        if kind != "none" && kind != "stream" {
+            let what = format!("the key {} is a {kind}, and no log of Forebay's", keys.log);
+            return Err(Failure::Refused(what));
+        }
+        Ok(Self { client, asking, reading: OnceCell::new(), run, keys: Arc::clone(keys) })
+    }
+
+    /// Notes how far the log is trimmed.
+    async fn trimmed_to(&self, floor: Offset) -> Result<(), Failure> {
+        let command = cmd("HSET").arg(&self.keys.state).arg("trimmed").arg(floor.0).to_owned();
+        ask::<()>(&command, &mut self.asking.clone()).await
+    }
+}
+
+async fn connect(client: &Client) -> Result<MultiplexedConnection, Failure> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(ANSWER_MAX))
+        .set_response_timeout(Some(ANSWER_MAX));
+    let connected = client.get_multiplexed_async_connection_with_config(&config).await;
+    connected.map_err(|error| failure(&error))
+}
+
+async fn ask<T: redis::FromRedisValue>(
+    command: &redis::Cmd,
+    connection: &mut MultiplexedConnection,
+) -> Result<T, Failure> {
+    command.query_async(connection).await.map_err(|error| failure(&error))
+}
+
+impl Session for Connection {
+    async fn history(&self) -> Result<String, Failure> {
+        // It was asked for when the connection was made, which ends with the server's process.
+        Ok(self.run.clone())
+    }
+
+    async fn bounds(&self) -> Result<Bounds, Failure> {
+        let fields = ["head", "trimmed"].as_slice();
+        let command = cmd("HMGET").arg(&self.keys.state).arg(fields).to_owned();
+        let (head, trimmed): (Option<u64>, Option<u64>) =
+            ask(&command, &mut self.asking.clone()).await?;
+        let offset = |number: Option<u64>| Offset(number.unwrap_or(0));
+        Ok(Bounds { trimmed: offset(trimmed), head: offset(head) })
+    }
+
+    async fn append(&self, group: &Group) -> Result<Offset, Failure> {
+        let keys = &self.keys;
+        let mut script = keys.append.key(&keys.log);
+        for key in [&keys.state, &keys.numbers, &keys.nodes, &keys.names, &keys.lasting] {
+            script.key(key);
+        }
+        // Numbers of nodes are names: Lua would not count so far.
+        script
+            .arg(format!("{:016x}", group.node))
+            .arg(group.number)
+            .arg(group.epoch.0.to_string())
+            .arg(group.name.as_deref().unwrap_or_default())
+            .arg(if group.is_mark { "1" } else { "" })
+            .arg(group.offsets)
+            .arg(&group.body[..])
+            .arg(u64::try_from(keys.keep.as_millis()).unwrap_or(u64::MAX >> 11))
+            .arg(keys.keep_bytes)
+            .arg(NAMES_MAX)
+            .arg(NODES_MAX);
+        let answer: Result<String, _> = script.invoke_async(&mut self.asking.clone()).await;
+        let answer = answer.map_err(|error| failure(&error))?;
+        answer.parse().map(Offset).map_err(|_| Failure::OtherEpoch)
+    }
+
+    async fn read(&self, after: Offset) -> Result<Vec<Stored>, Failure> {
+        let reading = self.reading.get_or_try_init(|| connect(&self.client)).await?;
+        let wait = usize::try_from(READ_MAX.as_millis()).expect("it is small");
+        let options = StreamReadOptions::default().count(GROUPS_MAX).block(wait);
+        let from = format!("{}-0", after.0);
+        let answer: Result<Option<StreamReadReply>, _> =
+            reading.clone().xread_options(&[&self.keys.log], &[&from], &options).await;
+        let answer = answer.map_err(|error| failure(&error))?.unwrap_or_default();
+        let groups: Option<Vec<_>> =
+            answer.keys.iter().flat_map(|key| &key.ids).map(stored).collect();
+        let unreadable = || Failure::Refused(format!("{} is no log of Forebay's", self.keys.log));
+        let groups = groups.ok_or_else(unreadable)?;
+        let begins = groups.first().map(|first| Offset(first.end.0 - u64::from(first.offsets)));
+        match begins {
+            Some(begins) if begins > after => {
+                // Somebody else may have trimmed it.
+                self.trimmed_to(begins).await?;
+                Err(Failure::Trimmed)
+            }
+            None if self.bounds().await?.trimmed > after => Err(Failure::Trimmed),
+            _ => Ok(groups),
+        }
+    }
+
+    async fn get(&self, space: Space, key: &str) -> Result<Option<Cell>, Failure> {
+        let command = match self.hash(space) {
+            Some(hash) => cmd("HGET").arg(hash).arg(key).to_owned(),
+            None => cmd("GET").arg(self.passing(key)).to_owned(),
+        };
+        let value: Option<Vec<u8>> = ask(&command, &mut self.asking.clone()).await?;
+        Ok(value.as_deref().and_then(cell))
+    }
+
+    async fn set(
+        &self,
+        space: Space,
+        key: &str,
+        value: Option<Vec<u8>>,
+        expected: Expected,
+    ) -> Result<bool, Failure> {
+        let mut script = self.keys.set.key(&self.keys.state);
+        match self.hash(space) {
+            Some(hash) => script.key(hash).arg(key),
+            None => script.key(self.passing(key)).arg(""),
+        };
+        script.arg(PASSING_SECONDS);
+        match expected {
+            Expected::Any => script.arg("any"),
+            Expected::Nothing => script.arg("nothing"),
+            Expected::Version(version) => script.arg(version),
+        };
+        script.arg(if value.is_some() { "1" } else { "" }).arg(value.unwrap_or_default());
+        let set: Result<bool, _> = script.invoke_async(&mut self.asking.clone()).await;
+        set.map_err(|error| failure(&error))
+    }
+
+    async fn list(&self, space: Space) -> Result<Vec<(String, Cell)>, Failure> {
+        let Some(hash) = self.hash(space) else { return Ok(Vec::new()) };
+        let all: Vec<(String, Vec<u8>)> =
+            ask(cmd("HGETALL").arg(hash), &mut self.asking.clone()).await?;
+        Ok(all.into_iter().filter_map(|(key, value)| Some((key, cell(&value)?))).collect())
+    }
+}
+
+impl Connection {
+    /// The hash that has all cells of a space that does not pass.
+    fn hash(&self, space: Space) -> Option<&str> {
+        match space {
+            Space::Lasting => Some(&self.keys.lasting),
+            Space::Revoked => Some(&self.keys.revoked),
+            Space::Passing => None,
+        }
+    }
+
+    fn passing(&self, key: &str) -> String {
+        format!("{}:{key}", self.keys.passing)
+    }
+}
+
+/// A cell's version stands before its value.
+fn cell(value: &[u8]) -> Option<Cell> {
+    let at = value.iter().position(|byte| *byte == b'|')?;
+    let version = str::from_utf8(&value[..at]).ok()?.parse().ok()?;
+    Some(Cell { value: value[at + 1..].to_vec(), version })
+}
+
+fn stored(entry: &redis::streams::StreamId) -> Option<Stored> {
+    let text = |field: &str| entry.get::<String>(field);
+    Some(Stored {
+        end: Offset(entry.id.split_once('-')?.0.parse().ok()?),
+        node: u64::from_str_radix(&text("n")?, 16).ok()?,
+        number: text("k")?.parse().ok()?,
+        epoch: Epoch(text("e")?.parse().ok()?),
+        offsets: text("o")?.parse().ok()?,
+        body: Bytes::from(entry.get::<Vec<u8>>("b")?),
+    })
+}

@@ -1,0 +1,172 @@
+//! The contract of log stores, on a real Redis.
+#![expect(clippy::unwrap_used, reason = "a test, whose helpers are not marked as such")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use forebay_redis::{Options, Redis};
+use forebay_rig::{Direction, Passage, Proxy, Server as _};
+use forebay_shared::SharedLog;
+use forebay_store::LogStore;
+use forebay_store_tests::{Fault, World};
+use tokio::runtime::Runtime;
+
+/// Moments after which a direction that loses is whole again: long enough for what was asked for.
+const LOSING: u32 = 30;
+
+struct Real {
+    server: Arc<forebay_rig::Redis>,
+    proxy: Proxy,
+    runtime: &'static Runtime,
+    /// Its keys begin with it: worlds share a server.
+    name: String,
+    losing: u32,
+}
+
+impl Real {
+    fn new(server: Arc<forebay_rig::Redis>, runtime: &'static Runtime, number: u32) -> Self {
+        let proxy = Proxy::start(server.address()).unwrap();
+        Self { server, proxy, runtime, name: format!("world-{number}"), losing: 0 }
+    }
+
+    fn command(&self, words: &[&str]) -> String {
+        self.server.command(words).unwrap()
+    }
+
+    fn key(&self, what: &str) -> String {
+        format!("{{{}}}:{what}", self.name)
+    }
+
+    fn lose(&mut self, direction: Direction) {
+        self.proxy.set(direction, Passage::Lost);
+        self.losing = LOSING;
+    }
+}
+
+impl World for Real {
+    fn node(&mut self) -> Option<Arc<dyn LogStore>> {
+        let url = format!("{}/0?name={}", self.server.url_at(self.proxy.address()), self.name);
+        let redis = Redis::new(Options::from_url(&url).unwrap());
+        let open = SharedLog::open(redis, forebay_shared::Options::default());
+        Some(Arc::new(self.runtime.block_on(open).unwrap()))
+    }
+
+    fn advance(&mut self) {
+        if self.losing == 1 {
+            self.proxy.cut();
+            self.proxy.open();
+        }
+        self.losing = self.losing.saturating_sub(1);
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+
+    fn end(&mut self) {}
+
+    fn fault(&mut self, fault: Fault) -> bool {
+        let log = self.key("log");
+        match fault {
+            Fault::Request => self.lose(Direction::ToServer),
+            Fault::Answer => self.lose(Direction::ToClient),
+            Fault::Connection => self.proxy.cut(),
+            Fault::Trim => {
+                self.command(&["xtrim", &log, "maxlen", "1"]);
+            }
+            // As a replica has it that has not heard of the last entry, and takes over.
+            Fault::Loss => {
+                self.proxy.refuse();
+                let last = self.command(&["xrevrange", &log, "+", "-", "count", "1"]);
+                let id = last.split_whitespace().find(|word| word.ends_with("-0")).unwrap();
+                let before = id.trim_end_matches("-0").parse::<u64>().unwrap() - 1;
+                self.command(&["xdel", &log, id]);
+                self.command(&["xsetid", &log, &format!("{before}-0")]);
+                self.command(&["hset", &self.key("state"), "head", &before.to_string()]);
+                self.server.kill().unwrap();
+                self.server.restart().unwrap();
+                self.proxy.open();
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+#[test]
+fn redis_keeps_the_contract() {
+    let server = Arc::new(forebay_rig::Redis::options().append_only().start().unwrap());
+    let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new().unwrap()));
+    let _entered = runtime.enter();
+    let mut number = 0;
+    forebay_store_tests::check(|| {
+        number += 1;
+        Real::new(Arc::clone(&server), runtime, number)
+    });
+}
+
+async fn refused(url: &str) -> String {
+    let redis = Redis::new(Options::from_url(url).unwrap());
+    let mut options = forebay_shared::Options::default();
+    options.connect_max = Duration::from_secs(1);
+    SharedLog::open(redis, options).await.unwrap_err().to_string()
+}
+
+/// One line that says where, and what is to be mended. No password is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_at_the_start() {
+    let check = async |url: &str, part: &str| {
+        let said = refused(url).await;
+        assert!(said.contains(part), "{url}: {said}");
+        assert!(!said.contains("hunter2") && !said.contains('\n'), "{said}");
+    };
+    check("redis://127.0.0.1:1", "can't be reached").await;
+    let options = || forebay_rig::Redis::options();
+    let server = options().user("me", "hunter2").start().unwrap();
+    let at = server.address();
+    check(&format!("redis://{at}"), "user and password").await;
+    check(&format!("redis://me:hunter3@{at}"), "user and password").await;
+    let evicting = options().memory("100mb", "allkeys-lru").start().unwrap();
+    check(&evicting.url(), "set noeviction").await;
+    let foreign = options().start().unwrap();
+    foreign.command(&["set", "{forebay}:log", "1"]).unwrap();
+    check(&foreign.url(), "is a string").await;
+    let replica = options().replica_of(&foreign).start().unwrap();
+    check(&replica.url(), "no primary").await;
+}
+
+/// A server that is full takes nothing more, and says so; pages are told what they lack when it does again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_refuses_and_goes_on() {
+    use forebay_log::{Class, Content, Message, UnixMillis};
+    use forebay_store::Batch;
+    let server = forebay_rig::Redis::options().memory("3mb", "noeviction").start().unwrap();
+    let redis = Redis::new(Options::from_url(&server.url()).unwrap());
+    let log = SharedLog::open(redis, forebay_shared::Options::default()).await.unwrap();
+    let copy = forebay_store_tests::Copy::follow(&log, None).unwrap();
+    let append = || {
+        let message = Message::json(format!("{:?}", "x".repeat(100_000)));
+        let content = Content::Entry { stream: "room".into(), message, class: Class::Log };
+        log.append(Batch::new(UnixMillis(1), vec![content]))
+    };
+    let mut taken = 0;
+    let error = loop {
+        assert!(taken < 100, "it never gets full");
+        match append().await {
+            Ok(_) => taken += 1,
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.contains("it is full"), "{error}");
+    server.command(&["config", "set", "maxmemory", "100mb"]).unwrap();
+    append().await.unwrap();
+    assert_eq!(copy.records().len(), taken + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_spoken() {
+    let server = forebay_rig::Redis::options().user("me", "hunter2").tls().start().unwrap();
+    let authority = server.certificates().unwrap().authority.display().to_string();
+    let url = format!("{}?ca={authority}", server.url());
+    let redis = Redis::new(Options::from_url(&url).unwrap());
+    SharedLog::open(redis, forebay_shared::Options::default()).await.unwrap();
+    let said = refused(&server.url()).await;
+    assert!(said.contains("can't be reached"), "{said}");
+}
