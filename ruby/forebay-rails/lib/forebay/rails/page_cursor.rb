@@ -10,6 +10,8 @@ module Forebay
     class PageCursor
       SHAPE = /\A(?<position>\h+\.\d+\.\h+)\.(?<secret>[\w-]{43})\z/
       MAC_BYTES = 12
+      SEEN = /\A\h+(?:-\h+){4}(?:-\h+(?:_\h+)*)?\z/
+      REPLICA = /\A\h+-\h+-\h+\z/
 
       def self.parse(text)
         parts = SHAPE.match(text)
@@ -18,15 +20,27 @@ module Forebay
         new(parts[:position], parts[:secret])
       end
 
-      def initialize(position, secret)
+      def initialize(position, secret, seen = nil)
         @position = position
         @secret = secret
+        @seen = seen
+      end
+
+      # Makes exact cursors: what `select forebay.seen()` says in the transaction that reads the page's data.
+      def with_seen(text)
+        raise ArgumentError, "a replica's place in the log is not known here: read this page's data from the primary" if
+          REPLICA.match?(text)
+        raise ArgumentError, "what a transaction has seen is what `select forebay.seen()` says" unless SEEN.match?(text)
+
+        self.class.new(@position, @secret, text)
       end
 
       # The cursor of the tag with this signed name. It is good beside this name only.
       def cursor_for(signed_name)
-        mac = OpenSSL::HMAC.digest("SHA256", @secret, "signed_stream_name=#{signed_name}")
-        "#{@position}.#{[mac.byteslice(0, MAC_BYTES)].pack("m0").tr("+/", "-_")}"
+        subject = "signed_stream_name=#{signed_name}"
+        subject = "seen=#{@seen}&#{subject}" if @seen
+        mac = OpenSSL::HMAC.digest("SHA256", @secret, subject)
+        [@position, @seen, [mac.byteslice(0, MAC_BYTES)].pack("m0").tr("+/", "-_")].compact.join(".")
       end
 
       def inspect

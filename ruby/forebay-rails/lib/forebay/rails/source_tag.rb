@@ -24,6 +24,14 @@ module Forebay
         marked.html_safe
       end
 
+      # Says what the transaction has seen in which this page's data was read, before its first tag is rendered:
+      # the text of `select forebay.seen()`. What the page shows already is then not replayed.
+      def forebay_seen(text)
+        page_cursor = request.get_header(CursorMiddleware::CURSOR)
+        request.set_header(CursorMiddleware::CURSOR, page_cursor.with_seen(text)) if page_cursor
+        nil
+      end
+
       private
 
       def forebay_page_cursor(streamables)
