@@ -45,6 +45,10 @@ pub mod sign_in {}
 #[doc = include_str!("../docs/outbox.md")]
 pub mod outbox {}
 
+/// [outbox]: crate::guides::outbox
+#[doc = include_str!("../docs/exact.md")]
+pub mod exact {}
+
 /// [limits]: crate::guides::serve#limits
 /// [nginx]: crate::guides::serve#5-in-production
 /// [posted]: crate::guides::serve#what-is-posted
@@ -71,5 +75,6 @@ pub mod serve {}
 #[doc = include_str!("../docs/options.md")]
 pub mod options {}
 
+/// [exact]: crate::guides::exact
 #[doc = include_str!("../docs/protocol.md")]
 pub mod protocol {}

@@ -23,3 +23,14 @@ async fn nothing_comes_twice_from_the_primary_and_nothing_is_lost_from_a_replica
     assert!(of(Kind::ReplicaPlain).lost > 0);
     assert!(of(Kind::ReplicaNaive).lost > 0);
 }
+
+/// The guide's code is the documentation's, which is compiled.
+#[test]
+fn the_guides_code_compiles() {
+    let guide = include_str!("../../../../docs/exact.md");
+    let code = guide.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next());
+    let compiled = include_str!("../../src/reading.rs");
+    for line in code.unwrap().lines() {
+        assert!(compiled.contains(&format!("/// {line}")), "{line}");
+    }
+}
