@@ -2,11 +2,13 @@
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use forebay_log::{Epoch, Offset};
 use forebay_shared::{Bounds, Cell, Expected, Failure, Group, Session, Space, Stored};
 use serde_json::json;
@@ -36,6 +38,8 @@ pub struct Connection {
     created: String,
     is_replicated: bool,
     reading: Mutex<Option<Reading>>,
+    /// That somebody else publishes to the log is said once.
+    is_told: AtomicBool,
 }
 
 struct Reading {
@@ -58,6 +62,7 @@ impl Connection {
             created: info.created,
             is_replicated: layout::is_replicated(options),
             reading: Mutex::new(None),
+            is_told: AtomicBool::new(false),
         }
     }
 
@@ -80,6 +85,20 @@ impl Connection {
         Ok((gone, state.last_seq))
     }
 
+    /// A message that is no group: a place in an epoch that never counts.
+    fn foreign(&self, Delivered { sequence, .. }: &Delivered) -> Stored {
+        if !self.is_told.swap(true, Ordering::Relaxed) {
+            let log = &self.names.log;
+            tracing::error!(
+                log,
+                sequence,
+                "a message in the log's stream is not Forebay's, and is passed over: who else publishes there?"
+            );
+        }
+        let (epoch, body) = (Epoch(0), Bytes::new());
+        Stored { end: end_of(*sequence), node: 0, number: 0, epoch, offsets: 1, body }
+    }
+
     /// The stream that has a cell, and the cell's subject.
     fn cell(&self, space: Space, key: &str) -> (&str, String) {
         let (stream, folder) = match space {
@@ -98,7 +117,7 @@ impl Connection {
         expected: Expected,
     ) -> Result<bool, Failure> {
         let (asked, body) = match expected {
-            Expected::Nothing => return Ok(true),
+            Expected::Nothing => return Ok(self.last(stream, subject).await?.is_none()),
             // A bucket keeps one message for each key, so this one is there only if it is the last.
             Expected::Version(version) => {
                 (format!("STREAM.MSG.DELETE.{stream}"), json!({ "seq": version, "no_erase": true }))
@@ -196,7 +215,7 @@ impl Session for Connection {
                 }
                 return Ok(groups);
             }
-            groups.push(stored(one)?);
+            groups.push(stored(&one).unwrap_or_else(|| self.foreign(&one)));
             here.next += 1;
         }
         *reading = Some(here);
@@ -264,22 +283,18 @@ fn next_after(after: Offset) -> u64 {
     if after == end_of(sequence) { sequence + 1 } else { sequence.max(1) }
 }
 
-fn stored(Delivered { sequence, message, .. }: Delivered) -> Result<Stored, Failure> {
-    let header = message.headers.as_ref().and_then(|headers| headers.get(GROUP));
-    let header = header.map_or("", |header| header.as_str());
-    let numbers: Vec<u64> = header.split(' ').map_while(|number| number.parse().ok()).collect();
-    let [node, number, epoch, offsets @ 1..=LAST] = numbers[..] else {
-        return Err(Failure::Refused(format!(
-            "message {sequence} of the log's stream is not Forebay's: does anything else publish there?"
-        )));
-    };
-    Ok(Stored {
-        end: end_of(sequence),
+fn stored(Delivered { sequence, message, .. }: &Delivered) -> Option<Stored> {
+    let header = message.headers.as_ref()?.get(GROUP)?;
+    let numbers: Vec<u64> =
+        header.as_str().split(' ').map_while(|number| number.parse().ok()).collect();
+    let [node, number, epoch, offsets @ 1..=LAST] = numbers[..] else { return None };
+    Some(Stored {
+        end: end_of(*sequence),
         node,
         number,
         epoch: Epoch(epoch),
-        offsets: u32::try_from(offsets).expect("it is below 4096"),
-        body: message.payload,
+        offsets: u32::try_from(offsets).ok()?,
+        body: message.payload.clone(),
     })
 }
 

@@ -213,7 +213,14 @@ fn refusal(error: &ConnectError) -> Failure {
         ConnectErrorKind::Authentication => Failure::Refused(format!("the login fails{cause}")),
         ConnectErrorKind::ServerParse => Failure::Refused(format!("no server's address{cause}")),
         ConnectErrorKind::Tls => Failure::Refused(format!("TLS fails{cause}")),
-        _ if cause.contains("certificate") => Failure::Refused(format!("TLS fails{cause}")),
+        _ if is_tls(error) => Failure::Refused(format!("TLS fails{cause}")),
         _ => Failure::Lost(format!("it can't be reached{cause}")),
     }
+}
+
+/// The two sides have spoken, and do not agree: a certificate that is not trusted, or no TLS at the other end.
+fn is_tls(error: &ConnectError) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    let cause = cause.and_then(std::io::Error::get_ref);
+    cause.is_some_and(<dyn std::error::Error + Send + Sync>::is::<async_nats::rustls::Error>)
 }

@@ -18,8 +18,11 @@ use crate::link::{Link, lost};
 /// Messages that are asked for at a time.
 pub(crate) const BATCH: usize = 256;
 
-/// Bytes that are: a message of the largest body fits, and its headers, with as much again.
-const BATCH_BYTES: u64 = 1 << 20;
+/// Bytes that are. The largest message fits, too, also if it is not ours.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// What a message costs beside its payload and headers, which `max_payload` limits together.
+const SUBJECTS_BYTES_MAX: usize = 4 << 10;
 
 /// Messages of one answer, in bytes: what comes in one piece to a replica.
 const ANSWER_BYTES_MAX: usize = 256 << 10;
@@ -146,7 +149,7 @@ impl Reader {
     async fn ask(&mut self) -> Result<(), Failure> {
         let request = json!({
             "batch": BATCH,
-            "max_bytes": BATCH_BYTES,
+            "max_bytes": BATCH_BYTES.max(self.link.server.max_payload + SUBJECTS_BYTES_MAX),
             "expires": nanoseconds(EXPIRES),
             "idle_heartbeat": nanoseconds(HEARTBEAT),
         });
