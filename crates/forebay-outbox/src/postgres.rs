@@ -326,7 +326,7 @@ impl Leading for PgLead {
                   group by xid order by last limit $2), \
                 placed as (\
                   select waiting.*, row_number() over w as place, \
-                    sum(octet_length(coalesce(message, ''))) over w as bytes, count(*) over () as rows \
+                    sum(octet_length(coalesce(message, ''))) over w as bytes, (select count(*) from waiting) as rows \
                   from waiting join transactions on xid = transaction \
                   window w as (order by last, id)) \
                 select id, key, xid::text as xid, kind, stream, message, extras, rows, \

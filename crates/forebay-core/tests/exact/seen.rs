@@ -157,3 +157,33 @@ async fn a_replicas_place_in_the_log_moves_on_without_the_outbox() {
         }
     }
 }
+
+/// Else pages would forget too early what they have seen.
+#[tokio::test]
+async fn a_reading_of_a_part_says_so() {
+    let (_server, pool) = server().await;
+    let outbox = Outbox::open(&pool).await.unwrap();
+    let mut lead = outbox.lead().await.unwrap().unwrap();
+    let broadcast = "select forebay.broadcast('rooms:1', '<p>')";
+    for _ in 0..300 {
+        sqlx::query(broadcast).execute(&pool).await.unwrap();
+    }
+    let part = lead.read(&[]).await.unwrap();
+    assert!(part.ended_early && part.groups.len() < 300, "{}", part.groups.len());
+    let ids = part.groups.iter().flat_map(|group| group.rows.iter().map(|row| row.id));
+    let rest = lead.read(&ids.collect::<Vec<_>>()).await.unwrap();
+    assert!(!rest.ended_early);
+}
+
+#[tokio::test]
+async fn a_role_that_only_reads_may_ask() {
+    let (_server, pool) = server().await;
+    let grants = "create role reader; grant usage on schema forebay to reader; \
+                  grant select on forebay.about to reader";
+    sqlx::raw_sql(grants).execute(&pool).await.unwrap();
+    let mut reading = repeatable(&pool).await;
+    sqlx::raw_sql("set local role reader").execute(&mut *reading).await.unwrap();
+    let text: String =
+        sqlx::query_scalar("select forebay.seen()").fetch_one(&mut *reading).await.unwrap();
+    assert!(Seen::parse(&text).is_ok(), "{text}");
+}
