@@ -339,6 +339,27 @@ fn session_max(client: &async_nats::Client) -> usize {
     client.server_info().max_payload
 }
 
+/// What is set aside for the log stays the log's; cells take the rest, until there is none.
+#[tokio::test]
+async fn a_full_storage_is_named() {
+    for build in forebay_rig::Nats::builds() {
+        let server = server(build, |options| options.store_bytes_max(32 << 20));
+        let backend = Nats::new(options(&server).keep_bytes(16 << 20));
+        let session = backend.connect().await.unwrap();
+        let mut taken = 0;
+        let refused = loop {
+            let value = Some(vec![b'x'; 512 << 10]);
+            let key = taken.to_string();
+            match session.set(Space::Lasting, &key, value, Expected::Any).await {
+                Ok(_) => taken += 1,
+                Err(failure) => break failure,
+            }
+            assert!(taken < 1_000, "it has no end");
+        };
+        assert!(matches!(&refused, Failure::Refused(_)), "{taken} {refused}");
+    }
+}
+
 /// The files of a folder, as they are.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
