@@ -18,6 +18,7 @@ const AWAY = [/net::ERR_|WebSocket connection to|Failed to load resource/];
 /** Logs that are tried, with the number of their nodes. */
 const LOGS = [
   ["folder", 1],
+  ["redis", 3],
   ["nats", 3],
 ];
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use forebay::{Builder, Forebay, Fsync};
 use forebay_nats::Nats;
+use forebay_redis::Redis;
 use forebay_shared::{Backend, Options, SharedLog};
 
 /// Builds it with the log that the URL names.
@@ -13,7 +14,10 @@ pub(crate) async fn build(builder: Builder, url: Option<&str>) -> anyhow::Result
     match scheme {
         "folder" => Ok(builder.file_log(rest, Fsync::Os).build()?),
         "nats" | "tls" => shared(builder, Nats::new(forebay_nats::Options::from_url(url)?)).await,
-        _ => anyhow::bail!("--log takes folder:PATH or nats://…, and no {scheme}"),
+        "redis" | "rediss" => {
+            shared(builder, Redis::new(forebay_redis::Options::from_url(url)?)).await
+        }
+        _ => anyhow::bail!("--log takes folder:PATH, redis://… or nats://…, and no {scheme}"),
     }
 }
 
