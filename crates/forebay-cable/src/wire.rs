@@ -284,6 +284,19 @@ mod tests {
     }
 
     #[test]
+    fn tags_of_one_rendering_have_a_position_and_a_page_in_common() {
+        let check = |cursor: &str, expected: &str| {
+            let identifier = serde_json::json!({ "channel": "C", "cursor": cursor }).to_string();
+            let envelope = Envelope::new(&identifier);
+            assert_eq!(std::str::from_utf8(envelope.rendering()), Ok(expected), "{cursor}");
+        };
+        check("feed.41.7.JUg5_JDkHtbMiLIM", "feed.41.7.");
+        // A page may render tags before and after it says what it has seen.
+        check("feed.41.7.1-2-3-0_2.a7blri4n4vVgWFWz", "feed.41.7.");
+        check("feed.41", "feed.41");
+    }
+
+    #[test]
     fn envelopes_of_one_tag_differ_behind_the_cursors_key() {
         let page =
             |cursor| serde_json::json!({ "channel": "é", "cursor": cursor, "more": 1 }).to_string();

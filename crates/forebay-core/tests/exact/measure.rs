@@ -5,8 +5,8 @@
 //! servers, the hub, the outbox and the sessions are real; a page is a poll instead of a browser.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use forebay_core::outbox::Outbox;
@@ -19,6 +19,9 @@ use sqlx::pool::PoolOptions;
 use sqlx::{Pool, Postgres};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Readers beside each other.
+const READERS: usize = 4;
 
 /// What is measured.
 #[derive(Clone, Copy)]
@@ -206,18 +209,25 @@ impl Bench {
         Ok(())
     }
 
-    /// Pages in a row, with a moment between them, so that the writers get somewhere. Most are read as long
-    /// after the wave's beginning as the replica is late.
+    /// By some readers beside each other, each a page after the other with a moment between them, so that the
+    /// writers get somewhere. Half of them are read later than the replica is late.
     async fn read_pages(&self, floor: i64, pages: usize) -> Result<Vec<Page>, Failure> {
-        let mut read = Vec::new();
         let early = self.begin();
-        let apart = Duration::from_millis(u64::from(self.plan.late_ms) * 2) / u32::try_from(pages)?;
-        for _ in 0..pages {
-            tokio::time::sleep(apart).await;
-            self.read_at(None, floor, &mut read).await?;
-            self.read_at(Some(early.page_cursor()), floor, &mut read).await?;
-        }
-        Ok(read)
+        let read = Mutex::new(Vec::new());
+        let each = pages.div_ceil(READERS);
+        let apart = Duration::from_millis(u64::from(self.plan.late_ms) * 2) / u32::try_from(each)?;
+        let readers = (0..READERS).map(async |reader| {
+            for _ in (reader * each)..pages.min((reader + 1) * each) {
+                tokio::time::sleep(apart).await;
+                let mut pages = Vec::new();
+                self.read_at(None, floor, &mut pages).await?;
+                self.read_at(Some(early.page_cursor()), floor, &mut pages).await?;
+                read.lock().unwrap_or_else(PoisonError::into_inner).append(&mut pages);
+            }
+            Ok(())
+        });
+        all(readers.collect()).await?;
+        Ok(read.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn begin(&self) -> Turbo {
