@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// Every crate, with the crates of ours that it may use. A new arrow is a change of
 /// ARCHITECTURE.md, and of this table in the same commit.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("forebay-turbo", &[]),
     ("forebay-signing", &[]),
     ("forebay-derive", &[]),
@@ -19,6 +19,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("forebay-store", &["forebay-log"]),
     ("forebay-store-tests", &["forebay-log", "forebay-store"]),
     ("forebay-shared", &["forebay-log", "forebay-store"]),
+    ("forebay-redis", &["forebay-log", "forebay-shared"]),
     ("forebay-nats", &["forebay-log", "forebay-shared"]),
     ("forebay-outbox", &["forebay-log"]),
     ("forebay-hub", &["forebay-cable", "forebay-log", "forebay-store"]),

@@ -1,5 +1,5 @@
-#!lua
--- Appends a group, once. With this first line a full server refuses it before it begins, and not in the middle.
+-- Appends a group, once. A full server refuses the first command that writes, and nothing is half done. If that
+-- command gives up something old, it has made room, and the group is taken.
 -- Numbers stay below 2^53, which Lua counts exactly.
 -- KEYS: log, state, numbers, nodes, names, lasting cells
 -- ARGV: 1 node, 2 number, 3 epoch, 4 name or '', 5 '1' for a mark, 6 offsets, 7 body, 8 kept ms, 9 kept bytes,
@@ -25,8 +25,24 @@ end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local bytes = tonumber(redis.call('HGET', KEYS[2], 'bytes') or 0) + #ARGV[7]
+
+-- Two for one, so that the log gets shorter where it has become too long.
+for _ = 1, 2 do
+  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+  if not oldest then break end
+  local fields = {}
+  for i = 1, #oldest[2], 2 do fields[oldest[2][i]] = oldest[2][i + 1] end
+  local is_old = tonumber(fields.t) + tonumber(ARGV[8]) < now
+  if not is_old and bytes <= tonumber(ARGV[9]) then break end
+  redis.call('XDEL', KEYS[1], oldest[1])
+  bytes = bytes - #fields.b
+  redis.call('HINCRBY', KEYS[2], 'bytes', -#fields.b)
+  redis.call('HSET', KEYS[2], 'trimmed', string.match(oldest[1], '^%d+'))
+end
+
 local last = redis.call('HINCRBY', KEYS[2], 'head', ARGV[6])
-local bytes = redis.call('HINCRBY', KEYS[2], 'bytes', #ARGV[7])
+redis.call('HINCRBY', KEYS[2], 'bytes', #ARGV[7])
 redis.call('XADD', KEYS[1], text(last) .. '-0', 'n', ARGV[1], 'k', ARGV[2], 'e', ARGV[3], 'o', ARGV[6],
   't', text(now), 'b', ARGV[7])
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[2] .. ' ' .. text(last))
@@ -40,16 +56,4 @@ if ARGV[4] ~= '' then
   redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -1 - tonumber(ARGV[10]))
 end
 
--- Two for one, so that the log gets shorter where it has become too long. The newest stays.
-for _ = 1, 2 do
-  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-  if not oldest or oldest[1] == text(last) .. '-0' then break end
-  local fields = {}
-  for i = 1, #oldest[2], 2 do fields[oldest[2][i]] = oldest[2][i + 1] end
-  local is_old = tonumber(fields.t) + tonumber(ARGV[8]) < now
-  if not is_old and bytes <= tonumber(ARGV[9]) then break end
-  bytes = redis.call('HINCRBY', KEYS[2], 'bytes', -#fields.b)
-  redis.call('XDEL', KEYS[1], oldest[1])
-  redis.call('HSET', KEYS[2], 'trimmed', string.match(oldest[1], '^%d+'))
-end
 return text(last)

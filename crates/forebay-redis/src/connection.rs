@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use forebay_log::{Epoch, Offset};
-use forebay_shared::{Bounds, Cell, Expected, Failure, Group, Session, Space, Stored};
+use forebay_shared::{Bounds, Cell, EPOCH, Expected, Failure, Group, Session, Space, Stored};
 use redis::aio::MultiplexedConnection;
-use redis::streams::{StreamReadOptions, StreamReadReply};
+use redis::streams::{StreamRangeReply, StreamReadOptions, StreamReadReply};
 use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, Script, cmd};
 use tokio::sync::OnceCell;
 
@@ -91,6 +91,23 @@ impl Connection {
         Ok(Self { client, asking, reading: OnceCell::new(), run, keys: Arc::clone(keys) })
     }
 
+    /// The connection that waits. Another process may answer at this address by now.
+    async fn open_reading(&self) -> Result<MultiplexedConnection, Failure> {
+        let mut reading = connect(&self.client).await?;
+        if info::check(&mut reading).await? != self.run {
+            return Err(Failure::Lost("the server has begun again".to_owned()));
+        }
+        Ok(reading)
+    }
+
+    async fn is_empty_after(&self, after: Offset) -> Result<bool, Failure> {
+        let from = format!("({}-0", after.0);
+        let command =
+            cmd("XRANGE").arg(&self.keys.log).arg(from).arg("+").arg("COUNT").arg(1).to_owned();
+        let found: StreamRangeReply = ask(&command, &mut self.asking.clone()).await?;
+        Ok(found.ids.is_empty())
+    }
+
     /// Notes how far the log is trimmed.
     async fn trimmed_to(&self, floor: Offset) -> Result<(), Failure> {
         let command = cmd("HSET").arg(&self.keys.state).arg("trimmed").arg(floor.0).to_owned();
@@ -153,7 +170,7 @@ impl Session for Connection {
     }
 
     async fn read(&self, after: Offset) -> Result<Vec<Stored>, Failure> {
-        let reading = self.reading.get_or_try_init(|| connect(&self.client)).await?;
+        let reading = self.reading.get_or_try_init(|| self.open_reading()).await?;
         let wait = usize::try_from(READ_MAX.as_millis()).expect("it is small");
         let options = StreamReadOptions::default().count(GROUPS_MAX).block(wait);
         let from = format!("{}-0", after.0);
@@ -164,16 +181,21 @@ impl Session for Connection {
             answer.keys.iter().flat_map(|key| &key.ids).map(stored).collect();
         let unreadable = || Failure::Refused(format!("{} is no log of Forebay's", self.keys.log));
         let groups = groups.ok_or_else(unreadable)?;
-        let begins = groups.first().map(|first| Offset(first.end.0 - u64::from(first.offsets)));
-        match begins {
-            Some(begins) if begins > after => {
-                // Somebody else may have trimmed it.
-                self.trimmed_to(begins).await?;
-                Err(Failure::Trimmed)
+        let Some(first) = groups.first() else {
+            // Somebody else may have trimmed it: then what follows is not there, though the head is behind it.
+            let head = self.bounds().await?.head;
+            if head > after && self.is_empty_after(after).await? {
+                self.trimmed_to(head).await?;
+                return Err(Failure::Trimmed);
             }
-            None if self.bounds().await?.trimmed > after => Err(Failure::Trimmed),
-            _ => Ok(groups),
+            return Ok(groups);
+        };
+        let begins = Offset(first.end.0 - u64::from(first.offsets));
+        if begins > after {
+            self.trimmed_to(begins).await?;
+            return Err(Failure::Trimmed);
         }
+        Ok(before_a_hole(groups, after))
     }
 
     async fn get(&self, space: Space, key: &str) -> Result<Option<Cell>, Failure> {
@@ -197,6 +219,9 @@ impl Session for Connection {
             Some(hash) => script.key(hash).arg(key),
             None => script.key(self.passing(key)).arg(""),
         };
+        if space == Space::Lasting && key == EPOCH {
+            script.key(&self.keys.numbers).key(&self.keys.nodes).key(&self.keys.names);
+        }
         script.arg(PASSING_SECONDS);
         match expected {
             Expected::Any => script.arg("any"),
@@ -229,6 +254,17 @@ impl Connection {
     fn passing(&self, key: &str) -> String {
         format!("{}:{key}", self.keys.passing)
     }
+}
+
+/// What can be read on: somebody may have deleted a group in the middle. The next read begins there.
+fn before_a_hole(mut groups: Vec<Stored>, after: Offset) -> Vec<Stored> {
+    let mut before = after.0;
+    let hole = groups.iter().position(|group| {
+        let begins = group.end.0 - u64::from(group.offsets);
+        std::mem::replace(&mut before, group.end.0) != begins
+    });
+    groups.truncate(hole.unwrap_or(groups.len()));
+    groups
 }
 
 /// A cell's version stands before its value.

@@ -31,12 +31,18 @@ pub(crate) fn failure(error: &RedisError) -> Failure {
         _ if code == "NOAUTH" || code == "WRONGPASS" => {
             Failure::Refused(format!("it does not know this user and password: {detail}"))
         }
-        ErrorKind::Server(ServerErrorKind::NoPerm) => Failure::Refused(format!(
-            "its user lacks rights: {detail}. It needs its keys, and @hash @stream @sortedset @scripting @string @read @write +info +time"
+        _ if is_right_missing(error, &said) => Failure::Refused(format!(
+            "its user lacks rights: {detail}. It needs ~{{NAME}}:* +@read +@write +@scripting +@connection +info +time"
         )),
         ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType => {
             Failure::Refused(said)
         }
         _ => Failure::Lost(said),
     }
+}
+
+/// Within a script, Redis 7.0 says it in words only.
+fn is_right_missing(error: &RedisError, said: &str) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
+        || said.contains("The user executing the script can't")
 }

@@ -15,8 +15,8 @@ const VERSION_MIN: u64 = 7;
 /// That nothing is kept is said once.
 static TOLD: Once = Once::new();
 
-/// Checks whether it can keep a log, and names its process: one that begins again, or another that takes over, may
-/// lack what was acknowledged.
+/// Checks whether it can keep a log, and names its process and its replication: one that begins again, or another
+/// that takes over, may lack what was acknowledged.
 pub(crate) async fn check(connection: &mut MultiplexedConnection) -> Result<String, Failure> {
     let said: Result<String, _> = cmd("INFO").query_async(connection).await;
     let said = said.map_err(|error| failure(&error))?;
@@ -45,5 +45,6 @@ pub(crate) async fn check(connection: &mut MultiplexedConnection) -> Result<Stri
             );
         });
     }
-    Ok(get("run_id").to_owned())
+    // The same process may be made a replica, and the primary again: then it has lost something, too.
+    Ok(format!("{} {}", get("run_id"), get("master_replid")))
 }

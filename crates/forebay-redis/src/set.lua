@@ -1,6 +1,7 @@
 #!lua
 -- Sets a cell, if it is as expected. Its version stands before its value.
--- KEYS: state, cell (a hash for cells that last, a key of its own for those that pass)
+-- KEYS: state, cell (a hash for cells that last, a key of its own for those that pass), and for an epoch's cell
+--       numbers, nodes, names
 -- ARGV: 1 field or '', 2 seconds that it lives, 3 'any', 'nothing' or a version, 4 '1' for a value, 5 the value
 local is_field = ARGV[1] ~= ''
 local cell
@@ -17,5 +18,16 @@ if is_field then
   redis.call('HSET', KEYS[2], ARGV[1], value)
 else
   redis.call('SET', KEYS[2], value, 'EX', ARGV[2])
+end
+
+-- A new epoch begins behind its mark. Groups of the old one that came between the mark and this do not count: they
+-- are not known as taken any more, or whoever sends them again would lose them.
+local cut = KEYS[3] and string.match(ARGV[5], '"cut":(%d+)')
+if cut then
+  for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '(' .. cut, '+inf')) do
+    redis.call('HDEL', KEYS[3], node)
+    redis.call('ZREM', KEYS[4], node)
+  end
+  redis.call('ZREMRANGEBYSCORE', KEYS[5], '(' .. cut, '+inf')
 end
 return 1

@@ -165,14 +165,16 @@ impl<B: Backend> Shared<B> {
     async fn connect(&self, at_most: Duration) -> Result<(), StoreError> {
         let began = Instant::now();
         let mut told = None::<Instant>;
+        let mut why = "it does not answer".to_owned();
         loop {
             let left = at_most.saturating_sub(began.elapsed());
-            let why = match timeout(left, self.line.open()).await {
+            match timeout(left, self.line.open()).await {
                 Ok(Ok(_)) => return Ok(()),
                 Ok(Err(failure @ Failure::Refused(_))) => return Err(self.error(&failure)),
-                Ok(Err(failure)) => failure.to_string(),
-                Err(_) => "it does not answer".to_owned(),
-            };
+                Ok(Err(failure)) => why = failure.to_string(),
+                // The last attempt ends when it is time: what was wrong before it says more.
+                Err(_) => {}
+            }
             if began.elapsed() >= at_most {
                 return Err(self.error(&Failure::Lost(why)));
             }
