@@ -21,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("forebay-shared", &["forebay-log", "forebay-store"]),
     ("forebay-redis", &["forebay-log", "forebay-shared"]),
     ("forebay-nats", &["forebay-log", "forebay-shared"]),
+    ("forebay-postgres", &["forebay-log", "forebay-shared"]),
     ("forebay-outbox", &["forebay-log"]),
     ("forebay-hub", &["forebay-cable", "forebay-log", "forebay-store"]),
     ("forebay-transport", &["forebay-cable", "forebay-hub", "forebay-log"]),
