@@ -1,6 +1,7 @@
 //! The store behind a simulated network, and hubs that follow it.
 #![expect(clippy::unwrap_used, reason = "a test, whose helpers are not marked as such")]
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -16,6 +17,7 @@ use forebay_store_tests::{Fault, World};
 use forebay_transport::{
     Answer, Begin, Channels, Endpoint, Identity, Origins, Rejected, Request, Stream, Subscribed,
 };
+use http_body::Body as _;
 
 /// What happens to requests in one of thirty or so.
 const TROUBLE: Trouble = Trouble { request_lost: 10, answer_lost: 10, doubled: 30, cut: 5 };
@@ -81,7 +83,7 @@ fn catch_up(network: &Network, hub: &Hub) {
 }
 
 fn poll<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
-    match std::pin::Pin::new(future).poll(&mut Context::from_waker(Waker::noop())) {
+    match Pin::new(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(ready) => Some(ready),
         Poll::Pending => None,
     }
@@ -248,6 +250,35 @@ fn a_page_of_another_node_is_not_told_to_heal_for_a_moment_of_lag() {
         assert!(!answer.contains("before") && !answer.contains("heal"), "{answer}");
         assert_eq!(hub.stats().snapshot().resyncs_future, 0);
     }
+}
+
+/// A browser's `EventSource` does not come back after a refusal: it is let in, and hears the rest when its node
+/// knows enough.
+#[test]
+fn an_event_source_is_not_refused_for_a_moment_of_lag() {
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let (hub, there) = (follow(&network, &now), follow(&network, &now));
+    network.server().cut_off(0);
+    publish(&network, &there, "\"before\"");
+    let rendered = there.position();
+    publish(&network, &there, "\"after\"");
+    let endpoint = Endpoint::new(hub.clone(), Arc::new(Room(rendered)), Origins::default());
+    let (request, ()) =
+        http::Request::get("/forebay/events?stream=room").body(()).unwrap().into_parts();
+    let mut stream = endpoint.source(&request, Ok(Identity::anonymous())).unwrap().into_body();
+    network.server().join(0);
+    catch_up(&network, &hub);
+    let mut text = String::new();
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..100 {
+        network.step();
+        hub.round();
+        while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut stream).poll_frame(&mut cx) {
+            text.push_str(&String::from_utf8_lossy(&frame.into_data().unwrap_or_default()));
+        }
+    }
+    assert!(text.contains("after") && !text.contains("before"), "{text}");
 }
 
 /// Another server takes over, and lacks what was acknowledged.

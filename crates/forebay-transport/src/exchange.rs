@@ -80,8 +80,9 @@ impl Exchange {
         !self.conversation.is_over()
     }
 
-    pub(crate) fn has_subscriptions(&self) -> bool {
-        self.conversation.has_subscriptions()
+    /// Whether all is decided, and none of it granted.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.conversation.is_settled() && !self.conversation.has_subscriptions()
     }
 
     /// Answers what can be answered at once: all of it, since its head has bounds of its own.

@@ -189,7 +189,9 @@ impl Endpoint {
             return Err(ExchangeError::NotCommands);
         }
         exchange.settle(&mut Context::from_waker(Waker::noop()));
-        exchange.has_subscriptions().then_some(exchange).ok_or(ExchangeError::Refused)
+        // What is not decided yet, because the node is behind the page, is said in the stream. A browser does
+        // not come back for what was refused.
+        (!exchange.is_refused()).then_some(exchange).ok_or(ExchangeError::Refused)
     }
 
     /// `POST /forebay/poll`: the session's messages as a JSON array, once there are any.
