@@ -151,6 +151,10 @@ impl Broadcaster {
     }
 
     /// Whether what it broadcasts is written into the outbox: it is rendered before that.
+    #[cfg_attr(
+        not(feature = "sqlx"),
+        expect(clippy::unused_self, reason = "without a database there is no outbox")
+    )]
     fn is_stored(&self) -> bool {
         #[cfg(feature = "sqlx")]
         return self.pending.as_ref().is_some_and(Pending::is_stored);

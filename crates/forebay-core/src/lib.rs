@@ -37,6 +37,8 @@ pub mod raw;
 #[cfg(feature = "outbox-postgres")]
 mod reading;
 mod replay;
+#[cfg(any(feature = "redis", feature = "nats"))]
+pub mod stores;
 mod suppress;
 #[cfg(feature = "sqlx")]
 mod transaction;

@@ -117,6 +117,9 @@ fn meeting(listeners: &Listeners) -> Option<Meeting> {
 
 /// The library, with its folder. Another process may have that open, and be about to end.
 async fn open(settings: &Settings, config: &Config) -> anyhow::Result<Forebay> {
+    if let Some(url) = config::shared_log(settings) {
+        return config::follow(settings, config, url).await;
+    }
     let began = tokio::time::Instant::now();
     let mut is_said = false;
     loop {

@@ -58,6 +58,8 @@ mod routes;
 
 pub use error::Error;
 pub use extract::{MissingLayer, Turbo};
+#[cfg(any(feature = "redis", feature = "nats"))]
+pub use forebay_core::stores;
 #[doc(inline)]
 pub use forebay_core::{
     Broadcast, BroadcastError, Broadcaster, BuildError, Channel, ConnectError, DoorError, Ends,

@@ -37,6 +37,7 @@ pub(crate) enum Id {
     Host,
     Hosts,
     ListenUrl,
+    Log,
     LogFormat,
     LogLevel,
     BroadcastMaxMessageSize,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-pub(super) use self::library::open;
+pub(super) use self::library::{follow, open, shared_log};
 
 use super::access::Access;
 use super::identity::IdentityHeader;
@@ -82,6 +82,7 @@ impl Config {
         reader.check_order(Id::HistoryBytes, Id::HistoryTotalBytes);
         reader.check_order(Id::BroadcastMaxMessageSize, Id::HistoryBytes);
         reader.check_secrets();
+        reader.check_log();
         let shutdown = reader.shutdown();
         let (log_level, log_format) = reader.logs();
         let identity_header = reader.identity_header();

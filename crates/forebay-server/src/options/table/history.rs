@@ -1,7 +1,7 @@
 //! What is kept of what was broadcast, and where.
 
 use super::{DAY_MS, row};
-use crate::options::kind::Kind::{Choice, Count, Duration, Size, Switch, Text};
+use crate::options::kind::Kind::{Choice, Count, Duration, Secret, Size, Switch, Text};
 use crate::options::spec::Scope::Everywhere;
 use crate::options::spec::{Id, Spec};
 
@@ -58,6 +58,18 @@ pub(super) const ROWS: &[Spec] = &[
             "How many pages are told in a second to render themselves again, if many lack \
              something at once. An app that renders a page in 10 ms on two cores answers 200. 0 \
              tells all at once",
+        )
+    },
+    Spec {
+        otherwise: "this server's own",
+        ..row(
+            Id::Log,
+            "log",
+            Secret,
+            Everywhere("history.log"),
+            "The log that several servers share: redis://, rediss://, redis+sentinel://, nats:// or \
+             tls://, with user and password. Or folder:PATH, which is history_folder. See \
+             docs/several-servers.md",
         )
     },
     Spec {

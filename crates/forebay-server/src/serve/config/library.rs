@@ -3,7 +3,7 @@
 use axum::http::request::Parts;
 use forebay_core::channel::Unauthorized;
 use forebay_core::signing::Key;
-use forebay_core::{BuildError, Builder, Forebay, Fsync, Limits, Retention, raw};
+use forebay_core::{BuildError, Builder, Forebay, Fsync, Limits, Retention, raw, stores};
 use std::future::ready;
 use std::time::Duration;
 
@@ -12,6 +12,34 @@ use crate::options::{Id, Settings};
 use crate::serve::identity::IdentityHeader;
 use crate::{keys, origins};
 
+/// What a log's URL begins with that is a folder.
+const FOLDER: &str = "folder:";
+
+/// The library as it is configured, with a log that several servers share.
+///
+/// # Errors
+/// What is wrong with the log's server.
+pub(in crate::serve) async fn follow(
+    settings: &Settings,
+    config: &Config,
+    url: &str,
+) -> anyhow::Result<Forebay> {
+    let reader = Reader { settings, problems: Vec::new(), warnings: Vec::new() };
+    let store = stores::open(url).await?;
+    Ok(reader.builder(config.identity_header.clone()).follow(store).await?)
+}
+
+/// The URL of the log, if several servers share it.
+pub(in crate::serve) fn shared_log(settings: &Settings) -> Option<&str> {
+    settings.text(Id::Log).filter(|url| !url.is_empty() && !url.starts_with(FOLDER))
+}
+
+/// The folder that the log is in, however that is said.
+fn folder(settings: &Settings) -> Option<&str> {
+    let log = settings.text(Id::Log).and_then(|url| url.strip_prefix(FOLDER));
+    log.or_else(|| settings.text(Id::HistoryFolder)).filter(|folder| !folder.is_empty())
+}
+
 /// The library as it is configured, its folder open.
 ///
 /// # Errors
@@ -19,16 +47,27 @@ use crate::{keys, origins};
 pub(in crate::serve) fn open(settings: &Settings, config: &Config) -> Result<Forebay, BuildError> {
     let reader = Reader { settings, problems: Vec::new(), warnings: Vec::new() };
     let builder = reader.builder(config.identity_header.clone());
-    match settings.text(Id::HistoryFolder) {
-        Some(folder) if !folder.is_empty() => builder
+    match folder(settings) {
+        Some(folder) => builder
             .file_log(folder, reader.fsync())
             .discard_damaged_log(settings.switch(Id::HistoryDiscardDamaged))
             .build(),
-        _ => builder.build(),
+        None => builder.build(),
     }
 }
 
 impl Reader<'_> {
+    /// Whether there is one log, and what its URL says.
+    pub(super) fn check_log(&mut self) {
+        let settings = self.settings;
+        let has_log = settings.text(Id::Log).is_some_and(|url| !url.is_empty());
+        if has_log && settings.text(Id::HistoryFolder).is_some_and(|folder| !folder.is_empty()) {
+            self.problem("log and history_folder both say where the log is: choose one");
+        } else if let Some(Err(error)) = shared_log(settings).map(stores::check) {
+            self.problem(format!("log: {error}, and folder"));
+        }
+    }
+
     /// Whether the library can be had, but for its folder.
     pub(super) fn check_library(&mut self, identity: Option<IdentityHeader>) {
         let settings = self.settings;
