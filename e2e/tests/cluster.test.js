@@ -20,6 +20,7 @@ const LOGS = [
   ["folder", 1],
   ["redis", 3],
   ["nats", 3],
+  ["postgres", 3],
 ];
 
 const browser = useBrowser();

@@ -37,7 +37,7 @@ pub mod raw;
 #[cfg(feature = "outbox-postgres")]
 mod reading;
 mod replay;
-#[cfg(any(feature = "redis", feature = "nats"))]
+#[cfg(any(feature = "redis", feature = "nats", feature = "postgres"))]
 pub mod stores;
 mod suppress;
 #[cfg(feature = "sqlx")]

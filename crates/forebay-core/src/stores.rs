@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `redis://…`, `rediss://…`, `redis+sentinel://…` | `redis` | Redis 7, Valkey |
 //! | `nats://…`, `tls://…` | `nats` | NATS JetStream 2.9 |
+//! | `postgres://…`, `postgresql://…` | `postgres` | Postgres 14 |
 //!
 //! Each crate's `Options::from_url` says what else a URL may say.
 //!
@@ -30,7 +31,7 @@ pub enum OpenError {
     #[error("the log's URL is wrong: {0}")]
     Url(String),
     /// No server of this kind is known, or its feature is not in this build.
-    #[error("a log at {0}:// is not known here; known are {KNOWN}")]
+    #[error("a log at {0}:// is not known here; known are {known}", known = KNOWN.concat())]
     Scheme(String),
     /// The server can't be used, or not be reached for a minute.
     #[error(transparent)]
@@ -38,12 +39,14 @@ pub enum OpenError {
 }
 
 /// The schemes of this build.
-const KNOWN: &str = match (cfg!(feature = "redis"), cfg!(feature = "nats")) {
-    (true, true) => "redis, rediss, redis+sentinel, rediss+sentinel, nats, tls",
-    (true, false) => "redis, rediss, redis+sentinel, rediss+sentinel",
-    (false, true) => "nats, tls",
-    (false, false) => "none",
-};
+const KNOWN: &[&str] = &[
+    #[cfg(feature = "redis")]
+    "redis, rediss, redis+sentinel, rediss+sentinel; ",
+    #[cfg(feature = "nats")]
+    "nats, tls; ",
+    #[cfg(feature = "postgres")]
+    "postgres, postgresql; ",
+];
 
 /// Whether this is the URL of a log that a server keeps, as far as that can be said without asking the server.
 ///
@@ -63,6 +66,8 @@ pub async fn open(url: &str) -> Result<Arc<dyn LogStore>, OpenError> {
         Server::Redis(options) => shared(forebay_redis::Redis::new(options)).await?,
         #[cfg(feature = "nats")]
         Server::Nats(options) => shared(forebay_nats::Nats::new(options)).await?,
+        #[cfg(feature = "postgres")]
+        Server::Postgres(postgres) => shared(postgres).await?,
     })
 }
 
@@ -72,6 +77,8 @@ enum Server {
     Redis(forebay_redis::Options),
     #[cfg(feature = "nats")]
     Nats(forebay_nats::Options),
+    #[cfg(feature = "postgres")]
+    Postgres(forebay_postgres::Postgres),
 }
 
 fn read(url: &str) -> Result<Server, OpenError> {
@@ -86,6 +93,11 @@ fn read(url: &str) -> Result<Server, OpenError> {
         "nats" | "tls" => {
             let options = forebay_nats::Options::from_url(url);
             options.map(Server::Nats).map_err(|error| OpenError::Url(error.to_string()))
+        }
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => {
+            let postgres = forebay_postgres::Postgres::from_url(url);
+            postgres.map(Server::Postgres).map_err(|error| OpenError::Url(error.to_string()))
         }
         _ => Err(OpenError::Scheme(scheme.to_owned())),
     }

@@ -58,7 +58,7 @@ mod routes;
 
 pub use error::Error;
 pub use extract::{MissingLayer, Turbo};
-#[cfg(any(feature = "redis", feature = "nats"))]
+#[cfg(any(feature = "redis", feature = "nats", feature = "postgres"))]
 pub use forebay_core::stores;
 #[doc(inline)]
 pub use forebay_core::{

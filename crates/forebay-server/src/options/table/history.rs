@@ -67,8 +67,8 @@ pub(super) const ROWS: &[Spec] = &[
             "log",
             Secret,
             Everywhere("history.log"),
-            "The log that several servers share: redis://, rediss://, redis+sentinel://, nats:// or \
-             tls://, with user and password. Or folder:PATH, which is history_folder. See \
+            "The log that several servers share: redis://, rediss://, redis+sentinel://, nats://, \
+             tls:// or postgres://, with user and password. Or folder:PATH, which is history_folder. See \
              docs/several-servers.md",
         )
     },
