@@ -268,7 +268,13 @@ impl Client {
         if let Some(index) = self.pages.iter().position(|(other, _)| *other == id) {
             let (_, key) = self.pages.swap_remove(index);
             self.hub.0.resumes.lock().leave(self.hub.now(), key, acknowledged);
-            self.hub.0.page_left(key, self.id, acknowledged);
+            if self.hub.0.shares {
+                // In this order: where another log begins, clients are called before its epoch is seen.
+                let epoch = self.hub.position().epoch;
+                let proven = acknowledged.filter(|_| !self.wake.is_called());
+                let proven = proven.map(|offset| Position { epoch, offset });
+                self.hub.0.page_left(key, self.id, proven);
+            }
         }
     }
 

@@ -57,6 +57,9 @@ const BEHIND_AFTER: Duration = Duration::from_secs(5);
 /// And after so long it sends those that it has to another.
 const LOST_AFTER: Duration = Duration::from_secs(30);
 
+/// How often a hub that begins to follow its store asks where that stands.
+const FOLLOW_LOOKS: Duration = Duration::from_secs(1);
+
 /// How a hub is made.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -245,11 +248,16 @@ impl Hub {
     /// # Panics
     /// If the operating system has no randomness to give.
     pub async fn follow(options: Options, store: Arc<dyn LogStore>) -> Result<Self, StoreError> {
-        let head = store.head().await?;
-        let hub = Self::with(options, new_epoch(), Clock::start(), Some(store));
+        let hub = Self::with(options, new_epoch(), Clock::start(), Some(Arc::clone(&store)));
         hub.begin_to_follow()?;
-        hub.0.until(|at| at.epoch == head.epoch && at.offset >= head.offset).await;
-        Ok(hub)
+        loop {
+            let head = store.head().await?;
+            let is_there = hub.0.until(|at| at.epoch == head.epoch && at.offset >= head.offset);
+            // Meanwhile another epoch may have begun.
+            if tokio::time::timeout(FOLLOW_LOOKS, is_there).await.is_ok() {
+                return Ok(hub);
+            }
+        }
     }
 
     fn begin_to_follow(&self) -> Result<(), StoreError> {

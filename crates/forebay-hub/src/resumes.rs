@@ -163,7 +163,8 @@ impl Resumes {
         if page.sessions > 0 {
             return;
         }
-        let (acknowledged, left_at) = arrival.proven.unwrap_or((Offset::ZERO, now));
+        let known = arrival.proven.map(|(proven, left_at)| (proven.offset, left_at));
+        let (acknowledged, left_at) = known.unwrap_or((Offset::ZERO, now));
         page.acknowledged = acknowledged;
         page.shared |= arrival.is_shared;
         // Whose clock is ahead says nothing of a time to come.

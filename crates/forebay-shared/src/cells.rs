@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::Weak;
 use std::time::Duration;
 
-use forebay_log::{Offset, UnixMillis};
+use forebay_log::{Epoch, Offset, Position, UnixMillis};
 use forebay_store::{Arrival, Handover, LeftPage};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
@@ -54,8 +54,8 @@ impl Pages {
 struct Page {
     /// The session that has it, or had it last.
     session: u64,
-    /// When it was left, and what it had proven.
-    left: Option<(u64, u64)>,
+    /// When it was left, and what it had proven: an epoch and an offset.
+    left: Option<(u64, u64, u64)>,
     is_shared: bool,
 }
 
@@ -65,7 +65,9 @@ pub(crate) async fn enter(session: &impl Session, page: u64, of: u64) -> Result<
         let is_here = known.is_some_and(|known| known.left.is_none() && known.session != of);
         let is_shared = is_here || known.is_some_and(|known| known.is_shared);
         let left = known.and_then(|known| known.left).filter(|_| !is_shared);
-        let proven = left.map(|(at, offset)| (Offset(offset), UnixMillis(at)));
+        let proven = left.map(|(at, epoch, offset)| {
+            (Position { epoch: Epoch(epoch), offset: Offset(offset) }, UnixMillis(at))
+        });
         (Some(Page { session: of, left: None, is_shared }), Arrival { proven, is_shared })
     })
     .await
@@ -89,10 +91,12 @@ async fn leave(session: &impl Session, left: LeftPage, at: UnixMillis) -> Result
         let is_shared = known.is_some_and(|known| known.is_shared || known.session != of);
         let page = match (known, proven) {
             (Some(known), _) if known.session != of => Some(Page { is_shared: true, ..known }),
-            (_, Some(proven)) if !is_shared => {
-                Some(Page { session: of, left: Some((at.0, proven.0)), is_shared })
-            }
-            (Some(known), _) if is_shared => Some(Page { left: Some((at.0, 0)), ..known }),
+            (_, Some(proven)) if !is_shared => Some(Page {
+                session: of,
+                left: Some((at.0, proven.epoch.0, proven.offset.0)),
+                is_shared,
+            }),
+            (Some(known), _) if is_shared => Some(Page { left: Some((at.0, 0, 0)), ..known }),
             _ => None,
         };
         (page, ())

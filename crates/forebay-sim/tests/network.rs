@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use fastrand::Rng;
-use forebay_cable::{Effect, Protocol, Resync, Session};
+use forebay_cable::{Effect, Protocol, Resync, Session, SubscriptionId};
 use forebay_hub::{Asked, Broadcast, Client, Hub, Options, Revocation};
 use forebay_log::{Class, Epoch, Message, Offset, Position};
 use forebay_sim::{Flaw, Lost, Network, Trouble};
@@ -354,6 +354,32 @@ fn access_that_was_taken_back_outlives_the_log() {
     assert!(newest.is_revoked(asked, None));
 }
 
+type Arrived = (Client, SubscriptionId, Option<Offset>);
+
+/// A page comes to a node. Gives what is known that it has.
+fn arrive(network: &Network, hub: &Hub) -> Arrived {
+    let tag = format!(r#"\"signed_stream_name\":\"a--b.{}\""#, "x".repeat(40));
+    let identifier = format!(r#"{{\"channel\":\"C\",{tag}}}"#);
+    let command = format!(r#"{{"command":"subscribe","identifier":"{identifier}"}}"#);
+    let mut client = hub.connect().unwrap();
+    let protocol = Protocol::ActionCableV1Json;
+    let mut session = Session::open(hub.now(), client.hello(protocol), Arc::clone(hub.limits()));
+    session.handle_text(&command);
+    let Some(Effect::Subscribe { id, .. }) = session.poll_effect() else { panic!("it asks") };
+    let page = session.waiting_envelope().unwrap().clone();
+    let incoming = hub.incoming(&page, session.id()).expect("others are asked");
+    finish(network, Box::pin(incoming.noted()));
+    let known = client.enter_page(id, &page);
+    let attachment = client.attach("room", Some(hub.position()));
+    session.confirm(vec![attachment], true, Resync::new("null"));
+    (client, id, known)
+}
+
+fn leave(network: &Network, hub: &Hub, (mut client, id, _): Arrived, proven: Offset) {
+    client.leave_page(id, Some(proven));
+    finish(network, Box::pin(hub.keep()));
+}
+
 /// A page of a stock client, which proves what it has, and comes to another node. It is not given again what it
 /// has; a duplicate of it that comes meanwhile is.
 #[test]
@@ -361,29 +387,8 @@ fn a_page_goes_on_at_another_node_where_it_was() {
     let network = Network::new(1, Trouble::default(), Flaw::None);
     let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
     let hubs = [follow(&network, &now), follow(&network, &now)];
-    let rendered = hubs[0].position();
-    let identifier =
-        format!(r#"{{\"channel\":\"C\",\"signed_stream_name\":\"a--b.{}\"}}"#, "x".repeat(40));
-    let command = format!(r#"{{"command":"subscribe","identifier":"{identifier}"}}"#);
-    let come = |hub: &Hub| {
-        let mut client = hub.connect().unwrap();
-        let protocol = Protocol::ActionCableV1Json;
-        let mut session =
-            Session::open(hub.now(), client.hello(protocol), Arc::clone(hub.limits()));
-        session.handle_text(&command);
-        let Some(Effect::Subscribe { id, .. }) = session.poll_effect() else { panic!("it asks") };
-        let page = session.waiting_envelope().unwrap().clone();
-        let incoming = hub.incoming(&page, session.id()).expect("others are asked");
-        finish(&network, Box::pin(incoming.noted()));
-        let known = client.enter_page(id, &page);
-        let attachment = client.attach("room", Some(rendered));
-        session.confirm(vec![attachment], true, Resync::new("null"));
-        (client, id, known)
-    };
-    let leave = |hub: &Hub, (mut client, id, _): (Client, _, _), proven| {
-        client.leave_page(id, Some(proven));
-        finish(&network, Box::pin(hub.keep()));
-    };
+    let come = |hub: &Hub| arrive(&network, hub);
+    let leave = |hub: &Hub, page: Arrived, proven| leave(&network, hub, page, proven);
     let [one, other] = &hubs;
     let page = come(one);
     assert_eq!(page.2, None);
@@ -401,6 +406,24 @@ fn a_page_goes_on_at_another_node_where_it_was() {
     leave(other, duplicate, one.position().offset);
     leave(one, page, one.position().offset);
     assert_eq!(come(other).2, None, "nobody knows whose it was");
+}
+
+/// What a page has proven says nothing in another epoch: its offsets come again, for other entries.
+#[test]
+fn what_a_page_has_proven_ends_with_the_epoch() {
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let [one, other] = [follow(&network, &now), follow(&network, &now)];
+    publish(&network, &one, "1");
+    let before = one.position();
+    let page = arrive(&network, &one);
+    leave(&network, &one, page, before.offset);
+    network.server().copy();
+    network.server().fail_over();
+    until(&network, || one.position().epoch != before.epoch && one.position() == other.position());
+    publish(&network, &one, "2");
+    until(&network, || one.position() == other.position());
+    assert_eq!(arrive(&network, &other).2, None);
 }
 
 /// A node that is cut off from the server for long: it says so, and sends its pages where they are served.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use forebay_log::{
-    Class, Content, Control, Extent, Lacking, Message, Offset, Revocation, StateKey,
+    Class, Content, Control, Epoch, Extent, Lacking, Message, Offset, Position, Revocation,
+    StateKey,
 };
 use forebay_store::{Arrival, Batch, Handover, Handovers, LeftPage, LogStore};
 
@@ -243,10 +244,14 @@ fn enter<W: World>(world: &mut W, store: &dyn LogStore, page: u64, session: u64)
 }
 
 fn leave<W: World>(world: &mut W, store: &dyn LogStore, page: u64, session: u64, proven: u64) {
-    let proven = (proven > 0).then_some(Offset(proven));
+    let proven = (proven > 0).then_some(at(proven));
     let left = vec![LeftPage { page, session, proven }];
     let handover = Handover { at: crate::NOW, left, ..Handover::default() };
     finish(world, store.hand_over(handover)).expect("it is kept");
+}
+
+fn at(offset: u64) -> Position {
+    Position { epoch: Epoch(7), offset: Offset(offset) }
 }
 
 fn a_page_goes_on_at_another_node<W: World>(world: &mut W) {
@@ -254,11 +259,11 @@ fn a_page_goes_on_at_another_node<W: World>(world: &mut W) {
     let unknown = Arrival::default();
     assert_eq!(enter(world, &*here, 1, 10), unknown);
     leave(world, &*here, 1, 10, 7);
-    let known = Arrival { proven: Some((Offset(7), crate::NOW)), is_shared: false };
+    let known = Arrival { proven: Some((at(7), crate::NOW)), is_shared: false };
     assert_eq!(enter(world, &*there, 1, 11), known);
     assert_eq!(enter(world, &*there, 1, 11), unknown, "its own session");
     leave(world, &*there, 1, 11, 9);
-    let known = Arrival { proven: Some((Offset(9), crate::NOW)), is_shared: false };
+    let known = Arrival { proven: Some((at(9), crate::NOW)), is_shared: false };
     assert_eq!(enter(world, &*here, 1, 12), known);
     // It was unloaded.
     leave(world, &*here, 1, 12, 0);

@@ -141,14 +141,14 @@ pub struct LeftPage {
     /// The session that had it.
     pub session: u64,
     /// What it has proven to have, if it is thought to live on.
-    pub proven: Option<Offset>,
+    pub proven: Option<Position>,
 }
 
 /// What is known of a page that comes to a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Arrival {
     /// What it had proven when it was left, and when that was.
-    pub proven: Option<(Offset, UnixMillis)>,
+    pub proven: Option<(Position, UnixMillis)>,
     /// Two sessions had it at the same time, or have it.
     pub is_shared: bool,
 }

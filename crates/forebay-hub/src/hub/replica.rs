@@ -40,11 +40,13 @@ impl Replica for Inner {
             // History may have become shorter.
             log.expire(now);
             self.revocations.write().replace(revocations);
+            // Before the epoch is seen: what they have proven is of the one before (`Client::leave_page`).
+            self.call_all();
             // In this order: see `position`.
             self.head.store(log.head().offset.0, Ordering::Release);
             self.epoch.store(log.head().epoch.0, Ordering::Release);
             // Before anybody can read it: who was here reads another log, and has to begin anew.
-            self.connections.all().iter().for_each(|wake| wake.signal(Signals::DISCONNECT));
+            self.call_all();
         }
         // What was proven before is of another log: its offsets come again, for other entries.
         let (resumes, sessions) = match snapshot.page_keys {
@@ -79,6 +81,10 @@ impl Replica for Inner {
 }
 
 impl Inner {
+    fn call_all(&self) {
+        self.connections.all().iter().for_each(|wake| wake.signal(Signals::DISCONNECT));
+    }
+
     /// Applies records that are ordered, and moves the head. What they say is to be told when the log is
     /// free again.
     pub(super) fn apply_to(&self, log: &mut Log, records: &[Record]) -> News {
@@ -226,6 +232,11 @@ impl Hub {
     /// Whether its log has a store, and may be behind another node's.
     pub fn is_stored(&self) -> bool {
         self.0.is_stored
+    }
+
+    /// Whether several nodes have its log, and hand over their clients.
+    pub fn is_shared(&self) -> bool {
+        self.0.shares
     }
 
     /// Waits for a position of this log that is further than it has come here: a page's, say, that another

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use forebay_cable::{Envelope, SessionId};
-use forebay_log::Offset;
-use forebay_store::{Handover, LeftPage, StoreError};
+use forebay_log::Position;
+use forebay_store::{Arrival, Handover, LeftPage, StoreError};
 
 use super::{Hub, Inner};
 use crate::resumes::PageKey;
@@ -92,8 +92,11 @@ impl Incoming {
     pub async fn noted(self) {
         let Self { hub, key, session } = self;
         let Some(store) = &hub.0.store else { return };
-        let arrival = in_time(store.enter_page(key.0, session.0)).await;
-        hub.0.resumes.lock().arrive(hub.now(), key, arrival.unwrap_or_default());
+        let arrival = in_time(store.enter_page(key.0, session.0)).await.unwrap_or_default();
+        // Offsets of another epoch come again, for other entries.
+        let epoch = hub.position().epoch;
+        let proven = arrival.proven.filter(|(proven, _)| proven.epoch == epoch);
+        hub.0.resumes.lock().arrive(hub.now(), key, Arrival { proven, ..arrival });
     }
 }
 
@@ -114,10 +117,7 @@ async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Optio
 
 impl Inner {
     /// A session has left a page.
-    pub(crate) fn page_left(&self, page: PageKey, session: SessionId, proven: Option<Offset>) {
-        if !self.shares {
-            return;
-        }
+    pub(crate) fn page_left(&self, page: PageKey, session: SessionId, proven: Option<Position>) {
         let mut departures = self.departures.lock();
         if departures.pages.len() < DEPARTURES_MAX {
             departures.pages.push(LeftPage { page: page.0, session: session.0, proven });

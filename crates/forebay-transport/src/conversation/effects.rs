@@ -308,7 +308,13 @@ impl Conversation {
 
     /// Whether a page of another log's has been rendered again in vain, once more by the process that has
     /// that log. Without this it would be told to render itself again for ever.
+    ///
+    /// Where nodes share a log, one that is cut off renders with an epoch that is over, and has the new one
+    /// when it comes back: its pages are told until then.
     fn heals_in_vain(&mut self, streams: &[Stream]) -> bool {
+        if self.client.hub().is_shared() {
+            return false;
+        }
         let here = self.client.position_at(Offset::ZERO).epoch;
         let foreign = streams.iter().find_map(|stream| match stream.begin {
             Begin::After(cursor) if cursor.epoch != here => Some((&stream.name, cursor)),
