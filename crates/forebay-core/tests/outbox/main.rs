@@ -3,6 +3,7 @@
 #![cfg(all(feature = "outbox-sqlite", feature = "outbox-postgres"))]
 #![expect(clippy::unwrap_used, reason = "a test, whose helpers are not marked as such")]
 
+mod guide;
 mod kills;
 mod nodes;
 mod order;
