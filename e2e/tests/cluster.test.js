@@ -1,4 +1,4 @@
-// Nodes behind one address that are killed: the demo's buttons, and a short kill loop. `cargo xtask kill` is the long one.
+// Nodes behind one address that are killed: the demo's buttons, and a short kill loop. `cargo xtask kill` is the long one, on each log.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -48,13 +48,13 @@ for (const [log, nodes] of LOGS) {
     const rows = await pane().locator("[data-number]").evaluateAll((rows) => rows.map(({ dataset }) => Number(dataset.number)));
     assert.deepEqual(rows, rows.map((_, index) => index + 1));
   });
-
-  test(`a kill loop on ${log}: what pages show is what the database has`, async (t) => {
-    const { code, said } = await killLoop(t, log, ["--kills", "4", "--only", "kill-node,stop-node,kill-writer,kill-store"]);
-    assert.equal(code, 0, said);
-    assert.match(said, /\| 2 stock \| \d+ \| 0 \| 0 \| 0 \| 0 \|/);
-  });
 }
+
+test("a kill loop: what pages show is what the database has", async (t) => {
+  const { code, said } = await killLoop(t, "folder", ["--kills", "4", "--only", "kill-node,stop-node,kill-writer,kill-store"]);
+  assert.equal(code, 0, said);
+  assert.match(said, /\| 2 stock \| \d+ \| 0 \| 0 \| 0 \| 0 \|/);
+});
 
 test("a kill loop fails where a row is not broadcast", async (t) => {
   const { code, said } = await killLoop(t, "folder", ["--only", "kill-writer", "--without-outbox", "--patience", "2"]);

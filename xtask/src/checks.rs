@@ -11,13 +11,16 @@ mod semver;
 
 use anyhow::Result;
 
+use crate::browser;
+
 pub(crate) use self::beside::bench_target;
 
 pub(crate) fn run() -> Result<()> {
     deny::check()?;
     semver::check()?;
     oldest::check()?;
-    beside::check()
+    beside::check()?;
+    browser::test(&[browser::CLUSTER.to_owned()])
 }
 
 #[expect(clippy::print_stderr, reason = "what a command line tool leaves out")]

@@ -119,6 +119,8 @@ pub struct Session {
     ping_at: UnixMillis,
     /// Rejections that the session made by itself, not yet counted by the caller.
     rejections: u32,
+    /// A page of it may have seen something already that is to come. Kept at hand: each delivery asks.
+    is_exact: bool,
     pace: Pace,
     close: Option<Box<Close>>,
 }
@@ -178,6 +180,7 @@ impl Session {
             proof: Proof::default(),
             ping_at: UnixMillis(u64::MAX),
             rejections: 0,
+            is_exact: false,
             pace: Pace::default(),
             close: None,
         }

@@ -40,6 +40,7 @@ impl Session {
             }
             self.dialect.opened(attachment.stream, Arc::clone(&attachment.name));
             lost |= subscription.attach(attachment);
+            self.is_exact |= subscription.is_exact();
         }
         if let Some(Restored { proven }) = restored {
             subscription.hold(proven, std::mem::take(&mut lost));
@@ -119,6 +120,7 @@ impl Session {
         };
         self.dialect.opened(attachment.stream, Arc::clone(&attachment.name));
         let lost = self.subscriptions[index].attach(attachment);
+        self.is_exact |= self.subscriptions[index].is_exact();
         if lost {
             self.lost(index);
         } else {

@@ -32,7 +32,7 @@ impl Session {
 
     /// Whether a page of it may have seen something already that is to come. Then it is asked of each entry.
     pub fn is_exact(&self) -> bool {
-        self.subscriptions.iter().any(Subscription::is_exact)
+        self.is_exact
     }
 
     /// Whether the page of a reader has seen what was committed there: the entry is passed over.
@@ -46,6 +46,7 @@ impl Session {
     pub fn forget_seen(&mut self, reader: ReaderId, commit: &Commit) {
         if let Some(subscription) = self.subscriptions.get_mut(reader.subscription()) {
             subscription.forget_seen(commit);
+            self.is_exact = self.subscriptions.iter().any(Subscription::is_exact);
         }
     }
 
