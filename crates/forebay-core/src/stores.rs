@@ -22,6 +22,7 @@ use std::sync::Arc;
 use forebay_shared::{Backend, Options, SharedLog};
 
 pub use forebay_hub::LogStore;
+pub use forebay_shared::UrlError;
 
 /// Why a log can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +30,7 @@ pub use forebay_hub::LogStore;
 pub enum OpenError {
     /// The URL is none of a log's.
     #[error("the log's URL is wrong: {0}")]
-    Url(String),
+    Url(#[from] UrlError),
     /// No server of this kind is known, or its feature is not in this build.
     #[error("a log at {0}:// is not known here; known are {known}", known = KNOWN.concat())]
     Scheme(String),
@@ -86,18 +87,13 @@ fn read(url: &str) -> Result<Server, OpenError> {
     match scheme {
         #[cfg(feature = "redis")]
         "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" => {
-            let options = forebay_redis::Options::from_url(url);
-            options.map(Server::Redis).map_err(|error| OpenError::Url(error.to_string()))
+            Ok(Server::Redis(forebay_redis::Options::from_url(url)?))
         }
         #[cfg(feature = "nats")]
-        "nats" | "tls" => {
-            let options = forebay_nats::Options::from_url(url);
-            options.map(Server::Nats).map_err(|error| OpenError::Url(error.to_string()))
-        }
+        "nats" | "tls" => Ok(Server::Nats(forebay_nats::Options::from_url(url)?)),
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => {
-            let postgres = forebay_postgres::Postgres::from_url(url);
-            postgres.map(Server::Postgres).map_err(|error| OpenError::Url(error.to_string()))
+            Ok(Server::Postgres(forebay_postgres::Postgres::from_url(url)?))
         }
         _ => Err(OpenError::Scheme(scheme.to_owned())),
     }

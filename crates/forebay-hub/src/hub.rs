@@ -6,6 +6,7 @@ mod keeping;
 mod publishing;
 mod replica;
 mod sharing;
+mod silence;
 mod tasks;
 
 use std::path::{Path, PathBuf};
@@ -50,12 +51,6 @@ const TICKS_PER_INTERVAL: u64 = 2;
 /// How long one that was told to leave is waited for. Its last Pongs and its close frame take as long as a
 /// message to it and back; whoever starts the next process wants it soon.
 const LEAVE_MAX: Duration = Duration::from_secs(1);
-
-/// Without a word of its log's store for so long, a hub wants no more pages.
-const BEHIND_AFTER: Duration = Duration::from_secs(5);
-
-/// And after so long it sends those that it has to another.
-const LOST_AFTER: Duration = Duration::from_secs(30);
 
 /// How often a hub that begins to follow its store asks where that stands.
 const FOLLOW_LOOKS: Duration = Duration::from_secs(1);
@@ -203,7 +198,7 @@ pub(crate) struct Inner {
     pub(crate) shares: bool,
     departures: Mutex<Departures>,
     /// The log says that pages are sent elsewhere.
-    is_lost: AtomicBool,
+    sends_away: AtomicBool,
     due: Due,
     /// Somebody writes it.
     is_keeping: AtomicBool,
@@ -381,7 +376,7 @@ impl Hub {
             is_stored: store.is_some(),
             shares: handovers == Handovers::Shared,
             departures: Mutex::default(),
-            is_lost: AtomicBool::new(false),
+            sends_away: AtomicBool::new(false),
             keeps: handovers == Handovers::Next,
             due: Due::default(),
             is_keeping: AtomicBool::new(false),
@@ -418,7 +413,7 @@ impl Hub {
     /// # Errors
     /// [`Refused`] while the hub is shutting down, or has lost its log's store.
     pub fn connect(&self) -> Result<Client, Refused> {
-        if self.0.store.as_ref().is_some_and(|store| store.silence() >= LOST_AFTER) {
+        if self.0.is_lost() {
             return Err(Refused::Behind);
         }
         self.ensure_ticking();
@@ -437,14 +432,6 @@ impl Hub {
     /// Why the last broadcast was not taken by the disk, if it was not.
     pub fn trouble(&self) -> Option<String> {
         self.0.trouble.lock().clone()
-    }
-
-    /// For how long nothing was heard of the log's store, once that is five seconds. Pages are still served what
-    /// is here; new ones should go elsewhere. After 30 seconds they are refused, and those that are here are told to
-    /// come back, in the hope that it is elsewhere.
-    pub fn behind(&self) -> Option<Duration> {
-        let silence = self.0.store.as_ref().map(|store| store.silence())?;
-        (silence >= BEHIND_AFTER).then_some(silence)
     }
 
     /// Bytes of history, overhead included.
@@ -551,22 +538,6 @@ impl Shared {
         {
             // Nobody wants to know it.
             drop(self.inner.take_left());
-        }
-    }
-}
-
-impl Shared {
-    /// Where nothing has been heard of the store for too long, pages are better served elsewhere.
-    fn send_away(&self, part: usize) {
-        let Some(store) = &self.store else { return };
-        let is_lost = store.silence() >= LOST_AFTER;
-        if is_lost {
-            self.connections.signal_part(part, TICK_PARTS, Signals::SHUTDOWN);
-        }
-        let was_lost = self.is_lost.swap(is_lost, Ordering::Relaxed);
-        if is_lost && !was_lost {
-            let silence = store.silence().as_secs();
-            tracing::error!(silence, "the log's store is not heard: pages are sent elsewhere");
         }
     }
 }

@@ -39,7 +39,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use forebay_shared::{Backend, Failure};
 
 pub use connection::Connection;
-pub use options::{Options, UrlError};
+pub use options::Options;
 
 /// For a group's headers: the id and the group are 200 bytes, and a name comes on top.
 const HEADERS_BYTES_MAX: usize = 4 << 10;

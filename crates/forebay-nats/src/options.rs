@@ -4,13 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use forebay_shared::{KEEP, KEEP_BYTES, UrlError};
 use percent_encoding::percent_decode_str;
-
-/// Twice the five minutes that a hub keeps by default: a node that was away for so long goes on where it was.
-const KEEP: Duration = Duration::from_mins(10);
-
-/// Ten minutes at 400 KB a second. JetStream sets it aside, and begins with 1 GiB in small installations.
-const KEEP_BYTES: u64 = 256 << 20;
 
 /// JetStream's own minimum is 100 ms. A publisher tries again for seconds, and the window can't be longer.
 const KEEP_MIN: Duration = Duration::from_mins(2);
@@ -41,18 +36,6 @@ pub(crate) enum Login {
     /// A file with a seed.
     Nkey(PathBuf),
 }
-
-/// Why a URL is no place of a log.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct UrlError(String);
-
-impl fmt::Display for UrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for UrlError {}
 
 /// Without what is secret.
 impl fmt::Debug for Options {
@@ -153,7 +136,7 @@ impl Options {
         self
     }
 
-    /// How many bytes the log keeps at most; what is older goes earlier. Default 256 MiB. URL:
+    /// How many bytes the log keeps at most; what is older goes earlier. Default 256 MiB, which JetStream sets aside. URL:
     /// `keep_bytes=268435456`.
     pub fn keep_bytes(mut self, bytes: u64) -> Self {
         self.keep_bytes = bytes;

@@ -13,7 +13,7 @@ mod options;
 mod session;
 mod tls;
 
-pub use options::{Postgres, UrlError};
+pub use options::Postgres;
 pub use session::Connection;
 
 /// The statements that make the tables and functions, for whoever may not have them made at connect.

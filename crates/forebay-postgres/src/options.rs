@@ -5,14 +5,9 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use forebay_shared::{KEEP, KEEP_BYTES, UrlError};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
-
-/// Twice the five minutes that a hub keeps by default: a node that was away for so long goes on where it was.
-const KEEP: Duration = Duration::from_mins(10);
-
-/// Ten minutes at 400 KB a second.
-const KEEP_BYTES: u64 = 256 << 20;
 
 /// A log in a Postgres database.
 #[derive(Clone)]
@@ -25,11 +20,6 @@ pub struct Postgres {
     pub(crate) keep: Duration,
     pub(crate) keep_bytes: u64,
 }
-
-/// Why a URL is no place of a log.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct UrlError(String);
 
 /// Without what is secret.
 impl fmt::Debug for Postgres {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use forebay_log::{Epoch, Offset};
 use forebay_postgres::{Connection, Postgres};
-use forebay_rig::{Direction, Passage, PgBouncer, Proxy, Server as _};
+use forebay_rig::{Direction, Losing, PgBouncer, Server as _};
 use forebay_shared::{
     Backend as _, EPOCH, Expected, Failure, Group, Session as _, SharedLog, Space,
 };
@@ -15,31 +15,22 @@ use forebay_store::LogStore;
 use forebay_store_tests::{Fault, World};
 use tokio::runtime::Runtime;
 
-/// Moments after which a direction that loses is whole again: long enough for what was asked for.
-const LOSING: u32 = 30;
-
 struct Real {
     server: Arc<forebay_rig::Postgres>,
-    proxy: Proxy,
+    proxy: Losing,
     runtime: &'static Runtime,
     /// Its schema: worlds share a server.
     name: String,
-    losing: u32,
 }
 
 impl Real {
     fn new(server: Arc<forebay_rig::Postgres>, runtime: &'static Runtime, number: u32) -> Self {
-        let proxy = Proxy::start(server.address()).unwrap();
-        Self { server, proxy, runtime, name: format!("world_{number}"), losing: 0 }
+        let proxy = Losing::start(server.address()).unwrap();
+        Self { server, proxy, runtime, name: format!("world_{number}") }
     }
 
     fn sql(&self, statement: &str) {
         self.server.sql(&statement.replace("NAME", &self.name)).unwrap();
-    }
-
-    fn lose(&mut self, direction: Direction) {
-        self.proxy.set(direction, Passage::Lost);
-        self.losing = LOSING;
     }
 }
 
@@ -52,11 +43,7 @@ impl World for Real {
     }
 
     fn advance(&mut self) {
-        if self.losing == 1 {
-            self.proxy.cut();
-            self.proxy.open();
-        }
-        self.losing = self.losing.saturating_sub(1);
+        self.proxy.moment();
         std::thread::park_timeout(Duration::from_millis(1));
     }
 
@@ -64,8 +51,8 @@ impl World for Real {
 
     fn fault(&mut self, fault: Fault) -> bool {
         match fault {
-            Fault::Request => self.lose(Direction::ToServer),
-            Fault::Answer => self.lose(Direction::ToClient),
+            Fault::Request => self.proxy.lose(Direction::ToServer),
+            Fault::Answer => self.proxy.lose(Direction::ToClient),
             Fault::Connection => self.proxy.cut(),
             Fault::Trim => self.sql("select NAME.log_trim('0', 0, 100000, 10000)"),
             // As in a table that was restored.

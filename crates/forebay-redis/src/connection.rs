@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use forebay_log::{Epoch, Offset};
-use forebay_shared::{Bounds, Cell, EPOCH, Expected, Failure, Group, Session, Space, Stored};
+use forebay_shared::{
+    Bounds, Cell, EPOCH, Expected, Failure, Group, Session, Space, Stored, TAKEN_MAX,
+};
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamRangeReply, StreamReadOptions, StreamReadReply};
 use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, Script, cmd};
@@ -14,9 +16,6 @@ use tokio::sync::OnceCell;
 use crate::failure::failure;
 use crate::info;
 use crate::options::Options;
-
-/// Names of groups that are remembered: as many as a store has to.
-const NAMES_MAX: usize = 10_000;
 
 /// Nodes whose last number is remembered. A process is one, from its start to its end: some days of deploys.
 const NODES_MAX: usize = 1_000;
@@ -162,7 +161,7 @@ impl Session for Connection {
             .arg(&group.body[..])
             .arg(u64::try_from(keys.keep.as_millis()).unwrap_or(u64::MAX >> 11))
             .arg(keys.keep_bytes)
-            .arg(NAMES_MAX)
+            .arg(TAKEN_MAX)
             .arg(NODES_MAX);
         let answer: Result<String, _> = script.invoke_async(&mut self.asking.clone()).await;
         let answer = answer.map_err(|error| failure(&error))?;

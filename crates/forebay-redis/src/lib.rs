@@ -28,7 +28,7 @@ use std::sync::Arc;
 use forebay_shared::{Backend, Failure};
 
 pub use connection::Connection;
-pub use options::{Options, UrlError};
+pub use options::Options;
 
 use crate::connection::Keys;
 

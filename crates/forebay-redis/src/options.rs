@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use forebay_shared::{KEEP, KEEP_BYTES, UrlError};
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{
     Client, IntoConnectionInfo as _, RedisConnectionInfo, RedisError, TlsCertificates, TlsMode,
@@ -32,11 +33,6 @@ enum Server {
         has_tls: bool,
     },
 }
-
-/// Why a URL is none of a log's.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct UrlError(String);
 
 /// Without the password.
 impl fmt::Debug for Options {
@@ -83,8 +79,8 @@ impl Options {
         let mut options = Self {
             server: Server::At(url.clone()),
             name: "forebay".to_owned(),
-            keep: Duration::from_mins(10),
-            keep_bytes: 256 << 20,
+            keep: KEEP,
+            keep_bytes: KEEP_BYTES,
             authority: None,
         };
         for (key, value) in url.clone().query_pairs() {

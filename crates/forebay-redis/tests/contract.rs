@@ -5,28 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_redis::{Options, Redis};
-use forebay_rig::{Direction, Passage, Proxy, Server as _};
+use forebay_rig::{Direction, Losing, Server as _};
 use forebay_shared::SharedLog;
 use forebay_store::LogStore;
 use forebay_store_tests::{Fault, World};
 use tokio::runtime::Runtime;
 
-/// Moments after which a direction that loses is whole again: long enough for what was asked for.
-const LOSING: u32 = 30;
-
 struct Real {
     server: Arc<forebay_rig::Redis>,
-    proxy: Proxy,
+    proxy: Losing,
     runtime: &'static Runtime,
     /// Its keys begin with it: worlds share a server.
     name: String,
-    losing: u32,
 }
 
 impl Real {
     fn new(server: Arc<forebay_rig::Redis>, runtime: &'static Runtime, number: u32) -> Self {
-        let proxy = Proxy::start(server.address()).unwrap();
-        Self { server, proxy, runtime, name: format!("world-{number}"), losing: 0 }
+        let proxy = Losing::start(server.address()).unwrap();
+        Self { server, proxy, runtime, name: format!("world-{number}") }
     }
 
     fn command(&self, words: &[&str]) -> String {
@@ -35,11 +31,6 @@ impl Real {
 
     fn key(&self, what: &str) -> String {
         format!("{{{}}}:{what}", self.name)
-    }
-
-    fn lose(&mut self, direction: Direction) {
-        self.proxy.set(direction, Passage::Lost);
-        self.losing = LOSING;
     }
 }
 
@@ -52,11 +43,7 @@ impl World for Real {
     }
 
     fn advance(&mut self) {
-        if self.losing == 1 {
-            self.proxy.cut();
-            self.proxy.open();
-        }
-        self.losing = self.losing.saturating_sub(1);
+        self.proxy.moment();
         std::thread::park_timeout(Duration::from_millis(1));
     }
 
@@ -65,8 +52,8 @@ impl World for Real {
     fn fault(&mut self, fault: Fault) -> bool {
         let log = self.key("log");
         match fault {
-            Fault::Request => self.lose(Direction::ToServer),
-            Fault::Answer => self.lose(Direction::ToClient),
+            Fault::Request => self.proxy.lose(Direction::ToServer),
+            Fault::Answer => self.proxy.lose(Direction::ToClient),
             Fault::Connection => self.proxy.cut(),
             Fault::Trim => {
                 self.command(&["xtrim", &log, "maxlen", "1"]);

@@ -11,6 +11,7 @@
 
 mod certificates;
 mod error;
+mod losing;
 mod nats;
 mod output;
 mod pgbouncer;
@@ -26,6 +27,7 @@ mod starter;
 
 pub use self::certificates::Certificates;
 pub use self::error::Error;
+pub use self::losing::Losing;
 pub use self::nats::{Build, Nats, NatsOptions};
 pub use self::pgbouncer::PgBouncer;
 pub use self::port::Port;

@@ -11,12 +11,11 @@ use std::sync::Arc;
 use forebay_log::{Epoch, Offset};
 use forebay_store::{AppendError, Batch, StoreError};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use crate::RECORDS_MAX;
-use crate::backend::{Backend, Failure, Group, Session};
+use crate::backend::{Backend, Group, Session};
 use crate::codec;
-use crate::line::PAUSE;
 use crate::log::{Shared, State};
 
 /// Groups that are taken, and not applied here yet. A node that is so far behind takes no more.
@@ -270,23 +269,15 @@ async fn deliver<B: Backend>(
     group: &Group,
     deadline: Instant,
 ) -> Result<(Epoch, Offset), AppendError> {
-    let mut is_sent = false;
-    let mut why = Failure::Lost("it does not answer".to_owned());
-    loop {
-        let attempt = shared.line.ask(|open| {
-            is_sent = true;
-            let group = Group { epoch: open.agreed.epoch, ..group.clone() };
-            async move { Ok((group.epoch, open.session.append(&group).await?)) }
-        });
-        match timeout_at(deadline, attempt).await {
-            Ok(Ok(taken)) => return Ok(taken),
-            Ok(Err(failure @ Failure::Refused(_))) => return Err(shared.error(&failure).into()),
-            Ok(Err(failure)) => why = failure,
-            Err(_) => {
-                let error = shared.error(&why);
-                return Err(if is_sent { AppendError::Unknown(error) } else { error.into() });
-            }
-        }
-        sleep(PAUSE).await;
-    }
+    let mut attempts = 0;
+    let taken = shared.ask_until(deadline, |open| {
+        attempts += 1;
+        let group = Group { epoch: open.agreed.epoch, ..group.clone() };
+        async move { Ok((group.epoch, open.session.append(&group).await?)) }
+    });
+    taken.await.map_err(|error| match error {
+        StoreError::Unfit(_) => error.into(),
+        error if attempts == 0 => error.into(),
+        error => AppendError::Unknown(error),
+    })
 }

@@ -23,7 +23,11 @@ mod log;
 mod revoked;
 mod tail;
 
-pub use backend::{Backend, Bounds, Cell, Expected, Failure, Group, Session, Space, Stored};
+pub use backend::{
+    Backend, Bounds, Cell, Expected, Failure, Group, KEEP, KEEP_BYTES, Session, Space, Stored,
+    UrlError,
+};
+pub use forebay_store::TAKEN_MAX;
 pub use log::{Options, SharedLog};
 
 /// The cell that says which epoch counts, in [`Space::Lasting`]: `{"epoch":"<decimal>", …}`.

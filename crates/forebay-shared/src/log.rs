@@ -187,11 +187,18 @@ impl<B: Backend> Shared<B> {
     }
 
     /// Asks until there is an answer, for as long as a publisher would wait.
-    pub(crate) async fn ask<T, F: Future<Output = Result<T, Failure>>>(
+    async fn ask<T, F: Future<Output = Result<T, Failure>>>(
         &self,
+        ask: impl FnMut(Open<B::Session>) -> F,
+    ) -> Result<T, StoreError> {
+        self.ask_until(Instant::now() + self.append_max, ask).await
+    }
+
+    pub(crate) async fn ask_until<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        deadline: Instant,
         mut ask: impl FnMut(Open<B::Session>) -> F,
     ) -> Result<T, StoreError> {
-        let deadline = Instant::now() + self.append_max;
         let mut why = Failure::Lost("it does not answer".to_owned());
         loop {
             match timeout_at(deadline, self.line.ask(&mut ask)).await {

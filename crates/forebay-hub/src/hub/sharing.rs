@@ -118,24 +118,23 @@ async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Optio
 impl Inner {
     /// A session has left a page.
     pub(crate) fn page_left(&self, page: PageKey, session: SessionId, proven: Option<Position>) {
-        let mut departures = self.departures.lock();
-        if departures.pages.len() < DEPARTURES_MAX {
-            departures.pages.push(LeftPage { page: page.0, session: session.0, proven });
-        } else {
-            self.stats.proofs_dropped.add(1);
-        }
-        drop(departures);
-        self.due.now();
+        let left = LeftPage { page: page.0, session: session.0, proven };
+        self.depart(|departures| &mut departures.pages, left);
     }
 
     /// A session is kept, or has been taken again.
     pub(crate) fn session_left(&self, sid: String, written: Option<Vec<u8>>) {
+        self.depart(|departures| &mut departures.sessions, (sid, written));
+    }
+
+    fn depart<T>(&self, of: impl FnOnce(&mut Departures) -> &mut Vec<T>, left: T) {
         if !self.shares {
             return;
         }
         let mut departures = self.departures.lock();
-        if departures.sessions.len() < DEPARTURES_MAX {
-            departures.sessions.push((sid, written));
+        let waiting = of(&mut departures);
+        if waiting.len() < DEPARTURES_MAX {
+            waiting.push(left);
         } else {
             self.stats.proofs_dropped.add(1);
         }
