@@ -276,7 +276,8 @@ async fn deliver<B: Backend>(
         async move { Ok((group.epoch, open.session.append(&group).await?)) }
     });
     taken.await.map_err(|error| match error {
-        StoreError::Unfit(_) => error.into(),
+        // Of one that was sent before, and whose answer was lost, a refusal says nothing.
+        StoreError::Unfit(_) if attempts <= 1 => error.into(),
         error if attempts == 0 => error.into(),
         error => AppendError::Unknown(error),
     })

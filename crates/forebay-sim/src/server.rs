@@ -68,6 +68,7 @@ struct Inner {
     cut_off: HashSet<usize>,
     nodes: usize,
     next_lost: Option<Lost>,
+    is_full: bool,
 }
 
 #[derive(Clone, Default)]
@@ -104,6 +105,7 @@ impl Server {
             cut_off: HashSet::new(),
             nodes: 0,
             next_lost: None,
+            is_full: false,
         })))
     }
 
@@ -118,6 +120,11 @@ impl Server {
     pub fn random(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
         let server = self.clone();
         move || server.0.lock().rng.u64(1..)
+    }
+
+    /// Whether it has no room for anything more.
+    pub fn fill(&self, is_full: bool) {
+        self.0.lock().is_full = is_full;
     }
 
     /// All lines break.
@@ -292,7 +299,13 @@ impl Session for Connection {
     }
 
     async fn append(&self, group: &Group) -> Result<Offset, Failure> {
-        self.go(true, |inner| inner.append(group)).await?
+        let append = |inner: &mut Inner| {
+            if inner.is_full {
+                return Err(Failure::Refused("it is full".to_owned()));
+            }
+            inner.append(group)
+        };
+        self.go(true, append).await?
     }
 
     async fn read(&self, after: Offset) -> Result<Vec<Stored>, Failure> {

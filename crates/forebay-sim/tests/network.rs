@@ -452,3 +452,26 @@ fn a_node_that_has_lost_its_log_sends_its_pages_away() {
     assert_eq!(hub.behind(), None);
     assert!(hub.connect().is_ok());
 }
+
+/// The first answer is lost, and then the server is full: nobody knows whether it took what was asked for first.
+#[test]
+fn a_refusal_says_nothing_of_what_was_sent_before() {
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let hub = follow(&network, &now);
+    let try_publish = || {
+        let broadcast =
+            Broadcast { stream: "room", message: Message::json("1"), class: Class::Log };
+        Box::pin(hub.publish(broadcast))
+    };
+    network.server().lose_next(Lost::Answer);
+    let before = network.server().head();
+    let mut publishing = try_publish();
+    while network.server().head() == before {
+        assert!(poll(&mut publishing).is_none());
+        network.step();
+    }
+    network.server().fill(true);
+    assert!(!finish(&network, publishing).unwrap_err().is_outcome_known(), "it was taken");
+    assert!(finish(&network, try_publish()).unwrap_err().is_outcome_known());
+}
