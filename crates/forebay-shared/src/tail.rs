@@ -147,7 +147,7 @@ impl<B: Backend> Tail<B> {
     ) -> Result<(), Failure> {
         let Some(last) = groups.last() else { return Ok(()) };
         let (end, begins) = (last.end, Offset(last.end.0 - u64::from(last.offsets)));
-        self.last = Some((begins, last.node, last.number));
+        let last = (begins, last.node, last.number);
         let mut records = Vec::new();
         for group in groups {
             if group.epoch == epoch {
@@ -158,7 +158,8 @@ impl<B: Backend> Tail<B> {
         }
         self.known.keep(session, epoch, &records).await?;
         replica.apply(&records);
-        self.at = Some(Position { epoch, offset: end });
+        // Both together: a session that is lost before this has changed neither.
+        (self.at, self.last) = (Some(Position { epoch, offset: end }), Some(last));
         self.shared.state.send_modify(|state| state.at = end);
         Ok(())
     }

@@ -354,6 +354,27 @@ fn access_that_was_taken_back_outlives_the_log() {
     assert!(newest.is_revoked(asked, None));
 }
 
+/// A line may break while a node keeps what was taken back, before it has applied that. It comes back to the same
+/// log, and no page has to heal.
+#[test]
+fn a_line_that_breaks_while_access_is_taken_back_begins_no_epoch() {
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let hub = follow(&network, &now);
+    let begun = hub.position();
+    for breaks_after in 0..30 {
+        let mut under_way = vec![Box::pin(hub.revoke(Revocation::of_identity("user:1")))];
+        for _ in 0..breaks_after {
+            under_way.retain_mut(|revoking| poll(revoking).is_none());
+            network.step();
+        }
+        network.server().break_lines();
+        network.run(Duration::from_secs(1));
+        catch_up(&network, &hub);
+        assert_eq!(hub.position().epoch, begun.epoch, "it broke after {breaks_after} ms");
+    }
+}
+
 type Arrived = (Client, SubscriptionId, Option<Offset>);
 
 /// A page comes to a node. Gives what is known that it has.
