@@ -9,7 +9,8 @@ use crate::run::{cargo, step};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-const PURE: [&str; 4] = ["forebay-turbo", "forebay-signing", "forebay-log", "forebay-cable"];
+const PURE: [&str; 5] =
+    ["forebay-turbo", "forebay-signing", "forebay-log", "forebay-presence", "forebay-cable"];
 
 /// Builds them. Where the target is neither there nor to be had, it says so and goes on.
 pub(crate) fn check() -> Result<()> {

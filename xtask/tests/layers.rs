@@ -10,11 +10,12 @@ use std::process::Command;
 
 /// Every crate, with the crates of ours that it may use. A new arrow is a change of
 /// ARCHITECTURE.md, and of this table in the same commit.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("forebay-turbo", &[]),
     ("forebay-signing", &[]),
     ("forebay-derive", &[]),
     ("forebay-log", &[]),
+    ("forebay-presence", &["forebay-log"]),
     ("forebay-cable", &["forebay-log"]),
     ("forebay-store", &["forebay-log"]),
     ("forebay-store-tests", &["forebay-log", "forebay-store"]),
@@ -23,7 +24,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("forebay-nats", &["forebay-log", "forebay-shared"]),
     ("forebay-postgres", &["forebay-log", "forebay-shared"]),
     ("forebay-outbox", &["forebay-log"]),
-    ("forebay-hub", &["forebay-cable", "forebay-log", "forebay-store"]),
+    ("forebay-hub", &["forebay-cable", "forebay-log", "forebay-presence", "forebay-store"]),
     ("forebay-transport", &["forebay-cable", "forebay-hub", "forebay-log"]),
     (
         "forebay-core",
@@ -58,7 +59,8 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ),
 ];
 
-const PURE: [&str; 4] = ["forebay-turbo", "forebay-signing", "forebay-log", "forebay-cable"];
+const PURE: [&str; 5] =
+    ["forebay-turbo", "forebay-signing", "forebay-log", "forebay-presence", "forebay-cable"];
 
 /// What no pure crate may depend on, directly or not.
 const SHELL_CRATES: [&str; 10] = [
@@ -253,7 +255,7 @@ fn only_the_server_reads_the_environment_logs_and_exits() {
 #[test]
 fn the_log_and_the_session_never_name_a_wall_clock() {
     // `Duration` and `UnixMillis` come in as arguments.
-    for name in ["forebay-log", "forebay-cable"] {
+    for name in ["forebay-log", "forebay-presence", "forebay-cable"] {
         for (path, text) in sources(name) {
             let code = code(&path, &text);
             assert!(

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use crate::hub::Hub;
 use crate::notices::Refusal;
+use crate::presence::Ending;
 use crate::read::{self, Batch};
 use crate::replays::AddressKey;
 use crate::resumes::PageKey;
@@ -366,6 +367,14 @@ impl Client {
         self.wake.is_lasting.store(true, Ordering::Relaxed);
     }
 
+    pub(crate) fn wake_ref(&self) -> &Wake {
+        &self.wake
+    }
+
+    pub(crate) fn session_id(&self) -> SessionId {
+        self.id
+    }
+
     /// What signals its task.
     pub fn wake(&self) -> Arc<Wake> {
         Arc::clone(&self.wake)
@@ -431,6 +440,7 @@ fn start(stats: &Stats, log: &Log, stream: &str, position: Position) -> Start {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        self.end_presence(Ending::Lost);
         for registration in std::mem::take(&mut self.registrations) {
             self.release(registration);
         }

@@ -3,6 +3,7 @@
 
 mod access;
 mod keeping;
+mod presence;
 mod publishing;
 mod replica;
 mod sharing;
@@ -18,6 +19,7 @@ use forebay_cable::Limits;
 use forebay_log::{
     Class, Entry, Epoch, Gap, Log, Message, Offset, Position, Retention, Seen, Sweep, UnixMillis,
 };
+use forebay_presence::Node;
 use forebay_store::{AppendError, Folder, Fsync, Handovers, LogStore, Replica, StoreError, Taken};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
@@ -31,6 +33,7 @@ use crate::connections::Connections;
 use crate::doze::Doze;
 use crate::heals::Heals;
 use crate::notices::{Notices, Refusal};
+use crate::presence::{Presence, PresenceOptions};
 use crate::reidentified::Reidentified;
 use crate::replays::Replays;
 use crate::resumes::{Due, Resumes};
@@ -72,6 +75,8 @@ pub struct Options {
     /// after a restart without history. Default 200: an application that renders a page in 10 ms on two
     /// cores answers as many, and 10 000 pages are whole again after 50 seconds. 0 tells all at once.
     pub heals_per_second: u32,
+    /// Who is present, and for how long.
+    pub presence: PresenceOptions,
 }
 
 impl Default for Options {
@@ -82,6 +87,7 @@ impl Default for Options {
             revocation_lifetime: None,
             discards_damaged: false,
             heals_per_second: 200,
+            presence: PresenceOptions::default(),
         }
     }
 }
@@ -93,6 +99,7 @@ forebay_log::setters! {
     revocation_lifetime: Option<Duration>,
     discards_damaged: bool,
     heals_per_second: u32,
+    presence: PresenceOptions,
 }
 
 /// Something to publish.
@@ -184,6 +191,7 @@ pub(crate) struct Inner {
     revocations_left: Mutex<Vec<Offset>>,
     /// Streams that lack something which could not be told yet.
     gaps: Mutex<Gaps>,
+    presence: Presence,
     /// Names of what was published once, where no store remembers them.
     taken: Mutex<Taken>,
     pub(crate) limits: Arc<Limits>,
@@ -305,6 +313,7 @@ impl Hub {
         self.0.is_ticking.store(true, Ordering::Relaxed);
         self.0.takes_rounds.store(true, Ordering::Relaxed);
         self.0.is_keeping.store(true, Ordering::Relaxed);
+        self.0.presence.is_attended.store(true, Ordering::Relaxed);
         self.0.rounds.add_taker();
     }
 
@@ -332,7 +341,8 @@ impl Hub {
     }
 
     /// One of the ticks of a ping interval's half; simulations call it, all others have a task that
-    /// does. Where it is due, they [write](Self::keep) as well.
+    /// does. Where it is due, they [write](Self::keep) as well, and where the log has a store
+    /// [attend to presence](Self::attend_presence).
     pub fn tick(&self, part: usize) {
         self.0.tick(part % TICK_PARTS);
     }
@@ -368,6 +378,7 @@ impl Hub {
             revocations: RwLock::new(revocations),
             revocations_left: Mutex::default(),
             gaps: Mutex::default(),
+            presence: Presence::new(options.presence, Node(random())),
             taken: Mutex::default(),
             limits: Arc::new(options.limits),
             stats: Stats::default(),
@@ -468,6 +479,8 @@ impl Hub {
     /// second, and ended as it is: what its page has proven to have is kept.
     pub async fn shut_down(&self, window: Duration) {
         let connections = &self.0.connections;
+        // Whoever leaves from here on goes on elsewhere.
+        self.0.presence.is_leaving.store(true, Ordering::Relaxed);
         if !connections.is_closed() {
             self.tell_pages(window).await;
         }
@@ -525,13 +538,18 @@ impl Hub {
 }
 
 fn new_epoch() -> Epoch {
-    Epoch(getrandom::u64().expect("the operating system gives random numbers"))
+    Epoch(random())
+}
+
+fn random() -> u64 {
+    getrandom::u64().expect("the operating system gives random numbers")
 }
 
 impl Shared {
     fn tick(&self, part: usize) {
         self.inner.tick(part);
         self.send_away(part);
+        self.tick_presence();
         if part == 0
             && let Some(store) = &self.store
             && !store.tidy()
@@ -583,6 +601,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Who takes rounds, or dozes, looks whether there is a hub.
         self.rounds.planned.notify_waiters();
+        self.presence.called.notify_one();
         self.doze.end();
     }
 }

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use crate::stats::{Counter, Stats};
 
-/// Lines of one kind within [`WHILE_MS`]: enough to see whether they are alike. With eleven kinds that is
-/// about five lines a second.
+/// Lines of one kind within [`WHILE_MS`]: enough to see whether they are alike. With thirteen kinds that is
+/// about six lines a second.
 const LINES_MAX: u32 = 5;
 const WHILE_MS: u64 = 10_000;
 
@@ -41,14 +41,16 @@ pub enum Refusal {
     Commands,
     /// A client that is replayed too much: the rest waits.
     Replay,
+    /// Somebody who can't be present as they ask.
+    Presence,
 }
 
 impl Refusal {
-    const COUNT: usize = Self::Replay as usize + 1;
+    const COUNT: usize = Self::Presence as usize + 1;
 
     /// Whether it is a whole connection or request that is turned away.
     const fn is_at_the_door(self) -> bool {
-        !matches!(self, Self::Subscription | Self::Commands | Self::Replay)
+        !matches!(self, Self::Subscription | Self::Commands | Self::Replay | Self::Presence)
     }
 
     fn counter(self, stats: &Stats) -> &Counter {
@@ -65,6 +67,7 @@ impl Refusal {
             Self::Subscription => &stats.rejections,
             Self::Commands => &stats.commands_held_back,
             Self::Replay => &stats.replays_delayed,
+            Self::Presence => &stats.presence_refused,
         }
     }
 }

@@ -15,7 +15,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use forebay_log::{Offset, Revocation, UnixMillis};
+use forebay_log::{Offset, Revocation, UnixMillis, presence_of};
 use forebay_store::{Revoked, RevokedFloor};
 
 /// Revocations that are remembered: each of somebody else or something else, 50 bytes. Past it the oldest
@@ -168,6 +168,8 @@ impl Revocations {
         if self.places.is_empty() {
             return false;
         }
+        // Who may read a stream may see who is present there, and nobody else.
+        let stream = presence_of(stream).unwrap_or(stream);
         let is_newer = |identity, stream| {
             let at = self.places.get(&self.digest(identity, stream));
             at.is_some_and(|at| seen.is_none_or(|seen| seen < *at))
@@ -188,6 +190,8 @@ impl Revocations {
 
 #[cfg(test)]
 mod tests {
+    use forebay_log::presence_stream;
+
     use super::*;
 
     const NOW: UnixMillis = UnixMillis(1_000);
@@ -229,6 +233,8 @@ mod tests {
         assert!(!refused(&revocations, None, "room", Some(4)));
         add(&mut revocations, NOW, Offset(6), Revocation::of_stream("hall"));
         assert!(refused(&revocations, None, "hall", Some(4)));
+        assert!(refused(&revocations, None, &presence_stream("hall"), Some(4)));
+        assert!(!refused(&revocations, None, &presence_stream("room"), Some(4)));
         add(&mut revocations, NOW, Offset(7), Revocation::of_identity("user:2"));
         assert!(refused(&revocations, Some("user:2"), "anything", Some(4)));
         assert!(!refused(&revocations, None, "user:2", Some(4)), "a stream is no identity");

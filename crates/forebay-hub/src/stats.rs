@@ -124,6 +124,12 @@ counters! {
     proofs_dropped,
     /// Messages from one client to the others of a stream.
     whispers,
+    /// Members that joined streams, as far as they were more afterwards.
+    presence_joins,
+    /// Members that left streams, as far as they were fewer afterwards.
+    presence_leaves,
+    /// Not let be present: a wrong member, or too many.
+    presence_refused,
     /// Whispers not passed on: not allowed, too large, or too many in a second.
     whispers_refused,
 }

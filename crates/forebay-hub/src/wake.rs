@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use crate::sync::{AtomicBool, AtomicU8, AtomicWaker, Ordering};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicWaker, Ordering};
 
 /// What a connection's task is woken for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,6 +49,10 @@ pub struct Wake {
     pub(crate) is_muted: AtomicBool,
     /// It lasts beyond one request. It stands here for the same reason.
     pub(crate) is_lasting: AtomicBool,
+    /// Somebody is present by it: see `lives`. Only its connection sets this.
+    pub(crate) is_present: AtomicBool,
+    /// When its client last showed that it lives: the last bits of the hub's milliseconds.
+    lived_at: AtomicU32,
     waker: AtomicWaker,
 }
 
@@ -77,6 +81,19 @@ impl Wake {
         self.signals.load(Ordering::Acquire) & Signals::FAILED.0 != 0
     }
 
+    /// Its client shows that it lives.
+    pub(crate) fn lives(&self, now: u64) {
+        self.lived_at.store(last_bits(now), Ordering::Relaxed);
+    }
+
+    /// When its client last showed that it lives. That was within the last 49 days: whoever asks does so every
+    /// few seconds, and ends those who are silent.
+    pub(crate) fn lived_at(&self, now: u64) -> u64 {
+        let ago = last_bits(now).wrapping_sub(self.lived_at.load(Ordering::Relaxed));
+        // One that was noted in this moment may be later than `now`.
+        if ago > u32::MAX / 2 { now } else { now.saturating_sub(u64::from(ago)) }
+    }
+
     /// Registers the task that the next signal wakes. Call it before [`take`](Self::take): a
     /// signal in between then wakes the task again instead of being lost.
     pub(crate) fn register(&self, waker: &Waker) {
@@ -87,6 +104,11 @@ impl Wake {
     pub(crate) fn take(&self) -> Signals {
         Signals(self.signals.swap(0, Ordering::AcqRel))
     }
+}
+
+fn last_bits(now: u64) -> u32 {
+    let [.., a, b, c, d] = now.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::task::Waker;
 
-pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use shuttle::sync::{self, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
 /// The real one. Another thread may come before each of its steps, and not within one.

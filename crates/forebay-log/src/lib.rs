@@ -28,6 +28,7 @@ mod commit;
 mod log;
 mod message;
 mod position;
+mod presence;
 mod record;
 mod retention;
 mod stream;
@@ -36,6 +37,9 @@ pub use commit::{BadSeen, Commit, Database, Running, SEEN_BYTES_MAX, Seen};
 pub use log::{Applied, Dropped, Log, Restoration, StreamId, Sweep};
 pub use message::{Action, Class, Extent, Message, StateKey, Targets};
 pub use position::{BadPosition, Epoch, Offset, Position, UnixMillis};
+pub use presence::{
+    Change, Held, Member, Node, Presence, is_reserved, presence_of, presence_stream,
+};
 pub use record::{Content, Control, Lacking, Record, Revocation};
 pub use retention::Retention;
 pub use stream::{Entries, Entry, Forgotten, Gap};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::commit::Commit;
+use crate::presence::Change;
 
 /// One broadcast as subscribers get it: a JSON value, encoded once and shared by all.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +21,8 @@ struct Extras {
     kind: Option<Box<str>>,
     action: Option<Action>,
     commit: Option<Commit>,
+    change: Option<Arc<Change>>,
+    is_textless: bool,
 }
 
 /// What a message does to a page, beside the text that says so: for protocols whose clients are told it in
@@ -47,6 +50,15 @@ impl Message {
     /// Takes a text that is already one valid JSON value; what it holds is not checked here.
     pub fn json(text: impl Into<String>) -> Self {
         Self { json: Bytes::from(text.into()), extras: None }
+    }
+
+    /// What an entry of a presence stream says: the change itself, and the JSON text that pages get which only
+    /// take HTML. Without one there is nothing for them.
+    pub fn of_change(change: Change, text: Option<String>) -> Self {
+        let is_textless = text.is_none();
+        let extras = Extras { change: Some(Arc::new(change)), is_textless, ..Extras::default() };
+        let json = Bytes::from(text.unwrap_or_else(|| "null".to_owned()));
+        Self { json, extras: Some(Box::new(extras)) }
     }
 
     /// Leaves out the session with this id (AnyCable's `meta.exclude_socket`).
@@ -96,6 +108,21 @@ impl Message {
     /// What it does to a page, where whoever published it knew.
     pub fn action(&self) -> Option<&Action> {
         self.extras.as_ref()?.action.as_ref()
+    }
+
+    /// Who has come to a stream or left it, in an entry of a presence stream.
+    pub fn change(&self) -> Option<&Arc<Change>> {
+        self.extras.as_ref()?.change.as_ref()
+    }
+
+    /// Whether it is only for those who take a [change](Self::change): it has no text for others.
+    pub fn is_textless(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.is_textless)
+    }
+
+    /// Bytes that it takes in memory, its own overhead left out.
+    pub(crate) fn cost_bytes(&self) -> usize {
+        self.json.len() + self.change().map_or(0, |change| change.bytes())
     }
 
     /// The database transaction behind it, where whoever published it knew.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::message::{Class, Message};
 use crate::position::{Offset, UnixMillis};
+use crate::presence::Presence;
 
 /// One place in the order, and what stands there.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,6 +68,8 @@ pub enum Control {
     },
     /// Streams may lack entries before this offset: their pages are to heal themselves.
     Gap(Lacking),
+    /// Who is present where. The log itself takes no notice of it.
+    Presence(Arc<Presence>),
     /// Nothing: what stands at this place does not count.
     Nothing,
 }

@@ -27,7 +27,7 @@ pub struct Entry {
 
 impl Entry {
     pub(crate) fn cost_bytes(&self) -> usize {
-        self.message.bytes().len() + ENTRY_OVERHEAD_BYTES
+        self.message.cost_bytes() + ENTRY_OVERHEAD_BYTES
     }
 }
 

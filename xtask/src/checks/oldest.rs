@@ -15,7 +15,8 @@ use crate::run::{cargo_command, exists, repository, step, succeed, target};
 /// The first compiler that knows the edition 2024. The leaf crates need nothing newer.
 const OLDEST: &str = "1.85";
 
-const LEAVES: [&str; 4] = ["forebay-turbo", "forebay-signing", "forebay-log", "forebay-cable"];
+const LEAVES: [&str; 5] =
+    ["forebay-turbo", "forebay-signing", "forebay-log", "forebay-presence", "forebay-cable"];
 
 /// Debian 12's packages of that compiler: its own version, and then what it needs.
 const DEBIAN: [&str; 5] = [

@@ -72,7 +72,9 @@ impl Session {
     pub fn wrap(&self, reader: ReaderId, entry: Around<'_>) -> Option<Wrap<'_>> {
         let subscription = self.subscriptions.get(reader.subscription())?;
         let stream = subscription.stream(reader)?;
-        self.dialect.wrap(subscription.recipient(), stream, entry)
+        // What has no text is for those who take a change as it is.
+        let message = entry.message.filter(|message| !message.is_textless());
+        self.dialect.wrap(subscription.recipient(), stream, Around { message, ..entry })
     }
 
     /// Everything of the reader's stream up to `offset` has been sent or is not for this client.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use forebay_cable::{Identifier, RejectReason, Resync};
-use forebay_log::{BadSeen, Epoch, Message, Offset, Position, Seen};
+use forebay_log::{BadSeen, Epoch, Message, Offset, Position, Seen, is_reserved};
 use forebay_signing::{
     Cursor, CursorError, Subject, VerifiedCursor, Verifier, VerifyError, claimed_name,
 };
@@ -83,7 +83,9 @@ impl StandardChannels {
     /// A stream whose name is public.
     fn public(&self, identifier: &Identifier) -> Result<Arc<str>, Rejected> {
         let name = identifier.text("stream_name").ok_or_else(|| rejected("no stream is named"))?;
-        if !self.registry.public_streams.iter().any(|pattern| pattern.fits(name)) {
+        let is_public = self.registry.public_streams.iter().any(|pattern| pattern.fits(name));
+        // What is ours is not public, whatever the pattern.
+        if !is_public || is_reserved(name) {
             return Err(rejected("the stream is not public"));
         }
         Ok(name.into())

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use forebay_log::{Content, Control, Lacking, Log, Offset, Position, Record, UnixMillis};
-use forebay_store::{Batch, LogStore};
+use forebay_log::{
+    Content, Control, Lacking, Log, Offset, Position, Record, UnixMillis, is_reserved,
+};
+use forebay_store::{Batch, LogStore, StoreError};
 use tokio::runtime::Handle;
 
 use super::{Broadcast, Hub, PublishError, Published, Shared};
@@ -34,6 +36,7 @@ impl Hub {
     /// [`PublishError`] where the log has a store, and that does not take it.
     pub async fn publish(&self, broadcast: Broadcast<'_>) -> Result<Published, PublishError> {
         self.ensure_ticking();
+        check_name(&broadcast)?;
         match &self.0.store {
             None => Ok(self.0.publish_here(broadcast)),
             Some(store) => Ok(self.0.order(&**store, [broadcast]).await?[0]),
@@ -51,6 +54,7 @@ impl Hub {
         self.ensure_ticking();
         // What makes them is the caller's: it has run before a lock is held.
         let broadcasts: Vec<_> = broadcasts.into_iter().collect();
+        broadcasts.iter().try_for_each(check_name)?;
         match &self.0.store {
             None => Ok(self.0.publish_all_here(broadcasts)),
             Some(store) => self.0.order(&**store, broadcasts).await,
@@ -71,6 +75,7 @@ impl Hub {
         broadcasts: Vec<Broadcast<'_>>,
     ) -> Result<Position, PublishError> {
         self.ensure_ticking();
+        broadcasts.iter().try_for_each(check_name)?;
         let Some(store) = &self.0.store else {
             return Ok(self.0.publish_once_here(name, broadcasts));
         };
@@ -265,6 +270,16 @@ impl Shared {
         let id = self.log.read().find(stream);
         id.map_or(0, |id| self.subscribers.count(id))
     }
+}
+
+/// Nobody else publishes to our own streams: what stands there is what replicas make of records.
+fn check_name(broadcast: &Broadcast<'_>) -> Result<(), PublishError> {
+    if !is_reserved(broadcast.stream) {
+        return Ok(());
+    }
+    let what =
+        "a stream's name begins with the control character U+0001, which is for Forebay's own";
+    Err(PublishError(StoreError::Unfit(what.to_owned()).into()))
 }
 
 fn content(Broadcast { stream, message, class }: Broadcast<'_>) -> (Arc<str>, Content) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use forebay_log::{
     Applied, Content, Control, Forgotten, Lacking, Log, Offset, Position, Record, Revocation,
+    presence_stream,
 };
 use forebay_store::{Left, Replica, Revoked, Snapshot};
 
@@ -33,7 +34,10 @@ impl Replica for Inner {
         let now = self.clock.now();
         let revoked = std::mem::take(&mut snapshot.revoked);
         let revocations = Revocations::restored(now, revoked, snapshot.revoked_floor);
+        let order = self.presence.order.lock();
         {
+            let mut sets = self.presence.sets.write();
+            sets.clear();
             let mut log = self.log.write();
             let empty = Log::new(snapshot.epoch, self.retention.clone());
             *log = snapshot.log_over(std::mem::replace(&mut *log, empty), now);
@@ -48,6 +52,9 @@ impl Replica for Inner {
             // Before anybody can read it: who was here reads another log, and has to begin anew.
             self.call_all();
         }
+        self.presence.leases.lock().begin_anew(now.0);
+        drop(order);
+        self.presence.call();
         // What was proven before is of another log: its offsets come again, for other entries.
         let (resumes, sessions) = match snapshot.page_keys {
             Some(keys) if self.shares => (Resumes::new(keys), Sessions::default()),
@@ -63,8 +70,12 @@ impl Replica for Inner {
     }
 
     fn apply(&self, records: &[Record]) {
-        let news = self.apply_to(&mut self.log.write(), records);
-        self.tell(&news);
+        if records.iter().any(is_presence) {
+            self.apply_with_presence(records);
+        } else {
+            let news = self.apply_to(&mut self.log.write(), records);
+            self.tell(&news);
+        }
         self.say_advanced();
     }
 
@@ -187,8 +198,11 @@ impl Inner {
                 self.connections.signal_identity(identity, Signals::DISCONNECT)
             }
             (None, Some(stream)) => {
-                let id = self.log.read().find(stream);
-                id.map_or(0, |id| self.subscribers.signal(id, Signals::REVOKED))
+                // Who may read it may see who is present there, and nobody else.
+                let names = [stream.to_owned(), presence_stream(stream)];
+                let find = |name: &String| self.log.read().find(name);
+                let ids = names.iter().filter_map(find);
+                ids.map(|id| self.subscribers.signal(id, Signals::REVOKED)).sum()
             }
             (None, None) => 0,
         }
@@ -263,6 +277,10 @@ impl Drop for Awaiting<'_> {
     fn drop(&mut self) {
         self.0.awaiting.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+fn is_presence(record: &Record) -> bool {
+    matches!(record.content, Content::Control(Control::Presence(_)))
 }
 
 fn names(revocation: &Revocation) -> (Option<&str>, Option<&str>) {

@@ -3,6 +3,7 @@
 mod gaps;
 mod keeping;
 mod nodes;
+mod presence;
 
 use std::sync::atomic::AtomicUsize;
 use std::task::{Wake as TaskWake, Waker};
@@ -43,8 +44,10 @@ impl Page {
     }
 
     fn subscribe(&mut self, stream: &str, cursor: Option<Position>) {
+        // A control character has no place in JSON.
+        let name = stream.trim_start_matches('\u{1}');
         self.session.handle_text(&format!(
-            r#"{{"command":"subscribe","identifier":"{{\"channel\":\"{stream}\"}}"}}"#
+            r#"{{"command":"subscribe","identifier":"{{\"channel\":\"{name}\"}}"}}"#
         ));
         assert!(matches!(self.session.poll_effect(), Some(Effect::Subscribe { .. })));
         let attachment = self.client.attach(stream, cursor);

@@ -1,0 +1,171 @@
+//! Who is present: what sessions ask for becomes records, and what records change becomes entries.
+//!
+//! A session's join changes this node's leases, and no more. Somebody then writes what the leases ask for, in
+//! one order: here at once where the log is in memory, and else in a task. A record comes back as to every node,
+//! changes the sets, and the change has the record's own place in the log, as an entry of the presence stream.
+
+mod attending;
+mod joining;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use forebay_log::{
+    Applied, Class, Content, Control, Lacking, Message, Offset, Position, Record, UnixMillis,
+    presence_stream,
+};
+use forebay_presence::{Change, Presence as Sign};
+
+use super::{Hub, Inner};
+use crate::presence::Members;
+
+impl Hub {
+    /// Who is present on a stream, and the position of which that is true.
+    pub fn members(&self, stream: &str) -> Members {
+        let sets = self.0.presence.sets.read();
+        Members { position: self.position(), members: sets.members(stream) }
+    }
+
+    /// How many are present on a stream, and the position of which that is true.
+    pub fn members_total(&self, stream: &str) -> (Position, usize) {
+        let sets = self.0.presence.sets.read();
+        (self.position(), sets.total(stream))
+    }
+
+    /// How many are present on all streams together; who is on two counts twice.
+    pub fn present(&self) -> usize {
+        self.0.presence.sets.read().len()
+    }
+}
+
+impl Inner {
+    /// Applies records in order, of which some are about presence.
+    pub(super) fn apply_with_presence(&self, records: &[Record]) {
+        let _order = self.presence.order.lock();
+        let is_presence = |record: &Record| sign_of(record).is_some();
+        for run in records.chunk_by(|a, b| !is_presence(a) && !is_presence(b)) {
+            let record = &run[0];
+            let is_new = record.offset > self.position().offset;
+            if let Some(sign) = sign_of(record).filter(|_| is_new) {
+                self.place_sign(record.at, Some(record.offset), sign);
+            } else {
+                // A record that it has is left out here, too.
+                let news = self.apply_to(&mut self.log.write(), run);
+                self.tell(&news);
+            }
+        }
+    }
+
+    /// Gives a record its place here: the one that it has, or the next one of a log in memory. Whoever calls it
+    /// has the order.
+    fn place_sign(&self, at: UnixMillis, offset: Option<Offset>, sign: &Sign) {
+        // In memory others may publish until then: its place is this one or a later one.
+        let foreseen = offset.unwrap_or_else(|| self.position().offset.next());
+        let change = self.presence.sets.read().change(foreseen, sign);
+        let content = match (sign.stream(), &change) {
+            (Some(stream), Some(change)) => self.entry_of(stream, change),
+            _ => Content::Control(Control::Nothing),
+        };
+        let applied = self.place_change(at, offset, sign, content);
+        for Applied { stream, .. } in applied {
+            self.rounds.tell(&self.subscribers, stream);
+        }
+        self.doze.end();
+        self.take_note(sign);
+        if let (Some(stream), Some(change)) = (sign.stream(), &change) {
+            self.stats.presence_joins.add(change.total.saturating_sub(change.total_before) as u64);
+            self.stats.presence_leaves.add(change.total_before.saturating_sub(change.total) as u64);
+            self.call_changed(sign, stream, change);
+        }
+    }
+
+    fn place_change(
+        &self,
+        at: UnixMillis,
+        offset: Option<Offset>,
+        sign: &Sign,
+        content: Content,
+    ) -> Vec<Applied> {
+        let mut sets = self.presence.sets.write();
+        let mut log = self.log.write();
+        let offset = offset.unwrap_or_else(|| log.head().offset.next());
+        sets.apply(offset, sign);
+        let applied = log.apply(&Record { offset, at, content });
+        self.head.store(log.head().offset.0, Ordering::Release);
+        applied
+    }
+
+    /// What the presence stream gets of a change.
+    fn entry_of(&self, stream: &str, change: &Change) -> Content {
+        let name: Arc<str> = presence_stream(stream).into();
+        let hooks = self.presence.options.hooks.as_ref();
+        let html =
+            hooks.map(|hooks| catch_unwind(AssertUnwindSafe(|| hooks.0.render(stream, change))));
+        if let Ok(html) = html.transpose() {
+            let html = html.flatten().map(|html| json_string(&html));
+            let message = Message::of_change(change.clone(), html);
+            return Content::Entry { stream: name, message, class: Class::Log };
+        }
+        self.stats.panics.add(1);
+        self.stats.gaps.add(1);
+        tracing::error!(
+            stream,
+            "who has come or left could not be rendered: pages load themselves again"
+        );
+        Content::Control(Control::Gap(Lacking::Stream(name)))
+    }
+
+    fn call_changed(&self, sign: &Sign, stream: &str, change: &Change) {
+        if sign.written_by() != self.presence.node {
+            return;
+        }
+        let Some(hooks) = &self.presence.options.hooks else { return };
+        if catch_unwind(AssertUnwindSafe(|| hooks.0.changed(stream, change))).is_err() {
+            self.stats.panics.add(1);
+            tracing::error!(stream, "the application's hook for who is present has panicked");
+        }
+    }
+
+    /// What a record means for this node's own sessions.
+    fn take_note(&self, sign: &Sign) {
+        let now = self.now().0;
+        match sign {
+            Sign::Signs { stream, held, .. } => {
+                let sets = self.presence.sets.read();
+                let ids = held.iter().map(|held| &held.member.id);
+                let infos = ids.filter_map(|id| Some((id, Arc::clone(sets.info(stream, id)?.0))));
+                let infos: Vec<_> = infos.collect();
+                drop(sets);
+                let mut leases = self.presence.leases.lock();
+                for (id, info) in &infos {
+                    leases.adopt(now, stream, id, info);
+                }
+            }
+            Sign::Ended { node, by, stream, members, .. } if *node == self.presence.node => {
+                let mut leases = self.presence.leases.lock();
+                let here = members.iter().filter(|id| leases.ended(now, stream, id)).count();
+                drop(leases);
+                if here > 0 {
+                    tracing::warn!(
+                        stream = &**stream, %by, members = here,
+                        "another node has taken this one for gone: its members are said to be here again"
+                    );
+                    self.presence.call();
+                }
+            }
+            Sign::Alive { .. } | Sign::Ended { .. } => {}
+        }
+    }
+}
+
+fn sign_of(record: &Record) -> Option<&Arc<Sign>> {
+    match &record.content {
+        Content::Control(Control::Presence(sign)) => Some(sign),
+        _ => None,
+    }
+}
+
+fn json_string(text: &str) -> String {
+    serde_json::to_string(text).expect("a text is JSON")
+}
