@@ -29,7 +29,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use forebay_cable::{Close, CloseCode, DisconnectReason, Report, ReportKind, Session, SessionId};
-use forebay_hub::{Client, Hub, Refusal, Signals};
+use forebay_hub::{Client, Ending, Hub, Refusal, Signals};
 use forebay_log::Offset;
 
 use self::application::Application;
@@ -88,6 +88,7 @@ impl Conversation {
     pub(crate) fn poll_signals(&mut self, cx: &Context<'_>) -> Signals {
         let signals = self.client.poll_signals(cx.waker());
         if signals.contains(Signals::SHUTDOWN) {
+            self.client.end_presence(Ending::ServerLeaves);
             self.session.disconnect(DisconnectReason::ServerRestart, true);
         }
         let dismissed = signals.contains(Signals::DISMISS);
@@ -98,6 +99,7 @@ impl Conversation {
         }
         if disconnected || revoked {
             self.memory = Memory::Nothing;
+            self.client.end_presence(Ending::Closed);
             self.hub().stats().disconnects.add(1);
             self.session.disconnect(DisconnectReason::Remote, !dismissed);
         }
@@ -113,6 +115,7 @@ impl Conversation {
 
     /// Takes a text of the client's. If it is no command, the session is over.
     pub(crate) fn hear(&mut self, text: &str) {
+        self.client.lives();
         let was_over = self.is_over();
         self.session.handle_text(text);
         if !was_over && self.is_over() {
@@ -123,11 +126,13 @@ impl Conversation {
 
     /// The client has sent a Ping.
     pub(crate) fn hear_ping(&mut self) {
+        self.client.lives();
         self.session.handle_ping();
     }
 
     /// The client has answered a Ping. True if something is due because of that.
     pub(crate) fn hear_pong(&mut self, payload: &[u8]) -> bool {
+        self.client.lives();
         if self.session.handle_pong(payload) {
             self.client.note_proof(&self.session);
         }

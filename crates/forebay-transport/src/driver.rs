@@ -154,6 +154,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
         }
         if signals.contains(Signals::TICK) {
             self.conversation.tick();
+            if self.conversation.client().wants_proof_of_life() {
+                self.outgoing.ping();
+            }
             if self.outgoing.has_waited(self.conversation.is_over()) {
                 return Poll::Ready(End::Unanswered);
             }
@@ -270,6 +273,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
                     if code == Some(UNLOADED) && !outgoing.close_sent() {
                         conversation.unload();
                     }
+                    conversation.closed();
                     outgoing.answer_close(code);
                     return false;
                 }

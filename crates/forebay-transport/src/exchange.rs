@@ -105,8 +105,13 @@ impl Exchange {
         let wake = self.conversation.client().wake();
         let failing = Failing::new(&wake);
         let signals = self.conversation.poll_signals(cx);
-        if signals.contains(Signals::TICK) && self.format != Format::Array {
-            self.conversation.tick();
+        if signals.contains(Signals::TICK) {
+            if self.format == Format::Array {
+                // A client that waits for its answer lives, as far as anybody can tell.
+                self.conversation.client().lives();
+            } else {
+                self.conversation.tick();
+            }
         }
         self.take_steps(cx, TURN_STEPS_MAX);
         let over = self.conversation.is_over();
@@ -257,6 +262,10 @@ impl Body for EventStream {
                 self.exchange = None;
             }
             if !out.is_empty() {
+                if let Some(exchange) = &self.exchange {
+                    // What was sent before has been taken: its end said that there is room.
+                    exchange.conversation.client().lives();
+                }
                 return Poll::Ready(Some(Ok(Frame::data(Piece::send(out, &self.way)))));
             }
             if self.exchange.is_some() && signals == Signals::default() {

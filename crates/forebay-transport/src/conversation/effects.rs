@@ -6,7 +6,7 @@ use forebay_cable::{
     Attachment, Claim, DisconnectReason, Effect, Envelope, Positions, RejectReason, Resync,
     Session, Start, SubscriptionId, Terms,
 };
-use forebay_hub::{Asked, Broadcast, Client};
+use forebay_hub::{Asked, Broadcast, Client, Ending};
 use forebay_log::{Class, Message, Offset, StreamId};
 
 use super::application::{Finished, Running};
@@ -90,6 +90,8 @@ impl Conversation {
     }
 
     fn unsubscribe(&mut self, id: SubscriptionId, streams: Vec<StreamId>) {
+        // The tag has left, and the next page may have it again.
+        self.client.leave(id, Ending::Closed);
         for stream in streams {
             self.client.detach(stream);
         }
@@ -296,6 +298,7 @@ impl Conversation {
     fn reject_confirmed(&mut self, id: SubscriptionId, peer: Peer<'_>) {
         let why = "its channel has ended it";
         self.note_rejection(&Rejected::new(RejectReason::Unauthorized, why), peer);
+        self.client.leave(id, Ending::Left);
         for stream in self.session.revoke(id) {
             self.client.detach(stream);
         }

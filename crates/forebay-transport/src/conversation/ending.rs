@@ -1,6 +1,6 @@
 //! The end of a conversation, whatever it came by: who hears of it, and what is remembered.
 
-use forebay_hub::Wake;
+use forebay_hub::{Ending, Wake};
 
 use super::Conversation;
 
@@ -19,6 +19,12 @@ impl Conversation {
     /// The client has said that its page is gone.
     pub(crate) fn unload(&mut self) {
         self.memory = Memory::Nothing;
+        self.closed();
+    }
+
+    /// The client has closed the connection in order. Its page may be gone, or about to come back.
+    pub(crate) fn closed(&mut self) {
+        self.client.end_presence(Ending::Closed);
     }
 
     #[cfg(test)]

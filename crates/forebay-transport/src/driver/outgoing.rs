@@ -106,7 +106,7 @@ pub(super) struct Outgoing {
     /// in it is shared, not copied: ten thousand stalled sockets hold it once. Out of line: an idle
     /// connection has none.
     unsent: Option<Box<VecDeque<Bytes>>>,
-    /// What goes out before all that the session says: pongs, and at first the answer to the handshake.
+    /// What goes out before all that the session says: pongs, a ping, and at first the answer to the handshake.
     /// Out of line, too.
     first: Option<Box<Vec<Box<[u8]>>>>,
     /// The code of the client's close frame, to be answered.
@@ -155,6 +155,15 @@ impl Outgoing {
         let mut frame = Vec::new();
         ws::append_control(&mut frame, Opcode::Pong, payload);
         pongs.push(frame.into());
+    }
+
+    /// Asks the client whether it lives. Behind a full socket it is asked already: by what is in there.
+    pub(super) fn ping(&mut self) {
+        if self.is_at_rest() {
+            let mut frame = Vec::new();
+            ws::append_control(&mut frame, Opcode::Ping, &[]);
+            self.first.get_or_insert_default().push(frame.into());
+        }
     }
 
     pub(super) fn answer_close(&mut self, code: Option<u16>) {

@@ -1,6 +1,7 @@
 //! The driver over in-memory pipes: a client that writes frames by hand, the real hub and log.
 
 mod exact;
+mod presence;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;

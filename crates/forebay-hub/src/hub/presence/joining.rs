@@ -105,6 +105,16 @@ impl Client {
         }
     }
 
+    /// Whether its client is to be asked now whether it lives: somebody is present by it, and nothing was heard
+    /// of it for half a ping interval.
+    pub fn wants_proof_of_life(&self) -> bool {
+        if !self.is_present() {
+            return false;
+        }
+        let (now, interval) = (self.hub().now().0, self.hub().limits().ping_interval_ms);
+        now.saturating_sub(self.wake_ref().lived_at(now)) >= interval / 2
+    }
+
     /// All of its subscriptions are present no more. Where it is dropped before, its connection was lost.
     pub fn end_presence(&self, ending: Ending) {
         if !self.wake_ref().is_present.swap(false, Ordering::Relaxed) {
