@@ -138,6 +138,9 @@ fn open(stream: &Stream, claim: &Claim, known: Known, client: &mut Client) -> At
             // A time is less than a cursor, which is exact.
             Some(Some(cursor))
         }
+        // Rendered in this epoch, and told since to begin anew, by a node that had not come to it yet. What it has
+        // of this one nobody can say.
+        (Begin::After(cursor), Claim::After(at)) if is_astray(client, cursor, *at) => None,
         (Begin::After(cursor), _) => {
             let here = known.acknowledged.max(left).map(|offset| client.position_at(offset));
             Some(Some(later(client, later(client, cursor, here), claimed.position())))
@@ -217,6 +220,12 @@ fn later(client: &Client, signed: Position, claimed: Option<Position>) -> Positi
     }
 }
 
+/// Whether our client stands in another life of the log than this one, in which its page was rendered.
+fn is_astray(client: &Client, rendered: Position, at: Position) -> bool {
+    let epoch = client.position_at(Offset::ZERO).epoch;
+    rendered.epoch == epoch && at.epoch != epoch
+}
+
 #[cfg(test)]
 mod tests {
     use forebay_cable::History;
@@ -244,6 +253,23 @@ mod tests {
         assert_eq!(start(&[("room", None)], Begin::Now), Start::Lost);
         assert_eq!(start(&[], Begin::After(gone)), Start::Lost);
         assert_eq!(start(&[], Begin::Now), Start::After(Offset::ZERO));
+    }
+
+    /// Several nodes share a log, and one that is cut off is in an epoch that is over. It tells a page of the new
+    /// one to begin anew, and the page goes on to another node before it has.
+    #[test]
+    fn a_page_that_was_told_to_begin_anew_in_another_epoch_is_told_again() {
+        let hub = Hub::new(Options::default());
+        let mut client = hub.connect().unwrap();
+        let mut start = |rendered, at| {
+            let begin = Begin::After(rendered);
+            let stream = Stream { name: "room".into(), begin, is_public: false, seen: None };
+            attach(&stream, &Claim::After(at), Known::default(), &mut client).start
+        };
+        let (here, gone) = (hub.position(), Position { epoch: Epoch(7), offset: Offset(3) });
+        assert_eq!(start(here, gone), Start::Lost);
+        assert_eq!(start(here, here), Start::After(Offset::ZERO));
+        assert_eq!(start(gone, here), Start::After(Offset::ZERO), "it was told here");
     }
 
     /// A page of a minute ago, and a server that has begun since then: what the server has is given, and
