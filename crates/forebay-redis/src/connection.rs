@@ -5,20 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use forebay_log::{Epoch, Offset};
-use forebay_shared::{
-    Bounds, Cell, EPOCH, Expected, Failure, Group, Session, Space, Stored, TAKEN_MAX,
-};
+use forebay_shared::{Bounds, Cell, EPOCH, Expected, Failure, Group, Session, Space, Stored};
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamRangeReply, StreamReadOptions, StreamReadReply};
-use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, Script, cmd};
-use tokio::sync::OnceCell;
+use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, Cmd, Script, cmd};
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::failure::failure;
 use crate::info;
 use crate::options::Options;
-
-/// Nodes whose last number is remembered. A process is one, from its start to its end: some days of deploys.
-const NODES_MAX: usize = 1_000;
 
 /// How long a reader waits for something new.
 const READ_MAX: Duration = Duration::from_secs(1);
@@ -35,24 +30,26 @@ const PASSING_SECONDS: u64 = 600;
 /// One connection; a second one for reading is made when it is needed, because a reader blocks its own.
 pub struct Connection {
     client: Client,
-    asking: MultiplexedConnection,
+    pub(crate) asking: MultiplexedConnection,
     reading: OnceCell<MultiplexedConnection>,
+    /// Held by who appends. What is sent a second time, in another way, must not come behind a later group of its
+    /// node: then it would be taken for one that is known.
+    pub(crate) appending: Mutex<()>,
     run: String,
-    keys: Arc<Keys>,
+    pub(crate) keys: Arc<Keys>,
 }
 
 pub(crate) struct Keys {
-    log: String,
-    state: String,
-    numbers: String,
-    nodes: String,
-    names: String,
+    pub(crate) log: String,
+    pub(crate) state: String,
+    pub(crate) marks: String,
+    pub(crate) names: String,
     lasting: String,
     revoked: String,
     passing: String,
-    keep: Duration,
-    keep_bytes: u64,
-    append: Script,
+    pub(crate) keep: Duration,
+    pub(crate) keep_bytes: u64,
+    pub(crate) append: Script,
     set: Script,
 }
 
@@ -63,8 +60,7 @@ impl Keys {
         Self {
             log: key("log"),
             state: key("state"),
-            numbers: key("numbers"),
-            nodes: key("nodes"),
+            marks: key("marks"),
             names: key("names"),
             lasting: key("lasting"),
             revoked: key("revoked"),
@@ -87,7 +83,8 @@ impl Connection {
             let what = format!("the key {} is a {kind}, and no log of Forebay's", keys.log);
             return Err(Failure::Refused(what));
         }
-        Ok(Self { client, asking, reading: OnceCell::new(), run, keys: Arc::clone(keys) })
+        let (reading, appending) = (OnceCell::new(), Mutex::new(()));
+        Ok(Self { client, asking, reading, appending, run, keys: Arc::clone(keys) })
     }
 
     /// The connection that waits. Another process may answer at this address by now.
@@ -100,7 +97,7 @@ impl Connection {
     }
 
     async fn is_empty_after(&self, after: Offset) -> Result<bool, Failure> {
-        let from = format!("({}-0", after.0);
+        let from = format!("({}", id(after));
         let command =
             cmd("XRANGE").arg(&self.keys.log).arg(from).arg("+").arg("COUNT").arg(1).to_owned();
         let found: StreamRangeReply = ask(&command, &mut self.asking.clone()).await?;
@@ -123,7 +120,7 @@ async fn connect(client: &Client) -> Result<MultiplexedConnection, Failure> {
 }
 
 async fn ask<T: redis::FromRedisValue>(
-    command: &redis::Cmd,
+    command: &Cmd,
     connection: &mut MultiplexedConnection,
 ) -> Result<T, Failure> {
     command.query_async(connection).await.map_err(|error| failure(&error))
@@ -145,34 +142,14 @@ impl Session for Connection {
     }
 
     async fn append(&self, group: &Group) -> Result<Offset, Failure> {
-        let keys = &self.keys;
-        let mut script = keys.append.key(&keys.log);
-        for key in [&keys.state, &keys.numbers, &keys.nodes, &keys.names, &keys.lasting] {
-            script.key(key);
-        }
-        // Numbers of nodes are names: Lua would not count so far.
-        script
-            .arg(format!("{:016x}", group.node))
-            .arg(group.number)
-            .arg(group.epoch.0.to_string())
-            .arg(group.name.as_deref().unwrap_or_default())
-            .arg(if group.is_mark { "1" } else { "" })
-            .arg(group.offsets)
-            .arg(&group.body[..])
-            .arg(u64::try_from(keys.keep.as_millis()).unwrap_or(u64::MAX >> 11))
-            .arg(keys.keep_bytes)
-            .arg(TAKEN_MAX)
-            .arg(NODES_MAX);
-        let answer: Result<String, _> = script.invoke_async(&mut self.asking.clone()).await;
-        let answer = answer.map_err(|error| failure(&error))?;
-        answer.parse().map(Offset).map_err(|_| Failure::OtherEpoch)
+        self.append_in_turn(group).await
     }
 
     async fn read(&self, after: Offset) -> Result<Vec<Stored>, Failure> {
         let reading = self.reading.get_or_try_init(|| self.open_reading()).await?;
         let wait = usize::try_from(READ_MAX.as_millis()).expect("it is small");
         let options = StreamReadOptions::default().count(GROUPS_MAX).block(wait);
-        let from = format!("{}-0", after.0);
+        let from = id(after);
         let answer: Result<Option<StreamReadReply>, _> =
             reading.clone().xread_options(&[&self.keys.log], &[&from], &options).await;
         let answer = answer.map_err(|error| failure(&error))?.unwrap_or_default();
@@ -219,7 +196,7 @@ impl Session for Connection {
             None => script.key(self.passing(key)).arg(""),
         };
         if space == Space::Lasting && key == EPOCH {
-            script.key(&self.keys.numbers).key(&self.keys.nodes).key(&self.keys.names);
+            script.key(&self.keys.names);
         }
         script.arg(PASSING_SECONDS);
         match expected {
@@ -255,6 +232,11 @@ impl Connection {
     }
 }
 
+/// The group that ends there.
+fn id(end: Offset) -> String {
+    format!("0-{}", end.0)
+}
+
 /// What can be read on: somebody may have deleted a group in the middle. The next read begins there.
 fn before_a_hole(mut groups: Vec<Stored>, after: Offset) -> Vec<Stored> {
     let mut before = after.0;
@@ -276,7 +258,7 @@ fn cell(value: &[u8]) -> Option<Cell> {
 fn stored(entry: &redis::streams::StreamId) -> Option<Stored> {
     let text = |field: &str| entry.get::<String>(field);
     Some(Stored {
-        end: Offset(entry.id.split_once('-')?.0.parse().ok()?),
+        end: Offset(entry.id.split_once('-')?.1.parse().ok()?),
         node: u64::from_str_radix(&text("n")?, 16).ok()?,
         number: text("k")?.parse().ok()?,
         epoch: Epoch(text("e")?.parse().ok()?),

@@ -32,7 +32,7 @@ pub(crate) fn failure(error: &RedisError) -> Failure {
             Failure::Refused(format!("it does not know this user and password: {detail}"))
         }
         _ if is_right_missing(error, &said) => Failure::Refused(format!(
-            "its user lacks rights: {detail}. It needs ~{{NAME}}:* +@read +@write +@scripting +@connection +info +time"
+            "its user lacks rights: {detail}. It needs ~{{NAME}}:* +@read +@write +@transaction +@scripting +@connection +info +time"
         )),
         ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType => {
             Failure::Refused(said)

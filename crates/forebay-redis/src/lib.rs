@@ -1,7 +1,8 @@
 //! Forebay's log in Redis 7, Valkey, or later, for several nodes: one stream, whose entries are groups.
 //!
 //! A script orders: it compares the epoch, the node's number and the group's name, gives dense offsets as the entries'
-//! ids, and drops what is too old, all in one step. Readers block on a connection of their own.
+//! ids, and drops what is too old, all in one step. Bodies pass it by, in the same transaction. Readers block on a
+//! connection of their own.
 //!
 //! Redis replicates without waiting. A replica that takes over may lack what was acknowledged, and so may a server that
 //! begins again. So an epoch belongs to one process of the server (`run_id`): with another one a new epoch begins, and all
@@ -18,6 +19,7 @@
 //! # }
 //! ```
 
+mod append;
 mod connection;
 mod failure;
 mod info;

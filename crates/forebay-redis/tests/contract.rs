@@ -62,10 +62,9 @@ impl World for Real {
             Fault::Loss => {
                 self.proxy.refuse();
                 let last = self.command(&["xrevrange", &log, "+", "-", "count", "1"]);
-                let id = last.split_whitespace().find(|word| word.ends_with("-0")).unwrap();
-                let before = id.trim_end_matches("-0").parse::<u64>().unwrap() - 1;
+                let id = last.split_whitespace().find(|word| word.starts_with("0-")).unwrap();
+                let before = id.trim_start_matches("0-").parse::<u64>().unwrap() - 1;
                 self.command(&["xdel", &log, id]);
-                self.command(&["xsetid", &log, &format!("{before}-0")]);
                 self.command(&["hset", &self.key("state"), "head", &before.to_string()]);
                 self.server.kill().unwrap();
                 self.server.restart().unwrap();

@@ -60,6 +60,11 @@ fn group(number: u64, epoch: u64, offsets: u32) -> Group {
     Group { node: u64::MAX, number, epoch: Epoch(epoch), name: None, is_mark: false, offsets, body }
 }
 
+/// Its body goes beside the script.
+fn long(number: u64, epoch: u64, offsets: u32) -> Group {
+    Group { body: Bytes::from(vec![b'x'; 20_000]), ..group(number, epoch, offsets) }
+}
+
 async fn set_epoch(session: &Connection, epoch: u64, cut: Offset) {
     let value = format!(r#"{{"epoch":"{epoch}","cut":{},"history":"any"}}"#, cut.0);
     let value = Some(value.into_bytes());
@@ -95,7 +100,7 @@ async fn nobody_reads_past_what_somebody_has_deleted() {
     for number in 1..=5 {
         assert_eq!(session.append(&group(number, 1, 2)).await, Ok(Offset(number * 2)));
     }
-    server.command(&["xdel", "{forebay}:log", "6-0"]).unwrap();
+    server.command(&["xdel", "{forebay}:log", "0-6"]).unwrap();
     let ends = |groups: Vec<forebay_shared::Stored>| -> Vec<u64> {
         groups.iter().map(|group| group.end.0).collect()
     };
@@ -130,6 +135,81 @@ async fn the_log_keeps_its_bytes_also_where_the_server_is_full() {
     assert_eq!(session.append(&group).await, Ok(Offset(93)), "it has made room itself");
 }
 
+/// By age the same: what is gone is gone up to the end of a group, and that is told.
+#[tokio::test]
+async fn what_is_too_old_goes() {
+    let server = forebay_rig::Redis::options().start().unwrap();
+    let options = Options::from_url(&server.url()).unwrap().keep(Duration::ZERO);
+    let session = Redis::new(options).connect().await.unwrap();
+    let mut number = 0;
+    let bounds = loop {
+        number += 1;
+        assert_eq!(session.append(&group(number, 1, 3)).await, Ok(Offset(number * 3)));
+        let bounds = session.bounds().await.unwrap();
+        if bounds.trimmed > Offset(9) {
+            break bounds;
+        }
+        assert!(number < 10_000, "nothing gets old");
+    };
+    assert_eq!(bounds.head, Offset(number * 3));
+    assert_eq!(bounds.trimmed.0 % 3, 0);
+    let before = Offset(bounds.trimmed.0 - 1);
+    assert_eq!(session.read(before).await, Err(Failure::Trimmed));
+    assert_eq!(session.bounds().await.unwrap(), bounds, "nobody had to find out");
+    assert_eq!(session.read(bounds.trimmed).await.unwrap()[0].end, Offset(bounds.trimmed.0 + 3));
+}
+
+/// A long body passes the script by: it must not get into the log where the script has refused it, or was not there.
+#[tokio::test]
+async fn what_is_refused_leaves_nothing() {
+    refuses(group).await;
+    refuses(long).await;
+}
+
+async fn refuses(group: fn(u64, u64, u32) -> Group) {
+    let server = forebay_rig::Redis::options().start().unwrap();
+    let session = connected(&server).await;
+    set_epoch(&session, 1, Offset::ZERO).await;
+    let length = || server.command(&["xlen", "{forebay}:log"]).unwrap().trim().to_owned();
+    let refuse = async |head, length_then: &str| {
+        assert_eq!(session.append(&group(2, 1, 3)).await, Ok(Offset(head)), "it is known");
+        assert_eq!(session.append(&group(4, 9, 3)).await, Err(Failure::OtherEpoch));
+        assert_eq!(length(), length_then);
+    };
+    session.append(&group(1, 1, 2)).await.unwrap();
+    assert_eq!(session.append(&group(2, 1, 3)).await, Ok(Offset(5)));
+    refuse(5, "2").await;
+    server.command(&["script", "flush"]).unwrap();
+    refuse(5, "2").await;
+    server.command(&["script", "flush"]).unwrap();
+    assert_eq!(session.append(&group(3, 1, 1)).await, Ok(Offset(6)));
+    assert_eq!(length(), "3");
+    server.command(&["xsetid", "{forebay}:log", "0-6"]).unwrap();
+    refuse(6, "3").await;
+    server.command(&["del", "{forebay}:log"]).unwrap();
+    refuse(6, "0").await;
+    assert_eq!(session.read(Offset(5)).await, Err(Failure::Trimmed));
+    assert_eq!(session.append(&group(4, 1, 1)).await, Ok(Offset(7)));
+    assert_eq!(session.read(Offset(6)).await.unwrap()[0].end, Offset(7));
+}
+
+/// The thousand nodes that appended last.
+#[tokio::test]
+async fn nodes_are_remembered_and_some_time_forgotten() {
+    let server = forebay_rig::Redis::options().start().unwrap();
+    let session = connected(&server).await;
+    let of = |node| Group { node, ..group(1, 1, 1) };
+    let stays = Group { number: 2, ..of(0) };
+    for node in 0..1_100 {
+        assert_eq!(session.append(&of(node)).await, Ok(Offset(node + 1)));
+    }
+    assert_eq!(session.append(&of(1_099)).await, Ok(Offset(1_100)), "it is known");
+    assert_eq!(session.append(&of(101)).await, Ok(Offset(102)), "it is known");
+    assert_eq!(session.append(&stays).await, Ok(Offset(1_101)), "it is forgotten");
+    let fields = server.command(&["hlen", "{forebay}:state"]).unwrap();
+    assert!(fields.trim().parse::<u32>().unwrap() <= 1_016, "{fields}");
+}
+
 #[tokio::test]
 async fn a_server_that_is_paused_is_lost() {
     let server = forebay_rig::Redis::options().start().unwrap();
@@ -145,19 +225,28 @@ async fn a_server_that_is_paused_is_lost() {
 #[tokio::test]
 async fn a_user_with_the_rights_that_are_named_has_enough() {
     let server = forebay_rig::Redis::options().start().unwrap();
-    let user = "acl setuser me on >hunter2 ~{forebay}:* +@read +@write +@scripting +@connection +info +time";
+    let user = "acl setuser me on >hunter2 ~{forebay}:* +@read +@write +@transaction +@scripting +@connection +info +time";
     server.command(&user.split(' ').collect::<Vec<_>>()).unwrap();
     let url = format!("redis://me:hunter2@{}", server.address());
     let session = Redis::new(Options::from_url(&url).unwrap()).connect().await.unwrap();
     set_epoch(&session, 1, Offset::ZERO).await;
     assert_eq!(session.append(&group(1, 1, 1)).await, Ok(Offset(1)));
-    assert_eq!(session.read(Offset::ZERO).await.unwrap().len(), 1);
+    let commands = || server.command(&["info", "commandstats"]).unwrap();
+    assert!(!commands().contains("cmdstat_exec:"));
+    assert_eq!(session.append(&long(2, 1, 1)).await, Ok(Offset(2)));
+    assert!(commands().contains("cmdstat_exec:calls=1,"));
+    assert_eq!(session.read(Offset::ZERO).await.unwrap().len(), 2);
     assert!(session.get(Space::Lasting, EPOCH).await.unwrap().is_some());
     assert_eq!(session.list(Space::Lasting).await.unwrap().len(), 1);
     let value = || Some(b"1".to_vec());
     assert!(session.set(Space::Passing, "a", value(), Expected::Nothing).await.unwrap());
     assert!(session.get(Space::Passing, "a").await.unwrap().is_some());
     server.command(&["acl", "setuser", "me", "-xadd"]).unwrap();
-    let refused = session.append(&group(2, 1, 1)).await.unwrap_err();
-    assert!(matches!(&refused, Failure::Refused(why) if why.contains("lacks rights")), "{refused}");
+    for group in [group(3, 1, 1), long(3, 1, 1)] {
+        let refused = session.append(&group).await.unwrap_err();
+        assert!(
+            matches!(&refused, Failure::Refused(why) if why.contains("lacks rights")),
+            "{refused}"
+        );
+    }
 }
