@@ -243,7 +243,7 @@ impl Session {
         if now < self.ping_at {
             return;
         }
-        self.dialect.age();
+        self.age();
         self.forget_told();
         // Behind a socket that takes nothing, one ping is as good as many.
         if self.transmits.is_empty() {

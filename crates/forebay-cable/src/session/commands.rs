@@ -33,6 +33,7 @@ impl Session {
                     self.subscribe(&kept.identifier, terms, restored);
                 }
                 Step::Release(id) => self.release(id),
+                Step::Age => self.dialect.age(),
             }
         }
     }

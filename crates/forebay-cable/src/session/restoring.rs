@@ -74,6 +74,15 @@ impl Session {
         self.dialect.knows_better(has_cursor, self.left.contains(envelope))
     }
 
+    /// A ping interval is over, and with it the session's beginning: but not for what came before and waits.
+    pub(super) fn age(&mut self) {
+        if self.steps.is_empty() {
+            self.dialect.age();
+        } else if !self.steps.iter().any(|step| matches!(step, Step::Age)) {
+            self.steps.push_back(Step::Age);
+        }
+    }
+
     /// Whether a client that keeps one position for a stream may have got it on this connection, under
     /// whatever identifier.
     pub fn has_opened(&self, stream: &str) -> bool {

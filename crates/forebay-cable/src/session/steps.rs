@@ -41,4 +41,6 @@ pub(super) enum Step {
     Restore(KeptSubscription),
     /// The client did not say where it goes on.
     Release(SubscriptionId),
+    /// What comes behind this came when the session was no longer new.
+    Age,
 }

@@ -306,6 +306,24 @@ fn extended_trusts_its_client_only_at_first_where_there_is_a_cursor() {
     assert_eq!(pair.confirm_from(after(0), true).claim, Claim::None, "a snapshot is back");
 }
 
+/// A page's tags are subscribed one after the other, and a node that is behind has each of them wait.
+#[test]
+fn extended_trusts_what_its_client_said_at_first_however_long_that_waits() {
+    let mut pair = speaking(Protocol::ActionCableV1ExtJson);
+    let mut command = history(json!({"streams": {"room": {"epoch": "1", "offset": 9}}}));
+    for tag in ["a", "b"] {
+        command["identifier"] = TAG.replace('x', tag).into();
+        pair.say(&command);
+    }
+    for intervals in 1..3 {
+        pair.session.handle_timeout(UnixMillis(NOW.0 + intervals * 3_000));
+    }
+    command["identifier"] = TAG.replace('x', "c").into();
+    pair.say(&command);
+    let mut trusts = || pair.confirm_from(after(9), true).claim != Claim::None;
+    assert_eq!([trusts(), trusts(), trusts()], [true, true, false]);
+}
+
 #[test]
 fn extended_answers_everything() {
     let mut pair = speaking(Protocol::ActionCableV1ExtJson);
