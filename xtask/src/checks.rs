@@ -12,6 +12,7 @@ mod semver;
 use anyhow::Result;
 
 use crate::browser;
+use crate::run::say;
 
 pub(crate) use self::beside::bench_target;
 
@@ -23,7 +24,6 @@ pub(crate) fn run() -> Result<()> {
     browser::test(&[browser::CLUSTER.to_owned()])
 }
 
-#[expect(clippy::print_stderr, reason = "what a command line tool leaves out")]
 fn skip(why: &str) {
-    eprintln!("skipped: {why}");
+    say(&format!("skipped: {why}"));
 }

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::run::{cargo_command, exists, install, repository, step};
+use crate::run::{cargo_command, exists, install, repository, say, step};
 use crate::tools;
 
 const BASELINE: &str = "bench/instructions.json";
@@ -218,11 +218,6 @@ fn markdown(baseline: &Baseline) -> String {
     }
     let _ = writeln!(table, "\nCounted with {} and {}.", baseline.rustc, baseline.valgrind);
     table
-}
-
-#[expect(clippy::print_stderr, reason = "what a command line tool has found out")]
-fn say(text: &str) {
-    eprintln!("{text}");
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod package;
 mod ruby;
 mod run;
 mod servers;
+mod test;
 mod tools;
 mod wasm;
 
@@ -116,7 +117,7 @@ fn main() -> Result<()> {
         Task::Demo { port, nodes, log: Some(log) } => cluster::demo(port, nodes, &log),
         Task::Demo { port, .. } => demo(port),
         Task::Kill { arguments } => cluster::kill(&arguments),
-        Task::Test => test(),
+        Task::Test => test::run(),
         Task::Checks => checks::run(),
         Task::Browser { files } => browser::test(&files),
         Task::Ruby => ruby::run(),
@@ -171,33 +172,4 @@ fn demo(port: u16) -> Result<()> {
     browser::bundle(&chat, "build")?;
     step("the chat: the first build takes some minutes");
     cargo(&["run", "--quiet", "--package", "forebay-chat", "--", "--port", &port.to_string()])
-}
-
-fn test() -> Result<()> {
-    step("format");
-    cargo(&["fmt", "--all", "--check"])?;
-    step("clippy");
-    let deny = ["--", "--deny", "warnings"];
-    let all = ["clippy", "--workspace", "--all-targets", "--all-features"];
-    cargo(&[&all[..], &deny[..]].concat())?;
-    // Features must stand alone, too: the pure crates and the facade without any.
-    let plain = ["clippy", "--package", "forebay", "--package", "forebay-turbo"];
-    cargo(&[&plain[..], &deny[..]].concat())?;
-    servers::ensure_packages()?;
-    step("tests: unit, scenarios, vectors, layers, stores");
-    cargo(&["test", "--workspace", "--all-features"])?;
-    wasm::check()?;
-    step("packages");
-    package::package(false)?;
-    step("documentation");
-    run::cargo_with(
-        &["doc", "--workspace", "--all-features", "--no-deps"],
-        &[("RUSTDOCFLAGS", "--deny warnings")],
-    )?;
-    if instructions::has_baseline() {
-        instructions::run(false)?;
-    }
-    ruby::run()?;
-    browser::client()?;
-    browser::test(&[])
 }

@@ -11,9 +11,16 @@ pub(crate) fn repository() -> PathBuf {
     xtask.parent().unwrap_or(xtask).to_owned()
 }
 
-#[expect(clippy::print_stderr, reason = "progress of a command line tool")]
 pub(crate) fn step(name: &str) {
-    eprintln!("\n== {name}");
+    say(&format!("\n== {name}"));
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "progress of a command line tool, and what it has found out"
+)]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
 }
 
 pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {

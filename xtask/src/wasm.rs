@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::run::{cargo, step};
+use crate::run::{cargo, say, step};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -38,7 +38,6 @@ fn install() -> bool {
     added.is_ok_and(|status| status.success())
 }
 
-#[expect(clippy::print_stderr, reason = "what a command line tool leaves out")]
 fn skip() {
-    eprintln!("skipped: {TARGET} is not installed, and rustup could not get it");
+    say(&format!("skipped: {TARGET} is not installed, and rustup could not get it"));
 }
