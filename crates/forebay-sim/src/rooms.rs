@@ -46,6 +46,7 @@ impl Channels for Rooms {
             transmissions,
             whispers: None,
             handler: None,
+            presence: None,
         };
         let (Variant::NonAtomic, Some(cursor)) = (self.variant, cursor) else {
             return Answer::Now(Ok(subscribed(begin, Vec::new())));

@@ -219,6 +219,7 @@ impl Channels for Room {
             transmissions: Vec::new(),
             whispers: None,
             handler: None,
+            presence: None,
         }))
     }
 }

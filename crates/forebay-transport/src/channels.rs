@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_cable::{Identifier, RejectReason, Resync, SessionId};
+use forebay_hub::Member;
 use forebay_log::{Message, Position, Seen};
 use serde_json::{Map, Value};
 
@@ -134,6 +135,17 @@ pub struct Subscribed {
     pub whispers: Option<Arc<str>>,
     /// Takes the subscription's actions, where the channel has any.
     pub handler: Option<Box<dyn Handler>>,
+    /// Whom it makes present, for as long as it lasts. Where that is refused, so is the subscription.
+    pub presence: Option<Box<Present>>,
+}
+
+/// Whom a subscription makes present, and on which stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Present {
+    /// The stream. The subscription itself reads its presence stream, if it shows who is there.
+    pub stream: Arc<str>,
+    /// As whom. The application has said so.
+    pub member: Member,
 }
 
 impl Subscribed {

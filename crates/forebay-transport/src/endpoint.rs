@@ -197,6 +197,7 @@ mod tests {
                 transmissions: Vec::new(),
                 whispers: None,
                 handler: None,
+                presence: None,
             }))
         }
     }

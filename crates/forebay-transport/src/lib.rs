@@ -23,8 +23,8 @@ mod source;
 pub mod ws;
 
 pub use channels::{
-    Answer, Begin, Channels, Denial, Handler, Identity, Later, Op, Rejected, Request, Stream,
-    Subscribed,
+    Answer, Begin, Channels, Denial, Handler, Identity, Later, Op, Present, Rejected, Request,
+    Stream, Subscribed,
 };
 pub use door::{Denied, Door, DoorError, Ends};
 pub use driver::drive;

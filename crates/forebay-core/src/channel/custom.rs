@@ -52,6 +52,7 @@ fn subscribed<C: Channel>(channel: C, mut cx: Context) -> Result<Subscribed, Rej
         transmissions,
         whispers: None,
         handler: Some(Box::new(Running { channel, cx })),
+        presence: None,
     })
 }
 

@@ -125,6 +125,7 @@ impl StandardChannels {
             transmissions: Vec::new(),
             whispers: None,
             handler: None,
+            presence: None,
         }
     }
 

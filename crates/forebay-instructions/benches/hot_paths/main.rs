@@ -164,6 +164,7 @@ impl Channels for Anybody {
             transmissions: Vec::new(),
             whispers: None,
             handler: None,
+            presence: None,
         }))
     }
 }

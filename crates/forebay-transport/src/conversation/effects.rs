@@ -6,13 +6,13 @@ use forebay_cable::{
     Attachment, Claim, DisconnectReason, Effect, Envelope, Positions, RejectReason, Resync,
     Session, Start, SubscriptionId, Terms,
 };
-use forebay_hub::{Asked, Broadcast, Client, Ending};
+use forebay_hub::{Asked, Broadcast, Client, Ending, JoinRefused};
 use forebay_log::{Class, Message, Offset, StreamId};
 
 use super::application::{Finished, Running};
 use super::begin::{self, Awaited, Claimed, Known, Left};
 use super::{Conversation, Peer};
-use crate::channels::{Answer, Begin, Op, Rejected, Request, Stream, Subscribed};
+use crate::channels::{Answer, Begin, Op, Present, Rejected, Request, Stream, Subscribed};
 use crate::excerpt::excerpt;
 
 /// One whisper's bytes: positions and names, not documents.
@@ -136,8 +136,11 @@ impl Conversation {
         let goes_on = subscribed.resumes();
         let streams = if terms.deaf { &[][..] } else { &subscribed.streams };
         let mut attachments = self.attach_all(id, terms, streams, goes_on);
-        // After they are attached: a revocation from here on finds them.
-        if let Some(rejected) = self.refuses(&subscribed, &attachments) {
+        // After they are attached: a revocation from here on finds them, and so does who joins.
+        let present = subscribed.presence.as_deref().filter(|_| !terms.deaf);
+        let refusal = self.refuses(&subscribed, &attachments);
+        let refusal = refusal.or_else(|| self.join(id, present?).err());
+        if let Some(rejected) = refusal {
             for attachment in attachments {
                 self.client.detach(attachment.stream);
             }
@@ -177,6 +180,16 @@ impl Conversation {
             }
         }
         Ok(())
+    }
+
+    fn join(&self, id: SubscriptionId, present: &Present) -> Result<(), Rejected> {
+        self.client.join(id, &present.stream, &present.member).map_err(|refused| {
+            let reason = match refused {
+                JoinRefused::Full => RejectReason::Limit,
+                _ => RejectReason::Unauthorized,
+            };
+            Rejected::new(reason, refused.to_string())
+        })
     }
 
     /// Opens the streams of a subscription, each from where its page stands.

@@ -49,6 +49,7 @@ impl Channels for Rooms {
             transmissions: Vec::new(),
             whispers: None,
             handler,
+            presence: None,
         };
         Answer::Later(Box::pin(async {
             tokio::task::yield_now().await;
@@ -335,6 +336,7 @@ impl Channels for Whispers {
             transmissions: Vec::new(),
             whispers: Some("whispers".into()),
             handler: None,
+            presence: None,
         }))
     }
 }
@@ -912,6 +914,7 @@ impl Channels for Slow {
             transmissions: Vec::new(),
             whispers: None,
             handler: Some(Box::new(self.clone())),
+            presence: None,
         }))
     }
 }

@@ -42,6 +42,7 @@ impl Channels for Rooms {
             transmissions: Vec::new(),
             whispers: None,
             handler: Some(Box::new(Leaves(Arc::clone(&self.left)))),
+            presence: None,
         }))
     }
 }

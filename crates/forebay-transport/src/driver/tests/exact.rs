@@ -19,6 +19,7 @@ impl Channels for Room {
             transmissions: Vec::new(),
             whispers: None,
             handler: None,
+            presence: None,
         }))
     }
 }

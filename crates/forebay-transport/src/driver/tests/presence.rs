@@ -1,10 +1,12 @@
 //! Somebody who is present: asked whether they live, and gone when they should be.
 
 use forebay_cable::SubscriptionId;
-use forebay_hub::Member;
+use forebay_hub::{Change, Member, OnPresence, PresenceHooks, PresenceOptions};
+use forebay_log::presence_stream;
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::channels::Present;
 
 fn present(hub: &Hub) -> Peer {
     let client = hub.connect().unwrap();
@@ -120,4 +122,63 @@ async fn a_visitor_who_is_sent_away_is_gone_soon() {
     tokio::task::yield_now().await;
     assert_eq!(hub.disconnect("ann").await.unwrap(), 1);
     check_around(gone_after(&hub).await, 5_000);
+}
+
+/// Makes whoever subscribes present, under the channel's name; reads the presence stream.
+struct Here;
+
+impl Channels for Here {
+    fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
+        let id = request.identifier.channel;
+        let name = presence_stream("room").into();
+        let present = Present { stream: "room".into(), member: Member::new(id, "{}") };
+        Answer::Now(Ok(Subscribed {
+            streams: vec![Stream { name, begin: Begin::Now, is_public: false, seen: None }],
+            goes_on: false,
+            resync: Resync::new("null"),
+            transmissions: Vec::new(),
+            whispers: None,
+            handler: None,
+            presence: Some(Box::new(present)),
+        }))
+    }
+}
+
+async fn here(hub: &Hub) -> Peer {
+    let mut peer = Peer::connect_to(hub, Arc::new(Here), 64 << 10);
+    assert!(peer.text().await.contains("welcome"));
+    peer
+}
+
+struct Html;
+
+impl OnPresence for Html {
+    fn render(&self, _: &str, change: &Change) -> Option<String> {
+        Some(format!("{} of {}", change.joined.len(), change.total))
+    }
+}
+
+/// The page gets its own coming, after the confirmation.
+#[tokio::test(start_paused = true)]
+async fn a_subscription_makes_present_and_sees_itself_come() {
+    let hooks = Some(PresenceHooks::new(Html));
+    let presence = PresenceOptions::default().hooks(hooks);
+    let hub = Hub::new(Options::default().presence(presence));
+    let mut peer = here(&hub).await;
+    peer.command("subscribe", "ann").await;
+    assert!(peer.text().await.contains("confirm_subscription"));
+    assert!(peer.text().await.contains("1 of 1"));
+    assert_eq!(&*hub.members("room").members[0].id, "ann");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_cannot_be_present_is_not_subscribed() {
+    let hub = Hub::new(Options::default());
+    let mut peer = here(&hub).await;
+    peer.command("subscribe", &"a".repeat(129)).await;
+    assert!(peer.text().await.contains("reject_subscription"));
+    assert_eq!((hub.present(), hub.stats().snapshot().presence_refused), (0, 1));
+    peer.command("subscribe", "ann").await;
+    assert!(peer.text().await.contains("confirm_subscription"));
+    assert_eq!(hub.present(), 1);
 }
