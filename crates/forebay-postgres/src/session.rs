@@ -1,6 +1,7 @@
 //! What is asked over a connection.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -219,10 +220,14 @@ impl Session for Connection {
         // Notifying is a transaction of its own, which waits for no disk: Postgres lets one notifying
         // transaction commit at a time, those of the application, too. Lost, it is healed by the next look.
         let channel: [&(dyn ToSql + Sync); 1] = [&self.channel];
-        let (appended, _) = tokio::join!(
-            self.one(&self.statements.append, &parameters),
-            self.query(&self.statements.notify, &channel)
-        );
+        let mut append = pin!(self.one(&self.statements.append, &parameters));
+        let notify = self.query(&self.statements.notify, &channel);
+        // Both are sent at once, in this order. What counts is the first one's commit: nobody waits for the second.
+        let appended = tokio::select! {
+            biased;
+            appended = &mut append => appended,
+            _ = notify => append.await,
+        };
         let ended: Option<i64> = appended?.get(0);
         ended.map(|ended| Offset(ended.cast_unsigned())).ok_or(Failure::OtherEpoch)
     }
