@@ -183,6 +183,7 @@ fn arrows_point_down_and_are_all_known() {
         "forebay-e2e-app",
         "forebay-instructions",
         "forebay-interleavings",
+        "forebay-mistakes",
         "forebay-rig",
         "xtask",
     ];

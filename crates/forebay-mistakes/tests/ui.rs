@@ -1,7 +1,5 @@
 //! What the compiler says about mistakes that it can see.
 
-#![cfg(all(feature = "askama", feature = "maud", feature = "sqlx"))]
-
 #[test]
 fn mistakes_are_explained_where_they_are() {
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
