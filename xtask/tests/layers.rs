@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("forebay-presence", &["forebay-log"]),
     ("forebay-cable", &["forebay-log"]),
     ("forebay-store", &["forebay-log"]),
-    ("forebay-store-tests", &["forebay-log", "forebay-store"]),
+    ("forebay-store-tests", &["forebay-log", "forebay-presence", "forebay-store"]),
     ("forebay-shared", &["forebay-log", "forebay-store"]),
     ("forebay-redis", &["forebay-log", "forebay-shared"]),
     ("forebay-nats", &["forebay-log", "forebay-shared"]),

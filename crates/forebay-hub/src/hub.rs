@@ -253,6 +253,7 @@ impl Hub {
     pub async fn follow(options: Options, store: Arc<dyn LogStore>) -> Result<Self, StoreError> {
         let hub = Self::with(options, new_epoch(), Clock::start(), Some(Arc::clone(&store)));
         hub.begin_to_follow()?;
+        hub.ensure_attended();
         loop {
             let head = store.head().await?;
             let is_there = hub.0.until(|at| at.epoch == head.epoch && at.offset >= head.offset);
@@ -358,6 +359,7 @@ impl Hub {
         let mut revocations = Revocations::default();
         revocations.set_lifetime(options.revocation_lifetime);
         let position = log.head();
+        let is_shared = store.as_ref().is_some_and(|store| store.is_shared());
         let handovers = store.as_ref().map(|store| store.handovers()).unwrap_or_default();
         let inner = Inner {
             log: RwLock::new(log),
@@ -378,7 +380,7 @@ impl Hub {
             revocations: RwLock::new(revocations),
             revocations_left: Mutex::default(),
             gaps: Mutex::default(),
-            presence: Presence::new(options.presence, Node(random())),
+            presence: Presence::new(options.presence, Node(random()), is_shared),
             taken: Mutex::default(),
             limits: Arc::new(options.limits),
             stats: Stats::default(),
@@ -430,6 +432,9 @@ impl Hub {
         self.ensure_ticking();
         self.ensure_rounds();
         self.ensure_keeping();
+        if self.0.is_stored {
+            self.ensure_attended();
+        }
         let client = Client::new(self.clone());
         self.0.doze.end();
         client

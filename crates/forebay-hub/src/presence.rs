@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use forebay_cable::SubscriptionId;
 use forebay_log::Position;
-use forebay_presence::{Change, Leases, Member, Node, Sets};
+use forebay_presence::{Change, Leases, Member, Node, Nodes, Sets};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
@@ -173,16 +173,31 @@ pub(crate) const ID_BYTES_MAX: usize = 128;
 /// Names a subscription of a session.
 pub(crate) type LeaseKey = (u64, SubscriptionId);
 
+/// How much of the log's presence records this node has seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Known {
+    /// Enough of them: it knows who is there.
+    #[default]
+    Whole,
+    /// Those before it began are gone from the log. The other nodes have to be asked whom they have.
+    Unasked,
+    /// They are asked. All who live have answered at this time.
+    Asked(u64),
+}
+
 #[derive(Debug)]
 pub(crate) struct Presence {
     pub(crate) node: Node,
+    /// Other nodes may have the log, too.
+    pub(crate) is_shared: bool,
     pub(crate) options: PresenceOptions,
     /// Held by whoever gives presence records their places: what they change is rendered in their order, and
     /// the log is free meanwhile.
-    pub(crate) order: Mutex<()>,
+    pub(crate) order: Mutex<Known>,
     pub(crate) leases: Mutex<Leases<LeaseKey, Arc<Wake>>>,
     /// What they are and where the log stands changes together under this lock.
     pub(crate) sets: RwLock<Sets>,
+    pub(crate) nodes: Mutex<Nodes>,
     /// The process is about to end.
     pub(crate) is_leaving: AtomicBool,
     /// Somebody writes what the leases ask for.
@@ -195,12 +210,16 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    pub(crate) fn new(options: PresenceOptions, node: Node) -> Self {
+    /// `is_shared` says whether other nodes have the log, too.
+    pub(crate) fn new(options: PresenceOptions, node: Node, is_shared: bool) -> Self {
+        let of_leases = options.of_leases();
         Self {
             node,
+            is_shared,
             order: Mutex::default(),
-            leases: Mutex::new(Leases::new(node, options.of_leases())),
+            leases: Mutex::new(Leases::new(node, of_leases)),
             sets: RwLock::new(Sets::new(options.names_max)),
+            nodes: Mutex::new(Nodes::new(node, of_leases.ttl_ms, is_shared)),
             options,
             is_leaving: AtomicBool::new(false),
             is_flushing: AtomicBool::new(false),
@@ -208,6 +227,10 @@ impl Presence {
             called: Arc::default(),
             is_attended: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn ttl_ms(&self) -> u64 {
+        self.options.of_leases().ttl_ms
     }
 
     /// There may be something to do sooner than was known.

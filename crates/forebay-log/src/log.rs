@@ -11,6 +11,7 @@ use self::milestones::Milestones;
 use crate::commit::Seen;
 use crate::message::{Class, Message};
 use crate::position::{Epoch, Offset, Position, UnixMillis};
+use crate::presence::presence_of;
 use crate::record::{Content, Control, Lacking, Record};
 use crate::retention::Retention;
 use crate::stream::{Entries, Entry, Forgotten, Gap, Stream};
@@ -87,6 +88,8 @@ pub struct Log {
     /// What is forgotten of all streams whose record is gone. Its date is at least the log's own
     /// beginning.
     floor: Forgotten,
+    /// The same of presence streams, which may lack more: what they say is made here, and kept nowhere else.
+    presence_floor: Forgotten,
     milestones: Milestones,
     /// What has left since it was last asked, if anybody asks.
     dropped: Option<Vec<Dropped>>,
@@ -110,6 +113,7 @@ impl Log {
             entries: 0,
             bytes: 0,
             floor: Forgotten::default(),
+            presence_floor: Forgotten::default(),
             milestones: Milestones::default(),
             dropped: None,
             noted_floor: Forgotten::default(),
@@ -289,7 +293,9 @@ impl Log {
 
     /// What a replay of this stream can no longer give; the floor, if it has no record.
     pub fn forgotten(&self, stream: &str) -> Forgotten {
-        self.names.get(stream).map_or(self.floor, |id| self.stream(*id).forgotten())
+        self.names
+            .get(stream)
+            .map_or_else(|| self.floor_of(stream), |id| self.stream(*id).forgotten())
     }
 
     /// The position before everything of this stream that was appended at `at` or later: for
@@ -298,10 +304,11 @@ impl Log {
     /// # Errors
     /// [`Gap::Forgotten`] if some of that has left history.
     pub fn since(&self, stream: &str, at: UnixMillis) -> Result<Position, Gap> {
-        let before = match self.names.get(stream) {
-            Some(id) => self.stream(*id).before(at),
-            None if at <= self.floor.at => Err(Gap::Forgotten(self.floor.offset)),
-            None => Ok(self.floor.offset),
+        let before = if let Some(id) = self.names.get(stream) {
+            self.stream(*id).before(at)
+        } else {
+            let floor = self.floor_of(stream);
+            if at <= floor.at { Err(Gap::Forgotten(floor.offset)) } else { Ok(floor.offset) }
         };
         before.map(|offset| Position { epoch: self.epoch, offset })
     }
@@ -339,6 +346,26 @@ impl Log {
         lacking
     }
 
+    /// Says that presence streams lack all up to here, because it was not known until now who was there.
+    ///
+    /// Gives those whose readers have to look.
+    pub fn forget_presence(&mut self, at: UnixMillis) -> Vec<Applied> {
+        let forgotten = Forgotten { offset: self.head, at };
+        let names = self.names.keys().filter(|name| presence_of(name).is_some());
+        let names: Vec<_> = names.map(Arc::clone).collect();
+        let lacking = names.iter().map(|name| self.lack_one(name, forgotten)).collect();
+        self.presence_floor = self.presence_floor.max(forgotten);
+        lacking
+    }
+
+    /// What a stream without a record has forgotten.
+    fn floor_of(&self, stream: &str) -> Forgotten {
+        match presence_of(stream) {
+            Some(_) => self.floor.max(self.presence_floor),
+            None => self.floor,
+        }
+    }
+
     fn lack_one(&mut self, stream: &str, forgotten: Forgotten) -> Applied {
         let id = self.open(stream);
         while self.stream(id).oldest().is_some() {
@@ -346,7 +373,7 @@ impl Log {
         }
         let stream = find_mut(&mut self.streams, id).expect("it is open");
         stream.forget(forgotten);
-        if let Some(dropped) = &mut self.dropped {
+        if let Some(dropped) = self.dropped.as_mut().filter(|_| is_kept(&stream.name)) {
             dropped.push(Dropped::Forgotten(Arc::clone(&stream.name), stream.forgotten()));
             stream.is_noted = true;
         }
@@ -416,6 +443,7 @@ impl Log {
     fn clear(&mut self) {
         self.head = Offset::ZERO;
         self.floor = Forgotten::default();
+        self.presence_floor = Forgotten::default();
         self.milestones.clear();
         (self.entries, self.bytes) = (0, 0);
         self.order.clear();
@@ -432,8 +460,8 @@ impl Log {
         if let Some(id) = self.names.get(name) {
             return *id;
         }
-        let id = self.add(Stream::new(name.into(), self.floor));
-        let is_behind = self.floor != self.noted_floor;
+        let id = self.add(Stream::new(name.into(), self.floor_of(name)));
+        let is_behind = self.floor != self.noted_floor && is_kept(name);
         if let Some(dropped) = self.dropped.as_mut().filter(|_| is_behind) {
             // Whoever keeps a copy may have written the stream's next entry with less.
             let stream = find_mut(&mut self.streams, id).expect("it was just added");
@@ -511,7 +539,7 @@ impl Log {
     fn forget_oldest(&mut self, id: StreamId) {
         let stream = find_mut(&mut self.streams, id).expect("it has an oldest entry");
         self.bytes -= stream.forget_oldest();
-        if let Some(dropped) = &mut self.dropped {
+        if let Some(dropped) = self.dropped.as_mut().filter(|_| is_kept(&stream.name)) {
             dropped.push(Dropped::Forgotten(Arc::clone(&stream.name), stream.forgotten()));
             stream.is_noted = true;
         }
@@ -540,7 +568,7 @@ impl Log {
         if !self.stream(id).is_idle() {
             return;
         }
-        if self.stream(id).forgotten().offset <= self.floor.offset {
+        if self.stream(id).forgotten().offset <= self.floor_of(&self.stream(id).name).offset {
             self.drop_record(id);
             return;
         }
@@ -554,7 +582,11 @@ impl Log {
         let Some(stream) = place.take_if(|stream| stream.generation == id.generation) else {
             return;
         };
-        self.floor = self.floor.max(stream.forgotten());
+        let floor = match presence_of(&stream.name) {
+            Some(_) => &mut self.presence_floor,
+            None => &mut self.floor,
+        };
+        *floor = (*floor).max(stream.forgotten());
         if let Some(dropped) = self.dropped.as_mut().filter(|_| stream.is_noted) {
             dropped.push(Dropped::Covered(Arc::clone(&stream.name)));
         }
@@ -573,6 +605,11 @@ fn find(streams: &[Option<Stream>], id: StreamId) -> Option<&Stream> {
 
 fn find_mut(streams: &mut [Option<Stream>], id: StreamId) -> Option<&mut Stream> {
     streams.get_mut(id.index())?.as_mut().filter(|stream| stream.generation == id.generation)
+}
+
+/// Whether a store has what this stream has: entries of presence streams are made here.
+fn is_kept(stream: &str) -> bool {
+    presence_of(stream).is_none()
 }
 
 fn before(now: UnixMillis, age: Duration) -> UnixMillis {

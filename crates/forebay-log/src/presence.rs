@@ -73,6 +73,11 @@ pub enum Presence {
         /// The node.
         node: Node,
     },
+    /// A node that begins does not know who was there before: the others are to say again whom they have.
+    Asks {
+        /// The node.
+        node: Node,
+    },
     /// A node has sessions of some members now, and has none any more of others. It names each once.
     Signs {
         /// The node.
@@ -105,7 +110,7 @@ impl Presence {
     /// The stream that it is about, if it is about one.
     pub fn stream(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Alive { .. } => None,
+            Self::Alive { .. } | Self::Asks { .. } => None,
             Self::Signs { stream, .. } | Self::Ended { stream, .. } => Some(stream),
         }
     }
@@ -116,7 +121,7 @@ impl Presence {
         let ids = |ids: &[Arc<str>]| ids.iter().map(|id| id.len()).sum::<usize>();
         stream
             + match self {
-                Self::Alive { .. } => 0,
+                Self::Alive { .. } | Self::Asks { .. } => 0,
                 Self::Signs { held, released, .. } => {
                     let bytes = |held: &Held| held.member.id.len() + held.member.info.len();
                     held.iter().map(bytes).sum::<usize>() + ids(released)
@@ -128,7 +133,10 @@ impl Presence {
     /// Who wrote it.
     pub fn written_by(&self) -> Node {
         match *self {
-            Self::Alive { node } | Self::Signs { node, .. } | Self::Ended { by: node, .. } => node,
+            Self::Alive { node }
+            | Self::Asks { node }
+            | Self::Signs { node, .. }
+            | Self::Ended { by: node, .. } => node,
         }
     }
 }

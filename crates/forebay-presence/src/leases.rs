@@ -93,6 +93,8 @@ pub struct Leases<K, V> {
     members: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Local>>,
     due: BinaryHeap<Reverse<(u64, Due<K>)>>,
     dirty: BTreeMap<Arc<str>, Dirty>,
+    /// Streams whose members somebody wants to hear of again.
+    again: BTreeSet<Arc<str>>,
     /// Nothing is asked for before that: what was asked for last was not taken.
     retry_at: u64,
 }
@@ -107,6 +109,7 @@ impl<K: Clone + Ord, V> Leases<K, V> {
             members: BTreeMap::new(),
             due: BinaryHeap::new(),
             dirty: BTreeMap::new(),
+            again: BTreeSet::new(),
             retry_at: 0,
         }
     }

@@ -8,6 +8,8 @@
 //! - [`Leases`] are what one node knows of its own sessions, summed over each member. They say which records
 //!   are to be written, and when.
 //!
+//! A node has a lease as well: [`Nodes`] tell which others are gone, and have to be ended.
+//!
 //! How the others use it, all by way of forebay-hub:
 //!
 //! - **Whoever speaks a protocol** has `Client::join`, `update`, `leave` (with an `Ending`), one member for each
@@ -46,8 +48,10 @@
 //! ```
 
 mod leases;
+mod nodes;
 mod sets;
 
 pub use forebay_log::{Change, Held, Member, Node, Offset, Presence, presence_of, presence_stream};
 pub use leases::{AnotherMember, Grace, Leases, Options};
+pub use nodes::Nodes;
 pub use sets::Sets;

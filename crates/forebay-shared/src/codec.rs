@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_log::{
-    Action, Class, Commit, Content, Control, Extent, Lacking, Message, Revocation, StateKey,
-    Targets, UnixMillis,
+    Action, Class, Commit, Content, Control, Extent, Held, Lacking, Member, Message, Node, Offset,
+    Presence, Revocation, StateKey, Targets, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,31 @@ enum What<'a> {
     GapOfPrefix(Cow<'a, str>),
     GapOfAll,
     Nothing,
+    Alive(u64),
+    Asks(u64),
+    #[serde(borrow)]
+    Signs(Signs<'a>),
+    Ended(Ended<'a>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Signs<'a> {
+    node: u64,
+    #[serde(borrow)]
+    stream: Cow<'a, str>,
+    /// Each with its info, and since when that is known.
+    held: Vec<(Cow<'a, str>, Cow<'a, str>, Option<u64>)>,
+    released: Vec<Cow<'a, str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Ended<'a> {
+    node: u64,
+    by: u64,
+    seen: u64,
+    #[serde(borrow)]
+    stream: Cow<'a, str>,
+    members: Vec<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -129,8 +154,38 @@ fn what(content: &Content) -> What<'_> {
             What::GapOfPrefix(Cow::from(&**prefix))
         }
         Content::Control(Control::Nothing) => What::Nothing,
+        Content::Control(Control::Presence(sign)) => presence(sign),
         // What this version can't say is told as what it may mean at the most.
         Content::Control(_) => What::GapOfAll,
+    }
+}
+
+fn ids(ids: &[Arc<str>]) -> Vec<Cow<'_, str>> {
+    ids.iter().map(|id| Cow::from(&**id)).collect()
+}
+
+fn presence(sign: &Presence) -> What<'_> {
+    match sign {
+        Presence::Alive { node } => What::Alive(node.0),
+        Presence::Asks { node } => What::Asks(node.0),
+        Presence::Signs { node, stream, held, released } => What::Signs(Signs {
+            node: node.0,
+            stream: Cow::from(&**stream),
+            held: held
+                .iter()
+                .map(|Held { member, since }| {
+                    (Cow::from(&*member.id), Cow::from(&*member.info), since.map(|at| at.0))
+                })
+                .collect(),
+            released: ids(released),
+        }),
+        Presence::Ended { node, by, seen, stream, members } => What::Ended(Ended {
+            node: node.0,
+            by: by.0,
+            seen: seen.0,
+            stream: Cow::from(&**stream),
+            members: ids(members),
+        }),
     }
 }
 
@@ -185,7 +240,32 @@ fn content(what: What<'_>) -> Option<Content> {
         What::GapOfPrefix(prefix) => gap(Lacking::Prefix(prefix.into())),
         What::GapOfAll => gap(Lacking::All),
         What::Nothing => Content::Control(Control::Nothing),
+        What::Alive(node) => sign(Presence::Alive { node: Node(node) }),
+        What::Asks(node) => sign(Presence::Asks { node: Node(node) }),
+        What::Signs(Signs { node, stream, held, released }) => {
+            let held = held.into_iter().map(|(id, info, since)| Held {
+                member: Member::new(id, info),
+                since: since.map(Offset),
+            });
+            sign(Presence::Signs {
+                node: Node(node),
+                stream: stream.into(),
+                held: held.collect(),
+                released: released.into_iter().map(Arc::from).collect(),
+            })
+        }
+        What::Ended(Ended { node, by, seen, stream, members }) => sign(Presence::Ended {
+            node: Node(node),
+            by: Node(by),
+            seen: Offset(seen),
+            stream: stream.into(),
+            members: members.into_iter().map(Arc::from).collect(),
+        }),
     })
+}
+
+fn sign(sign: Presence) -> Content {
+    Content::Control(Control::Presence(Arc::new(sign)))
 }
 
 fn message(json: Cow<'_, str>, extras: Option<Box<Extras<'_>>>) -> Message {
@@ -234,6 +314,23 @@ mod tests {
             Control::Gap(Lacking::Prefix("room:".into())),
             Control::Gap(Lacking::All),
             Control::Nothing,
+            Control::Presence(Arc::new(Presence::Alive { node: Node(1) })),
+            Control::Presence(Arc::new(Presence::Asks { node: Node(2) })),
+            Control::Presence(Arc::new(Presence::Signs {
+                node: Node(u64::MAX),
+                stream: "räume".into(),
+                held: [None, Some(Offset(9))]
+                    .map(|since| Held { member: Member::new("ä", "{\"a\": 1}"), since })
+                    .into(),
+                released: vec!["b".into(), "".into()],
+            })),
+            Control::Presence(Arc::new(Presence::Ended {
+                node: Node(3),
+                by: Node(4),
+                seen: Offset(5),
+                stream: "hall".into(),
+                members: vec!["c".into()],
+            })),
         ];
         let plain = [entry(Message::json("1"), Class::Log), entry(message.clone(), state)];
         acting.into_iter().chain(plain).chain(controls.map(Content::Control)).collect()

@@ -131,6 +131,7 @@ impl<B: Backend> Tail<B> {
         let at = Position { epoch: agreed.epoch, offset: agreed.cut.max(bounds.trimmed) };
         let mut snapshot = Snapshot::beginning(at);
         snapshot.revoked = self.known.load(session, agreed, at.offset).await?;
+        snapshot.lacks_presence = bounds.trimmed > agreed.cut;
         snapshot.page_keys = Some(self.shared.page_keys(session).await?);
         replica.restore(snapshot);
         (self.at, self.last) = (Some(at), None);

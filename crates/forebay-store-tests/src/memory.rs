@@ -131,7 +131,9 @@ impl Shared {
     }
 
     fn snapshot(&self) -> Snapshot {
-        Snapshot::beginning(Position { offset: self.trimmed, ..self.at })
+        let lacks_presence = self.trimmed > Offset::ZERO;
+        let at = Position { offset: self.trimmed, ..self.at };
+        Snapshot { lacks_presence, ..Snapshot::beginning(at) }
     }
 
     fn send(&self, replica: &dyn Replica, after: Option<Position>) {
@@ -147,6 +149,10 @@ impl Shared {
 }
 
 impl LogStore for Memory {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn append(&self, batch: Batch) -> Pending<Result<Offset, AppendError>> {
         let shared = Arc::clone(&self.0);
         Box::pin(async move { Ok(shared.lock().append(batch)) })

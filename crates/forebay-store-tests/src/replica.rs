@@ -3,8 +3,9 @@
 use std::sync::{Arc, Weak};
 
 use forebay_log::{
-    Content, Epoch, Forgotten, Log, Offset, Position, Record, Retention, UnixMillis,
+    Content, Control, Epoch, Forgotten, Log, Offset, Position, Record, Retention, UnixMillis,
 };
+use forebay_presence::{Member, Sets};
 use forebay_store::{Left, LogStore, Replica, Snapshot, StoreError};
 use parking_lot::Mutex;
 
@@ -21,6 +22,9 @@ struct State {
     records: Vec<Record>,
     /// How often it began.
     begins: usize,
+    sets: Sets,
+    /// Nodes may hold others, too.
+    lacks_presence: bool,
 }
 
 impl Copy {
@@ -35,6 +39,8 @@ impl Copy {
             from: after.map(|after| after.offset),
             records: Vec::new(),
             begins: 0,
+            sets: Sets::new(usize::MAX),
+            lacks_presence: false,
         })));
         let replica: Weak<dyn Replica> = Arc::<Self>::downgrade(&copy);
         store.tail(after, replica)?;
@@ -54,6 +60,12 @@ impl Copy {
     /// The records since it began, or began anew.
     pub fn records(&self) -> Vec<Record> {
         self.0.lock().records.clone()
+    }
+
+    /// Who is present on a stream. `None` where records of it may be gone.
+    pub fn present(&self, stream: &str) -> Option<Vec<Member>> {
+        let state = self.0.lock();
+        (!state.lacks_presence).then(|| state.sets.members(stream))
     }
 
     /// Their contents.
@@ -77,6 +89,11 @@ impl Replica for Copy {
         state.from = state.from.or(Some(snapshot.floor.offset));
         state.log = snapshot.log(Retention::default(), UnixMillis(0));
         state.records.clear();
+        state.lacks_presence = snapshot.lacks_presence;
+        state.sets.clear();
+        for (at, sign) in snapshot.present.drain(..) {
+            state.sets.apply(at, &sign);
+        }
         state.begins += 1;
     }
 
@@ -85,6 +102,11 @@ impl Replica for Copy {
         for record in records {
             let is_new = record.offset > state.log.head().offset;
             state.log.apply(record);
+            if let Content::Control(Control::Presence(sign)) = &record.content
+                && is_new
+            {
+                state.sets.apply(record.offset, sign);
+            }
             if is_new {
                 state.records.push(record.clone());
             }

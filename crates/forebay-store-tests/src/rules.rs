@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use forebay_log::{
-    Class, Content, Control, Epoch, Extent, Lacking, Message, Offset, Position, Revocation,
-    StateKey,
+    Class, Content, Control, Epoch, Extent, Held, Lacking, Member, Message, Node, Offset, Position,
+    Presence, Revocation, StateKey,
 };
 use forebay_store::{Arrival, Batch, Handover, Handovers, LeftPage, LogStore};
 
@@ -22,6 +22,7 @@ pub(crate) fn all<W: World>() -> Vec<(&'static str, Rule<W>)> {
         ("who comes later has it all", who_comes_later_has_it_all),
         ("who comes back has the rest", who_comes_back_has_the_rest),
         ("the log outlives its nodes", the_log_outlives_its_nodes),
+        ("who is present outlives their nodes", who_is_present_outlives_their_nodes),
         ("a batch is taken once", a_batch_is_taken_once),
         ("a batch with a name is taken once by all", a_batch_with_a_name_is_taken_once_by_all),
         ("a page goes on at another node", a_page_goes_on_at_another_node),
@@ -84,6 +85,10 @@ fn contents_come_as_they_were<W: World>(world: &mut W) {
         Control::Gap(Lacking::Stream("hall".into())),
         Control::Gap(Lacking::Prefix("room:".into())),
         Control::Gap(Lacking::All),
+        sign(Presence::Alive { node: Node(u64::MAX) }),
+        sign(Presence::Asks { node: Node(1) }),
+        signs(Node(1), &[("änn", "{\"a\": \"\u{2028}\"}"), ("bob", "1e400")], &["eve", ""]),
+        ended(Node(1), Offset(7), &["änn"]),
     ];
     let all: Vec<_> = entries.into_iter().chain(controls.map(Content::Control)).collect();
     for content in &all {
@@ -181,6 +186,49 @@ fn the_log_outlives_its_nodes<W: World>(world: &mut W) {
     assert!(next > before.offset, "no offset is given twice");
     until(world, "what it has appended", || copy.position().offset >= next);
     assert_eq!(copy.texts("room"), Some(vec!["\"1\"".to_owned(), "\"3\"".to_owned()]));
+}
+
+fn sign(sign: Presence) -> Control {
+    Control::Presence(Arc::new(sign))
+}
+
+fn signs(node: Node, held: &[(&str, &str)], released: &[&str]) -> Control {
+    let held = held.iter().map(|(id, info)| Held { member: Member::new(*id, *info), since: None });
+    let released = released.iter().map(|id| Arc::from(*id)).collect();
+    sign(Presence::Signs { node, stream: "räume".into(), held: held.collect(), released })
+}
+
+fn ended(node: Node, seen: Offset, members: &[&str]) -> Control {
+    let members = members.iter().map(|id| Arc::from(*id)).collect();
+    sign(Presence::Ended { node, by: Node(99), seen, stream: "räume".into(), members })
+}
+
+/// The next process knows whom the one before it had, and can end them.
+fn who_is_present_outlives_their_nodes<W: World>(world: &mut W) {
+    let store = first(world);
+    let copy = follow(&*store);
+    let (old, older) = (Node(7), Node(8));
+    let say = |world: &mut W, store: &dyn LogStore, control| {
+        append(world, store, vec![Content::Control(control)])
+    };
+    let seen = say(world, &*store, signs(older, &[("eve", "1"), ("dan", "1")], &[]));
+    say(world, &*store, signs(old, &[("ann", "1"), ("bob", "1")], &[]));
+    say(world, &*store, signs(old, &[("ann", "2")], &["bob"]));
+    let last = say(world, &*store, ended(older, seen, &["eve"]));
+    until(world, "all of it", || copy.position().offset >= last);
+    let expected = Some(vec![Member::new("dan", "1"), Member::new("ann", "2")]);
+    assert_eq!(copy.present("räume"), expected);
+    finish(world, store.close()).expect("it ends well");
+    drop((store, copy));
+    world.end();
+    let store = first(world);
+    let copy = follow(&*store);
+    let head = finish(world, store.head()).expect("it has a head");
+    until(world, "all of it", || copy.position().offset >= head.offset);
+    assert_eq!(copy.present("räume"), expected);
+    let last = say(world, &*store, ended(older, seen, &["dan"]));
+    until(world, "the end of a node", || copy.position().offset >= last);
+    assert_eq!(copy.present("räume"), Some(vec![Member::new("ann", "2")]));
 }
 
 fn a_batch_is_taken_once<W: World>(world: &mut W) {
@@ -317,6 +365,7 @@ fn a_trimmed_log_is_begun_anew<W: World>(world: &mut W) {
     until(world, "the end", || back.position().offset >= last);
     assert_eq!(back.begins(), 1, "the second is gone");
     assert_eq!(back.texts("room"), None, "its pages are told");
+    assert_eq!(back.present("room"), None, "and nobody knows who is there");
 }
 
 fn a_log_that_has_lost_something_is_another<W: World>(world: &mut W) {

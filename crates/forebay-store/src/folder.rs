@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
-use forebay_log::{Content, Control, Epoch, Offset, Position, Record};
+use forebay_log::{Content, Control, Epoch, Offset, Position, Presence, Record};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,7 +19,7 @@ use crate::error::{AppendError, StoreError};
 use crate::log_store::{Batch, Handover, Handovers, LogStore, Pending, Replica};
 use crate::pages::Pages;
 use crate::record::{Fsync, Revoked, Row, Snapshot};
-use crate::store::{Hooks, Named, Store};
+use crate::store::{Hooks, Noted, Store};
 use crate::taken::Taken;
 
 /// Requests that wait for the thread. At 5 µs each the last of them waits for 5 ms, or for the disk. Past it,
@@ -274,9 +274,10 @@ impl Writer {
         let mut taken: Vec<_> = named.into_iter().map(|(name, end)| (end, name)).collect();
         taken.sort_unstable();
         let gone = self.taken.oldest(taken.len()).collect();
-        let named = Named { taken, gone };
-        self.store.append(rows.into_iter(), &revoked, &named, before.next(), through)?;
-        for (end, name) in named.taken {
+        let signs = records.iter().filter_map(sign).collect();
+        let noted = Noted { taken, gone, signs };
+        self.store.append(rows.into_iter(), &revoked, &noted, before.next(), through)?;
+        for (end, name) in noted.taken {
             self.taken.insert(name, end);
         }
         Ok(())
@@ -329,6 +330,13 @@ fn row<'a>(record: &'a Record, replica: &dyn Replica) -> Option<Row<'a>> {
     let Content::Entry { stream, message, class } = &record.content else { return None };
     let forgotten = replica.forgotten(stream);
     Some(Row { offset: record.offset, at: record.at, stream, message, class, forgotten })
+}
+
+fn sign(record: &Record) -> Option<(Offset, Arc<Presence>)> {
+    match &record.content {
+        Content::Control(Control::Presence(sign)) => Some((record.offset, Arc::clone(sign))),
+        _ => None,
+    }
 }
 
 fn revoked(record: &Record) -> Option<Revoked> {

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use forebay_log::{
-    Class, Commit, Entry, Extent, Forgotten, Message, Offset, Revocation, StateKey, UnixMillis,
+    Class, Commit, Entry, Extent, Forgotten, Held, Member, Message, Node, Offset, Presence,
+    Revocation, StateKey, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +107,34 @@ pub(crate) fn decode(offset: Offset, bytes: &[u8], floor: Forgotten) -> Option<W
         .f
         .map_or(floor, |(offset, at)| Forgotten { offset: Offset(offset), at: UnixMillis(at) });
     Some(Written { stream: head.s.into_owned(), entry, forgotten })
+}
+
+/// A member that a node holds. Its length tells the stream from the id behind it.
+pub(crate) fn hold_key(node: Node, stream: &str, id: &str) -> Vec<u8> {
+    let length = u32::try_from(stream.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let node = node.0.to_be_bytes();
+    [&node[..], &length, stream.as_bytes(), id.as_bytes()].concat()
+}
+
+/// The record's place, that of the record which brought the info, and the info.
+pub(crate) fn hold_value(at: Offset, held: &Held) -> Vec<u8> {
+    let since = held.since.unwrap_or(at);
+    [&key(at)[..], &key(since), held.member.info.as_bytes()].concat()
+}
+
+/// The record that says it. `None` for what was written otherwise.
+pub(crate) fn decode_hold(key: &[u8], value: &[u8]) -> Option<(Offset, Presence)> {
+    let (node, rest) = key.split_at_checked(8)?;
+    let (length, rest) = rest.split_at_checked(4)?;
+    let length = u32::from_be_bytes(length.try_into().ok()?);
+    let (stream, id) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    let (at, rest) = value.split_at_checked(8)?;
+    let (since, info) = rest.split_at_checked(8)?;
+    let text = |bytes| str::from_utf8(bytes).ok();
+    let held = Held { member: Member::new(text(id)?, text(info)?), since: Some(offset(since)?) };
+    let (node, stream) = (Node(number(node)?), text(stream)?.into());
+    let sign = Presence::Signs { node, stream, held: vec![held], released: Vec::new() };
+    Some((offset(at)?, sign))
 }
 
 /// Big-endian, so that keys are in the order of the log.

@@ -32,5 +32,5 @@ pub use folder::Folder;
 pub use log_store::{Arrival, Batch, Handover, Handovers, LeftPage, LogStore, Pending, Replica};
 pub use pages::{KeptPage, Pages};
 pub use record::{Fsync, Left, Revoked, RevokedFloor, Row, Snapshot, Written};
-pub use store::{Named, Store};
+pub use store::{Noted, Store};
 pub use taken::{TAKEN_MAX, Taken};

@@ -78,6 +78,11 @@ pub trait LogStore: fmt::Debug + Send + Sync + 'static {
         Handovers::None
     }
 
+    /// Whether other nodes may have the log at the same time.
+    fn is_shared(&self) -> bool {
+        self.handovers() == Handovers::Shared
+    }
+
     /// Keeps what this node knows of its clients, for the node that they come back to.
     fn hand_over(&self, handover: Handover) -> Pending<Result<(), StoreError>> {
         drop(handover);

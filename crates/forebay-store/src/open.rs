@@ -24,7 +24,8 @@ const FORMAT_WITHOUT_FORGOTTEN: &[u8] = b"forebay log 1";
 pub(crate) const REVOKED_FLOOR: &str = "revoked_floor";
 pub(crate) const REVOKED_FLOOR_WITH_CURSOR: &str = "revoked_floor_with_cursor";
 
-const KEYSPACES: [&str; 6] = ["entries", "forgotten", "revoked", "about", "sessions", "taken"];
+const KEYSPACES: [&str; 7] =
+    ["entries", "forgotten", "revoked", "about", "sessions", "taken", "holds"];
 
 pub(crate) struct Open {
     pub(crate) database: Database,
@@ -36,6 +37,9 @@ pub(crate) struct Open {
     pub(crate) sessions: Keyspace,
     /// Names of batches, by the offsets where they ended.
     pub(crate) taken: Keyspace,
+    /// Members that nodes hold, by node, stream and id. Whoever knows nothing of it leaves it as it is; what
+    /// is too old then ends with the lease of its node.
+    pub(crate) holds: Keyspace,
     syncing: Option<Syncing>,
 }
 
@@ -58,11 +62,22 @@ impl Open {
         let (entries, forgotten) = (keyspace("entries")?, keyspace("forgotten")?);
         let (revoked, about) = (keyspace("revoked")?, keyspace("about")?);
         let (sessions, taken) = (keyspace("sessions")?, keyspace("taken")?);
+        let holds = keyspace("holds")?;
         let syncing = match fsync {
             Fsync::Every(pause) => Some(Syncing::start(path.to_owned(), database.clone(), pause)),
             Fsync::Os | Fsync::Always => None,
         };
-        Ok(Some(Self { database, entries, forgotten, revoked, about, sessions, taken, syncing }))
+        Ok(Some(Self {
+            database,
+            entries,
+            forgotten,
+            revoked,
+            about,
+            sessions,
+            taken,
+            holds,
+            syncing,
+        }))
     }
 }
 

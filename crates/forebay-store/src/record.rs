@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_log::{
-    Class, Dropped, Entry, Epoch, Forgotten, Log, Message, Offset, Position, Restoration,
+    Class, Dropped, Entry, Epoch, Forgotten, Log, Message, Offset, Position, Presence, Restoration,
     Retention, Revocation, UnixMillis,
 };
 
@@ -126,6 +126,10 @@ pub struct Snapshot {
     pub pages: Vec<(u32, KeptPage)>,
     /// What pages' names are hashed with, where they are kept.
     pub page_keys: Option<[u64; 2]>,
+    /// Whom nodes hold, as records in the log's order. None outlives the epoch.
+    pub present: Vec<(Offset, Presence)>,
+    /// Nodes may hold others, too, whose records are gone.
+    pub lacks_presence: bool,
 }
 
 impl Snapshot {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use forebay_log::{Epoch, Forgotten, Offset};
+use forebay_log::{Epoch, Forgotten, Offset, Presence};
 
 use crate::error::StoreError;
 use crate::format;
@@ -66,6 +66,7 @@ pub(crate) fn recover(
     let epoch = epoch.unwrap_or(fresh);
     let refused = known.and_then(|known| known.refused).map_or(Offset(u64::MAX), Offset);
     let taken = taken(open, refused).map_err(failed)?;
+    let present = present(open, refused).map_err(failed)?;
     let (pages, page_keys) = (Vec::new(), None);
     Ok(Snapshot {
         epoch,
@@ -79,6 +80,8 @@ pub(crate) fn recover(
         sessions,
         pages,
         page_keys,
+        present,
+        lacks_presence: false,
     })
 }
 
@@ -124,7 +127,7 @@ fn kept(
 /// Begins anew.
 fn begin(open: &Open, epoch: Epoch) -> Result<(), fjall::Error> {
     let mut batch = open.database.batch();
-    for keyspace in [&open.entries, &open.forgotten, &open.sessions] {
+    for keyspace in [&open.entries, &open.forgotten, &open.sessions, &open.holds] {
         for item in keyspace.iter() {
             batch.remove(keyspace, item.key()?);
         }
@@ -178,6 +181,23 @@ fn taken(open: &Open, refused: Offset) -> Result<Vec<(Offset, Arc<str>)>, fjall:
     }
     gone.commit()?;
     Ok(taken)
+}
+
+/// Members that were held before `refused`, in the log's order. The others, and what can't be read, are removed:
+/// those who are there say so again.
+fn present(open: &Open, refused: Offset) -> Result<Vec<(Offset, Presence)>, fjall::Error> {
+    let mut present = Vec::new();
+    let mut gone = open.database.batch();
+    for item in open.holds.iter() {
+        let (key, value) = item.into_inner()?;
+        match format::decode_hold(&key, &value) {
+            Some((at, sign)) if at < refused => present.push((at, sign)),
+            _ => gone.remove(&open.holds, key),
+        }
+    }
+    gone.commit()?;
+    present.sort_by_key(|(at, _)| *at);
+    Ok(present)
 }
 
 /// What is forgotten by stream. Of streams without an entry the floor says enough, where it covers

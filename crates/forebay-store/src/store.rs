@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use fjall::{OwnedWriteBatch, PersistMode};
-use forebay_log::{Class, Epoch, Offset};
+use forebay_log::{Class, Epoch, Offset, Presence};
 use parking_lot::Mutex;
 
 use crate::error::StoreError;
@@ -46,13 +46,15 @@ pub struct Store {
     hooks: Arc<Hooks>,
 }
 
-/// What is to be remembered of batches with a name, by the offsets where they end.
+/// What is to be remembered beside entries and revocations.
 #[derive(Clone, Debug, Default)]
-pub struct Named {
-    /// Those that are appended.
+pub struct Noted {
+    /// Names of batches, by the offsets where they end.
     pub taken: Vec<(Offset, Arc<str>)>,
-    /// Those that are remembered no longer.
+    /// Of names that are remembered no longer.
     pub gone: Vec<Offset>,
+    /// Who is present, by the offsets of the records.
+    pub signs: Vec<(Offset, Arc<Presence>)>,
 }
 
 /// What tests have a disk do.
@@ -164,7 +166,7 @@ impl Store {
         Ok((store, recovered))
     }
 
-    /// Writes broadcasts, what access was taken back or given again, and the names of batches, all of it or
+    /// Writes broadcasts, what access was taken back or given again, and what is noted beside, all of it or
     /// nothing. They use the offsets from `first` to `through`.
     ///
     /// Whatever the [`Fsync`], the disk has it when access is concerned: who has none must not get it
@@ -179,7 +181,7 @@ impl Store {
         &mut self,
         rows: impl Iterator<Item = Row<'a>>,
         revoked: &[Revoked],
-        named: &Named,
+        noted: &Noted,
         first: Offset,
         through: Offset,
     ) -> Result<(), StoreError> {
@@ -190,13 +192,13 @@ impl Store {
             .map_err(|error| StoreError::damaged(&self.path, &error.to_string()))?;
         self.free = first;
         self.reopen()?;
-        match self.try_append(&entries, revoked, named, through) {
+        match self.try_append(&entries, revoked, noted, through) {
             // The database was closed by a failure that it met by itself. Opened again, it says what it
             // lacks, or lacks nothing any more.
             Err(StoreError::Closed(_)) => {
                 self.refused();
                 self.reopen()?;
-                self.try_append(&entries, revoked, named, through)
+                self.try_append(&entries, revoked, noted, through)
             }
             appended => appended,
         }
@@ -212,7 +214,7 @@ impl Store {
         &mut self,
         entries: &[([u8; 8], Vec<u8>)],
         revoked: &[Revoked],
-        named: &Named,
+        noted: &Noted,
         through: Offset,
     ) -> Result<(), StoreError> {
         let needs_more = through > self.reserved;
@@ -220,7 +222,8 @@ impl Store {
         let reopens = self.is_closed && self.fsync != Fsync::Always;
         let is_sure = reopens || !revoked.is_empty();
         let mode = if is_sure { PersistMode::SyncData } else { self.mode() };
-        if entries.is_empty() && revoked.is_empty() && !needs_more && !reopens {
+        let is_nothing = entries.is_empty() && revoked.is_empty() && noted.signs.is_empty();
+        if is_nothing && !needs_more && !reopens {
             // Nothing of it is kept.
             self.free = through.next();
             return Ok(());
@@ -233,11 +236,14 @@ impl Store {
                 let key = format::key(revoked.at);
                 batch.insert(&open.revoked, key, format::encode_revoked(revoked));
             }
-            for (end, name) in &named.taken {
+            for (end, name) in &noted.taken {
                 batch.insert(&open.taken, format::key(*end), name.as_bytes());
             }
-            for end in &named.gone {
+            for end in &noted.gone {
                 batch.remove(&open.taken, format::key(*end));
+            }
+            for (at, sign) in &noted.signs {
+                beside::insert_sign(open, batch, *at, sign);
             }
             if needs_more {
                 batch.insert(&open.about, "reserved", reserved.0.to_be_bytes());

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use forebay_log::{Class, Epoch, Forgotten, Message, Offset, Revocation, UnixMillis};
-use forebay_store::{Fsync, Named, Revoked, Row, Store, StoreError};
+use forebay_store::{Fsync, Noted, Revoked, Row, Store, StoreError};
 use tempfile::TempDir;
 
 const OLD: Epoch = Epoch(1);
@@ -25,7 +25,7 @@ fn append(store: &mut Store, offsets: std::ops::RangeInclusive<u64>) {
             forgotten: Forgotten::default(),
         };
         store
-            .append([row].into_iter(), &[], &Named::default(), Offset(offset), Offset(offset))
+            .append([row].into_iter(), &[], &Noted::default(), Offset(offset), Offset(offset))
             .unwrap();
     }
 }
@@ -278,7 +278,7 @@ fn a_lost_revocation_is_noticed() {
     let (at, made_at) = (Offset(1), UnixMillis(1));
     let revocation = Revocation::of_identity("user:1");
     let revoked = Revoked { at, made_at, revocation, is_readmitted: false };
-    store.append(std::iter::empty(), &[revoked], &Named::default(), at, at).unwrap();
+    store.append(std::iter::empty(), &[revoked], &Noted::default(), at, at).unwrap();
     drop(store);
     fs::write(journal(folder.at.path()), before).unwrap();
     let (_, recovered) = Store::open(folder.at.path(), Fsync::Os, NEW).unwrap();

@@ -8,7 +8,7 @@ use forebay_log::{
     Class, Commit, Content, Control, Epoch, Extent, Forgotten, Lacking, Log, Message, Offset,
     Position, Record, Retention, Revocation, StateKey, UnixMillis,
 };
-use forebay_store::{Fsync, Left, Named, Revoked, RevokedFloor, Row, Snapshot, Store, StoreError};
+use forebay_store::{Fsync, Left, Noted, Revoked, RevokedFloor, Row, Snapshot, Store, StoreError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -58,7 +58,7 @@ impl Kept {
         let offset = self.log.head().offset.next();
         let (at, forgotten) = (self.now, self.log.forgotten(stream));
         let row = Row { offset, at, stream, message: &message, class: &class, forgotten };
-        self.store.append([row].into_iter(), &[], &Named::default(), offset, offset)?;
+        self.store.append([row].into_iter(), &[], &Noted::default(), offset, offset)?;
         let appended = self.log.append(self.now, stream, message, class);
         assert_eq!(appended.offset, offset);
         Ok(offset)
@@ -124,7 +124,7 @@ fn revoke(store: &mut Store, revoked: &Revoked, gone: &[u64], floor: RevokedFloo
         .append(
             std::iter::empty(),
             std::slice::from_ref(revoked),
-            &Named::default(),
+            &Noted::default(),
             revoked.at,
             revoked.at,
         )

@@ -99,7 +99,9 @@ impl Conversation {
         }
         if disconnected || revoked {
             self.memory = Memory::Nothing;
-            self.client.end_presence(Ending::Closed);
+            // One that is to come back is waited for.
+            let comes_back = !dismissed && !revoked;
+            self.client.end_presence(if comes_back { Ending::Lost } else { Ending::Closed });
             self.hub().stats().disconnects.add(1);
             self.session.disconnect(DisconnectReason::Remote, !dismissed);
         }

@@ -18,7 +18,7 @@ use forebay_log::{
 use forebay_presence::{Change, Presence as Sign};
 
 use super::{Hub, Inner};
-use crate::presence::Members;
+use crate::presence::{Known, Members};
 
 impl Hub {
     /// Who is present on a stream, and the position of which that is true.
@@ -42,13 +42,13 @@ impl Hub {
 impl Inner {
     /// Applies records in order, of which some are about presence.
     pub(super) fn apply_with_presence(&self, records: &[Record]) {
-        let _order = self.presence.order.lock();
+        let mut order = self.presence.order.lock();
         let is_presence = |record: &Record| sign_of(record).is_some();
         for run in records.chunk_by(|a, b| !is_presence(a) && !is_presence(b)) {
             let record = &run[0];
             let is_new = record.offset > self.position().offset;
             if let Some(sign) = sign_of(record).filter(|_| is_new) {
-                self.place_sign(record.at, Some(record.offset), sign);
+                self.place_sign(&mut order, record.at, Some(record.offset), sign);
             } else {
                 // A record that it has is left out here, too.
                 let news = self.apply_to(&mut self.log.write(), run);
@@ -59,10 +59,12 @@ impl Inner {
 
     /// Gives a record its place here: the one that it has, or the next one of a log in memory. Whoever calls it
     /// has the order.
-    fn place_sign(&self, at: UnixMillis, offset: Option<Offset>, sign: &Sign) {
+    fn place_sign(&self, known: &mut Known, at: UnixMillis, offset: Option<Offset>, sign: &Sign) {
         // In memory others may publish until then: its place is this one or a later one.
         let foreseen = offset.unwrap_or_else(|| self.position().offset.next());
         let change = self.presence.sets.read().change(foreseen, sign);
+        // To a node that does not know who was there, those who were seem to come.
+        let change = change.filter(|_| *known == Known::Whole);
         let content = match (sign.stream(), &change) {
             (Some(stream), Some(change)) => self.entry_of(stream, change),
             _ => Content::Control(Control::Nothing),
@@ -72,7 +74,7 @@ impl Inner {
             self.rounds.tell(&self.subscribers, stream);
         }
         self.doze.end();
-        self.take_note(sign);
+        self.take_note(known, sign);
         if let (Some(stream), Some(change)) = (sign.stream(), &change) {
             self.stats.presence_joins.add(change.total.saturating_sub(change.total_before) as u64);
             self.stats.presence_leaves.add(change.total_before.saturating_sub(change.total) as u64);
@@ -128,9 +130,22 @@ impl Inner {
     }
 
     /// What a record means for this node's own sessions.
-    fn take_note(&self, sign: &Sign) {
+    fn take_note(&self, known: &mut Known, sign: &Sign) {
         let now = self.now().0;
+        let writer = sign.written_by();
+        self.presence.nodes.lock().hear(now, writer);
+        if writer != self.presence.node && self.presence.due.load(Ordering::Acquire) == u64::MAX {
+            // From now on there is somebody to watch.
+            self.presence.call();
+        }
         match sign {
+            Sign::Asks { node } if *node == self.presence.node => {
+                *known = Known::Asked(now.saturating_add(self.presence.ttl_ms()));
+            }
+            Sign::Asks { .. } => {
+                self.presence.leases.lock().asked();
+                self.presence.call();
+            }
             Sign::Signs { stream, held, .. } => {
                 let sets = self.presence.sets.read();
                 let ids = held.iter().map(|held| &held.member.id);

@@ -12,6 +12,7 @@ use forebay_store::{Left, Replica, Revoked, Snapshot};
 
 use super::keeping::random_keys;
 use super::{Hub, Inner};
+use crate::presence::Known;
 use crate::resumes::Resumes;
 use crate::revocations::Revocations;
 use crate::sessions::Sessions;
@@ -34,15 +35,23 @@ impl Replica for Inner {
         let now = self.clock.now();
         let revoked = std::mem::take(&mut snapshot.revoked);
         let revocations = Revocations::restored(now, revoked, snapshot.revoked_floor);
-        let order = self.presence.order.lock();
+        let mut order = self.presence.order.lock();
+        *order = if snapshot.lacks_presence { Known::Unasked } else { Known::Whole };
         {
             let mut sets = self.presence.sets.write();
             sets.clear();
+            for (at, sign) in snapshot.present.drain(..) {
+                sets.apply(at, &sign);
+            }
             let mut log = self.log.write();
             let empty = Log::new(snapshot.epoch, self.retention.clone());
             *log = snapshot.log_over(std::mem::replace(&mut *log, empty), now);
             // History may have become shorter.
             log.expire(now);
+            if !self.presence.is_shared {
+                // What was told of presence before is not kept.
+                log.forget_presence(now);
+            }
             self.revocations.write().replace(revocations);
             // Before the epoch is seen: what they have proven is of the one before (`Client::leave_page`).
             self.call_all();
@@ -53,6 +62,7 @@ impl Replica for Inner {
             self.call_all();
         }
         self.presence.leases.lock().begin_anew(now.0);
+        self.presence.nodes.lock().begin_anew();
         drop(order);
         self.presence.call();
         // What was proven before is of another log: its offsets come again, for other entries.

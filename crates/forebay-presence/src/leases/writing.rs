@@ -1,9 +1,10 @@
 //! Which records a node's leases ask for.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use forebay_log::{Held, Member, Node, Presence};
+use forebay_log::{Held, Member, Node, Offset, Presence};
 
 use super::local::{Local, Told};
 use super::{Dirty, Leases};
@@ -60,7 +61,7 @@ impl<K: Clone + Ord, V> Leases<K, V> {
             let Some(local) = self.local(stream, &id) else { continue };
             if local.is_wanted(now) {
                 local.told = Told::Holds(Arc::clone(&local.info));
-                record.hold(Member { id, info: Arc::clone(&local.info) });
+                record.hold(Member { id, info: Arc::clone(&local.info) }, None);
             } else {
                 local.told = Told::Nothing;
                 record.release(Arc::clone(&id));
@@ -73,6 +74,45 @@ impl<K: Clone + Ord, V> Leases<K, V> {
         if record.bytes > 0 {
             records.push(record.finish(self.node, stream));
         }
+    }
+
+    /// A node that has begun asks who is here. All are to be said [again](Self::take_again).
+    pub fn asked(&mut self) {
+        self.again.extend(self.members.keys().cloned());
+    }
+
+    /// Whether something is to be said again.
+    pub fn has_more_again(&self) -> bool {
+        !self.again.is_empty()
+    }
+
+    /// Records that say again whom the log knows from here: of one stream after the other, until they are about
+    /// `bytes_max`. `info` gives what is known of a member, and since when. What is not taken is to be put back.
+    pub fn take_again(
+        &mut self,
+        bytes_max: usize,
+        info: impl Fn(&str, &str) -> Option<(Arc<str>, Offset)>,
+    ) -> Vec<Presence> {
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        while bytes < bytes_max {
+            let Some(stream) = self.again.pop_first() else { break };
+            let mut record = Unwritten::default();
+            for (id, local) in self.members.get(&stream).into_iter().flatten() {
+                // What the log does not know is on its way as news.
+                let Told::Holds(_) = local.told else { continue };
+                let Some((info, since)) = info(&stream, id) else { continue };
+                record.hold(Member { id: Arc::clone(id), info }, Some(since));
+                if record.bytes >= RECORD_BYTES_MAX {
+                    bytes += record.bytes;
+                    records.push(std::mem::take(&mut record).finish(self.node, &stream));
+                }
+            }
+            if record.bytes > 0 {
+                bytes += record.bytes;
+                records.push(record.finish(self.node, &stream));
+            }
+        }
+        records
     }
 
     /// A record was not taken, or nobody knows.
@@ -106,8 +146,9 @@ impl<K: Clone + Ord, V> Leases<K, V> {
     /// Another log has begun, which knows nothing of this node: all who are here are held again.
     pub fn begin_anew(&mut self, now: u64) {
         self.dirty.clear();
+        self.again.clear();
         self.retry_at = 0;
-        let names = |(stream, room): (&Arc<str>, &std::collections::BTreeMap<Arc<str>, Local>)| {
+        let names = |(stream, room): (&Arc<str>, &BTreeMap<Arc<str>, Local>)| {
             room.keys().map(|id| (Arc::clone(stream), Arc::clone(id))).collect::<Vec<_>>()
         };
         let all: Vec<_> = self.members.iter().flat_map(names).collect();
@@ -137,7 +178,7 @@ impl<K: Clone + Ord, V> Leases<K, V> {
         }
         let Some((stream, room)) = self.members.get_key_value(stream) else { return };
         let Some((id, _)) = room.get_key_value(id) else { return };
-        let new = || Dirty { since: now, members: std::collections::BTreeSet::new() };
+        let new = || Dirty { since: now, members: BTreeSet::new() };
         let dirty = self.dirty.entry(Arc::clone(stream)).or_insert_with(new);
         dirty.members.insert(Arc::clone(id));
     }
@@ -164,9 +205,9 @@ struct Unwritten {
 }
 
 impl Unwritten {
-    fn hold(&mut self, member: Member) {
+    fn hold(&mut self, member: Member, since: Option<Offset>) {
         self.bytes += member.id.len() + member.info.len();
-        self.held.push(Held { member, since: None });
+        self.held.push(Held { member, since });
     }
 
     fn release(&mut self, id: Arc<str>) {

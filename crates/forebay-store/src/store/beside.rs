@@ -1,6 +1,7 @@
-//! What is kept beside the entries: how far revocations are remembered, and sessions.
+//! What is kept beside the entries: how far revocations are remembered, sessions, and who is present.
 
 use fjall::{OwnedWriteBatch, PersistMode};
+use forebay_log::{Offset, Presence};
 
 use super::Store;
 use crate::error::StoreError;
@@ -26,6 +27,23 @@ impl Store {
             }
             PersistMode::Buffer
         })
+    }
+}
+
+/// Members come and go by their nodes. Only this process writes, so what it says of another node is true.
+pub(super) fn insert_sign(open: &Open, batch: &mut OwnedWriteBatch, at: Offset, sign: &Presence) {
+    let (node, stream, held, released): (_, _, &[_], _) = match sign {
+        Presence::Signs { node, stream, held, released } => (node, stream, held, released),
+        Presence::Ended { node, stream, members, .. } => (node, stream, &[], members),
+        Presence::Alive { .. } | Presence::Asks { .. } => return,
+    };
+    for id in released {
+        batch.remove(&open.holds, format::hold_key(*node, stream, id));
+    }
+    // Of one that is named twice the first is good.
+    for one in held.iter().rev() {
+        let key = format::hold_key(*node, stream, &one.member.id);
+        batch.insert(&open.holds, key, format::hold_value(at, one));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Who is present, and what others are told of it.
 
+mod nodes;
+
 use forebay_cable::SubscriptionId;
 use forebay_log::presence_stream;
 use forebay_presence::{Change, Member};

@@ -120,7 +120,7 @@ async fn a_visitor_who_is_sent_away_is_gone_soon() {
     let channels = Arc::new(Rooms { cursor: None });
     tokio::spawn(drive(far, session, client, channels, Identity::anonymous()));
     tokio::task::yield_now().await;
-    assert_eq!(hub.disconnect("ann").await.unwrap(), 1);
+    assert_eq!(hub.dismiss("ann").await.unwrap(), 1);
     check_around(gone_after(&hub).await, 5_000);
 }
 
