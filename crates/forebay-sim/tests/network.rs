@@ -376,6 +376,42 @@ fn a_line_that_breaks_while_access_is_taken_back_begins_no_epoch() {
     }
 }
 
+/// Another epoch begins while somebody publishes. The position that they get is not one of the new epoch that
+/// another entry has, or will have: a page that goes on from there would lack it.
+#[test]
+fn a_publisher_is_not_given_the_place_of_another_entry() {
+    for fails_after in 0..40 {
+        let network = Network::new(1, Trouble::default(), Flaw::None);
+        let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+        let hub = follow(&network, &now);
+        network.server().copy();
+        let broadcast = |text: &'static str| {
+            let hub = hub.clone();
+            let (stream, message) = ("room", Message::json(text));
+            Box::pin(async move {
+                hub.publish(Broadcast { stream, message, class: Class::Log }).await.unwrap()
+            })
+        };
+        for text in ["1", "2"] {
+            finish(&network, broadcast(text));
+        }
+        let mut publishing = broadcast("3");
+        assert!(poll(&mut publishing).is_none());
+        for _ in 0..fails_after {
+            network.step();
+        }
+        network.server().fail_over();
+        // Whoever asked is not looked after before all is over.
+        network.run(Duration::from_secs(3));
+        let Position { epoch, offset } = finish(&network, publishing).position;
+        publish(&network, &hub, "4");
+        let before = Position { offset: Offset(offset.0 - 1), epoch };
+        if let Ok(entries) = hub.replay("room", before) {
+            assert_eq!(entries[0].message.as_json(), "3", "it failed after {fails_after} ms");
+        }
+    }
+}
+
 type Arrived = (Client, SubscriptionId, Option<Offset>);
 
 /// A page comes to a node. Gives what is known that it has.

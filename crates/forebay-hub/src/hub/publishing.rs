@@ -156,8 +156,9 @@ impl Hub {
         if batch.is_empty() {
             return;
         }
+        let epoch = self.position().epoch;
         match store.append(Batch::new(self.0.clock.now(), batch)).await {
-            Ok(last) => self.0.reached(last).await,
+            Ok(offset) => self.0.reached(Position { epoch, offset }).await,
             Err(error) => {
                 tracing::error!(%error, "that broadcasts are missing could not be told yet");
                 self.0.gaps.lock().put_back(gaps);
@@ -189,6 +190,9 @@ impl Shared {
             return Ok(self.position());
         }
         let is_kept = batch.contents.iter().any(|content| !content.is_ephemeral());
+        // Where another epoch begins meanwhile, nobody can say in which of the two it was taken. A page that goes on
+        // from the older one is told.
+        let epoch = self.position().epoch;
         let last = store.append(batch).await.map_err(|error| {
             self.stats.publish_errors.add(1);
             *self.trouble.lock() = Some(error.to_string());
@@ -199,8 +203,9 @@ impl Shared {
             // That of what nobody keeps says nothing of the disk.
             *self.trouble.lock() = None;
         }
-        self.reached(last).await;
-        Ok(Position { offset: last, ..self.position() })
+        let position = Position { epoch, offset: last };
+        self.reached(position).await;
+        Ok(position)
     }
 
     /// Has a log in memory give a broadcast its place, and tells the stream's readers.

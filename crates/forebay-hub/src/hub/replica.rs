@@ -218,9 +218,9 @@ impl Inner {
         }
     }
 
-    /// Waits until the log has come to this offset here, or another log is in its place.
-    pub(super) async fn reached(&self, offset: Offset) {
-        let epoch = self.position().epoch;
+    /// Waits until the log has come to this position here, or another log is in its place.
+    pub(super) async fn reached(&self, position: Position) {
+        let Position { epoch, offset } = position;
         self.until(|at| at.offset >= offset || at.epoch != epoch).await;
     }
 
@@ -275,7 +275,7 @@ impl Hub {
             self.0.is_stored && position.epoch == here.epoch && position.offset > here.offset;
         let hub = is_behind.then(|| self.clone())?;
         Some(async move {
-            let _ = tokio::time::timeout(BEHIND_MAX, hub.0.reached(position.offset)).await;
+            let _ = tokio::time::timeout(BEHIND_MAX, hub.0.reached(position)).await;
         })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use forebay_log::{Applied, Content, Control};
+use forebay_log::{Applied, Content, Control, Position};
 use forebay_presence::Presence as Sign;
 use forebay_store::{Batch, LogStore};
 use tokio::sync::Notify;
@@ -228,10 +228,11 @@ impl Flushing<'_> {
                     |sign: &Sign| Content::Control(Control::Presence(Arc::new(sign.clone())));
                 let contents = self.untaken[..count].iter().map(content).collect();
                 let batch = Batch::new(self.shared.now(), contents);
+                let epoch = self.shared.position().epoch;
                 match store.append(batch).await {
-                    Ok(last) => {
+                    Ok(offset) => {
                         self.untaken.drain(..count);
-                        self.shared.reached(last).await;
+                        self.shared.reached(Position { epoch, offset }).await;
                     }
                     Err(error) => {
                         tracing::warn!(%error, "who is present could not be said yet");
