@@ -534,6 +534,7 @@ impl Hub {
     pub async fn close_store(&self) {
         self.tell_gaps().await;
         self.keep().await;
+        self.attend_presence().await;
         if let Some(store) = &self.0.store
             && let Err(error) = store.close().await
         {

@@ -18,6 +18,10 @@ use self::local::Local;
 /// How often it is looked whether a client that was silent for too long is there again.
 const LAPSED_LOOK_MS: u64 = 1_000;
 
+/// How long a node holds another's member to say what its info is: a store that takes nothing for longer does
+/// not hear of it.
+const SAY_MS: u64 = 1_000;
+
 /// How leases end, and when records are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
@@ -180,11 +184,24 @@ impl<K: Clone + Ord, V> Leases<K, V> {
         self.update_member(now, &stream, &member, info)
     }
 
-    /// A member of this node's has another info. False if it has none of this name.
+    /// A member of this node's has another info, as its application says. False if it has none of this name.
     pub fn update_member(&mut self, now: u64, stream: &str, id: &str, info: &Arc<str>) -> bool {
         let Some(local) = self.local(stream, id) else { return false };
         local.info = Arc::clone(info);
         self.look(now, stream, id);
+        true
+    }
+
+    /// A member of another node's has another info. This node holds it for a moment, to say so: a hold is what
+    /// brings an info. Always true.
+    pub fn say_of_another(&mut self, now: u64, stream: &str, id: &str, info: &Arc<str>) -> bool {
+        let (stream, id) = (Arc::<str>::from(stream), Arc::<str>::from(id));
+        let mut local = Local::new(info);
+        let until = now.saturating_add(SAY_MS);
+        local.wait(until);
+        self.members.entry(Arc::clone(&stream)).or_default().insert(Arc::clone(&id), local);
+        self.due.push(Reverse((until, Due::Member(Arc::clone(&stream), Arc::clone(&id)))));
+        self.look(now, &stream, &id);
         true
     }
 

@@ -98,6 +98,16 @@ impl Local {
         }
     }
 
+    /// What was to be said of it, with this info, may not be known. If another info has taken its place since, then
+    /// only because somebody else's came before it.
+    pub(super) fn put_back(&mut self, info: Option<Arc<str>>) {
+        let is_adopted = self.told == Told::Holds(Arc::clone(&self.info));
+        if let Some(info) = info.filter(|_| is_adopted) {
+            self.info = info;
+        }
+        self.told = Told::Unknown;
+    }
+
     /// Somebody else has given it another info, and nothing is to be said to that from here.
     pub(super) fn adopt(&mut self, now: u64, info: &Arc<str>) {
         if self.is_told(now) && self.told != Told::Nothing {

@@ -206,6 +206,40 @@ fn what_was_not_taken_is_asked_for_until_it_is() {
     assert!(node.leases.is_empty());
 }
 
+/// Another node's info comes while ours is on the way, and ours is not taken.
+#[test]
+fn an_update_that_was_not_taken_is_not_forgotten() {
+    let mut node = Node1::new();
+    node.join(1, "a", "1");
+    assert_eq!(node.written(), "+a1");
+    node.leases.update(0, &1, &"2".into());
+    let ours = node.records();
+    node.leases.adopt(0, "room", "a", &"3".into());
+    for record in ours {
+        node.leases.put_back(0, record);
+    }
+    assert_eq!(node.at(500), "+a2");
+    // One that the application says meanwhile is newer.
+    node.leases.update(500, &1, &"4".into());
+    let ours = node.records();
+    node.leases.update(500, &1, &"5".into());
+    for record in ours {
+        node.leases.put_back(500, record);
+    }
+    assert_eq!(node.at(1_000), "+a5");
+}
+
+#[test]
+fn of_another_nodes_member_something_can_be_said() {
+    let mut node = Node1::new();
+    assert!(node.leases.say_of_another(0, "room", "a", &"2".into()));
+    assert_eq!(
+        (node.written(), node.at(999), node.at(1_000)),
+        ("+a2".into(), String::new(), "-a".into())
+    );
+    assert!(node.leases.is_empty());
+}
+
 #[test]
 fn who_leaves_in_the_middle_of_a_join_is_released_behind_it() {
     let mut node = Node1::new();

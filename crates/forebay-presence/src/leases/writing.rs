@@ -119,10 +119,10 @@ impl<K: Clone + Ord, V> Leases<K, V> {
     pub fn put_back(&mut self, now: u64, record: Presence) {
         let Presence::Signs { stream, held, released, .. } = record else { return };
         self.retry_at = now + RETRY_MS;
-        let held = held.into_iter().map(|held| held.member.id);
-        for id in held.chain(released) {
+        let held = held.into_iter().map(|held| (held.member.id, Some(held.member.info)));
+        for (id, info) in held.chain(released.into_iter().map(|id| (id, None))) {
             let room = self.members.entry(Arc::clone(&stream)).or_default();
-            room.entry(Arc::clone(&id)).or_insert_with(Local::unknown).told = Told::Unknown;
+            room.entry(Arc::clone(&id)).or_insert_with(Local::unknown).put_back(info);
             self.look(now, &stream, &id);
         }
     }

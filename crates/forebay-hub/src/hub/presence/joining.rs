@@ -156,7 +156,7 @@ impl Client {
 
 impl Hub {
     /// A member has another info, whichever node it is at: an application says so. False where nobody of this
-    /// name is present.
+    /// name is present. A store that takes nothing for a second does not hear of a member of another node's.
     ///
     /// # Errors
     /// [`JoinRefused::Info`].
@@ -168,11 +168,16 @@ impl Hub {
     ) -> Result<bool, JoinRefused> {
         let inner = &*self.0;
         inner.check_info(info)?;
-        let is_here = inner.presence.leases.lock().update_member(inner.now().0, stream, id, info);
-        if is_here {
+        let now = inner.now().0;
+        let mut leases = inner.presence.leases.lock();
+        let is_there = inner.presence.sets.read().info(stream, id).is_some();
+        let is_known = leases.update_member(now, stream, id, info)
+            || is_there && leases.say_of_another(now, stream, id, info);
+        drop(leases);
+        if is_known {
             self.write_presence();
         }
-        Ok(is_here)
+        Ok(is_known)
     }
 }
 
@@ -185,6 +190,10 @@ impl Inner {
 
     fn check_room(&self, stream: &str, id: &str) -> Result<(), JoinRefused> {
         let options = &self.presence.options;
+        // What the log does not know yet counts, too.
+        if self.presence.leases.lock().len() >= options.members_max {
+            return Err(JoinRefused::Full);
+        }
         let sets = self.presence.sets.read();
         let is_full =
             sets.total(stream) >= options.members_each_max || sets.len() >= options.members_max;
