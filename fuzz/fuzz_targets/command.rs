@@ -4,8 +4,10 @@
 
 use std::sync::Arc;
 
-use forebay_cable::{Effect, Hello, Limits, Protocol, Resync, Session, SessionId};
-use forebay_log::Epoch;
+use forebay_cable::{
+    Attachment, Effect, Hello, Limits, Protocol, Resync, Session, SessionId, Start,
+};
+use forebay_log::{Epoch, Log, Member, Offset, Retention};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -20,12 +22,21 @@ fuzz_target!(|data: &[u8]| {
     let hello = Hello { id: SessionId(1), protocol, epoch: Epoch(1) };
     let limits = Limits::default().subscriptions_max(3);
     let mut session = Session::open(Default::default(), hello, Arc::new(limits));
+    let mut log = Log::new(Epoch(1), Retention::default());
     for line in text.lines() {
         session.handle_text(line);
         while let Some(effect) = session.poll_effect() {
             match effect {
                 Effect::Subscribe { .. } => {
-                    session.confirm(Vec::new(), false, Resync::new("null"));
+                    let presence = session.tells_presence().then(|| Attachment {
+                        stream: log.open("presence"),
+                        name: "presence".into(),
+                        start: Start::Live,
+                        head: Offset::ZERO,
+                        seen: None,
+                        is_presence: true,
+                    });
+                    session.confirm(presence.into_iter().collect(), false, Resync::new("null"));
                 }
                 Effect::Perform { id, .. } => {
                     session.transmit(id, b"1");
@@ -33,9 +44,18 @@ fuzz_target!(|data: &[u8]| {
                 }
                 Effect::Place { id, .. } => session.place(id, &[]),
                 Effect::Whisper { .. } => session.whispered(false),
+                Effect::Join { id, joining } if joining.id.len() < 10 => {
+                    session.joined(id, Ok(joining));
+                }
+                Effect::Join { id, .. } => session.joined(id, Err("\"\u{1}")),
+                Effect::Leave { id } => session.left_presence(id, true),
                 Effect::Unsubscribe { .. } => session.done(),
                 other => unreachable!("{other:?} is to be answered here"),
             }
+        }
+        session.caught_up(Offset::ZERO);
+        while let Some(asks) = session.asks_members() {
+            session.say_members(asks, 1, &[Member::new("ann", "{}")]);
         }
         assert!(session.subscription_ids().count() <= 3);
     }

@@ -47,10 +47,24 @@ pub enum Command {
         /// The message, as JSON text.
         json: String,
     },
-    /// `presence`, `join` and `leave`, which are not offered.
-    Presence {
+    /// `join`: be present.
+    Join {
         /// The subscription's identifier.
         identifier: String,
+        /// As whom.
+        joining: Joining,
+    },
+    /// `leave`: be present no more.
+    Leave {
+        /// The subscription's identifier.
+        identifier: String,
+    },
+    /// `presence`: say who is present.
+    Members {
+        /// The subscription's identifier.
+        identifier: String,
+        /// They are to be named, and not only counted.
+        with_records: bool,
     },
     /// `ping`: asks for a pong.
     Ping,
@@ -69,19 +83,49 @@ pub struct Terms {
     pub quiet: bool,
     /// The subscription reads no stream. Its client wants actions and their answers only.
     pub deaf: bool,
+    /// As whom its client is present from the beginning.
+    pub joining: Option<Joining>,
 }
 
 impl Terms {
-    pub(crate) fn keep_history_only(&mut self) {
-        let claim = std::mem::take(&mut self.claim);
+    pub(crate) fn keep_history_and_presence(&mut self) {
+        let Self { claim, joining, .. } = std::mem::take(self);
         let claim = if matches!(claim, Claim::History(_)) { claim } else { Claim::None };
-        *self = Self { claim, ..Self::default() };
+        *self = Self { claim, joining, ..Self::default() };
     }
 
     pub(crate) fn keep_position_only(&mut self) {
+        self.joining = None;
         if !matches!(self.claim, Claim::After(_)) {
             self.claim = Claim::None;
         }
+    }
+}
+
+/// As whom a client says that it is present. Nobody has checked it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Joining {
+    /// The member's id. Empty where none was said that is a text.
+    pub id: String,
+    /// What others are told of the member: JSON text.
+    pub info: String,
+}
+
+impl Joining {
+    /// What can't be understood has an empty id: so it is refused as any other, and not the whole connection.
+    fn decode(presence: Option<&RawValue>) -> Self {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            id: String,
+            #[serde(borrow, default)]
+            info: Option<&'a RawValue>,
+        }
+        let wire =
+            presence.and_then(|presence| serde_json::from_str::<Wire<'_>>(presence.get()).ok());
+        wire.map_or_else(Self::default, |Wire { id, info }| Self {
+            id,
+            info: info.map_or("null", RawValue::get).to_owned(),
+        })
     }
 }
 
@@ -192,6 +236,8 @@ struct Wire<'a> {
     data: Option<&'a RawValue>,
     after: Option<Cow<'a, str>>,
     history: Option<WireHistory>,
+    #[serde(borrow)]
+    presence: Option<&'a RawValue>,
     #[serde(default)]
     quiet: bool,
     #[serde(default)]
@@ -246,7 +292,8 @@ impl Command {
                     (None, Some(history)) => Claim::History(history.decode()),
                     (None, None) => Claim::None,
                 };
-                let terms = Terms { claim, quiet: wire.quiet, deaf: wire.deaf };
+                let joining = wire.presence.map(|presence| Joining::decode(Some(presence)));
+                let terms = Terms { claim, quiet: wire.quiet, deaf: wire.deaf, joining };
                 Ok(Self::Subscribe { identifier: identifier?, terms })
             }
             "unsubscribe" => Ok(Self::Unsubscribe { identifier: identifier? }),
@@ -263,7 +310,14 @@ impl Command {
                 let json = wire.data.ok_or(CommandError::Incomplete)?.get().to_owned();
                 Ok(Self::Whisper { identifier: identifier?, json })
             }
-            "presence" | "join" | "leave" => Ok(Self::Presence { identifier: identifier? }),
+            "join" => {
+                Ok(Self::Join { identifier: identifier?, joining: Joining::decode(wire.presence) })
+            }
+            "leave" => Ok(Self::Leave { identifier: identifier? }),
+            "presence" => {
+                let with_records = !wire.data.is_some_and(wants_total_only);
+                Ok(Self::Members { identifier: identifier?, with_records })
+            }
             "ping" => Ok(Self::Ping),
             "pong" => Ok(Self::Pong),
             "report" => Ok(Self::Report(Report {
@@ -290,6 +344,14 @@ impl WireHistory {
         });
         History { since, streams: streams.collect() }
     }
+}
+
+fn wants_total_only(data: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Wire {
+        return_records: bool,
+    }
+    serde_json::from_str(data.get()).is_ok_and(|Wire { return_records }| !return_records)
 }
 
 fn position(text: &str) -> Result<Position, CommandError> {

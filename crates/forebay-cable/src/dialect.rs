@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use forebay_log::{Epoch, Message, Offset, Position, StreamId, UnixMillis};
+use forebay_log::{Change, Epoch, Member, Message, Offset, Position, StreamId, UnixMillis};
 use smallvec::SmallVec;
 
 use self::action_cable::ActionCable;
@@ -21,7 +21,7 @@ use self::any_cable::AnyCable;
 use self::event_source::EventSource;
 use self::forebay_v1::ForebayV1;
 use crate::close::{DisconnectReason, RejectReason};
-use crate::command::{Command, CommandError, Report, Terms};
+use crate::command::{Command, CommandError, Joining, Report, Terms};
 use crate::ids::{SessionId, SubscriptionId};
 use crate::wire::{self, Envelope, Wrap};
 
@@ -169,6 +169,34 @@ pub struct Restoring {
     pub(crate) held_until: Option<UnixMillis>,
 }
 
+/// What a dialect remembers of presence, whose clients are told who is present.
+#[derive(Debug, Default)]
+pub struct Attending {
+    /// Subscriptions whose clients are to be told who is present, and whether by name.
+    pub(crate) asked: Vec<(SubscriptionId, bool)>,
+    /// As whom clients have said that they are present.
+    pub(crate) joined: Vec<(SubscriptionId, Joining)>,
+    /// The client was here before, and has forgotten who is present.
+    pub(crate) is_returning: bool,
+}
+
+/// The answer to what a client has asked of presence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PresenceAnswer<'a> {
+    /// It is done.
+    Done {
+        /// The command.
+        command: &'static str,
+    },
+    /// It can't be.
+    Refused {
+        /// The command.
+        command: &'static str,
+        /// Why.
+        reason: &'a str,
+    },
+}
+
 /// A protocol: how it says what a session has to say. An empty text is not sent.
 pub trait Dialect: fmt::Debug + Send + Sync {
     /// How it differs in what is done, and not only in what is said.
@@ -290,8 +318,30 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         Bytes::new()
     }
 
-    /// Says that there is no presence.
-    fn no_presence(&self, _envelope: &Envelope) -> Bytes {
+    // --- for clients that are told who is present -------------------------------------------------
+
+    /// What it remembers of that, if it has words for who comes and leaves.
+    fn attending(&self) -> Option<&Attending> {
+        None
+    }
+
+    /// The same, to be changed.
+    fn attending_mut(&mut self) -> Option<&mut Attending> {
+        None
+    }
+
+    /// Says who has come, changed and left: texts with a [`RECORD_END`](wire::RECORD_END) between two.
+    fn change(&self, _envelope: &Envelope, _change: &Change) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Says how many are present, and who, if they are to be named.
+    fn members(&self, _envelope: &Envelope, _total: usize, _members: &[Member]) -> Bytes {
+        Bytes::new()
+    }
+
+    /// Answers a client that asks to be present, to leave, or who is present.
+    fn presence(&self, _envelope: &Envelope, _answer: PresenceAnswer<'_>) -> Bytes {
         Bytes::new()
     }
 

@@ -27,14 +27,16 @@ mod wire;
 
 pub use close::{Close, CloseCode, DisconnectReason, RejectReason};
 pub use command::{
-    Claim, Command, CommandError, History, Identifier, IdentifierError, Report, ReportKind, Terms,
+    Claim, Command, CommandError, History, Identifier, IdentifierError, Joining, Report,
+    ReportKind, Terms,
 };
 pub use dialect::{
-    Around, Dialect, Lack, Manner, Positions, Protocol, Recipient, Restoring, Resync,
+    Around, Attending, Dialect, Lack, Manner, Positions, PresenceAnswer, Protocol, Recipient,
+    Restoring, Resync,
 };
 pub use ids::{SessionId, SubscriptionId};
 pub use limits::Limits;
 pub use session::{
-    Attachment, Effect, Hello, Kept, Mark, Progress, Reader, ReaderId, Session, Start,
+    AsksMembers, Attachment, Effect, Hello, Kept, Mark, Progress, Reader, ReaderId, Session, Start,
 };
-pub use wire::{Envelope, Part, Wrap};
+pub use wire::{Envelope, Part, RECORD_END, Wrap};

@@ -12,6 +12,7 @@ mod effect;
 mod healing;
 mod left;
 mod pace;
+mod presence;
 mod proof;
 mod queue;
 mod restoring;
@@ -30,6 +31,7 @@ use self::healing::Healing;
 use self::left::Left;
 pub use self::left::Progress;
 use self::pace::Pace;
+pub use self::presence::AsksMembers;
 pub use self::proof::Mark;
 use self::proof::Proof;
 use self::queue::Queue;
@@ -74,6 +76,8 @@ pub struct Hello {
 ///   | `Perform`, `Unsubscribe` | [`done`](Self::done) |
 ///   | `Place` | [`place`](Self::place) |
 ///   | `Whisper` | [`whispered`](Self::whispered) |
+///   | `Join` | [`joined`](Self::joined) |
+///   | `Leave` | [`left_presence`](Self::left_presence) |
 ///
 ///   Beside them a channel may at any time [`transmit`](Self::transmit), [`attach`](Self::attach),
 ///   [`detach`](Self::detach) and [`revoke`](Self::revoke).
@@ -94,7 +98,8 @@ pub struct Hello {
 ///    [`advance`](Self::advance) its reader as far as the socket took them and no farther. What it did not take is
 ///    read again.
 /// 7. If all was read and taken: [`next_mark`](Self::next_mark), which goes out behind it as a Ping, then
-///    [`marked`](Self::marked); and [`caught_up`](Self::caught_up).
+///    [`marked`](Self::marked); and [`caught_up`](Self::caught_up), which says whether somebody
+///    [asks who is present](Self::asks_members).
 ///
 /// At its end [`acknowledged`](Self::acknowledged) and [`keep`](Self::keep) say what is to be remembered of it.
 #[derive(Debug)]
@@ -148,6 +153,7 @@ impl Session {
     /// decided anew before it is welcomed.
     pub fn restore(now: UnixMillis, hello: Hello, limits: Arc<Limits>, kept: Kept) -> Self {
         let mut session = Self::closed(hello.id, hello.protocol.dialect(hello.epoch), limits);
+        session.returns();
         session.begin_restoring(now, kept);
         session.begin_at(now);
         session.work_off();

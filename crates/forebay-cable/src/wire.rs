@@ -22,7 +22,8 @@ pub struct Wrap<'a> {
     pub before: Part<'a>,
     /// Behind it.
     pub after: Part<'a>,
-    /// The message is not in between: what goes before says it already, in the client's own way.
+    /// The message is not in between: what goes before says it already, in the client's own way. It may be
+    /// several texts, then with a [`RECORD_END`] between two.
     pub is_retold: bool,
 }
 
@@ -33,6 +34,9 @@ impl Wrap<'_> {
         [self.shared, self.before.as_bytes(), message, self.after.as_bytes()]
     }
 }
+
+/// Between texts of JSON, which has no such byte (RFC 7464). Over a WebSocket each is a message of its own.
+pub const RECORD_END: u8 = 0x1e;
 
 /// Bytes that the session keeps, or that were made for one message.
 #[derive(Debug)]

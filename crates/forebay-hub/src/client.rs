@@ -169,7 +169,7 @@ impl Client {
         let log = inner.log.read();
         let start = cursor.map_or(Start::Live, |cursor| start(&inner.stats, &log, stream, cursor));
         let (name, head) = (Arc::clone(log.name(id)), log.head().offset);
-        Attachment { stream: id, name, start, head, seen: None }
+        Attachment { stream: id, name, start, head, seen: None, is_presence: false }
     }
 
     /// Where a client that has everything up to `position` goes on with a stream.
@@ -210,6 +210,9 @@ impl Client {
 
     /// The session's socket took nothing until history had moved past this reader.
     pub fn resync(&self, session: &mut Session, reader: ReaderId, head: Offset) {
+        if session.resync_presence(reader, head) {
+            return;
+        }
         self.hub.0.stats.resyncs_behind.add(1);
         if !session.is_reader_healing(reader) {
             self.take_turn(session);

@@ -44,7 +44,9 @@ pub use forebay_store::{AppendError, Fsync, LogStore, StoreError};
 pub use hub::{Broadcast, Hub, Incoming, Options, PublishError, Published};
 pub use notices::Refusal;
 pub use prefetch::prefetch;
-pub use presence::{Ending, JoinRefused, Members, OnPresence, PresenceHooks, PresenceOptions};
+pub use presence::{
+    Attendance, Ending, JoinRefused, Members, OnPresence, PresenceHooks, PresenceOptions,
+};
 pub use read::{Batch, Delivery};
 pub use revocations::Asked;
 pub use round::{Round, Scratch, Seat};

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use crate::stats::{Counter, Stats};
 
-/// Lines of one kind within [`WHILE_MS`]: enough to see whether they are alike. With thirteen kinds that is
-/// about six lines a second.
+/// Lines of one kind within [`WHILE_MS`]: enough to see whether they are alike. With fourteen kinds that is
+/// about seven lines a second.
 const LINES_MAX: u32 = 5;
 const WHILE_MS: u64 = 10_000;
 
@@ -43,14 +43,23 @@ pub enum Refusal {
     Replay,
     /// Somebody who can't be present as they ask.
     Presence,
+    /// HTML for other pages in the info of a client that is present: it is left out.
+    PresenceHtml,
 }
 
 impl Refusal {
-    const COUNT: usize = Self::Presence as usize + 1;
+    const COUNT: usize = Self::PresenceHtml as usize + 1;
 
     /// Whether it is a whole connection or request that is turned away.
     const fn is_at_the_door(self) -> bool {
-        !matches!(self, Self::Subscription | Self::Commands | Self::Replay | Self::Presence)
+        !matches!(
+            self,
+            Self::Subscription
+                | Self::Commands
+                | Self::Replay
+                | Self::Presence
+                | Self::PresenceHtml
+        )
     }
 
     fn counter(self, stats: &Stats) -> &Counter {
@@ -68,6 +77,7 @@ impl Refusal {
             Self::Commands => &stats.commands_held_back,
             Self::Replay => &stats.replays_delayed,
             Self::Presence => &stats.presence_refused,
+            Self::PresenceHtml => &stats.presence_html_left_out,
         }
     }
 }

@@ -132,6 +132,15 @@ pub struct Members {
     pub members: Vec<Member>,
 }
 
+/// Who is present on a stream, as its clients are told: by name, or only how many.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attendance {
+    /// How many there are.
+    pub total: usize,
+    /// Who, in the order in which they came. Empty where there are too many to be named.
+    pub named: Vec<Member>,
+}
+
 /// How a session's presence ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
@@ -194,6 +203,9 @@ pub(crate) struct Presence {
     /// Held by whoever gives presence records their places: what they change is rendered in their order, and
     /// the log is free meanwhile.
     pub(crate) order: Mutex<Known>,
+    /// It knows who is there: [`Known::Whole`], for those who can't wait for whoever renders. It changes under the
+    /// lock of `sets`.
+    pub(crate) is_whole: AtomicBool,
     pub(crate) leases: Mutex<Leases<LeaseKey, Arc<Wake>>>,
     /// What they are and where the log stands changes together under this lock.
     pub(crate) sets: RwLock<Sets>,
@@ -217,6 +229,7 @@ impl Presence {
             node,
             is_shared,
             order: Mutex::default(),
+            is_whole: AtomicBool::new(true),
             leases: Mutex::new(Leases::new(node, of_leases)),
             sets: RwLock::new(Sets::new(options.names_max)),
             nodes: Mutex::new(Nodes::new(node, of_leases.ttl_ms, is_shared)),

@@ -130,6 +130,8 @@ counters! {
     presence_leaves,
     /// Not let be present: a wrong member, or too many.
     presence_refused,
+    /// Infos of clients from which HTML was left out.
+    presence_html_left_out,
     /// Whispers not passed on: not allowed, too large, or too many in a second.
     whispers_refused,
 }

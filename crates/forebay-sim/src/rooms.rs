@@ -47,6 +47,7 @@ impl Channels for Rooms {
             whispers: None,
             handler: None,
             presence: None,
+            roster: None,
         };
         let (Variant::NonAtomic, Some(cursor)) = (self.variant, cursor) else {
             return Answer::Now(Ok(subscribed(begin, Vec::new())));

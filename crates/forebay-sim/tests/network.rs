@@ -220,6 +220,7 @@ impl Channels for Room {
             whispers: None,
             handler: None,
             presence: None,
+            roster: None,
         }))
     }
 }

@@ -137,6 +137,8 @@ pub struct Subscribed {
     pub handler: Option<Box<dyn Handler>>,
     /// Whom it makes present, for as long as it lasts. Where that is refused, so is the subscription.
     pub presence: Option<Box<Present>>,
+    /// What clients of AnyCable's protocol are told of who is present, and as whom they may be. No others are.
+    pub roster: Option<Box<Roster>>,
 }
 
 /// Whom a subscription makes present, and on which stream.
@@ -146,6 +148,29 @@ pub struct Present {
     pub stream: Arc<str>,
     /// As whom. The application has said so.
     pub member: Member,
+}
+
+/// A stream whose members are told to clients that ask for it in AnyCable's words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Roster {
+    /// The stream.
+    pub stream: Arc<str>,
+    /// As whom the client may be present.
+    pub whom: Whom,
+    /// Whether others are told `html` in the info of a client. AnyCable's element puts it into their pages.
+    pub passes_html: bool,
+}
+
+/// As whom a client may be present that asks for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Whom {
+    /// As nobody.
+    Nobody,
+    /// As the member of this id, with an info of its own.
+    Only(Arc<str>),
+    /// As whom it says, with an info of its own.
+    Anybody,
 }
 
 impl Subscribed {

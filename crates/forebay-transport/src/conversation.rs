@@ -15,6 +15,7 @@
 //! is the same: channels hear of it, and what the page has proven to have is kept.
 
 mod application;
+mod attending;
 mod begin;
 mod effects;
 mod ending;

@@ -100,9 +100,14 @@ impl Endpoint {
                     client.identify(name);
                 }
                 let now = self.hub.now();
-                match kept(&client, request, protocol) {
-                    Some(kept) => Session::restore(now, hello, limits, kept),
-                    None => Session::open(now, hello, limits),
+                if let Some(kept) = kept(&client, request, protocol) {
+                    Session::restore(now, hello, limits, kept)
+                } else {
+                    let mut session = Session::open(now, hello, limits);
+                    if sid(request).is_some_and(|sid| !sid.is_empty()) {
+                        session.returns();
+                    }
+                    session
                 }
             }
             Err(denial) => Session::refuse(hello, limits, self.deny(request, denial)),
@@ -198,6 +203,7 @@ mod tests {
                 whispers: None,
                 handler: None,
                 presence: None,
+                roster: None,
             }))
         }
     }

@@ -24,7 +24,7 @@ pub mod ws;
 
 pub use channels::{
     Answer, Begin, Channels, Denial, Handler, Identity, Later, Op, Present, Rejected, Request,
-    Stream, Subscribed,
+    Roster, Stream, Subscribed, Whom,
 };
 pub use door::{Denied, Door, DoorError, Ends};
 pub use driver::drive;

@@ -11,13 +11,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use forebay_log::{Epoch, Offset, Position, StreamId};
+use forebay_log::{Change, Epoch, Member, Offset, Position, StreamId};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use smallvec::{SmallVec, smallvec};
 
-use super::{Around, Dialect, Lack, Manner, Positions, Recipient, Restoring, check};
+use super::{
+    Around, Attending, Dialect, Lack, Manner, Positions, PresenceAnswer, Recipient, Restoring,
+    check,
+};
 use crate::command::{Command, CommandError, Terms};
 use crate::ids::{SessionId, SubscriptionId};
-use crate::wire::{self, Envelope, Wrap};
+use crate::wire::{self, Envelope, RECORD_END, Wrap};
 
 #[derive(Debug)]
 pub(super) struct AnyCable {
@@ -28,12 +33,19 @@ pub(super) struct AnyCable {
     /// Subscriptions that are told when they have got their history.
     owed: Vec<SubscriptionId>,
     restoring: Restoring,
+    attending: Attending,
 }
 
 impl AnyCable {
     pub(super) fn new(epoch: Epoch) -> Self {
-        let (names, owed, restoring) = (Vec::new(), Vec::new(), Restoring::default());
-        Self { epoch, fresh: true, names, owed, restoring }
+        Self {
+            epoch,
+            fresh: true,
+            names: Vec::new(),
+            owed: Vec::new(),
+            restoring: Restoring::default(),
+            attending: Attending::default(),
+        }
     }
 }
 
@@ -49,7 +61,7 @@ impl Dialect for AnyCable {
 
     fn decode(&self, text: &str) -> Result<Vec<Command>, CommandError> {
         let has = |command: &Command| !matches!(command, Command::Report(_));
-        check(vec![Command::decode(text)?], Terms::keep_history_only, has)
+        check(vec![Command::decode(text)?], Terms::keep_history_and_presence, has)
     }
 
     fn welcome(&self, session: SessionId, _: u64) -> Bytes {
@@ -129,9 +141,54 @@ impl Dialect for AnyCable {
         envelope.typed("reject_whisper", format_args!(""))
     }
 
-    fn no_presence(&self, envelope: &Envelope) -> Bytes {
-        let error = envelope.with_kind("presence");
-        [&error[..], br#"{"type":"error"}}"#].concat().into()
+    fn attending(&self) -> Option<&Attending> {
+        Some(&self.attending)
+    }
+
+    fn attending_mut(&mut self) -> Option<&mut Attending> {
+        Some(&mut self.attending)
+    }
+
+    /// Its client takes a member's new info from another `join`.
+    fn change(&self, envelope: &Envelope, change: &Change) -> Vec<u8> {
+        let envelope = envelope.with_kind(PRESENCE);
+        let mut texts = Vec::new();
+        let mut say = |json: Said<'_>| {
+            if !texts.is_empty() {
+                texts.push(RECORD_END);
+            }
+            texts.extend_from_slice(&envelope);
+            append_json(&mut texts, &json);
+            texts.push(b'}');
+        };
+        if change.is_count_only() {
+            say(Said::Info { total: change.total, records: Vec::new() });
+        }
+        for member in change.joined.iter().chain(&change.updated) {
+            say(Said::Join(record(member)));
+        }
+        for member in &change.left {
+            say(Said::Leave { id: &member.id });
+        }
+        texts
+    }
+
+    fn members(&self, envelope: &Envelope, total: usize, members: &[Member]) -> Bytes {
+        let records = members.iter().map(record).collect();
+        said(envelope, &Said::Info { total, records })
+    }
+
+    /// An `error` would have its client give up on who is present, which it mostly asks for behind its `join`. It
+    /// passes over types that it does not know.
+    fn presence(&self, envelope: &Envelope, answer: PresenceAnswer<'_>) -> Bytes {
+        said(
+            envelope,
+            &match answer {
+                PresenceAnswer::Done { command } => Said::Accept { command },
+                PresenceAnswer::Refused { command: "presence", reason } => Said::Error { reason },
+                PresenceAnswer::Refused { command, reason } => Said::Reject { command, reason },
+            },
+        )
     }
 
     fn restoring(&self) -> Option<&Restoring> {
@@ -141,4 +198,54 @@ impl Dialect for AnyCable {
     fn restoring_mut(&mut self) -> Option<&mut Restoring> {
         Some(&mut self.restoring)
     }
+}
+
+/// The type of messages about presence.
+const PRESENCE: &str = "presence";
+
+/// What such a message says.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Said<'a> {
+    Join(Record<'a>),
+    Leave {
+        id: &'a str,
+    },
+    Info {
+        total: usize,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        records: Vec<Record<'a>>,
+    },
+    Error {
+        reason: &'a str,
+    },
+    Accept {
+        command: &'a str,
+    },
+    Reject {
+        command: &'a str,
+        reason: &'a str,
+    },
+}
+
+/// A member. One whose info is not JSON has none: it comes from a log that another program has written.
+#[derive(Serialize)]
+struct Record<'a> {
+    info: Option<&'a RawValue>,
+    id: &'a str,
+}
+
+fn record(member: &Member) -> Record<'_> {
+    Record { info: serde_json::from_str(&member.info).ok(), id: &member.id }
+}
+
+fn said(envelope: &Envelope, said: &Said<'_>) -> Bytes {
+    let mut text = envelope.with_kind(PRESENCE);
+    append_json(&mut text, said);
+    text.push(b'}');
+    text.into()
+}
+
+fn append_json(bytes: &mut Vec<u8>, json: &impl Serialize) {
+    serde_json::to_writer(bytes, json).expect("texts and numbers encode into a Vec");
 }

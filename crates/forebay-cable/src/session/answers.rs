@@ -32,7 +32,12 @@ impl Session {
         subscription.returns = left.map_or(0, |left| left.returns.saturating_add(1));
         let mut lost = false;
         let is_unhealed = attachments.iter().any(|new| new.start == Start::Unhealed);
+        let has_presence = attachments.iter().any(|new| new.is_presence);
         for mut attachment in attachments {
+            if attachment.is_presence {
+                subscription.attach(attachment);
+                continue;
+            }
             if restored.is_some() && attachment.start == Start::Lost {
                 // Its cursor is too old to begin at; where its client stands need not be.
                 attachment.start = Start::After(Offset::ZERO);
@@ -56,6 +61,9 @@ impl Session {
             self.say_confirm(&subscription, false);
         }
         self.subscriptions.push(subscription);
+        if has_presence {
+            self.begin_attending(id);
+        }
         if asks_history {
             self.dialect.owe_history(id);
         }
@@ -145,6 +153,7 @@ impl Session {
             return Vec::new();
         };
         let subscription = self.subscriptions.swap_remove(index);
+        self.forget_attending(id);
         self.say_reject(&subscription.envelope, RejectReason::Unauthorized);
         subscription.streams()
     }

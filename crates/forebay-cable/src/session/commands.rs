@@ -28,7 +28,7 @@ impl Session {
             match step {
                 Step::Command(command) => self.carry_out(command),
                 Step::Restore(kept) => {
-                    let terms = Terms::default();
+                    let terms = Terms { joining: kept.joining, ..Terms::default() };
                     let restored = Some(Restored { proven: kept.proven });
                     self.subscribe(&kept.identifier, terms, restored);
                 }
@@ -50,7 +50,11 @@ impl Session {
             Command::Whisper { identifier, json } => {
                 self.ask(&identifier, |id| Effect::Whisper { id, json });
             }
-            Command::Presence { identifier } => self.say_no_presence(&identifier),
+            Command::Join { identifier, joining } => self.join(&identifier, joining),
+            Command::Leave { identifier } => self.leave(&identifier),
+            Command::Members { identifier, with_records } => {
+                self.members(&identifier, with_records);
+            }
             Command::Ping => self.push(self.dialect.pong()),
             Command::Pong => {}
             Command::Report(report) => self.dialect.report(report),
@@ -114,6 +118,7 @@ impl Session {
         };
         let subscription = self.subscriptions.swap_remove(index);
         let id = subscription.id;
+        self.forget_attending(id);
         let remembers = subscription.goes_on() && !self.keeps_positions();
         if let (true, Some(sent)) = (remembers, subscription.sent()) {
             let proven = self.proven(&subscription);

@@ -71,10 +71,11 @@ impl Session {
     /// What goes around an entry on its way to the client; `None` where there is nothing to send.
     pub fn wrap(&self, reader: ReaderId, entry: Around<'_>) -> Option<Wrap<'_>> {
         let subscription = self.subscriptions.get(reader.subscription())?;
+        if let Some(change) = entry.message.and_then(|message| message.change()) {
+            return self.wrap_change(reader, subscription, entry, change);
+        }
         let stream = subscription.stream(reader)?;
-        // What has no text is for those who take a change as it is.
-        let message = entry.message.filter(|message| !message.is_textless());
-        self.dialect.wrap(subscription.recipient(), stream, Around { message, ..entry })
+        self.dialect.wrap(subscription.recipient(), stream, entry)
     }
 
     /// Everything of the reader's stream up to `offset` has been sent or is not for this client.
@@ -91,16 +92,18 @@ impl Session {
         }
     }
 
-    /// Everything up to `head` has been sent, on all streams.
-    pub fn caught_up(&mut self, head: Offset) {
+    /// Everything up to `head` has been sent, on all streams. True if a client
+    /// [asks](Self::asks_members) who is present.
+    pub fn caught_up(&mut self, head: Offset) -> bool {
         if !self.manner.follows {
-            return;
+            return false;
         }
         for id in self.dialect.caught_up(head) {
             if let Some(subscription) = self.subscription(id) {
                 self.push(self.dialect.history(&subscription.envelope, true));
             }
         }
+        self.dialect.attending().is_some_and(|attending| !attending.asked.is_empty())
     }
 
     /// Whether the page of this reader needs no turn, see [`is_healing`](Self::is_healing).

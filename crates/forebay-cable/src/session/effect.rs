@@ -3,7 +3,7 @@
 use forebay_log::StreamId;
 use serde_json::{Map, Value};
 
-use crate::command::{Claim, Identifier, Terms};
+use crate::command::{Claim, Identifier, Joining, Terms};
 use crate::ids::SubscriptionId;
 
 /// Something only the caller can do. The session waits for its answer before it goes on.
@@ -17,7 +17,7 @@ pub enum Effect {
         id: SubscriptionId,
         /// The channel and its parameters.
         identifier: Identifier,
-        /// Where the client says it stands, and whether it wants to read at all.
+        /// Where the client says it stands, whether it wants to read at all, and as whom it is present.
         terms: Terms,
     },
     /// The client says where it stands on these streams. Answer with [`Session::place`](crate::Session::place).
@@ -35,6 +35,19 @@ pub enum Effect {
         id: SubscriptionId,
         /// The message, as JSON text.
         json: String,
+    },
+    /// The client asks to be present. Answer with [`Session::joined`](crate::Session::joined).
+    Join {
+        /// The subscription.
+        id: SubscriptionId,
+        /// As whom.
+        joining: Joining,
+    },
+    /// The client asks to be present no more. Answer with
+    /// [`Session::left_presence`](crate::Session::left_presence).
+    Leave {
+        /// The subscription.
+        id: SubscriptionId,
     },
     /// A channel action. Answer with [`Session::done`](crate::Session::done).
     Perform {

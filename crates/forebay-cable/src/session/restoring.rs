@@ -8,7 +8,7 @@ use forebay_log::{Offset, StreamId, UnixMillis};
 use super::left::{Left, Progress};
 use super::subscription::{Reading, Start, Subscription};
 use super::{Effect, Session, Step, Waiting};
-use crate::command::{Claim, History, Identifier};
+use crate::command::{Claim, History, Identifier, Joining};
 use crate::dialect::{Positions, Restoring};
 use crate::ids::SubscriptionId;
 use crate::wire::Envelope;
@@ -28,17 +28,31 @@ pub struct Kept {
 pub(super) struct KeptSubscription {
     pub(super) identifier: Box<str>,
     pub(super) proven: Option<Offset>,
+    /// As whom its client has said that it is present.
+    pub(super) joining: Option<Joining>,
 }
 
 /// Identifiers and what of them is proven; then, of those that were left, digests, what was sent, what
 /// is proven, and returns.
 type KeptText<'a> = (Vec<(Cow<'a, str>, Option<u64>)>, Vec<(u64, u64, Option<u64>, u8)>);
 
+/// The same; then, of those whose client is present, the index, the member's id and its info. Written only where
+/// there are some, so that earlier versions can read all others.
+type PresentText<'a> = (
+    Vec<(Cow<'a, str>, Option<u64>)>,
+    Vec<(u64, u64, Option<u64>, u8)>,
+    Vec<(usize, Cow<'a, str>, Cow<'a, str>)>,
+);
+
 impl Kept {
     /// What it takes in memory, about.
     pub fn bytes(&self) -> usize {
-        let identifiers: usize = self.subscriptions.iter().map(|s| s.identifier.len() + 64).sum();
-        identifiers + self.left.len() * 32 + 128
+        let joining = |s: &KeptSubscription| {
+            s.joining.as_ref().map_or(0, |joining| joining.id.len() + joining.info.len())
+        };
+        let bytes = |s: &KeptSubscription| s.identifier.len() + joining(s) + 112;
+        let subscriptions: usize = self.subscriptions.iter().map(bytes).sum();
+        subscriptions + self.left.len() * 32 + 128
     }
 
     /// For the next process: JSON.
@@ -51,15 +65,43 @@ impl Kept {
             left.map(|(digest, left)| (*digest, left.sent.0, number(left.proven), left.returns))
                 .collect(),
         );
-        serde_json::to_string(&text).expect("texts and numbers encode")
+        let joining = self.subscriptions.iter().enumerate();
+        let joining = joining.filter_map(|(index, s)| {
+            let Joining { id, info } = s.joining.as_ref()?;
+            Some((index, Cow::from(id), Cow::from(info)))
+        });
+        let present: Vec<_> = joining.collect();
+        let json = if present.is_empty() {
+            serde_json::to_string(&text)
+        } else {
+            let present: PresentText<'_> = (text.0, text.1, present);
+            serde_json::to_string(&present)
+        };
+        json.expect("texts and numbers encode")
     }
 
     /// Takes what [`to_json`](Self::to_json) made.
     pub fn from_json(json: &str) -> Option<Self> {
-        let (subscriptions, left): KeptText<'_> = serde_json::from_str(json).ok()?;
-        let subscriptions = subscriptions.into_iter().map(|(identifier, proven)| {
-            KeptSubscription { identifier: identifier.into(), proven: proven.map(Offset) }
-        });
+        let present = serde_json::from_str::<PresentText<'_>>(json);
+        let (subscriptions, left, mut present) = present
+            .or_else(|_| {
+                let (subscriptions, left): KeptText<'_> = serde_json::from_str(json)?;
+                Ok::<_, serde_json::Error>((subscriptions, left, Vec::new()))
+            })
+            .ok()?;
+        let subscriptions =
+            subscriptions.into_iter().enumerate().map(|(index, (identifier, proven))| {
+                let joining = present.iter_mut().find(|(other, ..)| *other == index);
+                let joining = joining.map(|(_, id, info)| Joining {
+                    id: std::mem::take(id).into_owned(),
+                    info: std::mem::take(info).into_owned(),
+                });
+                KeptSubscription {
+                    identifier: identifier.into(),
+                    proven: proven.map(Offset),
+                    joining,
+                }
+            });
         let left = left.into_iter().map(|(digest, sent, proven, returns)| {
             (digest, Progress { sent: Offset(sent), proven: proven.map(Offset), returns })
         });
@@ -101,7 +143,7 @@ impl Session {
         let id = subscription.id;
         // A time is less than a cursor, which is exact, and the client's clock may be wrong. So with a
         // cursor only streams that it names are placed; the others stay where they stand.
-        let mut streams = subscription.streams();
+        let mut streams = subscription.read_streams();
         if subscription.goes_on() {
             let is_named =
                 |stream| self.dialect.stream_name(stream).is_some_and(|s| history.names(s));
@@ -128,10 +170,6 @@ impl Session {
         self.done();
     }
 
-    pub(super) fn say_no_presence(&mut self, identifier: &str) {
-        self.push(self.dialect.no_presence(&Envelope::new(identifier)));
-    }
-
     // --- a session that goes on for another ---------------------------------------------------
 
     /// What the client's next session has to know, if it can go on for this one: its connection was
@@ -151,6 +189,7 @@ impl Session {
             let subscriptions = subscriptions.map(|subscription| KeptSubscription {
                 identifier: subscription.envelope.identifier_text().into(),
                 proven: self.proven(subscription),
+                joining: self.joining_of(subscription.id).cloned(),
             });
             Kept { subscriptions: subscriptions.collect(), left: self.left.clone() }
         })
@@ -220,7 +259,7 @@ impl Session {
         let Some(subscription) = subscription else { return };
         let position = subscription.began_after().and_then(|proven| self.dialect.position(proven));
         let claim = position.map_or(Claim::None, Claim::After);
-        let streams = subscription.streams();
+        let streams = subscription.read_streams();
         self.waiting = Waiting::Completion(id);
         self.effect = Some(Box::new(Effect::Place { id, streams, claim }));
     }

@@ -24,6 +24,9 @@ pub struct Attachment {
     /// What the page has seen already, wherever it is in the log. It is the same for all streams of one
     /// subscription.
     pub seen: Option<Box<Seen>>,
+    /// It is a presence stream, whose entries are told in the words of the client's protocol, see
+    /// [`Session::tells_presence`](crate::Session::tells_presence). It may come last, and once.
+    pub is_presence: bool,
 }
 
 /// Where a subscription begins.
@@ -77,7 +80,17 @@ struct ReaderState {
     position: Offset,
     attached: Offset,
     /// Everything from here to the position was sent on this connection, or is not for this client.
+    /// [`IS_PRESENCE`] for a presence reader, which no client places.
     began: Offset,
+}
+
+/// No entry has the largest offset.
+const IS_PRESENCE: Offset = Offset(u64::MAX);
+
+impl ReaderState {
+    fn is_presence(&self) -> bool {
+        self.began == IS_PRESENCE
+    }
 }
 
 /// Whether a subscription is read.
@@ -149,6 +162,10 @@ impl Subscription {
 
     /// True if the client must be resynced.
     pub(super) fn attach(&mut self, new: Attachment) -> bool {
+        if new.is_presence {
+            self.attach_presence(&new);
+            return false;
+        }
         let (position, lost) = match new.start {
             Start::After(offset) => (offset, false),
             Start::Live | Start::Unhealed => (new.head, false),
@@ -167,6 +184,26 @@ impl Subscription {
         let (stream, attached) = (new.stream, new.head);
         self.states.push(ReaderState { stream, position, attached, began: position });
         lost
+    }
+
+    /// What its client lacks of that, it is told otherwise.
+    fn attach_presence(&mut self, new: &Attachment) {
+        let position = match new.start {
+            Start::After(offset) => offset,
+            _ => new.head,
+        };
+        let (stream, attached) = (new.stream, new.head);
+        self.states.push(ReaderState { stream, position, attached, began: IS_PRESENCE });
+    }
+
+    /// Whether it is the reader of a presence stream.
+    pub(super) fn is_presence(&self, reader: ReaderId) -> bool {
+        self.states.get(reader.stream).is_some_and(ReaderState::is_presence)
+    }
+
+    /// The presence stream that it reads, if it does.
+    pub(super) fn presence_stream(&self) -> Option<StreamId> {
+        self.states.iter().find(|state| state.is_presence()).map(|state| state.stream)
     }
 
     /// The client has everything up to here from before this subscription. `None` once it lacks
@@ -230,7 +267,7 @@ impl Subscription {
         self.reading = Reading::Reads;
         let lost = std::mem::take(&mut self.lost);
         let mut is_lost = false;
-        for state in &mut self.states {
+        for state in self.states.iter_mut().filter(|state| !state.is_presence()) {
             let placed = starts.iter().find(|(stream, _)| *stream == state.stream);
             let start = match placed.map(|(_, start)| *start) {
                 Some(Start::LostAfter(offset)) => {
@@ -279,7 +316,7 @@ impl Subscription {
 
     /// The newest that has been sent of any of its streams.
     pub(super) fn newest_sent(&self) -> Option<Offset> {
-        self.states.iter().map(|state| state.position).max()
+        self.own_states().map(|state| state.position).max()
     }
 
     /// Positions only go forward: this is what makes a second delivery impossible.
@@ -301,10 +338,19 @@ impl Subscription {
 
     /// Up to here all of its streams have been sent.
     pub(super) fn sent(&self) -> Option<Offset> {
-        self.states.iter().map(|state| state.position).min()
+        self.own_states().map(|state| state.position).min()
     }
 
     pub(super) fn streams(&self) -> Vec<StreamId> {
         self.states.iter().map(|state| state.stream).collect()
+    }
+
+    /// The same without a presence stream.
+    pub(super) fn read_streams(&self) -> Vec<StreamId> {
+        self.own_states().map(|state| state.stream).collect()
+    }
+
+    fn own_states(&self) -> impl Iterator<Item = &ReaderState> {
+        self.states.iter().filter(|state| !state.is_presence())
     }
 }

@@ -2,6 +2,7 @@
 
 mod dialects;
 mod healing;
+mod presence;
 
 use forebay_log::{Class, Epoch, Log, Message, Offset, Position, Retention};
 
@@ -59,7 +60,8 @@ impl Pair {
         };
         let head = self.log.head().offset;
         let goes_on = start != Start::Live;
-        let attachment = Attachment { stream, name: name.into(), start, head, seen: None };
+        let attachment =
+            Attachment { stream, name: name.into(), start, head, seen: None, is_presence: false };
         self.session.confirm(vec![attachment], goes_on, refresh());
     }
 
@@ -126,7 +128,9 @@ impl Pair {
 
     fn resync(&mut self, reader: ReaderId) -> Vec<String> {
         let head = self.log.head().offset;
-        self.session.resync(reader, head);
+        if !self.session.resync_presence(reader, head) {
+            self.session.resync(reader, head);
+        }
         self.drain_whole()
     }
 }
@@ -329,6 +333,7 @@ fn a_lost_start_is_confirmed_then_resynced() {
         start: Start::Lost,
         head: Offset::ZERO,
         seen: None,
+        is_presence: false,
     };
     pair.session.confirm(vec![lost], true, refresh());
     pair.broadcast("room", "next");
@@ -536,6 +541,7 @@ fn streams_come_back_to_the_caller() {
         start: Start::Live,
         head: Offset::ZERO,
         seen: None,
+        is_presence: false,
     };
     assert!(pair.session.attach(reader.subscription, attachment));
     assert!(pair.session.detach(reader.subscription, more));
@@ -689,6 +695,7 @@ fn a_resync_that_is_not_proven_is_owed_again() {
         start: Start::Lost,
         head: Offset::ZERO,
         seen: None,
+        is_presence: false,
     };
     pair.session.confirm(vec![lost], true, refresh());
     assert_eq!(acknowledged(&pair), [None]);

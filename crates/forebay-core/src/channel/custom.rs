@@ -53,6 +53,7 @@ fn subscribed<C: Channel>(channel: C, mut cx: Context) -> Result<Subscribed, Rej
         whispers: None,
         handler: Some(Box::new(Running { channel, cx })),
         presence: None,
+        roster: None,
     })
 }
 

@@ -126,6 +126,7 @@ impl StandardChannels {
             whispers: None,
             handler: None,
             presence: None,
+            roster: None,
         }
     }
 

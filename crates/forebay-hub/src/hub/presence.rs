@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use forebay_log::{
-    Applied, Class, Content, Control, Lacking, Message, Offset, Position, Record, UnixMillis,
-    presence_stream,
+    Applied, Class, Content, Control, Lacking, Message, Offset, Position, Record, StreamId,
+    UnixMillis, presence_of, presence_stream,
 };
-use forebay_presence::{Change, Presence as Sign};
+use forebay_presence::{Change, Presence as Sign, Sets};
 
 use super::{Hub, Inner};
-use crate::presence::{Known, Members};
+use crate::client::Client;
+use crate::presence::{Attendance, Known, Members};
 
 impl Hub {
     /// Who is present on a stream, and the position of which that is true.
@@ -33,10 +34,43 @@ impl Hub {
         (self.position(), sets.total(stream))
     }
 
+    /// Who is present on a stream, as its clients are told. `None` where this node has just begun, and does not
+    /// know it yet.
+    pub fn present_on(&self, stream: &str) -> Option<Attendance> {
+        let presence = &self.0.presence;
+        let sets = presence.sets.read();
+        let is_whole = presence.is_whole.load(Ordering::Relaxed);
+        is_whole.then(|| attendance(&sets, stream, presence.options.names_max))
+    }
+
     /// How many are present on all streams together; who is on two counts twice.
     pub fn present(&self) -> usize {
         self.0.presence.sets.read().len()
     }
+}
+
+impl Client {
+    /// Who is present on a stream, where nothing has changed behind `through`: of `stream`, its presence stream,
+    /// which this connection has open. Where so many are present that their names are told to nobody, they are
+    /// only counted. `None`, too, where this node does not know it yet: then something is missing in the presence
+    /// stream when it does.
+    pub fn members_through(&self, stream: StreamId, through: Offset) -> Option<Attendance> {
+        let inner = &*self.hub().0;
+        let name = self.stream_name(stream)?;
+        let room = presence_of(&name)?;
+        let sets = inner.presence.sets.read();
+        let is_whole = inner.presence.is_whole.load(Ordering::Relaxed);
+        if !is_whole || inner.log.read().last(stream) > through {
+            return None;
+        }
+        Some(attendance(&sets, room, inner.presence.options.names_max))
+    }
+}
+
+fn attendance(sets: &Sets, stream: &str, names_max: usize) -> Attendance {
+    let total = sets.total(stream);
+    let named = if total <= names_max { sets.members(stream) } else { Vec::new() };
+    Attendance { total, named }
 }
 
 impl Inner {

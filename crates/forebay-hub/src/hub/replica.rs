@@ -40,6 +40,7 @@ impl Replica for Inner {
         {
             let mut sets = self.presence.sets.write();
             sets.clear();
+            self.presence.is_whole.store(*order == Known::Whole, Ordering::Relaxed);
             for (at, sign) in snapshot.present.drain(..) {
                 sets.apply(at, &sign);
             }

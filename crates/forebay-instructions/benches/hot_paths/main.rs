@@ -165,6 +165,7 @@ impl Channels for Anybody {
             whispers: None,
             handler: None,
             presence: None,
+            roster: None,
         }))
     }
 }

@@ -10,7 +10,7 @@ use forebay_cable::{SubscriptionId, Terms};
 use forebay_log::UnixMillis;
 use tokio::runtime::Handle;
 
-use crate::channels::{Channels, Handler, Identity, Later, Op, Rejected, Subscribed};
+use crate::channels::{Channels, Handler, Identity, Later, Op, Rejected, Roster, Subscribed};
 
 /// Whispers of one connection in a second: a hand that draws, at a display's 60 frames, may lose
 /// one or the other. Each costs its stream's subscribers a message.
@@ -24,23 +24,25 @@ pub(super) struct Application {
     identity: Identity,
     /// Out of line, like the next two: most connections have none.
     handlers: Option<Box<Handlers>>,
-    whispers: Option<Box<Whispers>>,
+    grants: Option<Box<Grants>>,
     /// At most one: the session waits for its answer.
     running: Option<Box<Running>>,
 }
 
-/// What a connection may whisper.
+/// What a connection may do beside reading.
 #[derive(Debug, Default)]
-struct Whispers {
+struct Grants {
     /// The streams that its subscriptions may whisper on.
-    streams: Vec<(SubscriptionId, Arc<str>)>,
+    whispers: Vec<(SubscriptionId, Arc<str>)>,
     pace: Pace,
+    /// Where its subscriptions are told who is present, and may be so themselves.
+    rosters: Vec<(SubscriptionId, Roster)>,
 }
 
-impl Whispers {
+impl Grants {
     /// Where to whisper, if it may at all, and has not done so too often.
     fn allow(&mut self, id: SubscriptionId, now: UnixMillis) -> Option<&str> {
-        let (_, stream) = self.streams.iter().find(|(other, _)| *other == id)?;
+        let (_, stream) = self.whispers.iter().find(|(other, _)| *other == id)?;
         self.pace.allows(now).then_some(&**stream)
     }
 }
@@ -91,7 +93,7 @@ impl fmt::Debug for Application {
 
 impl Application {
     pub(super) fn new(channels: Arc<dyn Channels>, identity: Identity) -> Self {
-        Self { channels, identity, handlers: None, whispers: None, running: None }
+        Self { channels, identity, handlers: None, grants: None, running: None }
     }
 
     pub(super) fn channels(&self) -> &Arc<dyn Channels> {
@@ -136,18 +138,29 @@ impl Application {
     }
 
     pub(super) fn may_whisper(&mut self, id: SubscriptionId, stream: Arc<str>) {
-        self.whispers.get_or_insert_default().streams.push((id, stream));
+        self.grants.get_or_insert_default().whispers.push((id, stream));
+    }
+
+    pub(super) fn keep_roster(&mut self, id: SubscriptionId, roster: Roster) {
+        self.grants.get_or_insert_default().rosters.push((id, roster));
+    }
+
+    /// Where a subscription is told who is present.
+    pub(super) fn roster(&self, id: SubscriptionId) -> Option<&Roster> {
+        let mut rosters = self.grants.as_ref()?.rosters.iter();
+        rosters.find(|(other, _)| *other == id).map(|(_, roster)| roster)
     }
 
     /// Where a subscription whispers, if it may at all, and has not done so too often.
     pub(super) fn whispers_on(&mut self, id: SubscriptionId, now: UnixMillis) -> Option<&str> {
-        self.whispers.as_mut()?.allow(id, now)
+        self.grants.as_mut()?.allow(id, now)
     }
 
     /// The subscription is gone.
-    pub(super) fn forget_whispers(&mut self, id: SubscriptionId) {
-        if let Some(whispers) = &mut self.whispers {
-            whispers.streams.retain(|(other, _)| *other != id);
+    pub(super) fn forget(&mut self, id: SubscriptionId) {
+        if let Some(grants) = &mut self.grants {
+            grants.whispers.retain(|(other, _)| *other != id);
+            grants.rosters.retain(|(other, _)| *other != id);
         }
     }
 

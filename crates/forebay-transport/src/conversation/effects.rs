@@ -47,6 +47,8 @@ impl Conversation {
                 self.session.place(id, &starts.collect::<Vec<_>>());
             }
             Effect::Whisper { id, json } => self.whisper(id, json),
+            Effect::Join { id, joining } => self.join_as(id, joining, peer),
+            Effect::Leave { id } => self.leave(id),
             Effect::Unsubscribe { id, streams } => self.unsubscribe(id, streams),
             // Of a session that is newer than this: it goes on without.
             _ => self.session.done(),
@@ -90,14 +92,13 @@ impl Conversation {
     }
 
     fn unsubscribe(&mut self, id: SubscriptionId, streams: Vec<StreamId>) {
-        // The tag has left, and the next page may have it again.
-        self.client.leave(id, Ending::Closed);
+        self.client.leave(id, self.ending_of(id));
         for stream in streams {
             self.client.detach(stream);
         }
         self.client.leave_page(id, None);
         self.client.note_session(&self.session);
-        self.application.forget_whispers(id);
+        self.application.forget(id);
         match self.application.take_handler(id) {
             Some(handler) => self.application.run(Running::Unsubscribe(handler.unsubscribed())),
             None => self.session.done(),
@@ -107,8 +108,14 @@ impl Conversation {
     pub(super) fn finish(&mut self, finished: Finished, peer: Peer<'_>) {
         match finished {
             Finished::Subscribe(id, terms, Ok(subscribed)) => {
-                if let Err(rejected) = self.subscribe(id, &terms, subscribed) {
-                    self.reject(&rejected, peer);
+                match self.subscribe(id, &terms, subscribed) {
+                    Ok(()) => {
+                        if let Some(joining) = terms.joining {
+                            self.join_at_once(id, joining, peer);
+                        }
+                        self.client.note_session(&self.session);
+                    }
+                    Err(rejected) => self.reject(&rejected, peer),
                 }
             }
             Finished::Subscribe(_, _, Err(rejected)) => self.reject(&rejected, peer),
@@ -172,8 +179,12 @@ impl Conversation {
         {
             self.session.share_envelope(shared);
         }
+        let tells_presence = !terms.deaf && self.session.tells_presence();
+        if let Some(roster) = subscribed.roster.filter(|_| tells_presence) {
+            attachments.push(self.attach_presence(&roster));
+            self.application.keep_roster(id, *roster);
+        }
         self.session.confirm(attachments, goes_on, subscribed.resync);
-        self.client.note_session(&self.session);
         if !terms.quiet {
             for json in &subscribed.transmissions {
                 self.session.transmit(id, json);
@@ -312,6 +323,7 @@ impl Conversation {
         let why = "its channel has ended it";
         self.note_rejection(&Rejected::new(RejectReason::Unauthorized, why), peer);
         self.client.leave(id, Ending::Left);
+        self.application.forget(id);
         for stream in self.session.revoke(id) {
             self.client.detach(stream);
         }

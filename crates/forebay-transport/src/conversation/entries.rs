@@ -102,7 +102,9 @@ impl Conversation {
 
     /// Everything up to `head` is on its way.
     pub(crate) fn caught_up(&mut self, head: Offset) {
-        self.session.caught_up(head);
+        if self.session.caught_up(head) {
+            self.tell_members(head);
+        }
     }
 
     /// The mark to send as a Ping behind the batch, if its client proves what it has got.

@@ -1,5 +1,6 @@
 //! The driver over in-memory pipes: a client that writes frames by hand, the real hub and log.
 
+mod attending;
 mod exact;
 mod presence;
 
@@ -50,6 +51,7 @@ impl Channels for Rooms {
             whispers: None,
             handler,
             presence: None,
+            roster: None,
         };
         Answer::Later(Box::pin(async {
             tokio::task::yield_now().await;
@@ -337,6 +339,7 @@ impl Channels for Whispers {
             whispers: Some("whispers".into()),
             handler: None,
             presence: None,
+            roster: None,
         }))
     }
 }
@@ -915,6 +918,7 @@ impl Channels for Slow {
             whispers: None,
             handler: Some(Box::new(self.clone())),
             presence: None,
+            roster: None,
         }))
     }
 }

@@ -43,6 +43,7 @@ impl Channels for Rooms {
             whispers: None,
             handler: Some(Box::new(Leaves(Arc::clone(&self.left)))),
             presence: None,
+            roster: None,
         }))
     }
 }

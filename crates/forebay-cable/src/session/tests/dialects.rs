@@ -24,7 +24,8 @@ impl Pair {
         };
         let name = identifier.text("name").unwrap();
         let (stream, head) = (self.log.open(name), self.log.head().offset);
-        let attachment = Attachment { stream, name: name.into(), start, head, seen: None };
+        let attachment =
+            Attachment { stream, name: name.into(), start, head, seen: None, is_presence: false };
         self.session.confirm(vec![attachment], goes_on, refresh());
         terms
     }
@@ -168,7 +169,14 @@ fn ours_is_told_when_a_channel_reads_an_older_stream() {
     pair.confirm_from(after(2), false);
     pair.drain();
     let (stream, head) = (pair.log.open("other"), pair.log.head().offset);
-    let attachment = Attachment { stream, name: "other".into(), start: after(0), head, seen: None };
+    let attachment = Attachment {
+        stream,
+        name: "other".into(),
+        start: after(0),
+        head,
+        seen: None,
+        is_presence: false,
+    };
     let id = pair.session.subscription_ids().next().unwrap();
     assert!(pair.session.attach(id, attachment));
     assert_eq!(
@@ -330,7 +338,10 @@ fn extended_answers_everything() {
     pair.say(&json!({"command": "presence", "identifier": ROOM}));
     assert_eq!(
         pair.json(),
-        [json!({"type": "presence", "identifier": ROOM, "message": {"type": "error"}})]
+        [json!({
+            "type": "presence", "identifier": ROOM,
+            "message": {"type": "error", "reason": "not subscribed"},
+        })]
     );
     pair.say(&json!({"command": "history", "identifier": ROOM, "history": {"since": 1}}));
     pair.say(&json!({"command": "whisper", "identifier": ROOM, "data": 1}));

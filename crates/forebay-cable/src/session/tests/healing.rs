@@ -27,7 +27,14 @@ impl Pair {
         };
         let stream = self.log.open(identifier);
         let head = self.log.head().offset;
-        let attachment = Attachment { stream, name: identifier.into(), start, head, seen: None };
+        let attachment = Attachment {
+            stream,
+            name: identifier.into(),
+            start,
+            head,
+            seen: None,
+            is_presence: false,
+        };
         self.session.confirm(vec![attachment], true, refresh());
     }
 

@@ -141,6 +141,7 @@ impl Inner {
         *known = Known::Whole;
         let sets = self.presence.sets.write();
         let applied = self.log.write().forget_presence(now);
+        self.presence.is_whole.store(true, Ordering::Relaxed);
         drop(sets);
         for Applied { stream, .. } in applied {
             self.rounds.tell(&self.subscribers, stream);

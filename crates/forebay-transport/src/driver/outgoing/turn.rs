@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use forebay_cable::Mark;
+use forebay_cable::{Mark, RECORD_END};
 use forebay_hub::{Batch, Delivery, Scratch};
 use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
@@ -191,6 +191,9 @@ impl WsFrame {
         conversation: &Conversation,
     ) -> Option<Self> {
         let wrap = conversation.wrap(delivery)?;
+        if wrap.is_retold {
+            return Some(Self::append_retold(bytes, index, &wrap.parts(&[]).concat()));
+        }
         let message = delivery.message.as_ref().map_or(&[][..], |message| &message.bytes()[..]);
         let [shared, before, message, after] = wrap.parts(message);
         let around = shared.len() + before.len() + after.len();
@@ -209,6 +212,17 @@ impl WsFrame {
         let split = bytes.len();
         bytes.extend_from_slice(after);
         Some(Self { index, begin, split, end: bytes.len(), message: message_len, apart })
+    }
+
+    /// Several texts, each a ws frame of its own, which pass together.
+    #[cold]
+    fn append_retold(bytes: &mut Vec<u8>, index: usize, texts: &[u8]) -> Self {
+        let begin = bytes.len();
+        for text in texts.split(|byte| *byte == RECORD_END).filter(|text| !text.is_empty()) {
+            ws::append_text(bytes, text);
+        }
+        let end = bytes.len();
+        Self { index, begin, split: end, end, message: 0, apart: 0 }
     }
 
     fn len(&self) -> usize {

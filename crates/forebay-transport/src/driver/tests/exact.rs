@@ -20,6 +20,7 @@ impl Channels for Room {
             whispers: None,
             handler: None,
             presence: None,
+            roster: None,
         }))
     }
 }

@@ -140,6 +140,7 @@ impl Channels for Here {
             whispers: None,
             handler: None,
             presence: Some(Box::new(present)),
+            roster: None,
         }))
     }
 }
