@@ -45,7 +45,7 @@ fn tell(records: usize, who: &str, took: Duration, mut times: Vec<Duration>) {
 }
 
 async fn session(server: &forebay_rig::Nats, records: usize, body: &Bytes, round: u32) {
-    let name = format!("session-{records}-{round}");
+    let name = format!("session_{records}_{round}");
     let options = Options::new(server.address().to_string()).name(&name).keep_bytes(1 << 30);
     let backend = Nats::new(options);
     let (writer, reader) = (backend.connect().await.unwrap(), backend.connect().await.unwrap());

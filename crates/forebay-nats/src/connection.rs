@@ -58,7 +58,7 @@ impl Connection {
     pub(crate) fn new(link: Link, options: &Options, info: Info) -> Self {
         Self {
             link: Arc::new(link),
-            names: Names::new(&options.name),
+            names: Names::new(&options.settings.name),
             created: info.created,
             is_replicated: layout::is_replicated(options),
             reading: Mutex::new(None),

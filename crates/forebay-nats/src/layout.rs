@@ -47,7 +47,7 @@ impl Names {
 /// Looks whether the server can keep a log, and makes what is missing.
 pub(crate) async fn prepare(link: &Link, options: &Options) -> Result<Info, Failure> {
     check_server(link, options)?;
-    let names = Names::new(&options.name);
+    let names = Names::new(&options.settings.name);
     let info = ensure(link, log(&names, options)).await?;
     // A server of version 2.9 that is in no cluster names none.
     let leader = &info.cluster.leader;
@@ -71,7 +71,7 @@ pub(crate) fn is_replicated(options: &Options) -> bool {
 
 /// What of the log's limits is not as configured.
 pub(crate) fn limits_differ(info: &Info, options: &Options) -> Option<String> {
-    let (is, configured) = (&info.config, log(&Names::new(&options.name), options));
+    let (is, configured) = (&info.config, log(&Names::new(&options.settings.name), options));
     let pairs = [
         ("max_age", is.max_age.cast_signed(), configured.max_age.cast_signed()),
         ("max_bytes", is.max_bytes, configured.max_bytes),
@@ -107,11 +107,11 @@ fn check_server(link: &Link, options: &Options) -> Result<(), Failure> {
 }
 
 fn log(names: &Names, options: &Options) -> Config {
-    let keep = nanoseconds(options.keep);
+    let keep = nanoseconds(options.settings.keep);
     Config {
         subjects: vec![names.log.clone()],
         max_age: keep,
-        max_bytes: i64::try_from(options.keep_bytes).unwrap_or(i64::MAX),
+        max_bytes: i64::try_from(options.settings.keep_bytes).unwrap_or(i64::MAX),
         duplicate_window: keep,
         ..stream(&names.log, "log", options)
     }

@@ -5,7 +5,7 @@
 //! use forebay_nats::{Nats, Options};
 //! use forebay_shared::SharedLog;
 //!
-//! let options = Options::from_url("nats://localhost:4222/forebay")?;
+//! let options = Options::from_url("nats://localhost:4222?name=forebay")?;
 //! let log = SharedLog::open(Nats::new(options), Default::default()).await?;
 //! # Ok(())
 //! # }

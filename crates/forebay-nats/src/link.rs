@@ -14,7 +14,7 @@ use async_nats::{
     RequestErrorKind, ServerError, ServerInfo, Subscriber,
 };
 use bytes::Bytes;
-use forebay_shared::Failure;
+use forebay_shared::{Failure, Settings};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -67,10 +67,10 @@ impl Link {
                 hear(&trouble, event);
                 async {}
             });
+        let Settings { authority, certificate, .. } = &options.settings;
         let connect =
-            options.authority.iter().cloned().fold(connect, ConnectOptions::add_root_certificates);
-        let connect = options
-            .certificate
+            authority.iter().cloned().fold(connect, ConnectOptions::add_root_certificates);
+        let connect = certificate
             .iter()
             .cloned()
             .fold(connect, |connect, (file, key)| connect.add_client_certificate(file, key));

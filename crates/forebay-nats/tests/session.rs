@@ -241,7 +241,7 @@ async fn a_server_that_does_not_fit_is_refused() {
         refused(options(&asks), "refuses the login").await;
         refused(options(&asks).user("me", "s3cret too"), "refuses the login").await;
         refused(options(&asks).token("s3cret"), "refuses the login").await;
-        let url = Options::from_url(&format!("{}/forebay", asks.url())).unwrap();
+        let url = Options::from_url(&format!("{}?name=forebay", asks.url())).unwrap();
         Nats::new(url).connect().await.unwrap();
         let asks = server(build, |options| options.token("s3cret"));
         Nats::new(options(&asks).token("s3cret")).connect().await.unwrap();

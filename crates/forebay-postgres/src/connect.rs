@@ -59,7 +59,7 @@ impl Backend for Postgres {
 impl Postgres {
     async fn connect_to(&self, host: &Host, port: u16) -> Result<Connection, Failure> {
         let config = self.config_of(host, port);
-        let connected = config.connect(tls(self.authority.as_deref())?).await;
+        let connected = config.connect(tls(&self.settings)?).await;
         let (client, mut connection) = connected.map_err(|error| failure(&error))?;
         let (told, notifications) = watch::channel(());
         let driver = tokio::spawn(async move {
@@ -149,12 +149,12 @@ impl Postgres {
             "select coalesce(string_agg(t, ', '), '') from unnest(string_to_array('{TABLES}', ',')) t \
              where not has_table_privilege('{0}.' || t, 'select') or not has_table_privilege('{0}.' || t, 'insert') \
              or not has_table_privilege('{0}.' || t, 'update') or not has_table_privilege('{0}.' || t, 'delete')",
-            self.name
+            self.settings.name
         );
         let row = client.query_one(&missing, &[]).await.map_err(|error| failure(&error))?;
         let missing: String = row.get(0);
         if !missing.is_empty() {
-            let name = &self.name;
+            let name = &self.settings.name;
             return Err(Failure::Refused(format!(
                 "the role lacks rights: grant select, insert, update, delete on these tables in schema {name}: {missing}"
             )));
@@ -171,7 +171,7 @@ impl Postgres {
 
     async fn is_made(&self, client: &Client) -> Result<bool, Failure> {
         let there = "select to_regclass($1) is not null";
-        let state = format!("{}.log_state", self.name);
+        let state = format!("{}.log_state", self.settings.name);
         let row = client.query_one(there, &[&state]).await.map_err(|error| failure(&error))?;
         Ok(row.get(0))
     }

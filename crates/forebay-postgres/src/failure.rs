@@ -39,10 +39,15 @@ fn of_connection(error: &Error) -> Failure {
     while let Some(source) = cause {
         let inner = source.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(why)) = tls {
-            return Failure::Refused(format!(
-                "its certificate can't be trusted ({why}): sslrootcert=FILE names its authority"
-            ));
+        match tls {
+            Some(rustls::Error::InvalidCertificate(why)) => {
+                return Failure::Refused(format!(
+                    "its certificate can't be trusted ({why}): ca=FILE names its authority"
+                ));
+            }
+            // A certificate that it asks for, for one.
+            Some(error) => return Failure::Refused(format!("TLS fails: {error}")),
+            None => {}
         }
         let source_text = source.to_string();
         if source_text.contains("does not support TLS") {

@@ -97,7 +97,7 @@ impl Connection {
         driver: Driver,
         notifications: watch::Receiver<()>,
     ) -> Result<Self, Failure> {
-        let channel = format!("{}_log", options.name);
+        let channel = format!("{}_log", options.settings.name);
         let prepare = async |statement: &str| {
             client.prepare(&options.sql(statement)).await.map_err(|error| failure(&error))
         };
@@ -123,8 +123,8 @@ impl Connection {
             is_listening: AtomicBool::new(false),
             tidied: parking_lot::Mutex::new([Instant::now(); 2]),
             channel,
-            keep_secs: options.keep.as_secs_f64(),
-            keep_bytes: i64::try_from(options.keep_bytes).unwrap_or(i64::MAX),
+            keep_secs: options.settings.keep.as_secs_f64(),
+            keep_bytes: i64::try_from(options.settings.keep_bytes).unwrap_or(i64::MAX),
             statements,
         })
     }

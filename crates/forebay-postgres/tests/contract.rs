@@ -228,6 +228,24 @@ async fn tls_is_spoken() {
     assert!(refused(&server.url()).await.contains("certificate"));
 }
 
+/// A server may ask its clients for a certificate. libpq's names are understood as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_shown_to_whom_asks_for_it() {
+    let server = forebay_rig::Postgres::options().tls_both().start().unwrap();
+    let files = server.certificates().unwrap();
+    let [authority, certificate, key] =
+        [&files.authority, &files.certificate, &files.key].map(|file| file.display());
+    let with = format!("{}&ca={authority}", server.url());
+    let said = refused(&with).await;
+    assert!(said.contains("certificate"), "{said}");
+    connect(&format!("{with}&certificate={certificate}&key={key}")).await;
+    let libpq =
+        format!("{}&sslrootcert={authority}&sslcert={certificate}&sslkey={key}", server.url());
+    connect(&libpq).await;
+    let said = refused(&format!("{with}&certificate={certificate}&key=/nowhere.pem")).await;
+    assert!(said.contains("/nowhere.pem can't be read"), "{said}");
+}
+
 /// A server that says nothing is lost, and so is one that ends while it is waited for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_server_is_lost() {
@@ -245,9 +263,9 @@ fn a_url_is_understood_or_refused() {
     let said = |url: &str| Postgres::from_url(url).unwrap_err().to_string();
     assert!(said("postgres://a:hunter2@b/c?nmae=x").contains("nmae"));
     assert!(said("postgres://b/c?name=A").contains("lowercase"));
-    assert!(said("postgres://b/c?keep=0").contains("positive"));
+    assert!(said("postgres://b/c?keep=0").contains("out of bounds"));
     assert!(said("redis://b").contains("postgres://"));
-    let two = Postgres::from_url("postgres://a:hunter2@b:1,c:2/d?keep=60&name=chat").unwrap();
+    let two = Postgres::from_url("postgres://a:hunter2@b:1,c:2/d?keep=600&name=chat").unwrap();
     let shown = format!("{two:?} {}", two.address());
     assert!(shown.contains("postgres://b:1,c:2/d") && !shown.contains("hunter2"), "{shown}");
 }

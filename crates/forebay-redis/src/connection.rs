@@ -8,12 +8,15 @@ use forebay_log::{Epoch, Offset};
 use forebay_shared::{Bounds, Cell, EPOCH, Expected, Failure, Group, Session, Space, Stored};
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamRangeReply, StreamReadOptions, StreamReadReply};
-use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, Cmd, Script, cmd};
+use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, Cmd, Script, cmd, pipe};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::failure::failure;
-use crate::info;
 use crate::options::Options;
+use crate::{info, rights};
+
+/// What the keys mean. A version that changes that writes its own number beside the head; this one writes none.
+const VERSION: u32 = 1;
 
 /// How long a reader waits for something new.
 const READ_MAX: Duration = Duration::from_secs(1);
@@ -56,7 +59,7 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn new(options: &Options) -> Self {
         // In one slot, where a proxy or a managed service cares.
-        let key = |what: &str| format!("{{{}}}:{what}", options.name);
+        let key = |what: &str| format!("{{{}}}:{what}", options.settings.name);
         Self {
             log: key("log"),
             state: key("state"),
@@ -65,24 +68,61 @@ impl Keys {
             lasting: key("lasting"),
             revoked: key("revoked"),
             passing: key("passing"),
-            keep: options.keep,
-            keep_bytes: options.keep_bytes,
+            keep: options.settings.keep,
+            keep_bytes: options.settings.keep_bytes,
             append: Script::new(include_str!("append.lua")),
             set: Script::new(include_str!("set.lua")),
+        }
+    }
+
+    /// What has these keys is a log of this version, or there is nothing yet.
+    async fn check(&self, connection: &mut MultiplexedConnection) -> Result<(), Failure> {
+        let kinds = [
+            (&self.log, "stream"),
+            (&self.state, "hash"),
+            (&self.marks, "list"),
+            (&self.names, "zset"),
+            (&self.lasting, "hash"),
+            (&self.revoked, "hash"),
+        ];
+        let mut asked = pipe();
+        for (key, _) in kinds {
+            asked.cmd("TYPE").arg(key);
+        }
+        let are: Vec<String> =
+            asked.query_async(connection).await.map_err(|error| failure(&error))?;
+        for ((key, kind), is) in kinds.iter().zip(&are) {
+            if is != "none" && is != kind {
+                let what = format!("the key {key} is a {is}, and no log of Forebay's");
+                return Err(Failure::Refused(what));
+            }
+        }
+        if are[0] != "none" && are[1] == "none" {
+            let (log, state) = (&self.log, &self.state);
+            let what = format!(
+                "the stream {log} is another application's, or somebody has deleted {state}"
+            );
+            return Err(Failure::Refused(format!(
+                "{what}: give the log another name, or delete both"
+            )));
+        }
+        let version = cmd("HGET").arg(&self.state).arg("version").to_owned();
+        match ask::<Option<u32>>(&version, connection).await? {
+            None | Some(VERSION) => Ok(()),
+            Some(other) => Err(Failure::Refused(format!(
+                "the log's keys are of version {other}, and this program knows version {VERSION}: update the older of them"
+            ))),
         }
     }
 }
 
 impl Connection {
     pub(crate) async fn open(options: &Options, keys: &Arc<Keys>) -> Result<Self, Failure> {
-        let client = options.client().await.map_err(|error| failure(&error))?;
+        let client = options.client().await?;
         let mut asking = connect(&client).await?;
+        rights::check(&mut asking, &options.settings.name).await?;
         let run = info::check(&mut asking).await?;
-        let kind: String = ask(cmd("TYPE").arg(&keys.log), &mut asking).await?;
-        if kind != "none" && kind != "stream" {
-            let what = format!("the key {} is a {kind}, and no log of Forebay's", keys.log);
-            return Err(Failure::Refused(what));
-        }
+        keys.check(&mut asking).await?;
         let (reading, appending) = (OnceCell::new(), Mutex::new(()));
         Ok(Self { client, asking, reading, appending, run, keys: Arc::clone(keys) })
     }

@@ -3,6 +3,8 @@
 use forebay_shared::Failure;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use crate::rights::GRANTED;
+
 /// Codes of a server that can't, at the moment.
 const PASSING: [&str; 8] = [
     "LOADING",
@@ -14,6 +16,11 @@ const PASSING: [&str; 8] = [
     "UNBLOCKED",
     "NOREPLICAS",
 ];
+
+/// The two sides have spoken, and do not agree: a certificate that is not trusted or not shown, or no TLS at the other
+/// end. The library keeps rustls' error as a text.
+const TLS: [&str; 3] =
+    ["invalid peer certificate", "received fatal alert", "received corrupt message"];
 
 pub(crate) fn failure(error: &RedisError) -> Failure {
     let said = error.to_string();
@@ -32,8 +39,11 @@ pub(crate) fn failure(error: &RedisError) -> Failure {
             Failure::Refused(format!("it does not know this user and password: {detail}"))
         }
         _ if is_right_missing(error, &said) => Failure::Refused(format!(
-            "its user lacks rights: {detail}. It needs ~{{NAME}}:* +@read +@write +@transaction +@scripting +@connection +info +time"
+            "its user lacks rights: {detail}. It needs ~{{NAME}}:* {GRANTED}"
         )),
+        _ if TLS.iter().any(|about| said.contains(about)) => {
+            Failure::Refused(format!("TLS fails: {said}"))
+        }
         ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType => {
             Failure::Refused(said)
         }

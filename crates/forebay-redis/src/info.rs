@@ -28,6 +28,13 @@ pub(crate) async fn check(connection: &mut MultiplexedConnection) -> Result<Stri
     if major.is_none_or(|major| major < VERSION_MIN) {
         return Err(Failure::Refused(format!("its version is {version:?}: 7 or later is needed")));
     }
+    if get("cluster_enabled") == "1" {
+        return Err(Failure::Refused(
+            "it is part of a Redis Cluster, which gives keys from one server to another: the log needs a primary of \
+             its own, with replicas and Sentinel if you like"
+                .to_owned(),
+        ));
+    }
     if get("role") != "master" {
         return Err(Failure::Lost(format!("it is a {}, and no primary", get("role"))));
     }

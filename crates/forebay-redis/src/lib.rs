@@ -20,10 +20,12 @@
 //! ```
 
 mod append;
+mod client;
 mod connection;
 mod failure;
 mod info;
 mod options;
+mod rights;
 
 use std::sync::Arc;
 

@@ -22,7 +22,7 @@ struct Real {
 impl Real {
     fn new(server: Arc<forebay_rig::Redis>, runtime: &'static Runtime, number: u32) -> Self {
         let proxy = Losing::start(server.address()).unwrap();
-        Self { server, proxy, runtime, name: format!("world-{number}") }
+        Self { server, proxy, runtime, name: format!("world_{number}") }
     }
 
     fn command(&self, words: &[&str]) -> String {
@@ -116,6 +116,37 @@ async fn what_is_wrong_is_said_at_the_start() {
     check(&foreign.url(), "is a string").await;
     let replica = options().replica_of(&foreign).start().unwrap();
     check(&replica.url(), "no primary").await;
+    let cluster = options().configure("cluster-enabled yes").start().unwrap();
+    check(&cluster.url(), "Redis Cluster").await;
+    let other = options().start().unwrap();
+    other.command(&["xadd", "{forebay}:log", "*", "orders", "1"]).unwrap();
+    check(&other.url(), "another application's").await;
+    other.command(&["hset", "{forebay}:state", "version", "2"]).unwrap();
+    check(&other.url(), "version 2").await;
+}
+
+/// Each right that is missing is named at the start, also those that are needed later.
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_that_are_missing_are_named_at_the_start() {
+    let server = forebay_rig::Redis::options().start().unwrap();
+    let url = format!("redis://me:hunter2@{}", server.address());
+    let check = async |takes: &str, parts: &[&str]| {
+        let user = format!(
+            "acl setuser me reset on >hunter2 ~{{forebay}}:* +@read +@write +@transaction +@scripting +@connection +info +time {takes}"
+        );
+        server.command(&user.split_whitespace().collect::<Vec<_>>()).unwrap();
+        let said = refused(&url).await;
+        assert!(parts.iter().all(|part| said.contains(part)), "{takes}: {said}");
+        assert!(!said.contains("hunter2") && !said.contains('\n'), "{said}");
+    };
+    check("-xadd", &["may not use XADD: grant ~{forebay}:* +@read"]).await;
+    check("-@scripting", &["may not use EVALSHA, SCRIPT LOAD:"]).await;
+    check("-xsetid -time", &["may not use XSETID, TIME:"]).await;
+    check("-@transaction", &["may not use MULTI"]).await;
+    check("-info", &["may not use INFO:"]).await;
+    check("resetkeys ~{chat}:*", &["may not use its keys: grant ~{forebay}:*"]).await;
+    check("resetkeys %R~{forebay}:*", &["may not use its keys:"]).await;
+    check("-@write", &["SET", "XADD", "ZREMRANGEBYSCORE"]).await;
 }
 
 /// A server that is full takes nothing more, and says so; pages are told what they lack when it does again.
@@ -154,5 +185,24 @@ async fn tls_is_spoken() {
     let redis = Redis::new(Options::from_url(&url).unwrap());
     SharedLog::open(redis, forebay_shared::Options::default()).await.unwrap();
     let said = refused(&server.url()).await;
-    assert!(said.contains("can't be reached"), "{said}");
+    assert!(said.contains("TLS fails") && said.contains("certificate"), "{said}");
+    let said = refused(&format!("{}?ca=/nowhere.pem", server.url())).await;
+    assert!(said.contains("/nowhere.pem can't be read"), "{said}");
+}
+
+/// A server may ask its clients for a certificate.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_shown_to_whom_asks_for_it() {
+    let server = forebay_rig::Redis::options().tls_both().start().unwrap();
+    let files = server.certificates().unwrap();
+    let [authority, certificate, key] =
+        [&files.authority, &files.certificate, &files.key].map(|file| file.display());
+    let with = format!("{}?ca={authority}", server.url());
+    let said = refused(&with).await;
+    assert!(said.contains("TLS fails"), "{said}");
+    let wrong = refused(&format!("{with}&certificate={certificate}&key={authority}")).await;
+    assert!(wrong.contains("key can't be used"), "{wrong}");
+    let url = format!("{with}&certificate={certificate}&key={key}");
+    let redis = Redis::new(Options::from_url(&url).unwrap());
+    SharedLog::open(redis, forebay_shared::Options::default()).await.unwrap();
 }

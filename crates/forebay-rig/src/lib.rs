@@ -38,3 +38,14 @@ pub use self::proxy::{Direction, Passage, Proxy};
 pub use self::redis::{Redis, RedisOptions};
 pub use self::sentinel::Sentinel;
 pub use self::server::Server;
+
+/// Whether servers can have disks that are soon full. Where not, a line says that something is not tested.
+#[must_use]
+#[expect(clippy::print_stderr, reason = "what a test leaves out has to be seen")]
+pub fn has_small_disks() -> bool {
+    let has_disks = starter::has_disks();
+    if !has_disks {
+        eprintln!("skipped: a full disk, because only root may mount a small one");
+    }
+    has_disks
+}

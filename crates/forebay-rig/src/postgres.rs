@@ -32,6 +32,8 @@ pub struct Postgres {
 pub struct PostgresOptions {
     password: Option<String>,
     tls: bool,
+    asks_for_certificates: bool,
+    disk_bytes: Option<u64>,
     lines: String,
 }
 
@@ -45,6 +47,18 @@ impl PostgresOptions {
     /// Takes TLS, and over TCP nothing else, with [`Postgres::certificates`].
     pub fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// The same, and clients have to show a certificate. The server's own will do.
+    pub fn tls_both(mut self) -> Self {
+        self.asks_for_certificates = true;
+        self.tls()
+    }
+
+    /// A small disk, for a tablespace at [`Postgres::disk`]. See [`has_small_disks`](crate::has_small_disks).
+    pub fn small_disk(mut self, bytes: u64) -> Self {
+        self.disk_bytes = Some(bytes);
         self
     }
 
@@ -68,12 +82,18 @@ impl PostgresOptions {
         let certificates = self.tls.then(|| certificates(folder.path())).transpose()?;
         let scheme = if self.tls { "hostssl" } else { "host" };
         let method = if self.password.is_some() { "scram-sha-256" } else { "trust" };
+        let shows = if self.asks_for_certificates { "clientcert=verify-ca" } else { "" };
         let rules = ["all", "replication"]
-            .map(|database| format!("{scheme} {database} all 127.0.0.1/32 {method}\n"));
+            .map(|database| format!("{scheme} {database} all 127.0.0.1/32 {method} {shows}\n"));
         // The socket in our folder is this library's, and asks for nothing.
         let local = "local all all trust\nlocal replication all trust\n";
         fs::write(data.join("pg_hba.conf"), format!("{local}{}", rules.concat()))?;
-        let postgres = Postgres::run(programs, folder, self.password, certificates, &self.lines)?;
+        let disk = self.disk_bytes;
+        if disk.is_some() {
+            fs::create_dir(folder.path().join("disk"))?;
+        }
+        let postgres =
+            Postgres::run(programs, folder, self.password, certificates, &self.lines, disk)?;
         if let Some(password) = &postgres.password {
             postgres.sql(&format!("alter role postgres password '{password}'"))?;
         }
@@ -99,12 +119,17 @@ impl Postgres {
         run(copy.arg(&data).args(["--dbname", &self.local()]))?;
         let late = format!("recovery_min_apply_delay = '{delay_ms}ms'\nhot_standby = on\n");
         let (programs, password) = (self.programs.clone(), self.password.clone());
-        Self::run(programs, folder, password, self.certificates.clone(), &late)
+        Self::run(programs, folder, password, self.certificates.clone(), &late, None)
     }
 
     /// What a client has to trust, if it uses TLS.
     pub fn certificates(&self) -> Option<&Certificates> {
         self.certificates.as_ref()
+    }
+
+    /// The folder of its small disk, which only the server sees.
+    pub fn disk(&self) -> PathBuf {
+        self.folder.path().join("disk")
     }
 
     /// Runs statements as superuser, and gives what `psql` says: a line for each row, without a heading.
@@ -129,12 +154,16 @@ impl Postgres {
         password: Option<String>,
         certificates: Option<Certificates>,
         lines: &str,
+        disk_bytes: Option<u64>,
     ) -> Result<Self, Error> {
         let port = Port::reserve()?;
         let data = folder.path().join("data");
         let tls = certificates.as_ref().map(|files| {
-            let [certificate, key] = [&files.certificate, &files.key].map(|file| file.display());
-            format!("ssl = on\nssl_cert_file = '{certificate}'\nssl_key_file = '{key}'\n")
+            let [authority, certificate, key] =
+                [&files.authority, &files.certificate, &files.key].map(|file| file.display());
+            format!(
+                "ssl = on\nssl_ca_file = '{authority}'\nssl_cert_file = '{certificate}'\nssl_key_file = '{key}'\n"
+            )
         });
         // Each setting counts as it comes last; pg_basebackup copies the primary's.
         let file = data.join("postgresql.conf");
@@ -147,10 +176,12 @@ impl Postgres {
             tls.unwrap_or_default()
         );
         fs::write(&file, format!("{before}\n{ours}"))?;
+        let disk = folder.path().join("disk");
         let process = Program::new(programs.join("postgres"), "is ready to accept")
             .argument("-D")
             .argument(&data)
             .user(user())
+            .disk(disk_bytes.map(|bytes| (&*disk, bytes)))
             .stopped_by(Signal::INT)
             .start()?;
         Ok(Self { process, programs, password, certificates, port, folder })

@@ -40,7 +40,8 @@ impl Process {
     /// It does not end or does not answer within a minute, or fails.
     pub fn restart(&self) -> Result<(), Error> {
         self.stop()?;
-        let mut command = starter::command(&self.program.path, self.program.user);
+        let mut command =
+            starter::with_disk(&self.program.path, self.program.user, self.program.disk.as_ref());
         command.args(&self.program.arguments).envs(self.program.environment.iter().cloned());
         let running = Running::start(command, &self.program.path)?;
         *self.output.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&running.output);

@@ -5,6 +5,7 @@ use std::path::Path;
 use rustix::process::Signal;
 
 use crate::server::text;
+use crate::starter::Disk;
 use crate::{Error, Process};
 
 /// A program that is going to be started.
@@ -17,6 +18,7 @@ pub struct Program {
     pub(crate) user: Option<&'static str>,
     pub(crate) ready: String,
     pub(crate) stop: Signal,
+    pub(crate) disk: Option<Disk>,
 }
 
 impl Program {
@@ -29,6 +31,7 @@ impl Program {
             user: None,
             ready: ready.to_owned(),
             stop: Signal::TERM,
+            disk: None,
         }
     }
 
@@ -53,6 +56,13 @@ impl Program {
     /// As whom it runs. Only root may choose.
     pub(crate) fn user(mut self, user: Option<&'static str>) -> Self {
         self.user = user;
+        self
+    }
+
+    /// A small disk in this folder, which is empty at each start. Only root may have one: see
+    /// [`has_small_disks`](crate::has_small_disks).
+    pub(crate) fn disk(mut self, disk: Option<(&Path, u64)>) -> Self {
+        self.disk = disk.map(|(folder, bytes)| Disk { folder: text(folder), bytes });
         self
     }
 

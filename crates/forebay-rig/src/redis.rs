@@ -29,6 +29,8 @@ pub struct RedisOptions {
     lines: String,
     account: Option<(String, String)>,
     tls: bool,
+    certificates: Option<Certificates>,
+    disk_bytes: Option<u64>,
 }
 
 impl RedisOptions {
@@ -50,10 +52,21 @@ impl RedisOptions {
         self
     }
 
+    /// The same, and clients have to show a certificate. The server's own will do.
+    pub fn tls_both(self) -> Self {
+        self.tls().configure("tls-auth-clients yes")
+    }
+
     /// Keeps no more than this (as in `2mb`), and does what the policy says (as `allkeys-lru`).
     pub fn memory(self, bytes: &str, policy: &str) -> Self {
         let policy = format!("maxmemory-policy {policy}");
         self.configure(&format!("maxmemory {bytes}")).configure(&policy)
+    }
+
+    /// Keeps its data on a small disk. See [`has_small_disks`](crate::has_small_disks).
+    pub fn small_disk(mut self, bytes: u64) -> Self {
+        self.disk_bytes = Some(bytes);
+        self
     }
 
     /// Follows another server, which has the same user. The address may be a [`Proxy`](crate::Proxy)'s.
@@ -63,8 +76,9 @@ impl RedisOptions {
         self.configure(&format!("replicaof {} {}", primary.ip(), primary.port()))
     }
 
-    /// Follows another server.
-    pub fn replica_of(self, primary: &Redis) -> Self {
+    /// Follows another server. With TLS it has the other's certificate.
+    pub fn replica_of(mut self, primary: &Redis) -> Self {
+        self.certificates.clone_from(&primary.certificates);
         self.replica_at(primary.address())
     }
 
@@ -82,11 +96,17 @@ impl RedisOptions {
     pub fn start(self) -> Result<Redis, Error> {
         let folder = tempfile::Builder::new().prefix("forebay-redis-").tempdir()?;
         let port = Port::reserve()?;
-        let certificates = self.tls.then(|| Certificates::make(folder.path())).transpose()?;
+        let certificates = match &self.certificates {
+            None if self.tls => Some(Certificates::make(folder.path())?),
+            given => given.clone(),
+        };
         let file = folder.path().join("redis.conf");
-        fs::write(&file, self.file(folder.path(), port.number(), certificates.as_ref())?)?;
+        let data = folder.path().join("data");
+        fs::create_dir(&data)?;
+        fs::write(&file, self.file(&data, port.number(), certificates.as_ref())?)?;
         let process = Program::new(find("redis-server")?, "Ready to accept connections")
             .argument(&file)
+            .disk(self.disk_bytes.map(|bytes| (&*data, bytes)))
             .start()?;
         Ok(Redis { process, account: self.account, certificates, port, _folder: folder })
     }
@@ -99,16 +119,10 @@ impl RedisOptions {
     ) -> Result<String, Error> {
         let mut file = format!("bind 127.0.0.1\ndir {}\nsave \"\"\n", folder.display());
         if let Some(files) = certificates {
-            let [authority, certificate, key] =
-                [&files.authority, &files.certificate, &files.key].map(|file| file.display());
-            write!(file, "port 0\ntls-port {port}\ntls-auth-clients no\ntls-replication yes\n")
-                .and_then(|()| writeln!(file, "tls-ca-cert-file {authority}"))
-                .and_then(|()| writeln!(file, "tls-cert-file {certificate}"))
-                .and_then(|()| writeln!(file, "tls-key-file {key}"))
+            file.push_str(&tls_lines(port, files));
         } else {
-            writeln!(file, "port {port}")
+            writeln!(file, "port {port}").map_err(std::io::Error::other)?;
         }
-        .map_err(std::io::Error::other)?;
         if let Some((name, password)) = &self.account {
             writeln!(file, "masteruser {name}\nmasterauth {password}")
                 .map_err(std::io::Error::other)?;
@@ -158,18 +172,44 @@ impl Redis {
         Err(Error::Failed { program: "redis-cli".to_owned(), output: said.into_owned() })
     }
 
-    fn cli(&self) -> Command {
-        let mut cli = Command::new("redis-cli");
-        // -e: what the server refuses is a failure, and not only a line.
-        cli.args(["-e", "-p", &self.port.number().to_string()]);
-        if let Some((name, password)) = &self.account {
-            cli.args(["--user", name, "--pass", password, "--no-auth-warning"]);
-        }
-        if let Some(files) = &self.certificates {
-            cli.args(["--tls", "--cacert", &text(&files.authority)]);
-        }
-        cli
+    /// Who may do anything, if it asks.
+    pub(crate) fn account(&self) -> Option<&(String, String)> {
+        self.account.as_ref()
     }
+
+    fn cli(&self) -> Command {
+        cli(self.port.number(), self.account.as_ref(), self.certificates.as_ref())
+    }
+}
+
+/// The configuration of TLS, for a server and for a Sentinel.
+pub(crate) fn tls_lines(port: u16, files: &Certificates) -> String {
+    let [authority, certificate, key] =
+        [&files.authority, &files.certificate, &files.key].map(|file| file.display());
+    format!(
+        "port 0\ntls-port {port}\ntls-auth-clients no\ntls-replication yes\n\
+         tls-ca-cert-file {authority}\ntls-cert-file {certificate}\ntls-key-file {key}\n"
+    )
+}
+
+/// What speaks to a server, or to a Sentinel.
+pub(crate) fn cli(
+    port: u16,
+    account: Option<&(String, String)>,
+    certificates: Option<&Certificates>,
+) -> Command {
+    let mut cli = Command::new("redis-cli");
+    // -e: what the server refuses is a failure, and not only a line.
+    cli.args(["-e", "-p", &port.to_string()]);
+    if let Some((name, password)) = account {
+        cli.args(["--user", name, "--pass", password, "--no-auth-warning"]);
+    }
+    if let Some(files) = certificates {
+        let [authority, certificate, key] =
+            [&files.authority, &files.certificate, &files.key].map(|file| text(file));
+        cli.args(["--tls", "--cacert", &authority, "--cert", &certificate, "--key", &key]);
+    }
+    cli
 }
 
 fn missing(source: std::io::Error) -> Error {

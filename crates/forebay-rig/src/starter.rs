@@ -32,10 +32,36 @@ pub(crate) fn start(command: Command) -> io::Result<Child> {
     child.recv().map_err(|_| gone())?
 }
 
+/// A disk of its own for a program: what it holds is in memory, so many bytes of it, and nobody else sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Disk {
+    pub(crate) folder: String,
+    pub(crate) bytes: u64,
+}
+
+/// Whether this process may give programs a [`Disk`]: Linux lets root mount.
+pub(crate) fn has_disks() -> bool {
+    let tried = Command::new("unshare").args(["--mount", "true"]).output();
+    rustix::process::geteuid().is_root() && tried.is_ok_and(|tried| tried.status.success())
+}
+
 /// A program that ends when this process dies, and runs as `user` where one is named. util-linux' `setpriv` asks
 /// Linux for that, without `unsafe` of ours, and then becomes the program: the process id is the program's.
 pub(crate) fn command(program: &str, user: Option<&str>) -> Command {
-    let mut command = Command::new("setpriv");
+    with_disk(program, user, None)
+}
+
+/// The same, with a disk. Its mount ends with the program: `unshare` has made a place for it that is the program's
+/// alone.
+pub(crate) fn with_disk(program: &str, user: Option<&str>, disk: Option<&Disk>) -> Command {
+    let mut command = if let Some(Disk { folder, bytes }) = disk {
+        let mount = "mount -t tmpfs -o size=$1,mode=777 forebay \"$2\" && shift 2 && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", mount, "sh", &bytes.to_string(), folder, "setpriv"]);
+        command
+    } else {
+        Command::new("setpriv")
+    };
     command.args(["--pdeathsig", "KILL"]);
     if let Some(user) = user {
         command.args(["--reuid", user, "--regid", user, "--init-groups"]);

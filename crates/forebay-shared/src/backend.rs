@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use forebay_log::{Epoch, Offset};
@@ -151,18 +150,6 @@ pub enum Expected {
     /// The value of this version.
     Version(u64),
 }
-
-/// Why a URL is no place of a log. It never has the password in it.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct UrlError(pub String);
-
-/// How long a backend keeps groups, unless it is told otherwise: twice the five minutes that a hub keeps by
-/// default, so that a node that was away for so long goes on where it was.
-pub const KEEP: Duration = Duration::from_mins(10);
-
-/// How many bytes of groups: ten minutes at 400 KB a second.
-pub const KEEP_BYTES: u64 = 256 << 20;
 
 /// Why a server did not do what it was asked for.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

@@ -22,13 +22,12 @@ mod line;
 mod log;
 mod revoked;
 mod tail;
+mod url;
 
-pub use backend::{
-    Backend, Bounds, Cell, Expected, Failure, Group, KEEP, KEEP_BYTES, Session, Space, Stored,
-    UrlError,
-};
+pub use backend::{Backend, Bounds, Cell, Expected, Failure, Group, Session, Space, Stored};
 pub use forebay_store::TAKEN_MAX;
 pub use log::{Options, SharedLog};
+pub use url::{KEEP, KEEP_BYTES, Settings, UrlError, UrlOption, UrlOptions};
 
 /// The cell that says which epoch counts, in [`Space::Lasting`]: `{"epoch":"<decimal>", …}`.
 pub const EPOCH: &str = "epoch";
