@@ -50,3 +50,5 @@
 //! to which no page is connected can write all the same: [`Outbox::open_to_write`].
 
 pub use forebay_outbox::{Database, Outbox, OutboxError};
+#[cfg(any(feature = "outbox-postgres", feature = "outbox-sqlite"))]
+pub use forebay_outbox::{OutboxUrl, OutboxUrlError};

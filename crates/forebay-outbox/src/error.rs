@@ -2,6 +2,42 @@
 
 use std::path::PathBuf;
 
+/// Why a URL names no outbox's database. It never has the password in it.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutboxUrlError {
+    /// Nobody knows such a database here.
+    #[error(
+        "its scheme is {0:?}: expected postgres or sqlite, as in postgres://user:password@host/database"
+    )]
+    Scheme(String),
+    /// It is no URL.
+    #[error("it can't be read: {0}")]
+    Unreadable(String),
+    /// Something behind the `?` has no meaning.
+    #[error("there is no option {name}: there are {known}")]
+    Option {
+        /// What stands there.
+        name: String,
+        /// What could stand there.
+        known: String,
+    },
+    /// No other process would see it.
+    #[error("a database in memory is one process's: name its file")]
+    Memory,
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+impl OutboxUrlError {
+    pub(crate) fn unreadable(error: sqlx::Error) -> Self {
+        Self::Unreadable(match error {
+            sqlx::Error::Configuration(cause) => cause.to_string(),
+            other => other.to_string(),
+        })
+    }
+}
+
 /// Why a database's outbox can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -43,6 +79,12 @@ pub enum OutboxError {
          `Outbox::open_over`"
     )]
     Pooler,
+    /// The role may not do what a relay does.
+    #[error(
+        "the outbox's role lacks rights ({0}): grant usage on schema forebay, and select, insert, update, delete \
+         on forebay.about and forebay.outbox"
+    )]
+    Rights(String),
     /// The file that says who relays can't be locked.
     #[error("{} can't be locked: {cause}", path.display())]
     Lock {
@@ -57,6 +99,26 @@ pub enum OutboxError {
     /// The database's answer.
     #[error("the outbox's database refuses: {0}")]
     Database(#[from] sqlx::Error),
+}
+
+impl OutboxError {
+    /// Whether it may go away by itself: the database can't be reached, or not now.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Silent
+            | Self::Standby
+            | Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+            // Connections, resources, and what an operator does. A file that is locked for longer than SQLite waits.
+            Self::Database(sqlx::Error::Database(said)) => {
+                said.code().is_some_and(|code| match (&*code, code.get(..2)) {
+                    ("08P01", _) => false,
+                    (_, Some("08" | "53" | "57")) => code.len() == 5,
+                    (code, _) => code == "5",
+                })
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Why a transaction could not write its broadcasts.

@@ -15,8 +15,14 @@ mod row;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod table;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod url;
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use error::OutboxUrlError;
 pub use error::{OutboxError, WriteError};
 pub use outbox::{Database, Outbox};
 pub use row::{Draft, Group, Moment, Reading, Request, Row, Saying};
 pub use table::{Lead, Term};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use url::OutboxUrl;

@@ -18,7 +18,7 @@ const PREDECESSOR_MAX: Duration = Duration::from_secs(2);
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// How long the database has to answer who may lead.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// A table in the application's database in which broadcasts wait for their commit. Clones are handles to
 /// the same.

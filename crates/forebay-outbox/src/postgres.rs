@@ -31,7 +31,8 @@ const VERSION: i32 = 1;
 const SERVER_MIN: i32 = 14_00_00;
 
 const FILE: &str = "migrations/postgres/20261130000001_forebay_outbox.sql";
-const MIGRATION: &str = include_str!("../migrations/postgres/20261130000001_forebay_outbox.sql");
+pub(crate) const MIGRATION: &str =
+    include_str!("../migrations/postgres/20261130000001_forebay_outbox.sql");
 
 /// The advisory lock's number: "forebay" in ASCII.
 const LOCK: i64 = 0x66_6f72_6562_6179;
@@ -141,7 +142,7 @@ async fn about(connection: &mut PgConnection) -> Result<String, OutboxError> {
                   current_setting('server_encoding'), pg_is_in_recovery(), \
                   to_regclass('forebay.about') is not null";
     // In the simple protocol: a pooler may give each message of the other one to another session.
-    let row = sqlx::raw_sql(server).fetch_one(&mut *connection).await?;
+    let row = sqlx::raw_sql(server).fetch_one(&mut *connection).await.map_err(rights)?;
     let (number, version): (i32, String) = (row.try_get(0)?, row.try_get(1)?);
     let (encoding, is_standby): (String, bool) = (row.try_get(2)?, row.try_get(3)?);
     let exists: bool = row.try_get(4)?;
@@ -158,7 +159,7 @@ async fn about(connection: &mut PgConnection) -> Result<String, OutboxError> {
         return Err(OutboxError::Missing { file: FILE });
     }
     let about = "select version, id from forebay.about";
-    let row = sqlx::raw_sql(about).fetch_one(connection).await?;
+    let row = sqlx::raw_sql(about).fetch_one(connection).await.map_err(rights)?;
     let (found, id): (i32, String) = (row.try_get(0)?, row.try_get(1)?);
     if found != VERSION {
         let mend = "take the newer Forebay, which made it";
@@ -242,6 +243,7 @@ impl PgTable {
         let mut connection = PgConnection::connect_with(&self.direct).await?;
         // Before anything is locked: a pooler's session would keep the lock.
         check_sessions(&mut connection, &mut self.listen().await?).await?;
+        check_rights(&mut connection).await?;
         sqlx::raw_sql(SESSION).execute(&mut connection).await?;
         Ok(connection)
     }
@@ -268,6 +270,25 @@ async fn begin_life(connection: &mut PgConnection) -> Result<(Term, Database), E
         sqlx::query_as(begin).fetch_one(connection).await?;
     let database = Database { system: system.cast_unsigned(), life: life.cast_unsigned() };
     Ok((Term { outbox_id, life, previous }, database))
+}
+
+/// Whether the role may relay. What it may not is named before it is needed.
+async fn check_rights(connection: &mut PgConnection) -> Result<(), OutboxError> {
+    let missing = "select coalesce(string_agg(rights || ' on ' || t, ' and '), '') from (values \
+                   ('forebay.about', 'select, update'), ('forebay.outbox', 'select, update, delete')) needed (t, rights) \
+                   where exists (select from unnest(string_to_array(rights, ', ')) r where not has_table_privilege(t, r))";
+    let missing: String = sqlx::raw_sql(missing).fetch_one(connection).await?.try_get(0)?;
+    if missing.is_empty() { Ok(()) } else { Err(OutboxError::Rights(missing)) }
+}
+
+/// The role may not even look.
+fn rights(error: Error) -> OutboxError {
+    match &error {
+        Error::Database(said) if said.code().is_some_and(|code| code == "42501") => {
+            OutboxError::Rights(said.message().to_owned())
+        }
+        _ => error.into(),
+    }
 }
 
 /// Two connections that both live have two sessions, unless a pooler gives one session to whoever has

@@ -23,7 +23,8 @@ use crate::table::{
 const VERSION: i64 = 1;
 
 const FILE: &str = "migrations/sqlite/20261130000001_forebay_outbox.sql";
-const MIGRATION: &str = include_str!("../migrations/sqlite/20261130000001_forebay_outbox.sql");
+pub(crate) const MIGRATION: &str =
+    include_str!("../migrations/sqlite/20261130000001_forebay_outbox.sql");
 
 #[derive(Debug)]
 struct SqliteTable {

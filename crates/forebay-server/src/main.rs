@@ -1,5 +1,5 @@
 //! The binary `forebay`: `serve` delivers the broadcasts of an application in any language to
-//! its pages; `publish`, `listen` and `sign` are for people.
+//! its pages; `publish`, `listen`, `sign` and `outbox` are for people.
 //!
 //! Of all of Forebay only this crate reads the environment, installs the log and ends the process.
 //! Standard output is for what was asked for (and `serve`'s `ready` line), everything else goes to
@@ -10,6 +10,7 @@ mod keys;
 mod logs;
 mod options;
 mod origins;
+mod outbox;
 mod output;
 mod serve;
 
@@ -56,7 +57,7 @@ fn run(request: Request) -> anyhow::Result<()> {
         Request::Options => return output::print(options::docs::markdown().trim_end()),
         Request::Man => return output::man(),
     };
-    let Arguments { command, stream, data, flags } = arguments;
+    let Arguments { command, stream, data, task, flags } = arguments;
     let surroundings = Surroundings {
         environment: std::env::vars_os().collect(),
         read_file: &|name| std::fs::read_to_string(name),
@@ -68,5 +69,6 @@ fn run(request: Request) -> anyhow::Result<()> {
         Command::Publish => client::publish(&settings, stream, data.as_deref()),
         Command::Listen => client::listen(&settings, stream),
         Command::Sign => client::sign(&settings, stream),
+        Command::Outbox => outbox::run(&settings, task.as_deref() == Some("print")),
     }
 }

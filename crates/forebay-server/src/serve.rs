@@ -25,6 +25,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use forebay_core::outbox::Outbox;
 use forebay_core::{BuildError, Forebay, StoreError};
 
 use self::config::Config;
@@ -34,10 +35,10 @@ use self::places::Places;
 use self::takeover::{Meeting, Predecessor};
 use crate::logs::Log;
 use crate::options::{self, Id, Settings};
-use crate::output;
+use crate::{outbox, output};
 
-/// Between two looks at a folder that another process has open.
-const FOLDER_LOOKS: Duration = Duration::from_millis(20);
+/// Between two looks at what another process has: the folder, or the outbox.
+const LOOKS: Duration = Duration::from_millis(20);
 
 /// Serves until a signal ends it.
 pub(crate) fn run(settings: &Settings, warnings: &[String]) -> anyhow::Result<()> {
@@ -115,29 +116,50 @@ fn meeting(listeners: &Listeners) -> Option<Meeting> {
     meeting.inspect_err(|error| tracing::warn!(%error, "no successor can take over")).ok()
 }
 
-/// The library, with its folder. Another process may have that open, and be about to end.
+/// The library, with its folder and its outbox. Another process may have these, and be about to end.
 async fn open(settings: &Settings, config: &Config) -> anyhow::Result<Forebay> {
     if let Some(url) = config::shared_log(settings) {
-        return config::follow(settings, config, url).await;
+        let outbox = open_outbox(config).await?;
+        return config::follow(settings, config, url, outbox).await;
     }
     let began = tokio::time::Instant::now();
     let mut is_said = false;
     loop {
-        let error = match config::open(settings, config) {
+        // Each time anew: whoever has its lead may have ended meanwhile.
+        let outbox = open_outbox(config).await?;
+        let error = match config::open(settings, config, outbox) {
             Ok(forebay) => return Ok(forebay),
             Err(error) => error,
         };
-        let BuildError::Log(StoreError::InUse(folder)) = &error else { bail!(error) };
-        let pid = holder::of(folder);
+        let folder = match &error {
+            BuildError::Log(StoreError::InUse(folder)) => Some(folder),
+            BuildError::OutboxInUse => None,
+            _ => bail!(error),
+        };
+        let pid = folder.and_then(|folder| holder::of(folder));
         if began.elapsed() >= config.folder_wait {
             let who = pid.map(|pid| format!(": process {pid}")).unwrap_or_default();
             bail!("{error}{who}");
         }
         if !std::mem::replace(&mut is_said, true) {
-            let (folder, max) = (folder.display(), config.folder_wait);
-            tracing::warn!(%folder, pid, ?max, "waiting for the folder: another process has it open");
+            let max = config.folder_wait;
+            match folder {
+                Some(folder) => {
+                    let folder = folder.display();
+                    tracing::warn!(%folder, pid, ?max, "waiting for the folder: another process has it open");
+                }
+                None => tracing::warn!(?max, "waiting for the outbox: another process relays it"),
+            }
         }
-        tokio::time::sleep(FOLDER_LOOKS).await;
+        tokio::time::sleep(LOOKS).await;
+    }
+}
+
+/// The application's outbox, if there is one.
+async fn open_outbox(config: &Config) -> anyhow::Result<Option<Outbox>> {
+    match &config.outbox {
+        Some(url) => Ok(Some(outbox::open(url).await?)),
+        None => Ok(None),
     }
 }
 

@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command as Clap};
 
 use super::found::{Findings, Found, Origin};
 use super::kind::{Kind, Raw};
-use super::spec::{Command, Scope, Spec};
+use super::spec::{Command, Id, Scope, Spec};
 use super::table;
 
 /// Arguments beside which others would mean nothing, and so are refused.
@@ -34,6 +34,8 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
     pub(crate) stream: Option<String>,
     pub(crate) data: Option<String>,
+    /// What is to be done with the outbox.
+    pub(crate) task: Option<String>,
     pub(crate) flags: Findings,
 }
 
@@ -68,6 +70,12 @@ fn subcommand(command: Command) -> Clap {
         ),
         Command::Listen => clap.arg(stream.required_unless_present("signed")),
         Command::Sign => clap.arg(stream.required_unless_present("verify")),
+        Command::Outbox => clap.args([
+            Arg::new("task").value_name("TASK").required(true).value_parser(["migrate", "print"]).help(
+                "migrate: create the outbox in the database, or bring it to this version. print: what that would run",
+            ),
+            Arg::new("url").value_name("URL").help("The database, if the option outbox does not say it"),
+        ]),
     };
     for group in table::GROUPS {
         let rows = group.rows.iter().filter(|spec| spec.is_for(command));
@@ -135,12 +143,15 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Request, clap::Error> {
             let matches = matches.subcommand_matches(command.name()).cloned().unwrap_or_default();
             flags.found = found(command, &matches);
             let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned();
-            let (stream, data) = (text("stream"), text("data"));
-            Ok(Request::Run(Arguments { command, stream, data, flags }))
+            let url = text("url").map(Raw::Text);
+            let origin = || Origin::Flag("outbox".to_owned());
+            flags.found.extend(url.map(|raw| Found { id: Id::Outbox, origin: origin(), raw }));
+            let (stream, data, task) = (text("stream"), text("data"), text("task"));
+            Ok(Request::Run(Arguments { command, stream, data, task, flags }))
         }
         // What clap complains of may only be what is left of an unknown flag.
         Err(error) if error.use_stderr() && !flags.problems.is_empty() => {
-            Ok(Request::Run(Arguments { command, stream: None, data: None, flags }))
+            Ok(Request::Run(Arguments { command, stream: None, data: None, task: None, flags }))
         }
         Err(error) => Err(error),
     }

@@ -45,6 +45,7 @@ pub(crate) enum Id {
     MaxConn,
     MaxRequestsPerAddress,
     MaxMessageSize,
+    Outbox,
     Path,
     PingInterval,
     Port,
@@ -81,10 +82,12 @@ pub(crate) enum Command {
     Publish,
     Listen,
     Sign,
+    Outbox,
 }
 
 impl Command {
-    pub(crate) const ALL: [Self; 4] = [Self::Serve, Self::Publish, Self::Listen, Self::Sign];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Serve, Self::Publish, Self::Listen, Self::Sign, Self::Outbox];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -92,6 +95,7 @@ impl Command {
             Self::Publish => "publish",
             Self::Listen => "listen",
             Self::Sign => "sign",
+            Self::Outbox => "outbox",
         }
     }
 
@@ -101,6 +105,9 @@ impl Command {
             Self::Publish => "Broadcast one message through a running server",
             Self::Listen => "Print a stream's messages as they come",
             Self::Sign => "Sign a stream's name, as turbo_stream_from does",
+            Self::Outbox => {
+                "Create the table in which an application's broadcasts wait for their commit"
+            }
         }
     }
 }

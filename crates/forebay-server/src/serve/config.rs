@@ -5,6 +5,7 @@ mod publishers;
 
 use std::time::Duration;
 
+use forebay_core::outbox::OutboxUrl;
 use tracing::level_filters::LevelFilter;
 
 pub(super) use self::library::{follow, open, shared_log};
@@ -27,6 +28,8 @@ pub(super) struct Config {
     pub(super) takes_over: bool,
     /// How long to wait for the folder while another process has it open.
     pub(super) folder_wait: Duration,
+    /// Where the application's broadcasts wait for their commit.
+    pub(super) outbox: Option<OutboxUrl>,
     pub(super) access: Access,
     /// Says who a visitor is.
     pub(super) identity_header: Option<IdentityHeader>,
@@ -83,6 +86,7 @@ impl Config {
         reader.check_order(Id::BroadcastMaxMessageSize, Id::HistoryBytes);
         reader.check_secrets();
         reader.check_log();
+        let outbox = reader.outbox();
         let shutdown = reader.shutdown();
         let (log_level, log_format) = reader.logs();
         let identity_header = reader.identity_header();
@@ -93,6 +97,7 @@ impl Config {
             publishers,
             takes_over: settings.switch(Id::Takeover),
             folder_wait: settings.duration(Id::HistoryFolderWait),
+            outbox,
             access,
             identity_header,
             paths,

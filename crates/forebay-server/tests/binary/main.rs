@@ -20,6 +20,8 @@ mod logs;
 #[cfg(unix)]
 mod nodes;
 #[cfg(unix)]
+mod outbox;
+#[cfg(unix)]
 mod places;
 #[cfg(target_os = "linux")]
 mod restart;

@@ -2,11 +2,23 @@
 
 use super::{DAY_MS, row};
 use crate::options::kind::Kind::{Duration, Port, Route, Secret, Size, Text};
-use crate::options::spec::Command::{Publish, Serve};
+use crate::options::spec::Command::{Outbox, Publish, Serve};
 use crate::options::spec::Scope::Everywhere;
 use crate::options::spec::{Id, Spec};
 
 pub(super) const ROWS: &[Spec] = &[
+    Spec {
+        otherwise: "broadcasts are only posted",
+        commands: &[Serve, Outbox],
+        ..row(
+            Id::Outbox,
+            "outbox",
+            Secret,
+            Everywhere("broadcast.outbox"),
+            "The application's database, whose transactions broadcast: postgres://user:password@host/database, \
+             or sqlite:FILE. What is committed in its outbox is published here, once. See docs/outbox.md",
+        )
+    },
     Spec {
         otherwise: "derived from secret, or else from secret_key_base; see docs/serve.md",
         short_flags: &["key"],

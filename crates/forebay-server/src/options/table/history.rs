@@ -90,8 +90,8 @@ pub(super) const ROWS: &[Spec] = &[
             "history_folder_wait",
             Duration(0, DAY_MS),
             Everywhere("history.folder_wait"),
-            "How long to wait at the start while another process has the folder open, such as a \
-             predecessor that is about to end",
+            "How long to wait at the start while another process has the folder open or relays the \
+             outbox, such as a predecessor that is about to end",
         )
     },
     Spec {

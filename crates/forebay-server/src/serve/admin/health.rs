@@ -73,7 +73,7 @@ mod tests {
             folder.path().display()
         ));
         let config = Config::new(&settings).unwrap();
-        let forebay = config::open(&settings, &config).unwrap();
+        let forebay = config::open(&settings, &config, None).unwrap();
         let life = Life::new().unwrap();
         let routes = routes::all(&config, &forebay, &life);
         let mut addresses = Vec::new();

@@ -2,6 +2,7 @@
 
 use axum::http::request::Parts;
 use forebay_core::channel::Unauthorized;
+use forebay_core::outbox::{Outbox, OutboxUrl};
 use forebay_core::signing::Key;
 use forebay_core::{BuildError, Builder, Forebay, Fsync, Limits, Retention, raw, stores};
 use std::future::ready;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use super::{Config, Reader};
 use crate::options::{Id, Settings};
 use crate::serve::identity::IdentityHeader;
-use crate::{keys, origins};
+use crate::{keys, origins, outbox};
 
 /// What a log's URL begins with that is a folder.
 const FOLDER: &str = "folder:";
@@ -23,10 +24,12 @@ pub(in crate::serve) async fn follow(
     settings: &Settings,
     config: &Config,
     url: &str,
+    outbox: Option<Outbox>,
 ) -> anyhow::Result<Forebay> {
     let reader = Reader { settings, problems: Vec::new(), warnings: Vec::new() };
     let store = stores::open(url).await?;
-    Ok(reader.builder(config.identity_header.clone()).follow(store).await?)
+    let builder = reader.builder(config.identity_header.clone());
+    Ok(outbox.into_iter().fold(builder, Builder::outbox).follow(store).await?)
 }
 
 /// The URL of the log, if several servers share it.
@@ -43,10 +46,15 @@ fn folder(settings: &Settings) -> Option<&str> {
 /// The library as it is configured, its folder open.
 ///
 /// # Errors
-/// [`BuildError::Log`]: the rest is checked where the configuration is.
-pub(in crate::serve) fn open(settings: &Settings, config: &Config) -> Result<Forebay, BuildError> {
+/// [`BuildError::Log`], or [`BuildError::OutboxInUse`]: the rest is checked where the configuration is.
+pub(in crate::serve) fn open(
+    settings: &Settings,
+    config: &Config,
+    outbox: Option<Outbox>,
+) -> Result<Forebay, BuildError> {
     let reader = Reader { settings, problems: Vec::new(), warnings: Vec::new() };
     let builder = reader.builder(config.identity_header.clone());
+    let builder = outbox.into_iter().fold(builder, Builder::outbox);
     match folder(settings) {
         Some(folder) => builder
             .file_log(folder, reader.fsync())
@@ -66,6 +74,12 @@ impl Reader<'_> {
         } else if let Some(Err(error)) = shared_log(settings).map(stores::check) {
             self.problem(format!("log: {error}, and folder"));
         }
+    }
+
+    /// The database of the application's outbox, if there is one.
+    pub(super) fn outbox(&mut self) -> Option<OutboxUrl> {
+        let url = outbox::url(self.settings)?;
+        url.map_err(|error| self.problem(format!("outbox: {error}"))).ok()
     }
 
     /// Whether the library can be had, but for its folder.

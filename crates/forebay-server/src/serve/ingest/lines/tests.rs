@@ -36,7 +36,7 @@ impl Server {
     async fn start_with(flags: &str) -> Self {
         let settings = settings_of(&format!("serve --public {flags}"));
         let config = Config::new(&settings).unwrap();
-        let forebay = config::open(&settings, &config).unwrap();
+        let forebay = config::open(&settings, &config, None).unwrap();
         let life = Life::new().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
