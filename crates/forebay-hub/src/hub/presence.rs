@@ -97,10 +97,9 @@ impl Inner {
         // In memory others may publish until then: its place is this one or a later one.
         let foreseen = offset.unwrap_or_else(|| self.position().offset.next());
         let change = self.presence.sets.read().change(foreseen, sign);
-        // To a node that does not know who was there, those who were seem to come.
-        let change = change.filter(|_| *known == Known::Whole);
         let content = match (sign.stream(), &change) {
-            (Some(stream), Some(change)) => self.entry_of(stream, change),
+            // To a node that does not know who was there, those who were seem to come.
+            (Some(stream), Some(change)) if *known == Known::Whole => self.entry_of(stream, change),
             _ => Content::Control(Control::Nothing),
         };
         let applied = self.place_change(at, offset, sign, content);
@@ -110,8 +109,11 @@ impl Inner {
         self.doze.end();
         self.take_note(known, sign);
         if let (Some(stream), Some(change)) = (sign.stream(), &change) {
-            self.stats.presence_joins.add(change.total.saturating_sub(change.total_before) as u64);
-            self.stats.presence_leaves.add(change.total_before.saturating_sub(change.total) as u64);
+            if *known == Known::Whole {
+                let (before, after) = (change.total_before, change.total);
+                self.stats.presence_joins.add(after.saturating_sub(before) as u64);
+                self.stats.presence_leaves.add(before.saturating_sub(after) as u64);
+            }
             self.call_changed(sign, stream, change);
         }
     }
