@@ -157,19 +157,24 @@ impl Room {
 
 impl Batch {
     fn push(&mut self, source: &mut Unread<'_>, entry: &Entry, session: &Session) {
-        let excepted = entry.message.excepted();
-        self.excepts |= excepted.is_some();
-        let excepted = excepted.is_some_and(|sid| session.id().is(sid));
-        let commit = entry.message.commit();
-        let is_seen = commit.is_some_and(|commit| session.has_seen(source.reader, commit));
+        let is_for_it = entry.message.is_plain() || self.is_for(source, &entry.message, session);
         self.deliveries.push(Delivery {
             reader: source.reader,
             offset: entry.offset,
             previous: std::mem::replace(&mut source.previous, entry.offset),
             ephemeral: entry.class == Class::Ephemeral,
             replayed: entry.offset <= source.attached,
-            message: (!excepted && !is_seen).then(|| Arc::clone(&entry.message)),
+            message: is_for_it.then(|| Arc::clone(&entry.message)),
         });
+    }
+
+    /// Whether a message is for this reader that is not for all, or that pages may have seen.
+    fn is_for(&mut self, source: &Unread<'_>, message: &Message, session: &Session) -> bool {
+        let excepted = message.excepted();
+        self.excepts |= excepted.is_some();
+        let excepted = excepted.is_some_and(|sid| session.id().is(sid));
+        let commit = message.commit();
+        !excepted && !commit.is_some_and(|commit| session.has_seen(source.reader, commit))
     }
 }
 

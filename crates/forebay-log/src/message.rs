@@ -95,6 +95,12 @@ impl Message {
         std::str::from_utf8(&self.json).unwrap_or_default()
     }
 
+    /// Whether it is its text, and nothing more: for all, and of no transaction. One look instead of several.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.extras.is_none()
+    }
+
     /// The session that must not get it.
     pub fn excepted(&self) -> Option<&str> {
         self.extras.as_ref()?.except.as_deref()
@@ -121,8 +127,15 @@ impl Message {
     }
 
     /// Bytes that it takes in memory, its own overhead left out.
+    #[inline]
     pub(crate) fn cost_bytes(&self) -> usize {
-        self.json.len() + self.change().map_or(0, |change| change.bytes())
+        let more = if self.is_plain() { 0 } else { self.change_bytes() };
+        self.json.len() + more
+    }
+
+    #[cold]
+    fn change_bytes(&self) -> usize {
+        self.change().map_or(0, |change| change.bytes())
     }
 
     /// The database transaction behind it, where whoever published it knew.

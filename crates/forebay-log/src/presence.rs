@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::position::Offset;
 
 /// Names that begin with it are ours. No client and no publisher can use them: see [`is_reserved`].
-const RESERVED: char = '\u{1}';
+const RESERVED: u8 = 1;
 
 const PRESENCE: &str = "\u{1}presence:";
 
@@ -25,8 +25,9 @@ pub fn presence_of(stream: &str) -> Option<&str> {
 }
 
 /// Whether a name is for streams of Forebay's own: nobody else may publish to it, or name it.
+#[inline]
 pub fn is_reserved(stream: &str) -> bool {
-    stream.starts_with(RESERVED)
+    stream.as_bytes().first() == Some(&RESERVED)
 }
 
 /// Names one life of a node: random, and never used again.
