@@ -117,6 +117,7 @@ impl Message {
     }
 
     /// Who has come to a stream or left it, in an entry of a presence stream.
+    #[inline]
     pub fn change(&self) -> Option<&Arc<Change>> {
         self.extras.as_ref()?.change.as_ref()
     }
