@@ -13,8 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::run::{cargo_command, exists, install, repository, say, step};
-use crate::tools;
+use crate::run::{cargo_command, exists, install, repository, say, step, succeed, target};
 
 const BASELINE: &str = "bench/instructions.json";
 const README: &str = "bench/README.md";
@@ -49,7 +48,7 @@ pub(crate) fn has_baseline() -> bool {
 pub(crate) fn run(write: bool) -> Result<()> {
     step("instructions");
     ensure_valgrind()?;
-    let today = count(&ensure_runner()?)?;
+    let today = count()?;
     let (rustc, valgrind) = (version("rustc")?, version("valgrind")?);
     if write {
         check_limits(&today)?;
@@ -137,28 +136,37 @@ fn thousands(count: u64) -> String {
 
 // --- counting ------------------------------------------------------------------------------------
 
-fn count(runner: &Path) -> Result<Counts> {
-    let mut bench = cargo_command(&["bench", "--quiet", "--package", "forebay-instructions"]);
-    bench.args(["--", "--output-format=json"]).env("GUNGRAUN_RUNNER", runner);
-    let output = bench.stderr(Stdio::inherit()).output().context("failed to start cargo")?;
-    ensure!(output.status.success(), "the benchmarks failed: {}", output.status);
-    let lines = String::from_utf8(output.stdout)?;
-    let counts = lines.lines().filter(|line| line.starts_with('{')).map(summary);
-    let counts: Counts = counts.collect::<Result<_>>()?;
-    ensure!(!counts.is_empty(), "the benchmarks said nothing: {lines}");
-    Ok(counts)
+fn count() -> Result<Counts> {
+    let program = build()?;
+    let names = Command::new(&program).output().context("failed to start the benchmarks")?;
+    let names = String::from_utf8(names.stdout)?;
+    names.lines().map(|name| Ok((name.to_owned(), total(&program, name)? / OPERATIONS))).collect()
 }
 
-/// One benchmark's summary, of which its name and callgrind's instructions are taken.
-fn summary(line: &str) -> Result<(String, u64)> {
-    let summary: Value = serde_json::from_str(line)?;
-    let name = summary["function_name"].as_str();
-    let total = summary.pointer("/profiles/0/data/total/metrics/Ir/values/new");
-    let total = total.and_then(Value::as_u64).filter(|total| *total > 0);
-    let (Some(name), Some(total)) = (name, total) else {
-        bail!("gungraun's summary has another shape than expected: {line}");
-    };
-    Ok((name.to_owned(), total / OPERATIONS))
+/// The benchmarks' program, which cargo names.
+fn build() -> Result<PathBuf> {
+    let mut build = cargo_command(&["bench", "--quiet", "--package", "forebay-instructions"]);
+    build.args(["--no-run", "--message-format=json-render-diagnostics"]).stderr(Stdio::inherit());
+    let output = build.output().context("failed to start cargo")?;
+    ensure!(output.status.success(), "the benchmarks can't be built: {}", output.status);
+    let lines = String::from_utf8(output.stdout)?;
+    let messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut programs = messages.filter_map(|said| said["executable"].as_str().map(PathBuf::from));
+    programs.next().context("cargo built no benchmarks")
+}
+
+/// All instructions of one benchmark's run. `callgrind_annotate` shows where they went.
+fn total(program: &Path, name: &str) -> Result<u64> {
+    let folder = target().join("instructions");
+    fs::create_dir_all(&folder)?;
+    let out = folder.join(format!("{name}.out"));
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--quiet", "--toggle-collect=*counted*"]);
+    valgrind.arg(format!("--callgrind-out-file={}", out.display())).arg(program).arg(name);
+    succeed(&mut valgrind)?;
+    let out = fs::read_to_string(&out)?;
+    let total = out.lines().find_map(|line| line.strip_prefix("totals: ")?.parse().ok());
+    total.filter(|total| *total > 0).with_context(|| format!("callgrind counted nothing in {name}"))
 }
 
 fn ensure_valgrind() -> Result<()> {
@@ -167,15 +175,6 @@ fn ensure_valgrind() -> Result<()> {
     }
     ensure!(exists("apt-get"), "valgrind is not installed: install it");
     install("valgrind")
-}
-
-/// The runner must be of the library's very version, which `Cargo.lock` knows.
-fn ensure_runner() -> Result<PathBuf> {
-    let lock = fs::read_to_string(repository().join("Cargo.lock"))?;
-    let version = lock.split_once("name = \"gungraun-runner\"\nversion = \"");
-    let version = version.and_then(|(_, rest)| rest.split('"').next());
-    let version = version.context("Cargo.lock has no gungraun-runner")?;
-    tools::installed("gungraun-runner", version)
 }
 
 fn version(program: &str) -> Result<String> {

@@ -1,4 +1,4 @@
-//! The hot paths, as callgrind counts them: `cargo xtask instructions`.
+//! The hot paths, as callgrind counts them: `cargo xtask instructions`, which runs one of them at a time.
 //!
 //! Only what is in [`counted`] is counted, and all that it calls: so each benchmark may make and
 //! warm up what it needs. Each does its operation [`OPERATIONS`] times, because one alone may or
@@ -7,7 +7,6 @@
 //! What the kernel does for a system call is not counted, nor what it would cost to wait.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark, which fails where a test would")]
-#![expect(missing_docs, unused_qualifications, reason = "what gungraun's macros make")]
 
 mod socket;
 
@@ -26,9 +25,6 @@ use forebay_hub::{Broadcast, Client, Hub, Options};
 use forebay_log::{Class, Epoch, Message, Position, UnixMillis};
 use forebay_signing::{Cursor, CursorSigner, Key, Subject, Verifier};
 use forebay_transport::{Answer, Begin, Channels, Identity, Rejected, Stream, Subscribed};
-use gungraun::{
-    Callgrind, EntryPoint, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
-};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
@@ -43,6 +39,29 @@ const WARM_UPS: u64 = 100;
 
 /// As long as a row of a chat.
 const HTML_BYTES: usize = 400;
+
+const BENCHMARKS: [(&str, fn()); 10] = [
+    ("publish_to_nobody", publish_to_nobody),
+    ("publish_to_one", publish_to_one),
+    ("deliver", deliver),
+    ("deliver_and_prove", deliver_and_prove),
+    ("deliver_in_rounds", deliver_in_rounds),
+    ("deliver_in_rounds_and_prove", deliver_in_rounds_and_prove),
+    ("decode_subscribe", decode_subscribe),
+    ("verify_stream_name", verify_stream_name),
+    ("mint_cursor", mint_cursor),
+    ("render_tag", render_tag),
+];
+
+/// Runs the benchmark that is named, or says what their names are.
+#[expect(clippy::print_stdout, reason = "an answer to who starts this")]
+fn main() {
+    let asked = std::env::args().nth(1);
+    match BENCHMARKS.iter().find(|(name, _)| asked.as_deref() == Some(name)) {
+        Some((_, benchmark)) => benchmark(),
+        None => BENCHMARKS.iter().for_each(|(name, _)| println!("{name}")),
+    }
+}
 
 const STREAM: &str = "Z2lkOi8vY2hhdC9Sb29tLzE:messages";
 
@@ -172,7 +191,6 @@ impl Channels for Anybody {
 
 // --- publishing ------------------------------------------------------------------------------
 
-#[library_benchmark]
 fn publish_to_nobody() {
     let (hub, _runtime) = hub();
     for _ in 0..OPERATIONS {
@@ -181,7 +199,6 @@ fn publish_to_nobody() {
 }
 
 // The subscriber has taken its signals, so each publish wakes its task.
-#[library_benchmark]
 fn publish_to_one() {
     let (hub, _runtime) = hub();
     let (mut client, _session) = connect(&hub);
@@ -197,14 +214,12 @@ fn publish_to_one() {
 
 // One turn of a connection's task: it reads one entry from the log, frames it and hands it to
 // its socket.
-#[library_benchmark]
 fn deliver() {
     deliver_from(false);
 }
 
 // The same to a page with a cursor: the envelope names the offset, and a Ping goes out behind
 // it, whose Pong comes back.
-#[library_benchmark]
 fn deliver_and_prove() {
     deliver_from(true);
 }
@@ -235,12 +250,10 @@ fn deliver_from(cursor: bool) {
 
 // The same for connections that are at rest: a round reads the entry and hands it to all of their
 // sockets. Counted for each delivery.
-#[library_benchmark]
 fn deliver_in_rounds() {
     deliver_in_rounds_from(false);
 }
 
-#[library_benchmark]
 fn deliver_in_rounds_and_prove() {
     deliver_in_rounds_from(true);
 }
@@ -281,7 +294,6 @@ fn deliver_in_rounds_from(cursor: bool) {
 // --- subscribing -----------------------------------------------------------------------------
 
 // From the client's text to the question whether it may.
-#[library_benchmark]
 fn decode_subscribe() {
     let command = subscribe_command(true);
     let hello = Hello { id: SessionId(1), protocol: Protocol::ActionCableV1Json, epoch: Epoch(1) };
@@ -292,7 +304,6 @@ fn decode_subscribe() {
     }
 }
 
-#[library_benchmark]
 fn verify_stream_name() {
     let verifier = Verifier::new(Key::raw("0123456789abcdef"));
     let signed = verifier.sign(STREAM);
@@ -303,7 +314,6 @@ fn verify_stream_name() {
 
 // --- rendering -------------------------------------------------------------------------------
 
-#[library_benchmark]
 fn mint_cursor() {
     let signer = CursorSigner::new(Key::raw("0123456789abcdef"));
     for _ in 0..OPERATIONS {
@@ -312,7 +322,6 @@ fn mint_cursor() {
 }
 
 // `turbo_stream_from`: the name, its signature and the tag, in a page that has its cursor.
-#[library_benchmark]
 fn render_tag() {
     let turbo = turbo();
     turbo.page_cursor();
@@ -347,27 +356,3 @@ fn turbo() -> Turbo {
     };
     response.into_body()
 }
-
-library_benchmark_group!(
-    name = hot_paths,
-    benchmarks = [
-        publish_to_nobody,
-        publish_to_one,
-        deliver,
-        deliver_and_prove,
-        deliver_in_rounds,
-        deliver_in_rounds_and_prove,
-        decode_subscribe,
-        verify_stream_name,
-        mint_cursor,
-        render_tag
-    ]
-);
-
-main!(
-    config = LibraryBenchmarkConfig::default().tool(
-        Callgrind::with_args(["--cache-sim=no"])
-            .entry_point(EntryPoint::Custom("*counted*".to_owned()))
-    ),
-    library_benchmark_groups = hot_paths
-);
