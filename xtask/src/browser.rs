@@ -36,14 +36,7 @@ pub(crate) fn test(files: &[String]) -> Result<()> {
     let e2e = repository().join("e2e");
     let chat = repository().join("examples/chat");
     bundle(&chat, "build")?;
-    let mut apps = vec!["forebay-e2e-app", "forebay-chat", "forebay-actix", "forebay-server"];
-    if files.iter().any(|file| file == CLUSTER) {
-        apps.push("forebay-cluster");
-    }
-    let apps: Vec<_> = apps.into_iter().flat_map(|app| ["--package", app]).collect();
-    cargo(&[&["build"][..], &apps].concat())?;
-    let guides = ["build", "--package", "forebay", "--examples", "--features", "askama,sqlx"];
-    cargo(&guides)?;
+    programs()?;
     bundle(&e2e, "bundle")?;
     let mut tests: Vec<_> = files.iter().map(|file| format!("e2e/tests/{file}")).collect();
     if tests.is_empty() {
@@ -55,6 +48,11 @@ pub(crate) fn test(files: &[String]) -> Result<()> {
     // One file at a time: each starts a browser, and there are two cores.
     node.args(["--test", "--test-concurrency=1", FILE_TIMEOUT]).args(tests);
     succeed(node.current_dir(repository()))
+}
+
+/// All programs and examples, with the features that the workspace's tests have: so nothing is compiled twice.
+pub(crate) fn programs() -> Result<()> {
+    cargo(&["build", "--workspace", "--all-features", "--bins", "--examples"])
 }
 
 fn test_files(root: &Path, folder: &str) -> Result<Vec<String>> {

@@ -169,7 +169,7 @@ fn total(program: &Path, name: &str) -> Result<u64> {
     total.filter(|total| *total > 0).with_context(|| format!("callgrind counted nothing in {name}"))
 }
 
-fn ensure_valgrind() -> Result<()> {
+pub(crate) fn ensure_valgrind() -> Result<()> {
     if exists("valgrind") {
         return Ok(());
     }

@@ -58,6 +58,14 @@ enum Task {
         /// Files of e2e/tests to run; all if none is given
         files: Vec<String>,
     },
+    /// Build the pure crates for a machine that has no sockets, files, clock or randomness
+    Wasm,
+    /// Check each crate and program with no more features than its own
+    Features,
+    /// Build the documentation, with warnings denied
+    Documentation,
+    /// Run only the tests of what the compiler says about mistakes
+    Mistakes,
     /// Run only the gem's tests, and the documentation's snippets that need Ruby, nginx or systemd
     Ruby,
     /// Simulate pages, faults and publishers until a promise is broken or enough was shown
@@ -120,6 +128,10 @@ fn main() -> Result<()> {
         Task::Test => test::run(),
         Task::Checks => checks::run(),
         Task::Browser { files } => browser::test(&files),
+        Task::Wasm => wasm::check(),
+        Task::Features => test::features(),
+        Task::Documentation => test::documentation(),
+        Task::Mistakes => test::mistakes(),
         Task::Ruby => ruby::run(),
         Task::Sim { arguments } => sim(&arguments),
         Task::Doubling { pages } => doubling(pages),

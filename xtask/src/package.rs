@@ -2,10 +2,11 @@
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::run::{cargo, cargo_command};
+use crate::run::{cargo, cargo_command, step};
 
 /// Makes the packages of all crates that may be published. `verify` builds each from its package alone.
 pub(crate) fn package(verify: bool) -> Result<()> {
+    step("packages");
     let names = publishable()?;
     // What is not committed yet is packaged, too: this looks at how, not at which version.
     let mut arguments = vec!["package", "--quiet", "--allow-dirty"];

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
+use crate::browser;
 use crate::run::{cargo, exists, install_all, repository, step, succeed, target};
 
 /// Debian's packages; Rails with what it recommends would bring a whole desktop's worth of others.
@@ -31,8 +32,9 @@ const TESTS: &str = r#"Dir["test/*_test.rb"].sort.each { |file| require File.exp
 pub(crate) fn run() -> Result<()> {
     step("ruby, nginx, systemd");
     ensure_packages()?;
-    cargo(&["build", "--package", "forebay-server"])?;
-    let binary = ["test", "--package", "forebay-server", "--test", "binary"];
+    browser::programs()?;
+    // The workspace's other tests have these features.
+    let binary = ["test", "--workspace", "--all-features", "--test", "binary"];
     cargo(&[&binary[..], &["documentation", "--", "--ignored"]].concat())?;
     let mut ruby = Command::new("ruby");
     ruby.args(["-Itest", "-e", TESTS]).current_dir(repository().join("ruby/forebay-rails"));
