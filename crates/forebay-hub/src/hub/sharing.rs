@@ -93,9 +93,17 @@ impl Incoming {
         let Self { hub, key, session } = self;
         let Some(store) = &hub.0.store else { return };
         let arrival = in_time(store.enter_page(key.0, session.0)).await.unwrap_or_default();
-        // Offsets of another epoch come again, for other entries.
-        let epoch = hub.position().epoch;
-        let proven = arrival.proven.filter(|(proven, _)| proven.epoch == epoch);
+        if let Some((proven, _)) = arrival.proven
+            && let Some(caught_up) = hub.catches_up_with(proven)
+        {
+            caught_up.await;
+        }
+        // Offsets of another epoch come again, for other entries. And where this node did not come so far, its page
+        // is replayed from its cursor.
+        let here = hub.position();
+        let is_known =
+            |proven: Position| proven.epoch == here.epoch && proven.offset <= here.offset;
+        let proven = arrival.proven.filter(|(proven, _)| is_known(*proven));
         hub.0.resumes.lock().arrive(hub.now(), key, Arrival { proven, ..arrival });
     }
 }
