@@ -97,6 +97,8 @@ impl<B: Backend> Appender<B> {
                 return;
             }
             tokio::select! {
+                // In this order, so that a simulation repeats itself.
+                biased;
                 Ok(()) = state.changed(), if due.is_some() => {}
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 request = self.requests.recv(), if has_room && !is_over => match request {
@@ -178,6 +180,7 @@ impl<B: Backend> Appender<B> {
             let mut sending = pin!(deliver(&shared, &group, deadline));
             loop {
                 tokio::select! {
+                    biased;
                     sent = &mut sending => break sent,
                     Ok(()) = state.changed() => self.settle(),
                 }

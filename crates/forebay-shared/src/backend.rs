@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use forebay_log::{Epoch, Offset};
+use forebay_log::{Epoch, Offset, Record};
+
+use crate::codec;
 
 /// A server, and how it is reached.
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
@@ -109,6 +111,17 @@ pub struct Stored {
     pub offsets: u32,
     /// The records.
     pub body: Bytes,
+}
+
+impl Stored {
+    /// Its records. `None` if they were written by another version, or if it only marks an epoch.
+    pub fn records(&self) -> Option<Vec<Record>> {
+        let contents = codec::decode(&self.body)?;
+        let is_whole = contents.len() == self.offsets as usize;
+        let first = self.end.0 + 1 - u64::from(self.offsets);
+        let record = |(offset, (at, content))| Record { offset: Offset(offset), at, content };
+        is_whole.then(|| (first..).zip(contents).map(record).collect())
+    }
 }
 
 /// What is in the log.

@@ -9,7 +9,6 @@ use forebay_store::{Replica, Snapshot};
 use tokio::time::{Instant, sleep};
 
 use crate::backend::{Backend, Failure, Session, Stored};
-use crate::codec;
 use crate::epoch::{self, Agreed};
 use crate::line::PAUSE;
 use crate::log::{Shared, State};
@@ -168,14 +167,10 @@ impl<B: Backend> Tail<B> {
 
 /// The records of a group. What can't be read says that all pages may lack something.
 fn read(server: &str, group: &Stored) -> Vec<Record> {
-    let first = group.end.0 + 1 - u64::from(group.offsets);
-    let contents = codec::decode(&group.body).filter(|all| all.len() == group.offsets as usize);
-    let Some(contents) = contents else {
+    group.records().unwrap_or_else(|| {
         tracing::error!(server, offset = %group.end, "a record can't be read: was it written by another version?");
-        return vec![control(group, Control::Gap(Lacking::All))];
-    };
-    let numbered = (first..).zip(contents);
-    numbered.map(|(offset, (at, content))| Record { offset: Offset(offset), at, content }).collect()
+        vec![control(group, Control::Gap(Lacking::All))]
+    })
 }
 
 /// One record for all of a group.

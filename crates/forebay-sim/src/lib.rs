@@ -28,7 +28,7 @@ pub use model::{Life, Violation};
 pub use network::Network;
 pub use plan::{Numbers, Plan};
 pub use published::{Kind, Published};
-pub use server::{Connection, Flaw, Line, Lost, Server, Trouble};
+pub use server::{Connection, Flaw, Line, Lost, News, Server, Trouble};
 pub use shrink::{Shrunk, shrink};
 pub use tally::Tally;
 pub use variant::Variant;

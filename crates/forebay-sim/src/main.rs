@@ -13,9 +13,12 @@ use forebay_sim::{Numbers, Plan, Tally, Variant, Violation, run, shrink};
 #[derive(Debug, Parser)]
 #[command(about = "Simulates until a promise is broken, or enough entries were shown")]
 struct Arguments {
-    /// Entries to be shown, in all worlds together
-    #[arg(long, default_value_t = 1_000_000)]
+    /// Entries to be shown, in all worlds together: 1000000, or 1e6
+    #[arg(long, visible_alias = "deliveries", default_value = "1e6", value_parser = count)]
     entries: u64,
+    /// Nodes, which share a log if there are several
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u8).range(1..=8))]
+    nodes: u8,
     /// Run this world alone
     #[arg(long, conflicts_with_all = ["entries", "from", "threads"])]
     seed: Option<u64>,
@@ -45,15 +48,16 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let began = Instant::now();
-    let Arguments { entries, seed, world, from, threads, variant, steps, pages, events } =
+    let Arguments { entries, nodes, seed, world, from, threads, variant, steps, pages, events } =
         arguments;
+    let nodes = if nodes > 1 { usize::from(nodes) } else { Plan::new(0, 1, variant).nodes };
     let whole = Plan {
         steps: steps.unwrap_or(u64::MAX),
         // A world that was made smaller ends by its steps.
         entries: if steps.is_some() { u64::MAX } else { world },
         pages: pages.unwrap_or_default(),
         events: events.unwrap_or_default(),
-        ..Plan::new(0, world, variant)
+        ..Plan::of_nodes(nodes, 0, world, variant)
     };
     let next = AtomicU64::new(seed.unwrap_or(from));
     let stop = AtomicBool::new(false);
@@ -72,6 +76,7 @@ fn main() -> Result<()> {
                         total.3 = outcome.story;
                     }
                     if let Some((violation, said)) = outcome.violation {
+                        let said = format!("{said}, after {} steps", outcome.steps);
                         total.1.push((plan, violation, said));
                     }
                     let enough = total.0.entries >= entries || seed.is_some();
@@ -112,6 +117,15 @@ fn main() -> Result<()> {
         )
     });
     bail!("{violation:?}{}", shrunk.unwrap_or_default())
+}
+
+/// `1000000`, or `1e6`.
+fn count(text: &str) -> Result<u64, String> {
+    let (digits, zeros) = text.split_once('e').unwrap_or((text, "0"));
+    let power = zeros.parse().ok().and_then(|zeros| 10_u64.checked_pow(zeros));
+    let count = digits.parse::<u64>().ok().zip(power);
+    let count = count.and_then(|(digits, power)| digits.checked_mul(power));
+    count.ok_or_else(|| "it is no number like 1000000 or 1e6".to_owned())
 }
 
 #[cfg(test)]
@@ -158,6 +172,7 @@ mod tests {
     fn the_command_that_repeats_a_world_is_understood() {
         for plan in [
             Plan::new(7, 500, Variant::NonAtomic),
+            Plan::of_nodes(3, 7, 500, Variant::None),
             Plan {
                 steps: 30,
                 pages: Numbers::some([2]),

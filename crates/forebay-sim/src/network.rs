@@ -30,14 +30,20 @@ impl Network {
         &self.server
     }
 
+    /// Another node's access to the server, and how it uses it.
+    pub fn access(&self) -> (Line, Options) {
+        let mut options = Options::default();
+        options.random = Arc::new(self.server.random());
+        (self.server.line(), options)
+    }
+
     /// Another node's log.
     ///
     /// # Panics
     /// If the server can't be reached for a minute.
     pub fn node(&self) -> Arc<SharedLog<Line>> {
-        let mut options = Options::default();
-        options.random = Arc::new(self.server.random());
-        let open = SharedLog::open(self.server.line(), options);
+        let (line, options) = self.access();
+        let open = SharedLog::open(line, options);
         Arc::new(self.runtime.block_on(open).expect("the server can be reached"))
     }
 

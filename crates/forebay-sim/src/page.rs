@@ -53,6 +53,8 @@ pub(crate) struct Page {
     /// The life of the log that it was rendered in.
     pub(crate) log: u64,
     pub(crate) client: Option<Client>,
+    /// The node that its client is connected to, or was last.
+    pub(crate) node: usize,
     /// The start of the server that its client is connected to.
     pub(crate) server: u64,
     pub(crate) connects_at: u64,
@@ -81,14 +83,24 @@ pub(crate) struct Page {
     /// Its connection may be ended until then: access was taken back.
     pub(crate) may_end_until: u64,
     /// Its access was taken back, by stream: there, and nothing later may reach this rendering of it.
-    pub(crate) revoked: Vec<(Option<usize>, u64, Revocation)>,
+    pub(crate) revoked: Vec<Revoked>,
+}
+
+/// Access that was taken back.
+pub(crate) struct Revoked {
+    /// To one stream, or to all.
+    pub(crate) stream: Option<usize>,
+    /// In which life of the log, and where in it. `u64::MAX` where only one node may know of it.
+    pub(crate) at: (u64, u64),
+    pub(crate) revocation: Revocation,
 }
 
 impl Tag {
     /// A tag of a page that was rendered at `cursor`.
     pub(crate) fn new(stream: usize, cursor: Position, page: u64, protocol: Protocol) -> Self {
-        let identifier =
-            format!(r#"{{"channel":"T","stream":{stream},"cursor":"{cursor}","page":{page}}}"#);
+        let identifier = format!(
+            r#"{{"channel":"T","stream":{stream},"cursor":"{cursor}.{page}.mac","page":{page}}}"#
+        );
         let received = (protocol == Protocol::Forebay).then_some(cursor);
         Self { stream, identifier, cursor, received, number: 0 }
     }
@@ -120,7 +132,18 @@ impl Page {
     /// Whether this entry of a stream came behind a revocation.
     pub(crate) fn is_taken_back(&self, stream: usize, offset: u64) -> bool {
         let mut revoked = self.revoked.iter();
-        revoked.any(|(of, at, _)| of.is_none_or(|of| of == stream) && offset > *at)
+        revoked.any(|it| {
+            let (log, at) = it.at;
+            let is_rendered_before = self.is_older_than(it);
+            let concerns = log == self.log && it.stream.is_none_or(|of| of == stream);
+            concerns && is_rendered_before && offset > at
+        })
+    }
+
+    /// Whether it was rendered before this was taken back.
+    pub(crate) fn is_older_than(&self, revoked: &Revoked) -> bool {
+        let rendered = self.tags.first().map_or(0, |tag| tag.cursor.offset.0);
+        (self.log, rendered) < revoked.at
     }
 
     /// Its own clock.

@@ -17,6 +17,8 @@ pub struct Plan {
     pub steps: u64,
     /// The design.
     pub variant: Variant,
+    /// Nodes. Several share a log that a server keeps.
+    pub nodes: usize,
     /// The pages that take part, from 1.
     pub pages: Numbers,
     /// The events that happen, from 1: what is published, and what goes wrong. Those that are left
@@ -34,21 +36,35 @@ const DISK: u64 = 8;
 impl Plan {
     /// Whether the server has its log on disk.
     pub fn is_on_disk(&self) -> bool {
-        self.seed.is_multiple_of(DISK) || self.variant == Variant::LostTail
+        self.nodes == 1 && (self.seed.is_multiple_of(DISK) || self.variant == Variant::LostTail)
     }
 
-    /// A whole world.
+    /// A whole world, of one node if the variant needs no more.
     pub fn new(seed: u64, entries: u64, variant: Variant) -> Self {
+        let nodes = if variant.needs_nodes() { 3 } else { 1 };
+        Self::of_nodes(nodes, seed, entries, variant)
+    }
+
+    /// A whole world of so many nodes.
+    pub fn of_nodes(nodes: usize, seed: u64, entries: u64, variant: Variant) -> Self {
         let (pages, events) = (Numbers::default(), Numbers::default());
-        Self { seed, entries, steps: u64::MAX, variant, pages, events }
+        Self { seed, entries, steps: u64::MAX, variant, nodes, pages, events }
+    }
+
+    /// How many pages there are at a time.
+    pub fn page_count(&self) -> usize {
+        if self.nodes == 1 { 10 } else { 24 }
     }
 }
 
 /// The command that runs it.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, entries, steps, variant, pages, events } = self;
+        let Self { seed, entries, steps, variant, nodes, pages, events } = self;
         write!(f, "cargo xtask sim --seed {seed} --variant {}", variant.name())?;
+        if *nodes > 1 {
+            write!(f, " --nodes {nodes}")?;
+        }
         for (name, number) in [("world", entries), ("steps", steps)] {
             if *number < u64::MAX {
                 write!(f, " --{name} {number}")?;

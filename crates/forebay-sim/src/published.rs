@@ -1,5 +1,7 @@
 //! What was published, by stream.
 
+use std::collections::HashMap;
+
 /// How long an entry is worth keeping.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -27,6 +29,8 @@ pub(crate) struct Entry {
 pub struct Published {
     streams: Vec<Vec<Entry>>,
     newest_states: Vec<u64>,
+    /// Where an entry is in its stream by its number, where that is not its place.
+    places: Option<HashMap<(usize, usize), usize>>,
     /// Offsets of streams that no page reads.
     unread: Vec<Vec<u64>>,
 }
@@ -37,8 +41,27 @@ impl Published {
         Self {
             streams: vec![Vec::new(); streams],
             newest_states: vec![0; streams],
+            places: None,
             unread: vec![Vec::new(); unread],
         }
+    }
+
+    /// Nothing, and entries come with numbers that their publishers have given them, in any order.
+    pub fn numbered(streams: usize) -> Self {
+        Self { places: Some(HashMap::new()), ..Self::new(streams, 0) }
+    }
+
+    /// One more, by its number. Nobody is owed the same a second time.
+    pub fn add_numbered(&mut self, stream: usize, number: usize, offset: u64, kind: Kind) {
+        let place = self.streams[stream].len();
+        let places = self.places.get_or_insert_default();
+        let is_new = *places.entry((stream, number)).or_insert(place) == place;
+        self.add(stream, offset, if is_new { kind } else { Kind::Ephemeral });
+    }
+
+    /// The offset of the stream's last entry.
+    pub fn last(&self, stream: usize) -> u64 {
+        self.streams[stream].last().map_or(0, |entry| entry.offset)
     }
 
     /// One more on a stream that no page reads.
@@ -80,12 +103,20 @@ impl Published {
 
     /// The offset of one by its number in its stream.
     pub fn offset(&self, stream: usize, serial: usize) -> Option<u64> {
-        self.streams.get(stream)?.get(serial).map(|entry| entry.offset)
+        self.entry(stream, serial).map(|entry| entry.offset)
     }
 
     /// Its kind.
     pub(crate) fn kind(&self, stream: usize, serial: usize) -> Option<Kind> {
-        self.streams.get(stream)?.get(serial).map(|entry| entry.kind)
+        self.entry(stream, serial).map(|entry| entry.kind)
+    }
+
+    fn entry(&self, stream: usize, serial: usize) -> Option<&Entry> {
+        let place = match &self.places {
+            Some(places) => *places.get(&(stream, serial))?,
+            None => serial,
+        };
+        self.streams.get(stream)?.get(place)
     }
 
     pub(crate) fn newest_state(&self, stream: usize) -> u64 {

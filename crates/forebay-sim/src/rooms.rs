@@ -26,8 +26,7 @@ impl Channels for Rooms {
             return Answer::Now(Err(Rejected::new(RejectReason::Unauthorized, "no such channel")));
         };
         let name: Arc<str> = name.into();
-        let cursor: Option<Position> =
-            request.identifier.text("cursor").and_then(|c| c.parse().ok());
+        let cursor: Option<Position> = request.identifier.text("cursor").and_then(position_of);
         let begin = match cursor {
             Some(Position { offset, .. })
                 if self.variant == Variant::Forgetful && offset.0.is_multiple_of(4) =>
@@ -70,6 +69,12 @@ impl Channels for Rooms {
             Ok(subscribed(Begin::Now, texts))
         }))
     }
+}
+
+/// Of a cursor: behind its position, it says which rendering it is from.
+fn position_of(cursor: &str) -> Option<Position> {
+    let mut parts = cursor.split('.');
+    format!("{}.{}", parts.next()?, parts.next()?).parse().ok()
 }
 
 /// By its number, or as Turbo's tags name it, without a signature.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use forebay_log::Offset;
+use forebay_log::{Epoch, Offset};
 use forebay_shared::{
     Backend, Bounds, Cell, EPOCH, Expected, Failure, Group, Session, Space, Stored,
 };
@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 /// Groups in one answer.
-const GROUPS_MAX: usize = 3;
+const GROUPS_MAX: usize = 8;
 
 /// How long a reader waits for something new, and how often it looks.
 const READ_MAX: Duration = Duration::from_secs(1);
@@ -38,6 +38,8 @@ pub struct Trouble {
     pub doubled: u16,
     /// The line breaks.
     pub cut: u16,
+    /// It or its answer takes up to half a second.
+    pub delayed: u16,
 }
 
 /// How a server is made that does not keep the rules, to see that it is found out.
@@ -50,6 +52,17 @@ pub enum Flaw {
     TakesTwice,
     /// It never says that it has another history.
     HidesItsHistory,
+    /// Whoever reads behind what is kept goes on with what is kept, and is not told.
+    HidesItsTrimming,
+}
+
+/// What a server has come to, for whoever knows better than all nodes.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A group was taken.
+    Group(Stored),
+    /// From now on this epoch counts, of which all is behind this offset.
+    Epoch(Epoch, Offset),
 }
 
 /// The server. Clones are the same; [`line`](Self::line) makes a node's access to it.
@@ -66,9 +79,14 @@ struct Inner {
     /// Changes when all lines break.
     life: u64,
     cut_off: HashSet<usize>,
+    /// Nodes that read nothing.
+    deaf: HashSet<usize>,
     nodes: usize,
     next_lost: Option<Lost>,
     is_full: bool,
+    /// Copies of groups that are still on their way.
+    late: Vec<Group>,
+    news: Option<Vec<News>>,
 }
 
 #[derive(Clone, Default)]
@@ -103,9 +121,12 @@ impl Server {
             state: State::default(),
             life: 0,
             cut_off: HashSet::new(),
+            deaf: HashSet::new(),
             nodes: 0,
             next_lost: None,
             is_full: false,
+            late: Vec::new(),
+            news: None,
         })))
     }
 
@@ -114,6 +135,16 @@ impl Server {
         let mut inner = self.0.lock();
         inner.nodes += 1;
         Line { server: self.clone(), node: inner.nodes - 1 }
+    }
+
+    /// What it has come to since it was asked last, and from the first time on.
+    pub fn news(&self) -> Vec<News> {
+        self.0.lock().news.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// From now on this happens to requests.
+    pub fn set_trouble(&self, trouble: Trouble) {
+        self.0.lock().trouble = trouble;
     }
 
     /// Random numbers of this world.
@@ -129,7 +160,7 @@ impl Server {
 
     /// All lines break.
     pub fn break_lines(&self) {
-        self.0.lock().life += 1;
+        self.0.lock().break_lines();
     }
 
     /// Nothing comes through between a node and the server, until it is [joined](Self::join) again.
@@ -140,6 +171,13 @@ impl Server {
     /// The node has its line back.
     pub fn join(&self, node: usize) {
         self.0.lock().cut_off.remove(&node);
+    }
+
+    /// What a node asks for is answered, but it reads nothing new: it is behind, as one that reads over a slow
+    /// line.
+    pub fn deafen(&self, node: usize, is_deaf: bool) {
+        let deaf = &mut self.0.lock().deaf;
+        let _ = if is_deaf { deaf.insert(node) } else { deaf.remove(&node) };
     }
 
     /// What is lost next.
@@ -157,14 +195,14 @@ impl Server {
             state.names.retain(|_, end| *end <= state.head);
         }
         state.history = inner.rng.u64(1..);
-        inner.life += 1;
+        inner.break_lines();
     }
 
     /// Another server takes over that has nothing.
     pub fn forget_all(&self) {
         let inner = &mut *self.0.lock();
         inner.state = State { history: inner.rng.u64(1..), ..State::default() };
-        inner.life += 1;
+        inner.break_lines();
     }
 
     /// A copy is made of what there is.
@@ -178,14 +216,15 @@ impl Server {
         let inner = &mut *self.0.lock();
         inner.state = (*inner.copy).clone();
         inner.state.history = inner.rng.u64(1..);
-        inner.life += 1;
+        inner.break_lines();
     }
 
     /// Keeps no more of the past than so many groups.
     pub fn trim(&self, groups: usize) {
         let state = &mut self.0.lock().state;
-        while state.groups.len() > groups {
-            state.trimmed = state.groups.remove(0).end;
+        let gone = state.groups.len().saturating_sub(groups);
+        if let Some(last) = state.groups.drain(..gone).last() {
+            state.trimmed = last.end;
         }
     }
 
@@ -200,6 +239,13 @@ impl Server {
 pub struct Line {
     server: Server,
     node: usize,
+}
+
+impl Line {
+    /// The number by which the server knows the node.
+    pub fn number(&self) -> usize {
+        self.node
+    }
 }
 
 impl std::fmt::Debug for Line {
@@ -243,7 +289,11 @@ impl Connection {
         let (there, back, fate) = {
             let inner = &mut *self.line.server.0.lock();
             let fate = inner.rng.u16(..1_000);
-            let mut time = || Duration::from_micros(inner.rng.u64(50..2_000));
+            let delayed = inner.trouble.delayed;
+            let mut time = || {
+                let is_late = delayed > 0 && inner.rng.u16(..1_000) < delayed;
+                Duration::from_micros(inner.rng.u64(if is_late { 50..500_000 } else { 50..2_000 }))
+            };
             (time(), time(), fate)
         };
         sleep(there).await;
@@ -252,7 +302,7 @@ impl Connection {
             if inner.life != self.life {
                 return Self::lost("the line is broken");
             }
-            let Trouble { request_lost, answer_lost, doubled, cut } = inner.trouble;
+            let Trouble { request_lost, answer_lost, doubled, cut, .. } = inner.trouble;
             let next = inner.next_lost.take_if(|_| is_append);
             let lost = match fate {
                 _ if inner.cut_off.contains(&self.line.node) || next == Some(Lost::Request) => {
@@ -264,8 +314,9 @@ impl Connection {
                 _ => None,
             };
             if (fate % 100) * 10 < cut {
-                inner.life += 1;
+                inner.break_lines();
             }
+            inner.deliver_late();
             (lost, inner.rng.u16(..1_000) < doubled)
         };
         if lost == Some(Lost::Request) {
@@ -294,14 +345,21 @@ impl Session for Connection {
     }
 
     async fn bounds(&self) -> Result<Bounds, Failure> {
-        self.go(false, |inner| Bounds { trimmed: inner.state.trimmed, head: inner.state.head })
-            .await
+        let bounds = |inner: &mut Inner| {
+            let is_told = inner.flaw != Flaw::HidesItsTrimming;
+            let trimmed = if is_told { inner.state.trimmed } else { Offset::ZERO };
+            Bounds { trimmed, head: inner.state.head }
+        };
+        self.go(false, bounds).await
     }
 
     async fn append(&self, group: &Group) -> Result<Offset, Failure> {
         let append = |inner: &mut Inner| {
             if inner.is_full {
                 return Err(Failure::Refused("it is full".to_owned()));
+            }
+            if inner.trouble.doubled > 0 && inner.rng.u16(..1_000) < inner.trouble.doubled {
+                inner.late.push(group.clone());
             }
             inner.append(group)
         };
@@ -311,7 +369,11 @@ impl Session for Connection {
     async fn read(&self, after: Offset) -> Result<Vec<Stored>, Failure> {
         let began = Instant::now();
         loop {
-            let groups = self.go(false, |inner| inner.read(after)).await??;
+            let node = self.line.node;
+            let read = |inner: &mut Inner| {
+                if inner.deaf.contains(&node) { Ok(Vec::new()) } else { inner.read(after) }
+            };
+            let groups = self.go(false, read).await??;
             if !groups.is_empty() || began.elapsed() >= READ_MAX {
                 return Ok(groups);
             }
@@ -345,6 +407,26 @@ impl Session for Connection {
 }
 
 impl Inner {
+    fn break_lines(&mut self) {
+        self.life += 1;
+        // What was on its way is gone with its line.
+        self.late.clear();
+    }
+
+    /// Copies come at any time.
+    fn deliver_late(&mut self) {
+        if !self.late.is_empty() && self.rng.u8(..8) == 0 {
+            let late = self.late.swap_remove(self.rng.usize(..self.late.len()));
+            let _ = self.append(&late);
+        }
+    }
+
+    fn tell(&mut self, news: News) {
+        if let Some(told) = &mut self.news {
+            told.push(news);
+        }
+    }
+
     fn append(&mut self, group: &Group) -> Result<Offset, Failure> {
         let is_exact = self.flaw != Flaw::TakesTwice;
         let state = &mut self.state;
@@ -354,7 +436,8 @@ impl Inner {
         {
             return Ok(*end);
         }
-        if let Some(end) = group.name.as_ref().and_then(|name| state.names.get(name)) {
+        let named = group.name.as_ref().filter(|_| is_exact);
+        if let Some(end) = named.and_then(|name| state.names.get(name)) {
             return Ok(*end);
         }
         let counts = state.cells.get(&(Space::Lasting as u8, EPOCH.to_owned()));
@@ -365,21 +448,31 @@ impl Inner {
         state.head = Offset(state.head.0 + u64::from(group.offsets));
         let Group { node, number, epoch, offsets, .. } = *group;
         let (end, body) = (state.head, group.body.clone());
-        state.groups.push(Stored { end, node, number, epoch, offsets, body });
+        let stored = Stored { end, node, number, epoch, offsets, body };
+        state.groups.push(stored.clone());
         state.answered.insert(node, (number, end));
         if let Some(name) = &group.name {
             state.names.insert(Arc::clone(name), end);
         }
+        self.tell(News::Group(stored));
         Ok(end)
     }
 
     fn read(&mut self, after: Offset) -> Result<Vec<Stored>, Failure> {
         let state = &self.state;
-        if after < state.trimmed {
+        if after < state.trimmed && self.flaw != Flaw::HidesItsTrimming {
             return Err(Failure::Trimmed);
         }
         let start = state.groups.partition_point(|group| group.end <= after);
         Ok(state.groups[start..].iter().take(GROUPS_MAX).cloned().collect())
+    }
+
+    /// The epoch that counts, and behind which offset.
+    fn epoch(&self) -> Option<(Epoch, Offset)> {
+        let cell = self.state.cells.get(&(Space::Lasting as u8, EPOCH.to_owned()))?;
+        let written: serde_json::Value = serde_json::from_slice(&cell.value).ok()?;
+        let epoch = written["epoch"].as_str()?.parse().ok()?;
+        Some((Epoch(epoch), Offset(written["cut"].as_u64()?)))
     }
 
     fn set(&mut self, key: (u8, String), value: Option<Vec<u8>>, expected: Expected) -> bool {
@@ -390,6 +483,7 @@ impl Inner {
             Expected::Nothing => version.is_none(),
             Expected::Version(expected) => version == Some(expected),
         };
+        let is_epoch = is_expected && key.1 == EPOCH;
         if is_expected {
             state.version += 1;
             match value {
@@ -398,6 +492,13 @@ impl Inner {
                 }
                 None => drop(state.cells.remove(&key)),
             }
+        }
+        if is_epoch && let Some((epoch, cut)) = self.epoch() {
+            // Groups of the old epoch that came between the new one's mark and this do not count. They are not
+            // known as taken any more, or whoever sends them again would lose them.
+            self.state.answered.retain(|_, (_, end)| *end <= cut);
+            self.state.names.retain(|_, end| *end <= cut);
+            self.tell(News::Epoch(epoch, cut));
         }
         is_expected
     }

@@ -1,5 +1,7 @@
 //! What happened in a world.
 
+use forebay_hub::Hub;
+
 macro_rules! tally {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// What happened, over all worlds.
@@ -16,6 +18,16 @@ macro_rules! tally {
             }
         }
     };
+}
+
+impl Tally {
+    /// Adds what a hub has counted by its end.
+    pub(crate) fn note(&mut self, hub: &Hub) {
+        let stats = hub.stats().snapshot();
+        self.resumes += stats.resumes;
+        self.left_behind += stats.resyncs_behind;
+        self.restored += stats.sessions_restored;
+    }
 }
 
 tally! {
@@ -65,4 +77,22 @@ tally! {
     gaps,
     /// Slow pages that history left behind.
     left_behind,
+    /// Nodes that were killed.
+    kills,
+    /// Nodes that left in order.
+    leavings,
+    /// Nodes that were cut off from the log's server for a while.
+    partitions,
+    /// Times that a server took over which lacks the end.
+    failovers,
+    /// Times that the log's past was cut short before nodes had read it.
+    trims,
+    /// Epochs that have begun because a server may have lost something.
+    epochs,
+    /// Entries that the log has taken.
+    taken,
+    /// Broadcasts that were not taken, or nobody knows.
+    failed,
+    /// Rows that a relay has brought.
+    relayed,
 }

@@ -2,6 +2,8 @@
 
 use clap::ValueEnum;
 
+use crate::server::Flaw;
+
 /// What is changed in the world.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum Variant {
@@ -50,6 +52,15 @@ pub enum Variant {
     Untold,
     /// A log on disk that goes back to what it was some time before, and keeps its epoch.
     LostTail,
+    /// A log of several nodes that never asks whether its server has lost something: its epoch does not end.
+    OneHistory,
+    /// A log of several nodes that takes again what is sent again.
+    TakesTwice,
+    /// An outbox whose relay asks for rows behind the last one that it has seen: one that commits late is
+    /// left out.
+    LateCommits,
+    /// A log of several nodes that has trimmed what a node lacks, and tells nobody.
+    HiddenTrim,
 }
 
 impl Variant {
@@ -75,6 +86,26 @@ impl Variant {
         Self::Served,
         Self::Untold,
     ];
+
+    /// Those of several nodes that must be caught. [`Untold`](Self::Untold) is one of them, too: its gap is
+    /// only logged.
+    pub const BAD_NODES: [Self; 5] =
+        [Self::OneHistory, Self::TakesTwice, Self::LateCommits, Self::HiddenTrim, Self::Untold];
+
+    /// Whether it takes several nodes to go wrong.
+    pub(crate) fn needs_nodes(self) -> bool {
+        self != Self::Untold && Self::BAD_NODES.contains(&self)
+    }
+
+    /// What is wrong with the log's server.
+    pub(crate) fn flaw(self) -> Flaw {
+        match self {
+            Self::OneHistory => Flaw::HidesItsHistory,
+            Self::TakesTwice => Flaw::TakesTwice,
+            Self::HiddenTrim => Flaw::HidesItsTrimming,
+            _ => Flaw::None,
+        }
+    }
 
     /// As on the command line.
     pub(crate) fn name(self) -> String {

@@ -3,8 +3,11 @@
 //! Time goes in steps. All that happens comes from one seed, so a seed is a run.
 
 mod faults;
+mod nodes;
+mod outbox;
 mod pages;
 mod server;
+mod writers;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,6 +20,7 @@ use forebay_hub::{Broadcast, Hub, Options};
 use forebay_log::{Class, Epoch, Extent, Message, Retention, StateKey};
 use pollster::FutureExt as _;
 
+use self::nodes::Nodes;
 use self::server::Disk;
 use crate::client::Transport;
 use crate::model::Violation;
@@ -31,7 +35,6 @@ use crate::variant::Variant;
 const STREAMS: usize = 6;
 /// Ticks from one writing of what pages have proven to the next: half a second.
 const KEEP_PARTS: usize = 10;
-const PAGES: usize = 10;
 /// Where the log is on disk, streams from here on are quiet,
 const LOUD: usize = 2;
 /// by so much: an entry every ten seconds, about as long as one is kept.
@@ -71,8 +74,9 @@ pub fn run(plan: &Plan) -> Outcome {
     let mut world = World::new(plan.clone());
     let violation = world.live().and_then(|()| world.settle()).err();
     world.note_stats();
+    let pages = world.plan.page_count() as u64;
     let World { tally, steps, events, story, .. } = world;
-    Outcome { tally, violation, steps, events, pages: PAGES as u64, story }
+    Outcome { tally, violation, steps, events, pages, story }
 }
 
 struct World {
@@ -85,6 +89,8 @@ struct World {
     variant: Variant,
     clock: Arc<AtomicU64>,
     hub: Hub,
+    /// If there are several: then `hub` has nothing to do.
+    nodes: Option<Nodes>,
     /// Where the log is, if not in memory only.
     disk: Option<Disk>,
     /// How often the server has begun.
@@ -111,6 +117,8 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 struct Connection {
     line: Shared,
+    /// The node that it leads to.
+    node: usize,
     task: Option<Task>,
     woken: Arc<Woken>,
     waker: Waker,
@@ -158,7 +166,13 @@ impl World {
         };
         let channels =
             Arc::new(Rooms { variant, clock: Arc::clone(&clock), hub: Mutex::new(hub.clone()) });
-        let rngs = (0..PAGES).map(|_| fastrand::Rng::with_seed(schedule.u64(..))).collect();
+        let count = plan.page_count();
+        let nodes = (plan.nodes > 1).then(|| Nodes::new(&plan, &clock));
+        let published = match &nodes {
+            Some(_) => Published::numbered(STREAMS),
+            None => Published::new(STREAMS, UNREAD),
+        };
+        let rngs = (0..count).map(|_| fastrand::Rng::with_seed(schedule.u64(..))).collect();
         let mut world = Self {
             plan,
             schedule,
@@ -166,10 +180,11 @@ impl World {
             variant,
             clock,
             hub,
+            nodes,
             disk,
             starts: 0,
             channels,
-            published: Published::new(STREAMS, UNREAD),
+            published,
             log: 0,
             pages: Vec::new(),
             connections: Vec::new(),
@@ -182,7 +197,8 @@ impl World {
             doubt_until: 0,
             is_calm: false,
         };
-        for index in 0..PAGES {
+        world.learn_first();
+        for index in 0..count {
             let mut page = world.render(index);
             page.is_absent = !world.plan.pages.contains(index as u64 + 1);
             world.pages.push(page);
@@ -199,6 +215,7 @@ impl World {
             self.steps += 1;
             self.publish();
             self.go_wrong()?;
+            self.go_wrong_with_nodes();
             self.copy_disk();
             self.step()?;
         }
@@ -220,10 +237,13 @@ impl World {
     }
 
     fn note_stats(&mut self) {
-        let stats = self.hub.stats().snapshot();
-        self.tally.resumes += stats.resumes;
-        self.tally.left_behind += stats.resyncs_behind;
-        self.tally.restored += stats.sessions_restored;
+        match &self.nodes {
+            None => self.tally.note(&self.hub),
+            Some(nodes) => {
+                let hubs = (0..self.plan.nodes).filter_map(|node| nodes.running(node));
+                hubs.for_each(|hub| self.tally.note(hub));
+            }
+        }
     }
 
     /// Everything that is wrong ends, and each stream has a last entry: what was lost at its end
@@ -231,6 +251,7 @@ impl World {
     fn settle(&mut self) -> Result<(), Broken> {
         self.is_calm = true;
         self.tell(|| "nothing goes wrong any more".to_owned());
+        self.calm_nodes()?;
         for stream in 0..STREAMS {
             self.publish_to(stream, Kind::Log, 0);
         }
@@ -255,6 +276,7 @@ impl World {
             self.step()?;
         }
         self.check_settled()?;
+        self.check_outbox()?;
         self.check_ephemerals()
     }
 
@@ -267,15 +289,13 @@ impl World {
             !page.is_absent && stays && is_subscribed && page.renders_at.is_none()
         };
         let live: Vec<_> = self.pages.iter().map(|page| (is_live(page), page.joined)).collect();
-        let published: Vec<_> = (0..STREAMS)
-            .map(|stream| {
-                self.publish_to(stream, Kind::Ephemeral, 0);
-                self.hub.position().offset.0
-            })
-            .collect();
+        for stream in 0..STREAMS {
+            self.publish_to(stream, Kind::Ephemeral, 0);
+        }
         for _ in 0..1_000 / STEP {
             self.step()?;
         }
+        let published: Vec<_> = (0..STREAMS).map(|stream| self.published.last(stream)).collect();
         for (index, (was_live, joined)) in live.into_iter().enumerate() {
             let page = &self.pages[index];
             let is_same = was_live && is_live(page) && page.joined == joined;
@@ -361,6 +381,10 @@ impl World {
             Kind::State => Class::State(StateKey::new("target", Extent::Content)),
             Kind::Ephemeral => Class::Ephemeral,
         };
+        if self.nodes.is_some() {
+            self.publish_at_a_node(stream, kind, class, size);
+            return;
+        }
         let serial = self.published.count(stream);
         let text = format!("\"{}:{stream}:{serial}\"{}", self.log, " ".repeat(size));
         let (name, message) = (name_of(stream), Message::json(text));
@@ -376,6 +400,13 @@ impl World {
     fn lose_broadcast(&mut self, amount: u64) {
         let stream = usize::try_from(amount % STREAMS as u64).unwrap_or(0);
         let name = name_of(stream);
+        if let Some(mut nodes) = self.nodes.take() {
+            let node = nodes.rng.usize(..nodes.all.len());
+            self.tell(|| format!("a broadcast to stream {stream} is lost at node {node}"));
+            self.tell_gap(&mut nodes, node, stream);
+            self.nodes = Some(nodes);
+            return;
+        }
         let refused = || {
             let text = format!("\"{}:{stream}:{REFUSED}\"", self.log);
             Broadcast { stream: &name, message: Message::json(text), class: Class::Log }
@@ -406,10 +437,16 @@ impl World {
 
     fn step(&mut self) -> Result<(), Broken> {
         let now = self.clock.fetch_add(STEP, Ordering::Relaxed) + STEP;
+        // Whatever a node does has the time of its network.
+        let network = self.nodes.as_ref().map(|nodes| Arc::clone(&nodes.network));
+        let _time = network.as_ref().map(|network| network.enter());
+        self.step_nodes()?;
         if now.is_multiple_of(50) {
-            self.hub.tick(self.part);
-            if self.part.is_multiple_of(KEEP_PARTS) {
-                self.hub.keep().block_on();
+            if self.nodes.is_none() {
+                self.hub.tick(self.part);
+                if self.part.is_multiple_of(KEEP_PARTS) {
+                    self.hub.keep().block_on();
+                }
             }
             self.part += 1;
         }
@@ -438,7 +475,12 @@ impl World {
     /// Who reads what was taken back does not read on.
     fn check_ended(&self, now: u64) -> Result<(), Broken> {
         let lives_on = |connection: &&Connection| {
-            connection.ends_by < now && (connection.task.is_some() || connection.is_undead)
+            let ends_by = match &self.nodes {
+                None => connection.ends_by,
+                // One that is cut off does not know of it.
+                Some(nodes) => connection.ends_by.max(nodes.all[connection.node].knows_by()),
+            };
+            ends_by < now && (connection.task.is_some() || connection.is_undead)
         };
         let Some(connection) = self.connections.iter().find(lives_on) else { return Ok(()) };
         let said = format!("at {now} a connection lives that was to end by {}", connection.ends_by);
@@ -448,7 +490,15 @@ impl World {
     fn poll_connections(&mut self) {
         // A round may come early, late, or while a connection's own task is due.
         let late = (self.now() / STEP + self.plan.seed).is_multiple_of(3);
-        while !late && self.hub.round() {}
+        if !late {
+            match &self.nodes {
+                None => while self.hub.round() {},
+                Some(nodes) => {
+                    let hubs = (0..self.plan.nodes).filter_map(|node| nodes.running(node));
+                    hubs.for_each(|hub| while hub.round() {});
+                }
+            }
+        }
         for connection in &mut self.connections {
             let mut turns = 0;
             while connection.woken.0.swap(false, Ordering::Relaxed) && turns < 4 {

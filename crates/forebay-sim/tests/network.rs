@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use forebay_cable::{Effect, Protocol, Resync, Session, SubscriptionId};
-use forebay_hub::{Asked, Broadcast, Client, Hub, Options, Revocation};
+use forebay_hub::{Asked, Broadcast, Client, Hub, Incoming, Options, Revocation};
 use forebay_log::{Class, Epoch, Message, Offset, Position};
 use forebay_sim::{Flaw, Lost, Network, Trouble};
 use forebay_store::LogStore;
@@ -20,7 +20,8 @@ use forebay_transport::{
 use http_body::Body as _;
 
 /// What happens to requests in one of thirty or so.
-const TROUBLE: Trouble = Trouble { request_lost: 10, answer_lost: 10, doubled: 30, cut: 5 };
+const TROUBLE: Trouble =
+    Trouble { request_lost: 10, answer_lost: 10, doubled: 30, cut: 5, delayed: 5 };
 
 struct Networked {
     network: &'static Network,
@@ -415,16 +416,28 @@ fn a_publisher_is_not_given_the_place_of_another_entry() {
 
 type Arrived = (Client, SubscriptionId, Option<Offset>);
 
-/// A page comes to a node. Gives what is known that it has.
-fn arrive(network: &Network, hub: &Hub) -> Arrived {
+/// A page comes to a node.
+fn asking(hub: &Hub) -> (Client, Session, SubscriptionId) {
     let tag = format!(r#"\"signed_stream_name\":\"a--b.{}\""#, "x".repeat(40));
     let identifier = format!(r#"{{\"channel\":\"C\",{tag}}}"#);
     let command = format!(r#"{{"command":"subscribe","identifier":"{identifier}"}}"#);
-    let mut client = hub.connect().unwrap();
+    let client = hub.connect().unwrap();
     let protocol = Protocol::ActionCableV1Json;
     let mut session = Session::open(hub.now(), client.hello(protocol), Arc::clone(hub.limits()));
     session.handle_text(&command);
     let Some(Effect::Subscribe { id, .. }) = session.poll_effect() else { panic!("it asks") };
+    (client, session, id)
+}
+
+/// The store is asked for what is known of it.
+fn incoming(hub: &Hub) -> Incoming {
+    let (_, session, _) = asking(hub);
+    hub.incoming(session.waiting_envelope().unwrap(), session.id()).expect("others are asked")
+}
+
+/// Gives what is known that it has.
+fn arrive(network: &Network, hub: &Hub) -> Arrived {
+    let (mut client, mut session, id) = asking(hub);
     let page = session.waiting_envelope().unwrap().clone();
     let incoming = hub.incoming(&page, session.id()).expect("others are asked");
     finish(network, Box::pin(incoming.noted()));
@@ -465,6 +478,27 @@ fn a_page_goes_on_at_another_node_where_it_was() {
     leave(other, duplicate, one.position().offset);
     leave(one, page, one.position().offset);
     assert_eq!(come(other).2, None, "nobody knows whose it was");
+}
+
+/// A page comes to a node that has not come so far as the page has proven to another: it waits, and need not heal.
+#[test]
+fn a_page_that_has_proven_more_than_its_node_has_waits() {
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let [behind, ahead] = [follow(&network, &now), follow(&network, &now)];
+    let page = arrive(&network, &ahead);
+    network.server().deafen(0, true);
+    publish(&network, &ahead, "1");
+    let proven = ahead.position().offset;
+    leave(&network, &ahead, page, proven);
+    let mut arriving = Box::pin(incoming(&behind).noted());
+    for _ in 0..100 {
+        network.step();
+        assert!(poll(&mut arriving).is_none(), "it waits");
+    }
+    network.server().deafen(0, false);
+    finish(&network, arriving);
+    assert_eq!(behind.position().offset, proven);
 }
 
 /// What a page has proven says nothing in another epoch: its offsets come again, for other entries.

@@ -223,7 +223,7 @@ fn all_nodes_show_who_is_there() {
 
 #[test]
 fn and_where_requests_and_answers_are_lost() {
-    let trouble = Trouble { request_lost: 10, answer_lost: 10, doubled: 30, cut: 5 };
+    let trouble = Trouble { request_lost: 10, answer_lost: 10, doubled: 30, cut: 5, delayed: 5 };
     for seed in 100..104 {
         run(seed, trouble);
     }

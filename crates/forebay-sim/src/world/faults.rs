@@ -5,9 +5,10 @@ use std::sync::Arc;
 use forebay_hub::Revocation;
 use pollster::FutureExt as _;
 
-use super::{Broken, Connection, PAGES, UNACKNOWLEDGED, World};
+use super::{Broken, Connection, STREAMS, UNACKNOWLEDGED, World};
 use crate::client::{Client, Protocol, Transport};
 use crate::model::Life;
+use crate::page::Revoked;
 use crate::rooms::name_of;
 use crate::socket::Line;
 use crate::tally::Tally;
@@ -15,12 +16,12 @@ use crate::variant::Variant;
 
 /// Until a connection whose access was taken back has ended: a client that takes nothing is given up by
 /// the kernel, one that does not answer the close after six seconds.
-const ENDS_MAX: u64 = UNACKNOWLEDGED + 10_000;
+pub(super) const ENDS_MAX: u64 = UNACKNOWLEDGED + 10_000;
 
 impl World {
     pub(super) fn go_wrong(&mut self) -> Result<(), Broken> {
         let what = self.schedule.u32(..2_000);
-        let index = self.schedule.usize(..PAGES);
+        let index = self.schedule.usize(..self.pages.len());
         let amount = self.schedule.u64(1..);
         // The others are nothing.
         if what >= 33 || !self.happens() || self.pages[index].is_absent {
@@ -53,6 +54,7 @@ impl World {
             }
             14..19 => self.navigate(index, now),
             19..21 => self.revoke(index, amount),
+            21 if self.nodes.is_some() => {}
             21 if amount.is_multiple_of(2) || self.disk.is_some() => self.restart(amount)?,
             22..24 => {
                 self.tally.freezes += 1;
@@ -106,6 +108,10 @@ impl World {
             Some(stream) => Revocation::of(Arc::clone(&name), name_of(stream)),
             None => Revocation::of_identity(Arc::clone(&name)),
         };
+        if self.nodes.is_some() {
+            self.revoke_at_a_node(revocation);
+            return;
+        }
         let revoked = self.hub.revoke(revocation.clone()).block_on();
         let at = revoked.expect("memory takes it").offset.0;
         if self.variant == Variant::Bystanders {
@@ -113,12 +119,22 @@ impl World {
                 self.hub.disconnect(&page.name).block_on().expect("memory takes it");
             }
         }
+        self.is_taken_back(&revocation, at);
+    }
+
+    /// Access was taken back, at this offset.
+    pub(super) fn is_taken_back(&mut self, revocation: &Revocation, at: u64) {
         let ends_by = self.now() + ENDS_MAX;
+        let Some(name) = revocation.identity().cloned() else { return };
+        let stream = (0..STREAMS)
+            .find(|stream| revocation.stream().is_some_and(|name| **name == *name_of(*stream)));
         for page in self.pages.iter_mut().filter(|page| page.name == name) {
-            page.revoked.push((stream, at, revocation.clone()));
+            let (at, revocation) = ((self.log, at), revocation.clone());
+            page.revoked.push(Revoked { stream, at, revocation });
             page.may_end_until = ends_by;
             let uses_it = page.confirmed == page.tags.len() && page.transport != Transport::Poll;
-            let line = page.client.as_ref().filter(|_| uses_it).map(Client::line);
+            let is_known = at.1 < u64::MAX;
+            let line = page.client.as_ref().filter(|_| uses_it && is_known).map(Client::line);
             let same = |connection: &&mut Connection| {
                 line.is_some_and(|line| Arc::ptr_eq(&connection.line, line))
             };
@@ -130,6 +146,9 @@ impl World {
 
     /// The page is left. Another comes; or the same HTML once more, from the HTTP cache.
     fn navigate(&mut self, index: usize, now: u64) {
+        if !self.can_render() {
+            return;
+        }
         self.tally.navigations += 1;
         // Of a page that leaves before its tags are subscribed again the server does not hear, and
         // believes the next life of it to be the same: a limit that ARCHITECTURE.md names.

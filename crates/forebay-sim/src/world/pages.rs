@@ -57,8 +57,19 @@ impl World {
         let waits = rng.u64(..400);
         let is_late = self.variant == Variant::LateCursor && rng.u32(..3) == 0;
         let by_time = protocol == Protocol::AnyCable
+            && self.nodes.is_none()
             && (rng.u32(..4) == 0 || self.variant == Variant::LateTime);
-        let mut cursor = self.hub.position();
+        let (node, mut cursor) = match &self.nodes {
+            None => (0, self.hub.position()),
+            Some(nodes) => {
+                let node = nodes.ready_from(rng.usize(..nodes.all.len())).expect("one can render");
+                (node, nodes.ready(node).expect("it is ready").position())
+            }
+        };
+        let log = match &self.nodes {
+            None => self.log,
+            Some(nodes) => nodes.life_of(cursor.epoch),
+        };
         let rendered = cursor.offset.0;
         if is_late && !self.is_calm {
             // It reads its data, something is published, it takes its cursor.
@@ -90,8 +101,9 @@ impl World {
             by_time,
             memory: Memory { since: now / 1_000, last_event_id, ..Memory::default() },
             life,
-            log: self.log,
+            log,
             client: None,
+            node,
             server: self.starts,
             connects_at: now + waits,
             connected_at: None,
@@ -105,7 +117,7 @@ impl World {
             confirmed_at: 0,
             confirmed: 0,
             joined: rendered,
-            since: (self.log, rendered),
+            since: (log, rendered),
             may_end_until: 0,
             revoked: Vec::new(),
         }
@@ -123,7 +135,7 @@ impl World {
             }
             return Ok(());
         }
-        if page.renders_at.is_some_and(|at| at <= now) {
+        if page.renders_at.is_some_and(|at| at <= now) && self.can_render() {
             self.render_again(index);
         }
         let page = &mut self.pages[index];
@@ -152,7 +164,7 @@ impl World {
             page.heard = watch;
         }
         let is_stale = watch.saturating_sub(page.heard) > page.patience();
-        if page.memory.since != since {
+        if page.memory.since != since && self.nodes.is_none() {
             page.since = (self.log, self.hub.position().offset.0);
         }
         self.take(index, came, now)?;
@@ -195,7 +207,7 @@ impl World {
                         page.renders_at = Some(now);
                     }
                 }
-                Came::Rejected if self.pages[index].revoked.is_empty() => {
+                Came::Rejected if self.is_needless_refusal(index) => {
                     let what = "it is refused, though nothing of it was taken back";
                     return Err((Violation::Needless, self.describe(index, what)));
                 }
@@ -226,7 +238,7 @@ impl World {
                     self.show(index, std::mem::take(&mut shown), now)?;
                     self.lose(index, now, 0);
                 }
-                Came::Dismissed if self.pages[index].may_end_until < now => {
+                Came::Dismissed if self.is_needless_end(index, now) => {
                     let what = "its connection is ended, though nothing of it was taken back";
                     return Err((Violation::Needless, self.describe(index, what)));
                 }
@@ -242,14 +254,40 @@ impl World {
     /// Who is told to heal itself lacks something that history has no more.
     fn check_needed(&self, index: usize, stood: &[(usize, Position)]) -> Result<(), Broken> {
         // A restart may have brought back what was given up when the page was told.
-        let is_of_this_start = self.pages[index].server == self.starts;
-        let serves =
-            |(stream, at): &(usize, Position)| self.hub.replay(&name_of(*stream), *at).is_ok();
+        let Some(hub) = self.hub_of(index) else { return Ok(()) };
+        let is_of_this_start = self.is_same_server(index);
+        let serves = |(stream, at): &(usize, Position)| hub.replay(&name_of(*stream), *at).is_ok();
         if !stood.is_empty() && is_of_this_start && stood.iter().all(serves) {
             let what = format!("it is told to render itself again, and stood at {stood:?}");
             return Err((Violation::Needless, self.describe(index, &what)));
         }
         Ok(())
+    }
+
+    /// Nothing of it was taken back. A page of another epoch can't say when it was rendered.
+    fn is_needless_refusal(&self, index: usize) -> bool {
+        let page = &self.pages[index];
+        if self.nodes.is_none() {
+            return page.revoked.is_empty();
+        }
+        let is_of_epoch = |epoch| page.tags.iter().all(|tag| tag.cursor.epoch == epoch);
+        let is_known = self.hub_of(index).is_some_and(|hub| is_of_epoch(hub.position().epoch));
+        let concerns = page.revoked.iter().any(|revoked| page.is_older_than(revoked));
+        is_known && !concerns && self.is_same_server(index)
+    }
+
+    /// Its connection is ended, and it has a reason neither of its own nor of its node.
+    fn is_needless_end(&self, index: usize, now: u64) -> bool {
+        let is_ill = self.nodes.is_some() && !self.is_same_server(index);
+        self.pages[index].may_end_until < now && !is_ill
+    }
+
+    /// Its server is the one that it has connected to, and has been well since.
+    fn is_same_server(&self, index: usize) -> bool {
+        let page = &self.pages[index];
+        let Some(nodes) = &self.nodes else { return page.server == self.starts };
+        let node = &nodes.all[page.node];
+        page.server == node.starts && page.connected_at.is_some_and(|at| at > node.ill_at)
     }
 
     fn show(
@@ -276,6 +314,21 @@ impl World {
         let is_told = self.pages[index].renders_at.is_some();
         for (log, stream, serial) in shown {
             let page = &self.pages[index];
+            let earlier = self.nodes.as_ref().and_then(|nodes| nodes.earlier(page.log));
+            if let Some(earlier) = earlier {
+                // Until it is told that its epoch is over, it shows that epoch, as it was.
+                let outcome = match earlier.offset(stream, serial) {
+                    _ if is_told => Ok(()),
+                    Some(offset) => self.pages[index].life.show(earlier, stream, offset),
+                    None => Err(Violation::Lost),
+                };
+                outcome.map_err(|violation| {
+                    let what = format!("stream {stream}, entry {serial}, of an epoch that is over");
+                    (violation, self.describe(index, &what))
+                })?;
+                continue;
+            }
+            let log = if self.nodes.is_some() { self.log } else { log };
             if log != page.log && page.by_time || log != self.log && log == page.log {
                 // Its browser had it before the log ended, and it will be told that it did; or it is
                 // about to be told by a stream of which it has a position.
@@ -320,6 +373,11 @@ impl World {
     /// A new line to the server, and whoever answers on it.
     pub(super) fn connect(&mut self, index: usize) {
         let now = self.now();
+        let Some(node) = self.next_node(index) else {
+            let page = &mut self.pages[index];
+            (page.client, page.connects_at) = (None, now + 200);
+            return;
+        };
         let rng = &mut self.rngs[index];
         let latency = rng.u64(..120);
         let capacity = *rng.choice(&[700, 4_000, 30_000]).unwrap_or(&4_000);
@@ -368,46 +426,60 @@ impl World {
         let client = Client::new(page.protocol, transport, Arc::clone(&line));
         client.ask(&page.tags, &page.memory, self.variant);
         page.client = Some(client);
-        page.server = self.starts;
-        page.joined = self.hub.position().offset.0;
+        page.node = node;
+        page.server = self.nodes.as_ref().map_or(self.starts, |nodes| nodes.all[node].starts);
+        let joined = self.hub_of(index).expect("it runs").position();
+        let page = &mut self.pages[index];
+        // By another epoch's offsets nobody can say what came before.
+        let is_same = page.tags.iter().all(|tag| tag.cursor.epoch == joined.epoch);
+        page.joined = if is_same || self.nodes.is_none() { joined.offset.0 } else { 0 };
         page.life.reconnected();
         page.confirmed = 0;
         page.heard = page.watch(now);
         let page = &self.pages[index];
         let (protocol, name) = (page.protocol, Arc::clone(&page.name));
-        self.tell(|| format!("{protocol:?} {name}: connects over {transport:?}"));
+        self.tell(|| format!("{protocol:?} {name}: connects over {transport:?} to {node}"));
         self.answer(index, transport, &line);
         self.tally.connections += 1;
     }
 
     fn answer(&mut self, index: usize, transport: Transport, line: &Shared) {
+        let hub = self.hub_of(index).expect("it runs").clone();
         let page = &self.pages[index];
         let identity = Identity::named(Arc::clone(&page.name));
         let channels = Arc::clone(&self.channels) as Arc<dyn Channels>;
         let socket = Socket(Arc::clone(line));
         let task: super::Task = if transport == Transport::WebSocket {
-            let Ok(mut server) = self.hub.connect() else { return };
             let wire = match page.protocol {
                 Protocol::Stock | Protocol::EventSource => Wire::ActionCableV1Json,
                 Protocol::Forebay => Wire::ForebayV1Json,
                 Protocol::AnyCable => Wire::ActionCableV1ExtJson,
             };
-            server.identify(&page.name);
-            let (hello, limits) = (server.hello(wire), Arc::clone(self.hub.limits()));
-            let kept = page.memory.sid.as_deref().and_then(|sid| server.take_session(sid));
-            self.tally.restored += u64::from(kept.is_some());
-            let session = match kept {
-                Some(kept) => Session::restore(self.hub.now(), hello, limits, kept),
-                None => Session::open(self.hub.now(), hello, limits),
-            };
-            Box::pin(drive(socket, session, server, channels, identity))
+            let (name, sid) = (Arc::clone(&page.name), page.memory.sid.clone());
+            Box::pin(async move {
+                // Another node may have it.
+                if let Some(fetching) = sid.as_deref().and_then(|sid| hub.fetch_session(sid)) {
+                    fetching.await;
+                }
+                let Ok(mut server) = hub.connect() else { return };
+                server.identify(&name);
+                let (hello, limits) = (server.hello(wire), Arc::clone(hub.limits()));
+                let kept = sid.as_deref().and_then(|sid| server.take_session(sid));
+                hub.stats().sessions_restored.add(kept.is_some().into());
+                let session = match kept {
+                    Some(kept) => Session::restore(hub.now(), hello, limits, kept),
+                    None => Session::open(hub.now(), hello, limits),
+                };
+                drive(socket, session, server, channels, identity).await;
+            })
         } else {
-            let endpoint = Endpoint::new(self.hub.clone(), channels, Origins::any());
+            let endpoint = Endpoint::new(hub, channels, Origins::any());
             Box::pin(serve(socket, endpoint, identity, transport))
         };
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         self.connections.push(Connection {
             line: Arc::clone(line),
+            node: self.pages[index].node,
             task: Some(task),
             waker: Waker::from(Arc::clone(&woken)),
             woken,
@@ -467,9 +539,11 @@ impl World {
         page.renders_at = None;
         page.confirmed = 0;
         page.delayed.clear();
-        for (_, _, revocation) in std::mem::take(&mut page.revoked) {
-            // A page that can't say when it was rendered is let in again by somebody.
-            self.hub.readmit(&revocation).block_on().expect("memory takes it");
+        if self.nodes.is_none() {
+            for revoked in std::mem::take(&mut page.revoked) {
+                // A page that can't say when it was rendered is let in again by somebody.
+                self.hub.readmit(&revoked.revocation).block_on().expect("memory takes it");
+            }
         }
         let page = &self.pages[index];
         let client = page.client.as_ref();
