@@ -1,6 +1,7 @@
 //! What goes out over HTTP, in a dialect that this crate does not know as well.
 
 mod patches;
+mod presence;
 
 use forebay_cable::{Protocol, RejectReason, Resync, Session};
 use forebay_hub::{Broadcast, Client, Hub, Options};
