@@ -11,7 +11,7 @@ use self::milestones::Milestones;
 use crate::commit::Seen;
 use crate::message::{Class, Message};
 use crate::position::{Epoch, Offset, Position, UnixMillis};
-use crate::presence::presence_of;
+use crate::presence::{presence_of, presence_stream};
 use crate::record::{Content, Control, Lacking, Record};
 use crate::retention::Retention;
 use crate::stream::{Entries, Entry, Forgotten, Gap, Stream};
@@ -356,6 +356,20 @@ impl Log {
         let lacking = names.iter().map(|name| self.lack_one(name, forgotten)).collect();
         self.presence_floor = self.presence_floor.max(forgotten);
         lacking
+    }
+
+    /// Says which presence streams lack something after a restart, which has no entries of theirs: those where
+    /// something has changed, up to there; and all others up to `floor`.
+    pub fn restore_presence<'a>(
+        &mut self,
+        at: UnixMillis,
+        floor: Offset,
+        changed: impl Iterator<Item = (Offset, &'a str)>,
+    ) {
+        self.presence_floor = Forgotten { offset: floor, at };
+        for (offset, stream) in changed.filter(|(offset, _)| *offset > floor) {
+            self.lack_one(&presence_stream(stream), Forgotten { offset, at });
+        }
     }
 
     /// What a stream without a record has forgotten.

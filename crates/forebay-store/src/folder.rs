@@ -15,6 +15,7 @@ use forebay_log::{Content, Control, Epoch, Offset, Position, Presence, Record};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::changes::{Changes, ChangesGone};
 use crate::error::{AppendError, StoreError};
 use crate::log_store::{Batch, Handover, Handovers, LogStore, Pending, Replica};
 use crate::pages::Pages;
@@ -78,11 +79,16 @@ impl Folder {
         for (end, name) in snapshot.taken.drain(..) {
             taken.insert(name, end);
         }
+        let mut changes = Changes::default();
+        let mut unused = ChangesGone::default();
+        for (at, stream) in &snapshot.presence_changed {
+            changes.note(*at, stream, &mut unused);
+        }
         let hooks = store.hooks();
         let at = Position { epoch: snapshot.epoch, offset: snapshot.head };
         let head = Arc::new(Mutex::new(at));
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
-        let writer = Writer { store, pages, taken, requests, head: Arc::clone(&head) };
+        let writer = Writer { store, pages, taken, changes, requests, head: Arc::clone(&head) };
         Ok(Self {
             path: path.to_owned(),
             requests: sender,
@@ -187,6 +193,7 @@ struct Writer {
     store: Store,
     pages: Pages,
     taken: Taken,
+    changes: Changes,
     requests: mpsc::Receiver<Request>,
     head: Arc<Mutex<Position>>,
 }
@@ -274,8 +281,14 @@ impl Writer {
         let mut taken: Vec<_> = named.into_iter().map(|(name, end)| (end, name)).collect();
         taken.sort_unstable();
         let gone = self.taken.oldest(taken.len()).collect();
-        let signs = records.iter().filter_map(sign).collect();
-        let noted = Noted { taken, gone, signs };
+        let signs: Vec<_> = records.iter().filter_map(sign).collect();
+        let mut changes_gone = ChangesGone::default();
+        for (at, sign) in &signs {
+            if let Some(stream) = sign.stream() {
+                self.changes.note(*at, stream, &mut changes_gone);
+            }
+        }
+        let noted = Noted { taken, gone, signs, changes_gone };
         self.store.append(rows.into_iter(), &revoked, &noted, before.next(), through)?;
         for (end, name) in noted.taken {
             self.taken.insert(name, end);

@@ -122,6 +122,18 @@ pub(crate) fn hold_value(at: Offset, held: &Held) -> Vec<u8> {
     [&key(at)[..], &key(since), held.member.info.as_bytes()].concat()
 }
 
+/// Where a stream's members changed last. No node has this name.
+pub(crate) fn changed_key(stream: &str) -> Vec<u8> {
+    [&NOBODY.to_be_bytes()[..], stream.as_bytes()].concat()
+}
+
+/// The stream of such a key. `None` for a member's.
+pub(crate) fn changed_stream(key: &[u8]) -> Option<&str> {
+    str::from_utf8(key.strip_prefix(&NOBODY.to_be_bytes())?).ok()
+}
+
+const NOBODY: u64 = u64::MAX;
+
 /// The record that says it. `None` for what was written otherwise.
 pub(crate) fn decode_hold(key: &[u8], value: &[u8]) -> Option<(Offset, Presence)> {
     let (node, rest) = key.split_at_checked(8)?;

@@ -15,6 +15,7 @@
 //! can't be read on disk counts as lost.
 
 mod block;
+mod changes;
 mod error;
 mod folder;
 mod format;
@@ -27,6 +28,7 @@ mod recover;
 mod store;
 mod taken;
 
+pub use changes::ChangesGone;
 pub use error::{AppendError, StoreError};
 pub use folder::Folder;
 pub use log_store::{Arrival, Batch, Handover, Handovers, LeftPage, LogStore, Pending, Replica};

@@ -24,6 +24,9 @@ const FORMAT_WITHOUT_FORGOTTEN: &[u8] = b"forebay log 1";
 pub(crate) const REVOKED_FLOOR: &str = "revoked_floor";
 pub(crate) const REVOKED_FLOOR_WITH_CURSOR: &str = "revoked_floor_with_cursor";
 
+/// In `about`: up to where it is not remembered which streams' members changed last.
+pub(crate) const PRESENCE_FLOOR: &str = "presence_floor";
+
 const KEYSPACES: [&str; 7] =
     ["entries", "forgotten", "revoked", "about", "sessions", "taken", "holds"];
 
@@ -37,9 +40,11 @@ pub(crate) struct Open {
     pub(crate) sessions: Keyspace,
     /// Names of batches, by the offsets where they ended.
     pub(crate) taken: Keyspace,
-    /// Members that nodes hold, by node, stream and id. Whoever knows nothing of it leaves it as it is; what
+    /// Members that nodes hold, by node, stream and id; and when a stream's changed last. Whoever knows nothing of it leaves it as it is; what
     /// is too old then ends with the lease of its node.
     pub(crate) holds: Keyspace,
+    /// It was written by a process that knew nothing of them.
+    pub(crate) is_without_holds: bool,
     syncing: Option<Syncing>,
 }
 
@@ -58,6 +63,9 @@ impl Open {
         if !is_ours(&database)? {
             return Ok(None);
         }
+        let names = database.list_keyspace_names();
+        let has = |wanted: &str| names.iter().any(|name| &**name == wanted);
+        let is_without_holds = has("about") && !has("holds");
         let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
         let (entries, forgotten) = (keyspace("entries")?, keyspace("forgotten")?);
         let (revoked, about) = (keyspace("revoked")?, keyspace("about")?);
@@ -76,6 +84,7 @@ impl Open {
             sessions,
             taken,
             holds,
+            is_without_holds,
             syncing,
         }))
     }

@@ -130,6 +130,10 @@ pub struct Snapshot {
     pub present: Vec<(Offset, Presence)>,
     /// Nodes may hold others, too, whose records are gone.
     pub lacks_presence: bool,
+    /// Where who is present on a stream changed last, of streams where that was lately.
+    pub presence_changed: Vec<(Offset, Arc<str>)>,
+    /// On other streams nothing has changed since. `None` where nobody knows.
+    pub presence_floor: Option<Offset>,
 }
 
 impl Snapshot {

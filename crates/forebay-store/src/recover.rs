@@ -10,7 +10,7 @@ use forebay_log::{Epoch, Forgotten, Offset, Presence};
 use crate::error::StoreError;
 use crate::format;
 use crate::marker::{Mark, Marker};
-use crate::open::{Open, REVOKED_FLOOR, REVOKED_FLOOR_WITH_CURSOR};
+use crate::open::{Open, PRESENCE_FLOOR, REVOKED_FLOOR, REVOKED_FLOOR_WITH_CURSOR};
 use crate::record::{Revoked, RevokedFloor, Snapshot, Written};
 
 /// Why what is on disk is not gone on with.
@@ -66,7 +66,10 @@ pub(crate) fn recover(
     let epoch = epoch.unwrap_or(fresh);
     let refused = known.and_then(|known| known.refused).map_or(Offset(u64::MAX), Offset);
     let taken = taken(open, refused).map_err(failed)?;
-    let present = present(open, refused).map_err(failed)?;
+    let (present, presence_changed) = present(open, refused).map_err(failed)?;
+    let presence_floor = number(open, PRESENCE_FLOOR).map_err(failed)?.map(Offset);
+    // Nothing was forgotten, unless by a process that knew nothing of it.
+    let presence_floor = presence_floor.or((!open.is_without_holds).then_some(Offset::ZERO));
     let (pages, page_keys) = (Vec::new(), None);
     Ok(Snapshot {
         epoch,
@@ -82,6 +85,8 @@ pub(crate) fn recover(
         page_keys,
         present,
         lacks_presence: false,
+        presence_changed,
+        presence_floor,
     })
 }
 
@@ -183,13 +188,23 @@ fn taken(open: &Open, refused: Offset) -> Result<Vec<(Offset, Arc<str>)>, fjall:
     Ok(taken)
 }
 
+type Present = Vec<(Offset, Presence)>;
+
+/// Where streams' members changed last.
+type Changed = Vec<(Offset, Arc<str>)>;
+
 /// Members that were held before `refused`, in the log's order. The others, and what can't be read, are removed:
 /// those who are there say so again.
-fn present(open: &Open, refused: Offset) -> Result<Vec<(Offset, Presence)>, fjall::Error> {
-    let mut present = Vec::new();
+fn present(open: &Open, refused: Offset) -> Result<(Present, Changed), fjall::Error> {
+    let (mut present, mut changed) = (Present::new(), Changed::new());
     let mut gone = open.database.batch();
     for item in open.holds.iter() {
         let (key, value) = item.into_inner()?;
+        if let Some(stream) = format::changed_stream(&key) {
+            // Later than it was does no harm.
+            changed.extend(format::offset(&value).map(|at| (at, stream.into())));
+            continue;
+        }
         match format::decode_hold(&key, &value) {
             Some((at, sign)) if at < refused => present.push((at, sign)),
             _ => gone.remove(&open.holds, key),
@@ -197,7 +212,8 @@ fn present(open: &Open, refused: Offset) -> Result<Vec<(Offset, Presence)>, fjal
     }
     gone.commit()?;
     present.sort_by_key(|(at, _)| *at);
-    Ok(present)
+    changed.sort_unstable();
+    Ok((present, changed))
 }
 
 /// What is forgotten by stream. Of streams without an entry the floor says enough, where it covers

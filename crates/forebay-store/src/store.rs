@@ -14,10 +14,11 @@ use fjall::{OwnedWriteBatch, PersistMode};
 use forebay_log::{Class, Epoch, Offset, Presence};
 use parking_lot::Mutex;
 
+use crate::changes::ChangesGone;
 use crate::error::StoreError;
 use crate::format;
 use crate::marker::Marker;
-use crate::open::{FORMAT, Open};
+use crate::open::{FORMAT, Open, PRESENCE_FLOOR};
 use crate::record::{Fsync, Left, Revoked, Row, Snapshot};
 use crate::recover::{self, boot};
 
@@ -55,6 +56,8 @@ pub struct Noted {
     pub gone: Vec<Offset>,
     /// Who is present, by the offsets of the records.
     pub signs: Vec<(Offset, Arc<Presence>)>,
+    /// Of streams whose members have changed before others.
+    pub changes_gone: ChangesGone,
 }
 
 /// What tests have a disk do.
@@ -134,6 +137,10 @@ impl Store {
         batch.insert(&open.about, "reserved", recovered.head.0.to_be_bytes());
         // One that could not be read is not higher at each start.
         beside::insert_floor(&open, &mut batch, recovered.revoked_floor);
+        if recovered.presence_floor.is_none() {
+            // From here on it is known.
+            batch.insert(&open.about, PRESENCE_FLOOR, format::key(recovered.head));
+        }
         batch.insert(&open.about, "boot", boot().unwrap_or_default());
         batch.insert(&open.about, "clean", [u8::from(fsync == Fsync::Always)]);
         batch.commit().map_err(failed)?;
@@ -245,6 +252,7 @@ impl Store {
             for (at, sign) in &noted.signs {
                 beside::insert_sign(open, batch, *at, sign);
             }
+            beside::forget_changes(open, batch, &noted.changes_gone);
             if needs_more {
                 batch.insert(&open.about, "reserved", reserved.0.to_be_bytes());
             }

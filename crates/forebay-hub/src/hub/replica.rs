@@ -50,8 +50,9 @@ impl Replica for Inner {
             // History may have become shorter.
             log.expire(now);
             if !self.presence.is_shared {
-                // What was told of presence before is not kept.
-                log.forget_presence(now);
+                let floor = snapshot.presence_floor.unwrap_or(log.head().offset);
+                let changed = snapshot.presence_changed.iter().map(|(at, name)| (*at, &**name));
+                log.restore_presence(now, floor, changed);
             }
             self.revocations.write().replace(revocations);
             // Before the epoch is seen: what they have proven is of the one before (`Client::leave_page`).

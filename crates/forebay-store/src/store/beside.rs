@@ -4,9 +4,10 @@ use fjall::{OwnedWriteBatch, PersistMode};
 use forebay_log::{Offset, Presence};
 
 use super::Store;
+use crate::changes::ChangesGone;
 use crate::error::StoreError;
 use crate::format;
-use crate::open::{Open, REVOKED_FLOOR, REVOKED_FLOOR_WITH_CURSOR};
+use crate::open::{Open, PRESENCE_FLOOR, REVOKED_FLOOR, REVOKED_FLOOR_WITH_CURSOR};
 use crate::record::RevokedFloor;
 
 impl Store {
@@ -40,10 +41,21 @@ pub(super) fn insert_sign(open: &Open, batch: &mut OwnedWriteBatch, at: Offset, 
     for id in released {
         batch.remove(&open.holds, format::hold_key(*node, stream, id));
     }
+    batch.insert(&open.holds, format::changed_key(stream), format::key(at));
     // Of one that is named twice the first is good.
     for one in held.iter().rev() {
         let key = format::hold_key(*node, stream, &one.member.id);
         batch.insert(&open.holds, key, format::hold_value(at, one));
+    }
+}
+
+/// Of these nobody knows any more when they changed; the floor says as much.
+pub(super) fn forget_changes(open: &Open, batch: &mut OwnedWriteBatch, gone: &ChangesGone) {
+    for stream in &gone.streams {
+        batch.remove(&open.holds, format::changed_key(stream));
+    }
+    if !gone.streams.is_empty() {
+        batch.insert(&open.about, PRESENCE_FLOOR, format::key(gone.floor));
     }
 }
 

@@ -267,7 +267,10 @@ fn over_a_restart_nobody_leaves_who_comes_back() {
         join(&tab, id).unwrap();
         tab
     });
+    let early = hub.position();
     attend(&hub);
+    let last = hub.position();
+    say(&hub, "hall", "1");
     assert_eq!(ids(&hub), ["ann", "bob"]);
     hub.0.presence.is_leaving.store(true, Ordering::Relaxed);
     for tab in &tabs {
@@ -279,6 +282,10 @@ fn over_a_restart_nobody_leaves_who_comes_back() {
     now.fetch_add(60_000, Ordering::Relaxed);
     let hub = open();
     assert_eq!(ids(&hub), ["ann", "bob"], "from the first page on");
+    let room = presence_stream("room");
+    assert!(hub.replay(&room, last).unwrap().is_empty(), "a page that saw them lacks nothing");
+    assert!(hub.replay(&room, early).is_err(), "one that did not is told");
+    assert!(hub.replay(&presence_stream("hall"), early).is_ok(), "there nothing has changed");
     attend(&hub);
     now.fetch_add(3_000, Ordering::Relaxed);
     let ann = hub.connect().unwrap();
