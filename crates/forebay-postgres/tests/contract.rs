@@ -228,6 +228,59 @@ async fn tls_is_spoken() {
     assert!(refused(&server.url()).await.contains("certificate"));
 }
 
+/// What can't be compressed, so that a disk is soon full.
+fn noise(bytes: u64) -> Bytes {
+    let mut state = 1_u64;
+    let mut next = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state.to_be_bytes()
+    };
+    (0..bytes / 8).flat_map(&mut next).collect()
+}
+
+/// Publishers are told so, whoever reads goes on, and so do publishers when there is room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_named() {
+    if !forebay_rig::has_small_disks() {
+        return;
+    }
+    let server = forebay_rig::Postgres::options().small_disk(4 << 20).start().unwrap();
+    connect(&server.url()).await;
+    let disk = server.disk();
+    server.sql(&format!("create tablespace small location '{}'", disk.display())).unwrap();
+    server.sql("alter table forebay.log_groups set tablespace small").unwrap();
+    let session = connect(&server.url()).await;
+    let body = noise(100_000);
+    let of = |number| Group { body: body.clone(), ..group(number, 1) };
+    let mut taken = 0;
+    let refused = loop {
+        match session.append(&of(taken + 1)).await {
+            Ok(_) => taken += 1,
+            Err(failure) => break failure,
+        }
+        assert!(taken < 100, "it never gets full");
+    };
+    assert!(matches!(&refused, Failure::Refused(why) if why.contains("disk is full")), "{refused}");
+    assert_eq!(session.bounds().await.unwrap().head, Offset(taken * 2));
+    assert!(!session.read(Offset::ZERO).await.unwrap().is_empty());
+    server.sql("alter table forebay.log_groups set tablespace pg_default").unwrap();
+    assert_eq!(session.append(&of(taken + 1)).await, Ok(Offset(taken * 2 + 2)));
+}
+
+/// A database, or a role, may be set to read. The log's own sessions write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_default_of_reading_only_does_not_matter() {
+    let server = forebay_rig::Postgres::options()
+        .configure("default_transaction_read_only = on")
+        .configure("synchronous_commit = off")
+        .start()
+        .unwrap();
+    let session = connect(&server.url()).await;
+    assert_eq!(session.append(&group(1, 1)).await, Ok(Offset(2)));
+    let waits = "select count(*) from pg_stat_activity where application_name = 'forebay'";
+    assert_eq!(server.sql(waits).unwrap(), "1");
+}
+
 /// A server may ask its clients for a certificate. libpq's names are understood as well.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_shown_to_whom_asks_for_it() {

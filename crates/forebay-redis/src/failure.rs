@@ -34,6 +34,9 @@ pub(crate) fn failure(error: &RedisError) -> Failure {
         _ if said.contains("OOM") => {
             Failure::Refused("it is full: maxmemory is used up".to_owned())
         }
+        _ if said.contains("MISCONF") => {
+            Failure::Refused(format!("it can't write to its disk, which may be full: {detail}"))
+        }
         _ if PASSING.contains(&code) => Failure::Lost(said),
         _ if code == "NOAUTH" || code == "WRONGPASS" => {
             Failure::Refused(format!("it does not know this user and password: {detail}"))

@@ -213,6 +213,35 @@ async fn nodes_are_remembered_and_some_time_forgotten() {
     assert!(fields.trim().parse::<u32>().unwrap() <= 1_016, "{fields}");
 }
 
+/// Publishers are told so, whoever reads goes on, and so do publishers when it writes again.
+#[tokio::test]
+async fn a_full_disk_is_named() {
+    if !forebay_rig::has_small_disks() {
+        return;
+    }
+    let server = forebay_rig::Redis::options()
+        .configure("appendonly yes")
+        .small_disk(4 << 20)
+        .start()
+        .unwrap();
+    let session = connected(&server).await;
+    let of = |number| Group { body: Bytes::from(vec![b'x'; 100_000]), ..group(number, 1, 1) };
+    let mut taken = 0;
+    let refused = loop {
+        match session.append(&of(taken + 1)).await {
+            Ok(_) => taken += 1,
+            Err(failure) => break failure,
+        }
+        assert!(taken < 100, "it never gets full");
+    };
+    assert!(matches!(&refused, Failure::Refused(why) if why.contains("its disk")), "{refused}");
+    assert!(!refused.to_string().contains('\n'), "{refused}");
+    assert_eq!(session.bounds().await.unwrap().head, Offset(taken));
+    assert!(!session.read(Offset::ZERO).await.unwrap().is_empty());
+    server.command(&["config", "set", "appendonly", "no"]).unwrap();
+    assert_eq!(session.append(&of(taken + 1)).await, Ok(Offset(taken + 1)));
+}
+
 #[tokio::test]
 async fn a_server_that_is_paused_is_lost() {
     let server = forebay_rig::Redis::options().start().unwrap();

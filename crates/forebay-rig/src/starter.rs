@@ -55,9 +55,10 @@ pub(crate) fn command(program: &str, user: Option<&str>) -> Command {
 /// alone.
 pub(crate) fn with_disk(program: &str, user: Option<&str>, disk: Option<&Disk>) -> Command {
     let mut command = if let Some(Disk { folder, bytes }) = disk {
-        let mount = "mount -t tmpfs -o size=$1,mode=777 forebay \"$2\" && shift 2 && exec \"$@\"";
+        let mount = "mount -t tmpfs -o size=$1 forebay \"$2\" && chown \"$3\" \"$2\" && shift 3 && exec \"$@\"";
+        let (bytes, owner) = (bytes.to_string(), user.unwrap_or("root"));
         let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", mount, "sh", &bytes.to_string(), folder, "setpriv"]);
+        command.args(["--mount", "sh", "-c", mount, "sh", &bytes, folder, owner, "setpriv"]);
         command
     } else {
         Command::new("setpriv")

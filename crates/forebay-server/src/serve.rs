@@ -143,12 +143,11 @@ async fn open(settings: &Settings, config: &Config) -> anyhow::Result<Forebay> {
         }
         if !std::mem::replace(&mut is_said, true) {
             let max = config.folder_wait;
-            match folder {
-                Some(folder) => {
-                    let folder = folder.display();
-                    tracing::warn!(%folder, pid, ?max, "waiting for the folder: another process has it open");
-                }
-                None => tracing::warn!(?max, "waiting for the outbox: another process relays it"),
+            if let Some(folder) = folder {
+                let folder = folder.display();
+                tracing::warn!(%folder, pid, ?max, "waiting for the folder: another process has it open");
+            } else {
+                tracing::warn!(?max, "waiting for the outbox: another process relays it");
             }
         }
         tokio::time::sleep(LOOKS).await;

@@ -23,6 +23,8 @@ mod nodes;
 mod outbox;
 #[cfg(unix)]
 mod places;
+#[cfg(unix)]
+mod refusals;
 #[cfg(target_os = "linux")]
 mod restart;
 mod support;
