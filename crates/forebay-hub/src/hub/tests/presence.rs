@@ -300,3 +300,21 @@ fn joins_and_leaves_of_many_threads_are_in_one_order() {
     }
     assert_eq!(hub.present(), 0);
 }
+
+/// A large room fills within a second. What a page gets grows with the number who come, not with its square.
+#[test]
+fn three_thousand_who_come_at_once_are_few_messages() {
+    let world = World::new();
+    let tabs: Vec<_> = (0..3_000).map(|n| world.tab(&format!("member {n}"))).collect();
+    world.at(1_000);
+    let cursor = Position { offset: Offset::ZERO, ..world.hub.position() };
+    let entries = world.hub.replay(&presence_stream("room"), cursor).unwrap();
+    let named: usize =
+        entries.iter().map(|entry| entry.message.change().unwrap().joined.len()).sum();
+    // Each of the first hundred, and then one for the window, which says the number.
+    assert_eq!((entries.len(), named, world.hub.present()), (102, 101, 3_000));
+    drop(tabs);
+    world.at(15_000);
+    world.at(16_000);
+    assert_eq!(world.changes()[102..], ["=0"]);
+}
