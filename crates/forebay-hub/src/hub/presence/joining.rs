@@ -81,8 +81,18 @@ impl Client {
             return None;
         }
         let left = self.hub().0.end_lease(&self.lease_key(id), ending);
+        if self.leases().is_empty() {
+            // Nobody has to be asked any more whether they live.
+            self.wake_ref().is_present.store(false, Ordering::Relaxed);
+        }
         self.hub().write_presence();
         left
+    }
+
+    /// The names of its subscriptions that are present.
+    fn leases(&self) -> Vec<LeaseKey> {
+        let first = (self.session_id().0, SubscriptionId::default());
+        self.hub().0.presence.leases.lock().keys_from(&first, |(session, _)| *session == first.0)
     }
 
     /// The stream and the id that a subscription is present on and as.
@@ -92,7 +102,7 @@ impl Client {
         Some((Arc::clone(stream), Arc::clone(member)))
     }
 
-    /// Whether a subscription of this connection is, or was, present on a stream. Then its client is to be asked
+    /// Whether a subscription of this connection is present on a stream. Then its client is to be asked
     /// for a proof of life in each ping interval.
     pub fn is_present(&self) -> bool {
         self.wake_ref().is_present.load(Ordering::Relaxed)
@@ -120,11 +130,8 @@ impl Client {
         if !self.wake_ref().is_present.swap(false, Ordering::Relaxed) {
             return;
         }
-        let (inner, session) = (&*self.hub().0, self.session_id().0);
-        let first = (session, SubscriptionId::default());
-        let all = inner.presence.leases.lock().keys_from(&first, |(other, _)| *other == session);
-        for key in all {
-            inner.end_lease(&key, ending);
+        for key in self.leases() {
+            self.hub().0.end_lease(&key, ending);
         }
         self.hub().write_presence();
     }

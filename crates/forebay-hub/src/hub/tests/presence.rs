@@ -151,6 +151,31 @@ fn a_connection_that_is_dropped_was_lost_and_a_silent_one_is_too() {
     assert_eq!(world.ids(), ["bob"]);
 }
 
+/// Of one connection two subscriptions are present. It is asked whether it lives while one of them is.
+#[test]
+fn a_connection_is_asked_while_somebody_is_present_by_it() {
+    let world = World::new();
+    let mut page = Page::open(&world.hub);
+    let mut ids = Vec::new();
+    for stream in ["room", "hall"] {
+        page.subscribe(stream, None);
+        let id = page.session.subscription_ids().last().unwrap();
+        page.client.join(id, stream, &Member::new("ann", "{}")).unwrap();
+        ids.push(id);
+    }
+    assert!(!page.client.wants_proof_of_life(), "it has just come");
+    world.now.fetch_add(1_500, Ordering::Relaxed);
+    assert!(page.client.wants_proof_of_life());
+    page.client.lives();
+    assert!(!page.client.wants_proof_of_life());
+    world.now.fetch_add(1_500, Ordering::Relaxed);
+    page.client.leave(ids[0], Ending::Left).unwrap();
+    assert!(page.client.wants_proof_of_life());
+    page.client.leave(ids[1], Ending::Left).unwrap();
+    assert!(!page.client.wants_proof_of_life());
+    assert_eq!(world.hub.present(), 0);
+}
+
 #[test]
 fn a_process_that_ends_releases_nobody() {
     let world = World::new();
