@@ -34,6 +34,8 @@ pub(crate) struct Core {
     app: String,
     /// How long a tag's signature is good, if not for ever.
     stream_lifetime: Option<Duration>,
+    /// Of more members than this pages are told no names.
+    pub(crate) names_max: usize,
 }
 
 /// Whom, or what, a signed stream name is good for.
@@ -42,10 +44,15 @@ pub(crate) enum GoodFor<'a> {
     Anybody,
     Channel(&'a str),
     Viewer(&'a str),
+    /// To see who is there, and to be there: for anybody, or for one viewer.
+    Presence(Option<&'a str>),
 }
 
 /// In front of a visitor's name in a purpose.
 const VIEWER: &str = "viewer:";
+
+/// A presence tag's purpose, or in front of it. As with a viewer's, no channel has such a name.
+pub(crate) const PRESENCE: &str = "presence:";
 
 impl<'a> GoodFor<'a> {
     /// A visitor's own streams are for them, all others for anybody.
@@ -60,6 +67,8 @@ impl<'a> GoodFor<'a> {
             Self::Channel(name) => name.to_owned(),
             // No channel has such a name: a class's has letters, digits and double colons.
             Self::Viewer(name) => format!("{VIEWER}{name}"),
+            Self::Presence(None) => PRESENCE.to_owned(),
+            Self::Presence(Some(viewer)) => format!("{PRESENCE}{VIEWER}{viewer}"),
         }
     }
 
@@ -113,21 +122,27 @@ impl Core {
         app: String,
         publisher: Publisher,
         stream_lifetime: Option<Duration>,
+        names_max: usize,
     ) -> Self {
-        Self { hub, keys, publisher, pages: PageIds::new(), app, stream_lifetime }
+        Self { hub, keys, publisher, pages: PageIds::new(), app, stream_lifetime, names_max }
     }
 
     /// Signs a name for a tag of this moment.
-    fn sign_for(&self, name: &StreamName, good_for: GoodFor<'_>) -> String {
-        let (verifier, name, purpose) = (&self.keys.streams, name.as_str(), good_for.purpose());
+    pub(crate) fn sign_for(&self, name: &StreamName, good_for: GoodFor<'_>) -> String {
+        self.sign_text(name.as_str(), &good_for.purpose())
+    }
+
+    /// Signs a text for a tag of this moment. An empty purpose is none.
+    pub(crate) fn sign_text(&self, text: &str, purpose: &str) -> String {
+        let verifier = &self.keys.streams;
         let lifetime = self.stream_lifetime.map(|lifetime| lifetime.as_millis());
         let lifetime = lifetime.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX));
         let expires_at = lifetime.map(|lifetime| unix_millis().saturating_add(lifetime));
-        match (expires_at, good_for) {
-            (None, GoodFor::Anybody) => verifier.sign(name),
-            (None, _) => verifier.sign_for(name, &purpose),
-            (Some(at), GoodFor::Anybody) => verifier.sign_expiring(name, at),
-            (Some(at), _) => verifier.sign_expiring_for(name, &purpose, at),
+        match (expires_at, purpose) {
+            (None, "") => verifier.sign(text),
+            (None, purpose) => verifier.sign_for(text, purpose),
+            (Some(at), "") => verifier.sign_expiring(text, at),
+            (Some(at), purpose) => verifier.sign_expiring_for(text, purpose, at),
         }
     }
 
@@ -193,7 +208,7 @@ impl Forebay {
         Arc::ptr_eq(&self.core, &other.core)
     }
 
-    fn check_addresses(&self) {
+    pub(crate) fn check_addresses(&self) {
         if self.edge.dead_tag.is_news(|| !self.has_addresses()) {
             tracing::warn!(
                 "a page has a stream tag, but no router of this process has Forebay's routes, so nothing \
@@ -216,7 +231,7 @@ impl Forebay {
         let source = StreamSource::new(signed);
         let source = match good_for {
             GoodFor::Channel(channel) => source.channel(channel),
-            GoodFor::Anybody | GoodFor::Viewer(_) => source,
+            _ => source,
         };
         Ok(source.cursor(&cursor))
     }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_cable::Limits;
-use forebay_hub::{Fsync, Hub, LogStore, Options, StoreError};
+use forebay_hub::{Fsync, Hub, LogStore, Options, PresenceHooks, PresenceOptions, StoreError};
 use forebay_log::Retention;
 use forebay_signing::{CursorSigner, Key, KeyDigest, Verifier};
 use forebay_transport::{Door, DoorError, Origins};
 use forebay_turbo::is_app_name;
 use http::request::Parts;
+use serde::de::DeserializeOwned;
 
 use crate::app::{Core, EdgeOptions, Forebay, Keys, Paths};
 use crate::broadcast::{Publisher, Settings};
@@ -20,6 +21,7 @@ use crate::channel::{
     BUILT_IN, Connect, ConnectError, Factory, Hook, Identity, IntoChannel, Params, Registry,
     StreamPattern,
 };
+use crate::presence::{Hooks, Kind, Presence};
 
 /// Why a [`Forebay`] can't be built. The configuration's fault.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +83,7 @@ pub struct Builder<F = Forebay> {
     hosts: Vec<String>,
     trusted_proxies: Vec<String>,
     options: Options,
+    presences: Vec<Box<dyn Kind>>,
     refresh_window: Option<Duration>,
     message_bytes_max: Option<usize>,
     channels: Vec<(String, Factory)>,
@@ -110,6 +113,7 @@ impl<F> Default for Builder<F> {
             hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             options: Options::default(),
+            presences: Vec::new(),
             refresh_window: None,
             message_bytes_max: None,
             channels: Vec::new(),
@@ -403,6 +407,24 @@ impl<F: From<Forebay>> Builder<F> {
         self
     }
 
+    /// Says what pages are shown, and what is done, when the members of a stream change. Called again for those of
+    /// other streams ([`Presence::streams`]); the first that fits takes a stream. The module's
+    /// [page](crate::presence) begins with an example.
+    pub fn presence<M>(mut self, presence: Presence<M>) -> Self
+    where
+        M: DeserializeOwned + Send + Sync + 'static,
+    {
+        self.presences.push(Box::new(presence));
+        self
+    }
+
+    /// How long members stay whose pages are gone, and the bounds of presence. Hooks in there are left alone if
+    /// there is no [`presence`](Self::presence).
+    pub fn presence_options(mut self, options: PresenceOptions) -> Self {
+        self.options.presence = options;
+        self
+    }
+
     /// How long a tag can be used to subscribe after its page was rendered. Default: for ever, as
     /// in turbo-rails. An older page that has to reconnect is refused. `forebay.js` then renders it again,
     /// and turbo-rails' client does nothing. So make it longer than people keep pages open.
@@ -423,10 +445,11 @@ impl<F: From<Forebay>> Builder<F> {
     ///
     /// # Errors
     /// [`BuildError`] names what is missing or wrong.
-    pub fn build(mut self) -> Result<F, BuildError> {
-        let log = self.file_log.take();
+    pub fn build(self) -> Result<F, BuildError> {
+        let mut this = self.with_hooks();
+        let log = this.file_log.take();
         let kept = if log.is_some() { Kept::Here } else { Kept::Nowhere };
-        self.assemble(kept, |options| match log {
+        this.assemble(kept, |options| match log {
             None => Ok(Hub::new(options)),
             Some((folder, fsync)) => Ok(Hub::open(options, folder, fsync)?),
         })
@@ -442,8 +465,18 @@ impl<F: From<Forebay>> Builder<F> {
         if self.file_log.is_some() {
             return Err(BuildError::TwoLogs);
         }
-        let hub = Hub::follow(self.options.clone(), store).await?;
-        self.assemble(Kept::Shared, |_| Ok(hub))
+        let this = self.with_hooks();
+        let hub = Hub::follow(this.options.clone(), store).await?;
+        this.assemble(Kept::Shared, |_| Ok(hub))
+    }
+
+    /// What the hub is to call.
+    fn with_hooks(mut self) -> Self {
+        let presences = std::mem::take(&mut self.presences);
+        if !presences.is_empty() {
+            self.options.presence.hooks = Some(PresenceHooks::new(Hooks(presences)));
+        }
+        self
     }
 
     fn assemble(
@@ -508,6 +541,7 @@ impl<F: From<Forebay>> Builder<F> {
         {
             return Err(BuildError::OutboxInUse);
         }
+        let names_max = self.options.presence.names_max;
         let hub = open(self.options)?;
         let publisher = Publisher::new(hub.clone(), settings);
         #[cfg(feature = "sqlx")]
@@ -515,7 +549,7 @@ impl<F: From<Forebay>> Builder<F> {
             Some(outbox) => publisher.outbox(outbox),
             None => publisher,
         };
-        let core = Core::new(hub, keys, app, publisher, self.stream_lifetime);
+        let core = Core::new(hub, keys, app, publisher, self.stream_lifetime, names_max);
         let edge = EdgeOptions { connect: self.connect, paths };
         Ok(F::from(Forebay::new(core, registry, door, edge)))
     }

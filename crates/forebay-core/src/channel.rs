@@ -57,7 +57,9 @@ use serde_json::{Map, Value};
 
 pub use self::context::Context;
 pub(crate) use self::custom::{Factory, factory};
-pub(crate) use self::standard::{BUILT_IN, Registry, StandardChannels, StreamPattern};
+pub(crate) use self::standard::{
+    BUILT_IN, Registry, StandardChannels, StreamPattern, refusal, rejected, signed_for,
+};
 pub use forebay_transport::Identity;
 
 /// The parameters of a subscription: its identifier without `channel`.

@@ -33,6 +33,7 @@ mod error;
 #[cfg(feature = "sqlx")]
 pub mod outbox;
 mod page;
+pub mod presence;
 pub mod raw;
 #[cfg(feature = "outbox-postgres")]
 mod reading;
@@ -49,7 +50,10 @@ pub use broadcast::{Broadcast, BroadcastError, Broadcaster, Partial, Sent, kinds
 pub use builder::{BuildError, Builder};
 pub use channel::{Channel, ConnectError, Identity, Unauthorized};
 pub use forebay_derive::Streamable;
-pub use forebay_hub::{Fsync, PublishError, Revocation, StatsSnapshot, StoreError};
+pub use forebay_hub::{
+    Fsync, JoinRefused, PresenceHooks, PresenceOptions, PublishError, Revocation, StatsSnapshot,
+    StoreError,
+};
 pub use forebay_log::{Epoch, Gap, Offset, Position, Retention};
 #[doc(inline)]
 pub use forebay_signing as signing;
@@ -63,6 +67,7 @@ pub use forebay_turbo::{
     TargetError, TurboStream, TurboStreams, Viewer, dom_id, dom_id_with, frame, new_dom_id,
 };
 pub use page::{SeenError, Turbo};
+pub use presence::{Members, Presence, PresenceError};
 pub use replay::{ReplayEntry, ReplayError};
 pub use suppress::{suppressing, suppressing_all};
 #[cfg(feature = "sqlx")]

@@ -127,6 +127,11 @@ impl Turbo {
         drive::module_script(&format!("{base}{}/forebay.js", paths.prefix))
     }
 
+    /// What this rendering is told from another by.
+    pub(crate) fn page_id(&self) -> u64 {
+        self.0.page
+    }
+
     /// Our paths, and what stands in front of them for browsers.
     fn paths(&self) -> (&str, &Paths) {
         let paths = &self.0.forebay.edge.paths;

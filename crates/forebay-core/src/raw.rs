@@ -4,6 +4,8 @@
 //! An application in Rust uses [`Forebay::broadcast`], which renders, infers targets and waits for
 //! commits.
 
+use std::time::Duration;
+
 use forebay_hub::{Broadcast as Publication, Refusal};
 use forebay_log::{Class, Message, Position};
 use forebay_signing::Key;
@@ -14,6 +16,7 @@ use serde_json::value::RawValue;
 use crate::app::Forebay;
 use crate::broadcast::BroadcastError;
 use crate::builder::Builder;
+use crate::clock::unix_millis;
 
 /// A broadcast whose message is encoded already, with what AnyCable's `meta` can say about it.
 #[derive(Clone, Debug)]
@@ -106,6 +109,23 @@ pub fn stall_for_tests(forebay: &Forebay) -> Option<impl Drop + '_> {
 /// Counts a connection that the server has no place for.
 pub fn count_turned_away(forebay: &Forebay) {
     let _ = forebay.core.hub.refused(Refusal::Full);
+}
+
+/// Signs a text as a stream's name is signed, for one purpose and some time.
+pub fn sign_for(forebay: &Forebay, text: &str, purpose: &str, lifetime: Duration) -> String {
+    let lifetime = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
+    let expires_at = unix_millis().saturating_add(lifetime);
+    forebay.core.keys.streams.sign_expiring_for(text, purpose, expires_at)
+}
+
+/// Counts a webhook that the application has taken.
+pub fn count_webhook(forebay: &Forebay) {
+    forebay.core.hub.stats().webhooks.add(1);
+}
+
+/// Counts webhooks that were given up.
+pub fn count_webhooks_dropped(forebay: &Forebay, count: u64) {
+    forebay.core.hub.stats().webhooks_dropped.add(count);
 }
 
 #[cfg(test)]

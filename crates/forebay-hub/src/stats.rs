@@ -132,6 +132,10 @@ counters! {
     presence_refused,
     /// Infos of clients from which HTML was left out.
     presence_html_left_out,
+    /// Webhooks that the application has taken.
+    webhooks,
+    /// Webhooks that it has not taken, or that were too many: it was not told.
+    webhooks_dropped,
     /// Whispers not passed on: not allowed, too large, or too many in a second.
     whispers_refused,
 }

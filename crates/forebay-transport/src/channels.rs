@@ -161,6 +161,10 @@ pub struct Roster {
     pub passes_html: bool,
 }
 
+/// Where in a member's info the HTML is that the server puts into pages. The application has signed it; what a client
+/// says of itself never has it.
+pub const MEMBER_HTML: &str = "turbo";
+
 /// As whom a client may be present that asks for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]

@@ -23,8 +23,8 @@ mod source;
 pub mod ws;
 
 pub use channels::{
-    Answer, Begin, Channels, Denial, Handler, Identity, Later, Op, Present, Rejected, Request,
-    Roster, Stream, Subscribed, Whom,
+    Answer, Begin, Channels, Denial, Handler, Identity, Later, MEMBER_HTML, Op, Present, Rejected,
+    Request, Roster, Stream, Subscribed, Whom,
 };
 pub use door::{Denied, Door, DoorError, Ends};
 pub use driver::drive;

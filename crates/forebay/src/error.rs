@@ -1,7 +1,7 @@
 //! What a handler can return with `?`.
 
 use axum::response::{IntoResponse, Response};
-use forebay_core::{BroadcastError, RenderError, StreamNameError};
+use forebay_core::{BroadcastError, PresenceError, RenderError, StreamNameError};
 use http::StatusCode;
 
 /// Anything of Forebay's that can fail inside a handler. As a response it is a 500 that tells the
@@ -18,6 +18,9 @@ pub enum Error {
     /// A broadcast could not be made.
     #[error(transparent)]
     Broadcast(#[from] BroadcastError),
+    /// There is no presence tag, or a member could not be changed.
+    #[error(transparent)]
+    Presence(#[from] PresenceError),
 }
 
 impl IntoResponse for Error {

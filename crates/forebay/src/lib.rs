@@ -63,11 +63,12 @@ pub use forebay_core::stores;
 #[doc(inline)]
 pub use forebay_core::{
     Broadcast, BroadcastError, Broadcaster, BuildError, Channel, ConnectError, DoorError, Ends,
-    Epoch, Fsync, Gap, Html, Identity, Limits, Offset, Origins, OriginsError, Partial, Position,
-    PublishError, Record, Render, RenderError, ReplayEntry, ReplayError, Retention, Revocation,
-    SeenError, Sent, SessionId, StatsSnapshot, StoreError, StreamName, StreamNameError, Streamable,
-    Target, TargetError, TurboStream, TurboStreams, Unauthorized, Viewer, channel, dom_id,
-    dom_id_with, frame, kinds, new_dom_id, signing, suppressing, suppressing_all, turbo,
+    Epoch, Fsync, Gap, Html, Identity, Limits, Members, Offset, Origins, OriginsError, Partial,
+    Position, Presence, PresenceError, PresenceOptions, PublishError, Record, Render, RenderError,
+    ReplayEntry, ReplayError, Retention, Revocation, SeenError, Sent, SessionId, StatsSnapshot,
+    StoreError, StreamName, StreamNameError, Streamable, Target, TargetError, TurboStream,
+    TurboStreams, Unauthorized, Viewer, channel, dom_id, dom_id_with, frame, kinds, new_dom_id,
+    presence, signing, suppressing, suppressing_all, turbo,
 };
 #[cfg(feature = "sqlx")]
 #[doc(inline)]

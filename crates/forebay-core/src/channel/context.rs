@@ -33,6 +33,10 @@ pub struct Context {
 }
 
 impl Context {
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
     /// The channel's name, as the client gives it in its identifier.
     pub fn channel(&self) -> &str {
         &self.channel

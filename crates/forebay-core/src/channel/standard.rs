@@ -18,9 +18,10 @@ use super::context::Context;
 use super::custom::Factory;
 use crate::app::{Core, GoodFor};
 use crate::clock::unix_millis;
+use crate::presence::{CHANNEL, Granted, Presences};
 
 /// The channels that are built in.
-pub(crate) const BUILT_IN: [&str; 2] = [TURBO, PUBSUB];
+pub(crate) const BUILT_IN: [&str; 3] = [TURBO, PUBSUB, CHANNEL];
 
 /// turbo-rails' channel: a signed stream name, and nothing else, opens it.
 const TURBO: &str = "Turbo::StreamsChannel";
@@ -29,13 +30,13 @@ const TURBO: &str = "Turbo::StreamsChannel";
 const PUBSUB: &str = "$pubsub";
 
 /// The application says no, and the log why.
-pub(super) fn rejected(why: &'static str) -> Rejected {
+pub(crate) fn rejected(why: &'static str) -> Rejected {
     Rejected::new(RejectReason::Unauthorized, why)
 }
 
 /// A page that is rendered again has a tag that is good, where this one's time is over or its key
 /// is gone. A forged signature can't be told from one of an older key; it is refused all the same.
-pub(super) fn refusal(error: VerifyError) -> Rejected {
+pub(crate) fn refusal(error: VerifyError) -> Rejected {
     let reason = match error {
         VerifyError::Expired | VerifyError::BadSignature => RejectReason::Expired,
         _ => RejectReason::Unauthorized,
@@ -117,17 +118,7 @@ impl StandardChannels {
     }
 
     fn stream(&self, identifier: &Identifier, name: Arc<str>, resync: Resync) -> Subscribed {
-        let (begin, seen) = self.begin(identifier);
-        Subscribed {
-            streams: vec![Stream { name, begin, is_public: false, seen }],
-            goes_on: begin != Begin::Now,
-            resync,
-            transmissions: Vec::new(),
-            whispers: None,
-            handler: None,
-            presence: None,
-            roster: None,
-        }
+        stream_from(name, self.begin(identifier), resync)
     }
 
     /// As [`stream`](Self::stream), with whispers where they are allowed.
@@ -148,10 +139,18 @@ impl StandardChannels {
     fn decide(&self, identifier: &Identifier, identity: &Identity) -> Result<Subscribed, Rejected> {
         let keys = &self.core.keys;
         if identifier.channel == TURBO {
-            let name = signed(identifier, &keys.streams, identity)?;
+            let name = signed_for(identifier, &keys.streams, identity, "")?;
             Ok(self.stream(identifier, name, turbo_resync()))
+        } else if identifier.channel == CHANNEL {
+            let presences = Presences { hub: &self.core.hub, keys };
+            let (begin, _) = self.begin(identifier);
+            let granted = presences.decide(identifier, identity, begin)?;
+            let Granted { reads, begin, present, list } = granted;
+            let subscribed = stream_from(reads, (begin, None), turbo_resync());
+            let transmissions = list.into_iter().collect();
+            Ok(Subscribed { presence: present, transmissions, ..subscribed })
         } else if identifier.params.contains_key("signed_stream_name") {
-            Ok(self.pubsub(identifier, signed(identifier, &keys.pubsub, identity)?))
+            Ok(self.pubsub(identifier, signed_for(identifier, &keys.pubsub, identity, "")?))
         } else {
             let mut subscribed = self.pubsub(identifier, self.public(identifier)?);
             subscribed.streams[0].is_public = true;
@@ -170,7 +169,7 @@ impl Channels for StandardChannels {
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
         let Request { identity, session, identifier } = request;
         match identifier.channel.as_str() {
-            TURBO | PUBSUB => Answer::Now(self.decide(&identifier, &identity)),
+            TURBO | PUBSUB | CHANNEL => Answer::Now(self.decide(&identifier, &identity)),
             name => {
                 let registered = self.registry.channels.get(name);
                 let Some(factory) = registered.or(self.registry.fallback.as_ref()) else {
@@ -198,6 +197,24 @@ impl Channels for StandardChannels {
     }
 }
 
+/// Grants one stream.
+fn stream_from(
+    name: Arc<str>,
+    (begin, seen): (Begin, Option<Box<Seen>>),
+    resync: Resync,
+) -> Subscribed {
+    Subscribed {
+        streams: vec![Stream { name, begin, is_public: false, seen }],
+        goes_on: begin != Begin::Now,
+        resync,
+        transmissions: Vec::new(),
+        whispers: None,
+        handler: None,
+        presence: None,
+        roster: None,
+    }
+}
+
 /// Where a page begins that has this cursor, and what it has seen already of what follows.
 fn from(cursor: Position, seen: Option<Result<Seen, BadSeen>>) -> (Begin, Option<Box<Seen>>) {
     match seen {
@@ -212,22 +229,25 @@ fn from(cursor: Position, seen: Option<Result<Seen, BadSeen>>) -> (Begin, Option
     }
 }
 
-/// A stream whose name this verifier has signed, for everybody or for this visitor.
-fn signed(
+/// A stream whose name this verifier has signed, for everybody or for this visitor. What the signature is good for
+/// begins with `purpose`.
+pub(crate) fn signed_for(
     identifier: &Identifier,
     verifier: &Verifier,
     identity: &Identity,
+    purpose: &str,
 ) -> Result<Arc<str>, Rejected> {
     let signed = identifier.text("signed_stream_name");
     let signed = signed.ok_or_else(|| rejected("no signed stream name"))?;
     let now = unix_millis();
-    let name = match (verifier.verify(signed, now), identity.name()) {
+    let name = match (verifier.verify_for(signed, purpose, now), identity.name()) {
         (Err(VerifyError::WrongPurpose), Some(viewer)) => {
-            verifier.verify_for(signed, &GoodFor::Viewer(viewer).purpose(), now)
+            let viewer = GoodFor::Viewer(viewer).purpose();
+            verifier.verify_for(signed, &format!("{purpose}{viewer}"), now)
         }
         (name, _) => name,
     };
-    name.map(Arc::from).map_err(|error| match other_viewer(verifier, signed, error) {
+    name.map(Arc::from).map_err(|error| match other_viewer(verifier, signed, purpose, error) {
         Some(viewer) => {
             let why = format!("the tag is of {}", excerpt(&viewer));
             Rejected::new(RejectReason::OtherViewer, why)
@@ -237,9 +257,14 @@ fn signed(
 }
 
 /// For whom a tag was made that is not for this visitor.
-fn other_viewer(verifier: &Verifier, signed: &str, error: VerifyError) -> Option<String> {
-    let purpose = verifier.purpose(signed).filter(|_| error == VerifyError::WrongPurpose)?;
-    GoodFor::viewer_of(&purpose).map(str::to_owned)
+fn other_viewer(
+    verifier: &Verifier,
+    signed: &str,
+    purpose: &str,
+    error: VerifyError,
+) -> Option<String> {
+    let found = verifier.purpose(signed).filter(|_| error == VerifyError::WrongPurpose)?;
+    GoodFor::viewer_of(found.strip_prefix(purpose)?).map(str::to_owned)
 }
 
 /// What subscribers without Turbo get when they must heal themselves.

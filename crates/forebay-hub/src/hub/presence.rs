@@ -43,6 +43,14 @@ impl Hub {
         is_whole.then(|| attendance(&sets, stream, presence.options.names_max))
     }
 
+    /// What is told of a member of a stream, and the place of the record that said so first. `None` if it is not
+    /// present.
+    pub fn member(&self, stream: &str, id: &str) -> Option<(Arc<str>, Position)> {
+        let sets = self.0.presence.sets.read();
+        let (info, since) = sets.info(stream, id)?;
+        Some((Arc::clone(info), Position { offset: since, ..self.position() }))
+    }
+
     /// How many are present on all streams together; who is on two counts twice.
     pub fn present(&self) -> usize {
         self.0.presence.sets.read().len()

@@ -9,7 +9,7 @@ use forebay_log::{Offset, presence_stream};
 use serde_json::Value;
 
 use super::{Conversation, Peer};
-use crate::channels::{Roster, Whom};
+use crate::channels::{MEMBER_HTML, Roster, Whom};
 use crate::excerpt::excerpt;
 
 /// What AnyCable's element puts into the pages of all others.
@@ -70,7 +70,7 @@ impl Conversation {
                 peer,
             ));
         }
-        let joining = if roster.passes_html { joining } else { self.without_html(joining, peer) };
+        let joining = self.without_html(joining, roster.passes_html, peer);
         let member = Member::new(&*joining.id, &*joining.info);
         self.client.join(id, &roster.stream, &member).map_err(|why| why.to_string())?;
         Ok(joining)
@@ -97,12 +97,15 @@ impl Conversation {
         why.into()
     }
 
-    /// What one browser says is not put into the pages of others as HTML.
-    fn without_html(&self, joining: Joining, peer: Peer<'_>) -> Joining {
+    /// What one browser says is not put into the pages of others as HTML. What only signed tags may bring is taken
+    /// out whatever an option says: the server itself puts it into pages.
+    fn without_html(&self, joining: Joining, passes_html: bool, peer: Peer<'_>) -> Joining {
         let Ok(Value::Object(mut info)) = serde_json::from_str(&joining.info) else {
             return joining;
         };
-        if info.remove(HTML).is_none() {
+        let signed = info.remove(MEMBER_HTML);
+        let own = if passes_html { None } else { info.remove(HTML) };
+        if signed.is_none() && own.is_none() {
             return joining;
         }
         if let Some(more) = self.hub().refused(Refusal::PresenceHtml) {

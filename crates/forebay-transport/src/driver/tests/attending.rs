@@ -350,3 +350,18 @@ async fn html_of_a_client_is_not_passed_to_others() {
         peer.is_told_nothing_more().await;
     }
 }
+
+/// What the server itself puts into pages comes by signed tags only.
+#[tokio::test(start_paused = true)]
+async fn html_that_a_tag_may_bring_is_nothing_that_a_client_may_say() {
+    for passes_html in [false, true] {
+        let hub = Hub::new(Options::default());
+        let mut peer = subscribed(&hub, Lobby { whom: Whom::Anybody, passes_html }).await;
+        let text = r#"{"command":"join","identifier":"{\"channel\":\"room\"}",
+            "presence":{"id":"ann","info":{"turbo":{"html":"<script>"},"name":"Ann"}}}"#;
+        peer.send(0x81, text.as_bytes()).await;
+        assert_eq!(peer.gist().await, "accept join");
+        assert_eq!(peer.presence().await["info"], json!({"name": "Ann"}));
+        assert_eq!(hub.stats().snapshot().presence_html_left_out, 1);
+    }
+}
