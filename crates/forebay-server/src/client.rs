@@ -4,6 +4,7 @@ mod backoff;
 mod connect;
 mod follow;
 mod listen;
+mod post;
 mod publish;
 mod sign;
 
@@ -12,6 +13,7 @@ use std::future::Future;
 use anyhow::Context as _;
 
 pub(crate) use self::listen::listen;
+pub(crate) use self::post::post;
 pub(crate) use self::publish::publish;
 pub(crate) use self::sign::sign;
 

@@ -20,6 +20,7 @@ mod places;
 mod publishers;
 mod routes;
 mod takeover;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -66,7 +67,8 @@ pub(crate) fn run(settings: &Settings, warnings: &[String]) -> anyhow::Result<()
 }
 
 /// The listeners come first, so that the kernel keeps whoever connects while the folder is opened.
-async fn serve(settings: &Settings, config: Config, given: Given) -> anyhow::Result<()> {
+async fn serve(settings: &Settings, mut config: Config, given: Given) -> anyhow::Result<()> {
+    let webhook = config.take_webhook();
     let life = Life::new().context("signals can't be received")?;
     let open_files = http::raise_open_files_limit();
     let is_activated = !given.is_empty();
@@ -85,6 +87,9 @@ async fn serve(settings: &Settings, config: Config, given: Given) -> anyhow::Res
         begun = begun => begun?,
         () = life.signalled(1) => bail!("ended by a signal before it could serve"),
     };
+    if let Some(webhook) = webhook {
+        tokio::spawn(webhook.run(forebay.clone()));
+    }
     let next = if is_activated { Next::Systemd } else { Next::Unknown(meeting(&listeners)) };
     let routes = routes::all(&config, &forebay, &life);
     let addresses = listeners.addresses()?;

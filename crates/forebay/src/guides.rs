@@ -2,7 +2,7 @@
 //!
 //! Begin with [five minutes with axum](axum), or [behind a Rails app](serve). Then, by what you
 //! build: [forms and frames](forms), [counters and progress](counters), [a dashboard that
-//! morphs](dashboard), [a channel of your own](channels), [sign-in](sign_in). For changes that must
+//! morphs](dashboard), [a channel of your own](channels), [sign-in](sign_in), [who is there](presence). For changes that must
 //! not be missed over a crash: [the outbox](outbox). If something does not work: [troubleshooting]. To
 //! look up: [options] of `forebay serve`, [`forebay.js`](forebay_js), [the protocols](protocol).
 //!
@@ -42,6 +42,13 @@ pub mod channels {}
 #[doc = include_str!("../docs/guides/sign_in.md")]
 pub mod sign_in {}
 
+/// [options]: crate::guides::options#presence
+/// [protocol]: crate::guides::protocol
+/// [serve]: crate::guides::serve
+/// [sign_in]: crate::guides::sign_in
+#[doc = include_str!("../docs/presence.md")]
+pub mod presence {}
+
 #[doc = include_str!("../docs/outbox.md")]
 pub mod outbox {}
 
@@ -76,5 +83,6 @@ pub mod serve {}
 pub mod options {}
 
 /// [exact]: crate::guides::exact
+/// [who]: crate::guides::presence
 #[doc = include_str!("../docs/protocol.md")]
 pub mod protocol {}

@@ -22,6 +22,7 @@ fn root() -> PathBuf {
 fn guides() -> Vec<(PathBuf, PathBuf)> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut guides = vec![(root().join("docs/axum.md"), examples.join("five_minutes.rs"))];
+    guides.push((root().join("docs/presence.md"), examples.join("presence.rs")));
     for name in ["forms", "counters", "dashboard", "channels", "sign_in"] {
         let guide = root().join(format!("docs/guides/{name}.md"));
         guides.push((guide, examples.join(format!("{name}.rs"))));

@@ -3,24 +3,17 @@
 use std::io::{IsTerminal as _, Read as _};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
-use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use anyhow::{Context as _, bail};
+use http::{StatusCode, Uri, header};
 use serde_json::json;
 
-use super::connect::connect;
+use super::post::post;
 use crate::keys;
 use crate::options::{Id, Settings};
 use crate::output;
 
 /// How long to wait for the server's answer.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
-
-/// As much of an answer's body as is worth showing.
-const ANSWER_BYTES_MAX: usize = 4 << 10;
 
 /// Publishes. Prints nothing if that succeeds.
 pub(crate) fn publish(
@@ -40,7 +33,7 @@ pub(crate) fn publish(
         Some(data) => data.to_owned(),
     };
     let body = json!({ "stream": stream, "data": data }).to_string();
-    super::run(post(&url, key.as_deref(), body))
+    super::run(publish_to(&url, key.as_deref(), body))
 }
 
 fn read_stdin() -> anyhow::Result<String> {
@@ -52,29 +45,14 @@ fn read_stdin() -> anyhow::Result<String> {
     Ok(data)
 }
 
-async fn post(url: &Uri, key: Option<&str>, body: String) -> anyhow::Result<()> {
-    let io = TokioIo::new(connect(url).await?);
-    let (mut sender, connection) = http1::handshake(io).await?;
-    let connection = tokio::spawn(connection);
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let host = url.authority().map_or("", |authority| authority.as_str());
-    let mut request = Request::post(path)
-        .header(header::HOST, host)
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::CONNECTION, "close");
-    if let Some(key) = key {
-        request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
-    }
-    let request = request.body(Full::new(Bytes::from(body)))?;
-    let answer = tokio::time::timeout(ANSWER_MAX, sender.send_request(request)).await;
-    let answer = answer.map_err(|_| anyhow!("{url} did not answer within {ANSWER_MAX:?}"))??;
-    let status = answer.status();
+async fn publish_to(url: &Uri, key: Option<&str>, body: String) -> anyhow::Result<()> {
+    let bearer = key.map(|key| format!("Bearer {key}"));
+    let authorization = bearer.as_deref().map(|bearer| (header::AUTHORIZATION, bearer));
+    let json = (header::CONTENT_TYPE, "application/json");
+    let headers: Vec<_> = authorization.into_iter().chain([json]).collect();
+    let (status, said) = post(url, &headers, body, ANSWER_MAX).await?;
     if status == StatusCode::CREATED {
         return Ok(());
     }
-    let body = http_body_util::Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-    connection.abort();
-    let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let body = String::from_utf8_lossy(&body);
-    bail!("{url} answered {status}: {}", body.trim())
+    bail!("{url} answered {status}: {}", said.trim())
 }

@@ -134,7 +134,6 @@ const VALUES: &[&str] = &[
     "poll_max_request_size",
     "poll_path",
     "pong_timeout",
-    "presence_ttl",
     "presets",
     "proxy_cookies",
     "pubsub",

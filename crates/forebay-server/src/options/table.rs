@@ -8,6 +8,7 @@ mod history;
 mod keys;
 mod listening;
 mod logs;
+mod presence;
 mod shutdown;
 mod streams;
 
@@ -23,12 +24,13 @@ pub(crate) struct Group {
 }
 
 /// Every group, in the order of the documentation.
-pub(crate) const GROUPS: [Group; 9] = [
+pub(crate) const GROUPS: [Group; 10] = [
     Group { heading: "Listening", rows: listening::ROWS },
     Group { heading: "Keys", rows: keys::ROWS },
     Group { heading: "Streams without a signature", rows: streams::ROWS },
     Group { heading: "Broadcasting", rows: broadcasting::ROWS },
     Group { heading: "History", rows: history::ROWS },
+    Group { heading: "Presence", rows: presence::ROWS },
     Group { heading: "Shutting down", rows: shutdown::ROWS },
     Group { heading: "Logs", rows: logs::ROWS },
     Group { heading: "Configuration", rows: configuration::ROWS },

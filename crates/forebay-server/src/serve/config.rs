@@ -1,6 +1,7 @@
 //! From options to what they mean together. Every value is right by itself already.
 
 mod library;
+mod presence;
 mod publishers;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ pub(super) use self::library::{follow, open, shared_log};
 use super::access::Access;
 use super::identity::IdentityHeader;
 use super::life::Shutdown;
+use super::webhook::{self, Events, Webhook};
 use crate::logs::Format;
 use crate::options::{Id, Origin, Problem, Problems, Settings};
 
@@ -33,6 +35,9 @@ pub(super) struct Config {
     pub(super) access: Access,
     /// Says who a visitor is.
     pub(super) identity_header: Option<IdentityHeader>,
+    /// Where presence says what the application's webhook is told, and who tells it.
+    pub(super) events: Option<Events>,
+    webhook: Option<Webhook>,
     pub(super) paths: Paths,
     pub(super) sizes: Sizes,
     pub(super) shutdown: Shutdown,
@@ -90,6 +95,8 @@ impl Config {
         let shutdown = reader.shutdown();
         let (log_level, log_format) = reader.logs();
         let identity_header = reader.identity_header();
+        reader.check_presence();
+        let (events, webhook) = reader.webhook().map(webhook::open).unzip();
         reader.check_library(identity_header.clone());
         let Reader { problems, warnings, .. } = reader;
         Problems(problems).or(Self {
@@ -100,6 +107,8 @@ impl Config {
             outbox,
             access,
             identity_header,
+            events,
+            webhook,
             paths,
             sizes: Sizes {
                 connections_max: settings.size(Id::MaxConn),
@@ -112,6 +121,13 @@ impl Config {
             log_format,
             warnings,
         })
+    }
+}
+
+impl Config {
+    /// Who tells the application, if somebody is to: once.
+    pub(super) fn take_webhook(&mut self) -> Option<Webhook> {
+        self.webhook.take()
     }
 }
 

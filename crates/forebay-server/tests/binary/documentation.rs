@@ -19,7 +19,7 @@ use self::snippets::{Snippet, all, repository};
 use crate::support::{Page, Server, forebay, turbo};
 
 /// Languages of a document, or of all in a folder, that another test runs.
-const ELSEWHERE: [(&str, &str, &str); 18] = [
+const ELSEWHERE: [(&str, &str, &str); 22] = [
     ("README.md", "rust", "crates/forebay/src/lib.rs"),
     ("docs/axum.md", "rust", "crates/forebay/tests/guides.rs"),
     ("docs/axum.md", "html", "crates/forebay/tests/guides.rs"),
@@ -27,6 +27,10 @@ const ELSEWHERE: [(&str, &str, &str); 18] = [
     ("docs/guides/", "rust", "crates/forebay/tests/guides.rs"),
     ("docs/guides/", "html", "crates/forebay/tests/guides.rs"),
     ("docs/guides/", "js", "crates/forebay/tests/guides.rs"),
+    ("docs/presence.md", "rust", "crates/forebay/tests/guides.rs"),
+    ("docs/presence.md", "html", "crates/forebay/tests/guides.rs"),
+    ("docs/presence.md", "ruby", "ruby/forebay-rails/test/presence_test.rb"),
+    ("docs/presence.md", "erb", "ruby/forebay-rails/test/presence_test.rb"),
     ("docs/outbox.md", "rust", "crates/forebay-core/tests/outbox/guide.rs"),
     ("docs/outbox.md", "sql", "crates/forebay-core/tests/outbox/postgres.rs"),
     ("docs/exact.md", "rust", "crates/forebay-core/tests/exact/main.rs"),

@@ -9,6 +9,7 @@ require "forebay/rails/version"
 require "forebay/rails/settings"
 require "forebay/rails/server"
 require "forebay/rails/cursor_middleware"
+require "forebay/rails/presence_tag"
 require "forebay/rails/source_tag"
 require "forebay/rails/railtie"
 

@@ -29,6 +29,8 @@ class App < Rails::Application
     get "/", to: "pages#show"
     get "/quiet", to: "pages#show"
     get "/mine", to: "pages#mine"
+    get "/here", to: "pages#here"
+    post "/hook", to: "pages#hook"
   end
 end
 
@@ -40,6 +42,18 @@ end
 
 App.initialize!
 
+# A record, as far as views know one; Active Model is no dependency.
+User = Struct.new(:id, :name) do
+  def model_name = Struct.new(:plural, :param_key).new("users", "user")
+
+  def to_model = self
+
+  def to_key = [id]
+
+  # Instead of a partial, which would be a file.
+  def render_in(view) = view.content_tag(:li, name, id: view.dom_id(self))
+end
+
 class PagesController < ActionController::Base
   helper Turbo::StreamsHelper
 
@@ -49,6 +63,31 @@ class PagesController < ActionController::Base
   def show
     while_it_renders&.call
     render inline: "<%= turbo_stream_from 'messages', data: { view: 'all' } %>"
+  end
+
+  cattr_accessor :here_template, :user, :hook_code, :events
+
+  # As the guide has it.
+  def here
+    @user = user
+    render inline: here_template
+  end
+
+  # As the guide has it, too, from Rails 7.1 on. Before, Rails reads another envelope: then its signature is checked here.
+  def hook
+    events << (Rails.gem_version >= Gem::Version.new("7.1") ? eval(hook_code) : read_hook(request.raw_post))
+    head :no_content
+  end
+
+  def read_hook(body)
+    payload, mac = body.split("--")
+    key = Rails.application.key_generator.generate_key("turbo/signed_stream_verifier_key")
+    raise "forged" unless mac == OpenSSL::HMAC.hexdigest("SHA256", key, payload)
+
+    envelope = JSON.parse(payload.unpack1("m")).fetch("_rails")
+    raise "another purpose" unless envelope["pur"] == "webhook:presence" && envelope["exp"] > Time.now.utc.iso8601
+
+    JSON.parse(envelope.fetch("data"))
   end
 
   def mine

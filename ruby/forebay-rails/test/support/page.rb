@@ -23,8 +23,12 @@ module Support
 
     # Subscribes with the name of a rendered tag, and waits for the confirmation.
     def subscribe(signed_stream_name, channel = "Turbo::StreamsChannel")
-      identifier = JSON.generate("channel" => channel, "signed_stream_name" => signed_stream_name)
-      send_text(JSON.generate("command" => "subscribe", "identifier" => identifier))
+      subscribe_with("channel" => channel, "signed_stream_name" => signed_stream_name)
+    end
+
+    # The same with all that a tag says.
+    def subscribe_with(identifier)
+      send_text(JSON.generate("command" => "subscribe", "identifier" => JSON.generate(identifier)))
       answer = self.next
       raise "not subscribed: #{answer}" unless answer["type"] == "confirm_subscription"
 

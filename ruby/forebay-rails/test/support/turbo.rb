@@ -7,6 +7,10 @@ if ENV["TURBO_RAILS"]
   require "turbo-rails"
 else
   module Turbo
+    def self.signed_stream_verifier
+      StreamsChannel.verifier
+    end
+
     module StreamsChannel
       def self.verifier
         key = Rails.application.key_generator.generate_key("turbo/signed_stream_verifier_key")

@@ -8,9 +8,11 @@ use forebay_core::{BuildError, Builder, Forebay, Fsync, Limits, Retention, raw, 
 use std::future::ready;
 use std::time::Duration;
 
+use super::presence::presence;
 use super::{Config, Reader};
 use crate::options::{Id, Settings};
 use crate::serve::identity::IdentityHeader;
+use crate::serve::webhook::Events;
 use crate::{keys, origins, outbox};
 
 /// What a log's URL begins with that is a folder.
@@ -28,7 +30,7 @@ pub(in crate::serve) async fn follow(
 ) -> anyhow::Result<Forebay> {
     let reader = Reader { settings, problems: Vec::new(), warnings: Vec::new() };
     let store = stores::open(url).await?;
-    let builder = reader.builder(config.identity_header.clone());
+    let builder = reader.builder(config.identity_header.clone(), config.events.clone());
     Ok(outbox.into_iter().fold(builder, Builder::outbox).follow(store).await?)
 }
 
@@ -53,7 +55,7 @@ pub(in crate::serve) fn open(
     outbox: Option<Outbox>,
 ) -> Result<Forebay, BuildError> {
     let reader = Reader { settings, problems: Vec::new(), warnings: Vec::new() };
-    let builder = reader.builder(config.identity_header.clone());
+    let builder = reader.builder(config.identity_header.clone(), config.events.clone());
     let builder = outbox.into_iter().fold(builder, Builder::outbox);
     match folder(settings) {
         Some(folder) => builder
@@ -94,12 +96,12 @@ impl Reader<'_> {
                  secret_key_base to that of the Rails application, or secret to AnyCable's, or \
                  public_streams",
             );
-        } else if let Err(error) = self.builder(identity).build() {
+        } else if let Err(error) = self.builder(identity, None).build() {
             self.problem(error.to_string());
         }
     }
 
-    fn builder(&self, identity: Option<IdentityHeader>) -> Builder {
+    fn builder(&self, identity: Option<IdentityHeader>, events: Option<Events>) -> Builder {
         let settings = self.settings;
         let mut public = settings.list(Id::PublicStreams).to_vec();
         if settings.switch(Id::Public) {
@@ -116,6 +118,8 @@ impl Reader<'_> {
             .retention(self.retention())
             .heals_per_second(self.heals_per_second())
             .limits(self.limits())
+            .presence(presence(events))
+            .presence_options(self.presence_options())
             .message_bytes_max(settings.size(Id::BroadcastMaxMessageSize));
         let builder = public.into_iter().fold(builder, Builder::public_streams);
         let hosts = settings.list(Id::Hosts).iter().cloned();

@@ -16,7 +16,7 @@ module Forebay
 
       # Looked for by its name, so that every kind of autoloader finds it.
       config.to_prepare do
-        "Turbo::StreamsHelper".safe_constantize&.prepend(SourceTag)
+        "Turbo::StreamsHelper".safe_constantize&.prepend(SourceTag, PresenceTag)
       end
     end
   end

@@ -12,16 +12,7 @@ module Forebay
       NAME = /(?<=\ssigned-stream-name=")[^"]+(?=")/
 
       def turbo_stream_from(*streamables, **attributes)
-        tag = super
-        page_cursor = forebay_page_cursor(streamables)
-        signed_name = tag.to_str[NAME]
-        return tag unless page_cursor && signed_name
-
-        cursor = page_cursor.cursor_for(signed_name)
-        marked = tag.to_str.sub(NAME, "#{signed_name}.#{cursor}")
-        marked = marked.sub(/(?=[\s>])/, %( id="source-#{cursor}")) unless marked.match?(/\sid="/)
-        # Nothing in a cursor means anything to HTML.
-        marked.html_safe
+        forebay_mark(super, streamables)
       end
 
       # Says what the transaction has seen in which this page's data was read, before its first tag is rendered:
@@ -33,6 +24,19 @@ module Forebay
       end
 
       private
+
+      # The tag with the page's cursor, if there is one.
+      def forebay_mark(tag, streamables)
+        page_cursor = forebay_page_cursor(streamables)
+        signed_name = tag.to_str[NAME]
+        return tag unless page_cursor && signed_name
+
+        cursor = page_cursor.cursor_for(signed_name)
+        marked = tag.to_str.sub(NAME, "#{signed_name}.#{cursor}")
+        marked = marked.sub(/(?=[\s>])/, %( id="source-#{cursor}")) unless marked.match?(/\sid="/)
+        # Nothing in a cursor means anything to HTML.
+        marked.html_safe
+      end
 
       def forebay_page_cursor(streamables)
         request = respond_to?(:request) ? self.request : nil
