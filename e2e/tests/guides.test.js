@@ -188,3 +188,15 @@ test("sign-in: who signs in gets what is for them, without loading the page agai
   await ada.getByRole("button", { name: "Sign out" }).click();
   await waitForTexts(ada, "h1", ["Nobody"]);
 });
+
+test("presence: both windows show both, and who is typing, and who has gone", async (t) => {
+  const server = await guide(t, "presence");
+  const [one, two] = [await open(t, server, "/?as=1"), await open(t, server, "/?as=2")];
+  for (const page of [one, two]) await waitForTexts(page, "#visitors li", ["Visitor 1", "Visitor 2"]);
+  await one.getByRole("button", { name: "I am typing" }).click();
+  await waitForTexts(two, "#visitors li", ["Visitor 1 is typing…", "Visitor 2"]);
+  await assertSamePage(one);
+  await two.close();
+  await waitForTexts(one, "#visitors li", ["Visitor 1 is typing…"]);
+  await waitForTexts(one, "#visitors_count", ["1"]);
+});

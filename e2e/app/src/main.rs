@@ -7,11 +7,13 @@
 //! `FOREBAY_E2E_LISTENERS` (how many more addresses serve the same; each prints `listening URL`),
 //! `FOREBAY_E2E_NEST` (the path that everything is nested under), `FOREBAY_E2E_BASE` (the path that browsers
 //! know that by, if a proxy gives it another), `FOREBAY_E2E_PUBLIC_URL` (for the builder) and
-//! `FOREBAY_E2E_ORIGINS` (whose pages may connect, with commas between, or `*`).
+//! `FOREBAY_E2E_ORIGINS` (whose pages may connect, with commas between, or `*`) and `FOREBAY_E2E_PRESENCE` (how
+//! long members stay, see [`here::options`]).
 
 mod access;
 mod controls;
 mod gates;
+mod here;
 mod messages;
 mod pages;
 mod sabotage;
@@ -77,6 +79,8 @@ async fn main() -> anyhow::Result<()> {
         .app("chat")
         .retention(Retention::default().entries_max(entries_max))
         .limits(Limits::default())
+        .presence(here::presence())
+        .presence_options(here::options()?)
         .public_streams("public/*")
         .connect(move |parts: &Parts| identity.clone().identify(access::visitor(&parts.headers)))
         .channel("GatedChannel", move |_: &Params| GatedChannel { gates: channel_gates.clone() })
@@ -90,6 +94,9 @@ async fn main() -> anyhow::Result<()> {
         .route("/rooms/{id}/messages", post(messages::create))
         .route("/rooms/{id}/count", get(pages::count))
         .route("/messages/{id}", put(messages::update).delete(messages::destroy))
+        .route("/here/{id}", get(here::show))
+        .route("/here/{id}/typing", post(here::typing))
+        .route("/here/{id}/refresh", post(here::refresh))
         .route("/blank", get(pages::blank))
         .route("/logout", post(access::log_out))
         .nest("/test", controls::routes())

@@ -2,3 +2,5 @@
 import "@hotwired/turbo-rails";
 import "./forms.js";
 import "./panel.js";
+import "./typing.js";
+import "./watching.js";

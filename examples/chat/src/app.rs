@@ -12,7 +12,7 @@ use tower_http::services::ServeDir;
 
 use crate::errors::Failure;
 use crate::tunnel::{self, Tunnel};
-use crate::{board, messages, rooms, statistics};
+use crate::{board, messages, rooms, statistics, visitors, watchers};
 
 pub(crate) fn router(pool: SqlitePool, forebay: &Forebay, tunnel: Tunnel, public: &Path) -> Router {
     let tunnel = Router::new()
@@ -32,11 +32,13 @@ pub(crate) fn router(pool: SqlitePool, forebay: &Forebay, tunnel: Tunnel, public
         .route("/rooms/{id}", get(rooms::show))
         .route("/rooms/{id}/statistics", get(statistics::show))
         .route("/rooms/{id}/messages", post(messages::create))
+        .route("/rooms/{id}/typing", post(visitors::typing))
         .route("/side-by-side/{id}", get(rooms::side_by_side))
         .route("/messages/{id}", get(messages::show).post(messages::update))
         .route("/messages/{id}/edit", get(messages::edit))
         .route("/messages/{id}/delete", post(messages::destroy))
         .route("/board", get(board::show))
+        .route("/board/watching", post(watchers::watching))
         .route("/board/cards", post(board::create))
         .route("/board/cards/{id}/move", post(board::relocate))
         .route("/board/cards/{id}/delete", post(board::destroy))

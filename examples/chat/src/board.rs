@@ -3,13 +3,16 @@
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use forebay::Turbo;
+use forebay::turbo::StreamSource;
+use forebay::{Members, PresenceError, Turbo};
 use serde::Deserialize;
 use sqlx::{FromRow, SqlitePool};
 
 use crate::errors::Failure;
+use crate::viewer::{Person, Viewer};
+use crate::watchers::{self, Watcher};
 
 const TITLE_CHARS_MAX: usize = 120;
 
@@ -59,24 +62,48 @@ struct Column {
 #[template(path = "board/show.html")]
 struct Board {
     turbo: Turbo,
+    here: Members<Watcher>,
+    person: Person,
     columns: [Column; 3],
     form: CardForm,
 }
 
 impl Board {
-    async fn load(pool: &SqlitePool, turbo: Turbo, form: CardForm) -> sqlx::Result<Self> {
+    async fn load(
+        pool: &SqlitePool,
+        turbo: Turbo,
+        person: Person,
+        form: CardForm,
+    ) -> Result<Self, Failure> {
         let select = "select id, stage, title from cards order by position";
         let cards: Vec<Card> = sqlx::query_as(select).fetch_all(pool).await?;
         let mut columns = Stage::ALL.map(|stage| Column { stage, cards: Vec::new() });
         for card in cards {
             columns[card.stage as usize].cards.push(card);
         }
-        Ok(Self { turbo, columns, form })
+        let here = watchers::all(&turbo)?;
+        Ok(Self { turbo, here, person, columns, form })
+    }
+
+    /// Who looks at no card.
+    fn watchers_above(&self) -> impl Iterator<Item = &Watcher> {
+        self.here.iter().filter(|watcher| watcher.is_at(None))
+    }
+
+    fn watchers_of(&self, card: &Card) -> impl Iterator<Item = &Watcher> {
+        self.here.iter().filter(|watcher| watcher.is_at(Some(card.id)))
+    }
+
+    /// The tag that shows others who looks at the board.
+    fn presence(&self) -> Result<StreamSource, PresenceError> {
+        watchers::tag(&self.here, self.person)
     }
 }
 
 #[derive(Default, Deserialize)]
 pub(crate) struct CardForm {
+    #[serde(default, rename = "as")]
+    person: Person,
     title: String,
     #[serde(skip)]
     error: Option<&'static str>,
@@ -98,8 +125,10 @@ impl CardForm {
 pub(crate) async fn show(
     State(pool): State<SqlitePool>,
     turbo: Turbo,
+    Query(Viewer { person, .. }): Query<Viewer>,
 ) -> Result<Response, Failure> {
-    Ok(turbo.page(&Board::load(&pool, turbo.clone(), CardForm::default()).await?)?)
+    let form = CardForm::default();
+    Ok(turbo.page(&Board::load(&pool, turbo.clone(), person, form).await?)?)
 }
 
 pub(crate) async fn create(
@@ -107,17 +136,22 @@ pub(crate) async fn create(
     turbo: Turbo,
     Form(form): Form<CardForm>,
 ) -> Result<Response, Failure> {
+    let person = form.person;
     let title = match form.check() {
         Ok(title) => title,
-        Err(form) => return Ok(turbo.invalid(&Board::load(&pool, turbo.clone(), form).await?)?),
+        Err(form) => {
+            return Ok(turbo.invalid(&Board::load(&pool, turbo.clone(), person, form).await?)?);
+        }
     };
     let insert = "insert into cards (stage, title, position) \
                   values (?, ?, (select coalesce(max(position), 0) + 1 from cards))";
-    change(&pool, &turbo, sqlx::query(insert).bind(Stage::Todo).bind(title)).await
+    change(&pool, &turbo, person, sqlx::query(insert).bind(Stage::Todo).bind(title)).await
 }
 
 #[derive(Deserialize)]
 pub(crate) struct Move {
+    #[serde(default, rename = "as")]
+    person: Person,
     stage: Stage,
 }
 
@@ -129,15 +163,17 @@ pub(crate) async fn relocate(
 ) -> Result<Response, Failure> {
     let update = "update cards set stage = ?, position = (select max(position) + 1 from cards) \
                   where id = ?";
-    change(&pool, &turbo, sqlx::query(update).bind(to.stage).bind(id)).await
+    change(&pool, &turbo, to.person, sqlx::query(update).bind(to.stage).bind(id)).await
 }
 
 pub(crate) async fn destroy(
     State(pool): State<SqlitePool>,
     turbo: Turbo,
     Path(id): Path<i64>,
+    Form(Viewer { person, .. }): Form<Viewer>,
 ) -> Result<Response, Failure> {
-    change(&pool, &turbo, sqlx::query("delete from cards where id = ?").bind(id)).await
+    let delete = sqlx::query("delete from cards where id = ?").bind(id);
+    change(&pool, &turbo, person, delete).await
 }
 
 type Statement<'a> = sqlx::query::Query<'a, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
@@ -147,11 +183,12 @@ type Statement<'a> = sqlx::query::Query<'a, sqlx::Sqlite, sqlx::sqlite::SqliteAr
 async fn change(
     pool: &SqlitePool,
     turbo: &Turbo,
+    person: Person,
     statement: Statement<'_>,
 ) -> Result<Response, Failure> {
     let mut transaction = turbo.begin(pool).await?;
     statement.execute(&mut *transaction).await?;
     transaction.broadcast().refresh_later_to("board").await?;
     transaction.commit().await?;
-    Ok(turbo.redirect("/board"))
+    Ok(turbo.redirect(&person.address("/board")))
 }

@@ -13,6 +13,8 @@ mod rooms;
 mod statistics;
 mod tunnel;
 mod viewer;
+mod visitors;
+mod watchers;
 
 use std::io::{ErrorKind, IsTerminal as _};
 use std::net::Ipv4Addr;
@@ -71,6 +73,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let pool = database::open(arguments.database.as_deref()).await?;
     let outbox = Outbox::open(&pool).await?;
     let builder = Forebay::builder().app("chat").secret(secret()?).outbox(outbox);
+    let builder = builder.presence(visitors::presence()).presence(watchers::presence());
     let forebay = log::build(builder, arguments.log.as_deref()).await?;
     let target = listener.local_addr()?;
     // Whoever starts several nodes says where the tunnel's buttons reach it.

@@ -4,13 +4,15 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::{Redirect, Response};
-use forebay::{Record as _, Streamable, Turbo, TurboStream};
+use forebay::turbo::StreamSource;
+use forebay::{Members, PresenceError, Record as _, Streamable, Turbo, TurboStream};
 use serde::Deserialize;
 use sqlx::{FromRow, SqliteExecutor, SqlitePool};
 
 use crate::errors::Failure;
 use crate::messages::{Message, MessageForm};
 use crate::viewer::{Person, Viewer};
+use crate::visitors::{self, Visitor};
 
 const NAME_CHARS_MAX: usize = 80;
 
@@ -105,6 +107,7 @@ pub(crate) struct Page {
     turbo: Turbo,
     room: Room,
     messages: Vec<Message>,
+    here: Members<Visitor>,
     viewer: Viewer,
     form: MessageForm,
 }
@@ -116,9 +119,15 @@ impl Page {
         room: Room,
         viewer: Viewer,
         form: MessageForm,
-    ) -> sqlx::Result<Self> {
+    ) -> Result<Self, Failure> {
         let messages = Message::of_room(pool, room.id).await?;
-        Ok(Self { turbo, room, messages, viewer, form })
+        let here = visitors::of_room(&turbo, room.id)?;
+        Ok(Self { turbo, room, messages, here, viewer, form })
+    }
+
+    /// The tag that makes whoever has this page a visitor of the room.
+    fn presence(&self) -> Result<StreamSource, PresenceError> {
+        visitors::tag(&self.here, self.room.id, self.viewer.person)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Who looks at a page. The demo has no accounts: the address says it, so two tabs can be two
 //! people.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Everybody whom one may write as. `assets/css/people.css` gives them their colours.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, sqlx::Type)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "lowercase")]
 #[sqlx(rename_all = "lowercase")]
 pub(crate) enum Person {
@@ -36,8 +36,23 @@ impl Person {
         }
     }
 
+    /// Where this person finds a page.
+    pub(crate) fn address(self, path: &str) -> String {
+        match self {
+            Self::Guest => path.to_owned(),
+            _ => format!("{path}?as={}", self.slug()),
+        }
+    }
+
     pub(crate) fn initial(self) -> &'static str {
         &self.name()[..1]
+    }
+}
+
+/// Its slug: a part of ids.
+impl std::fmt::Display for Person {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.slug())
     }
 }
 

@@ -392,3 +392,48 @@ test("the tunnel: offline for a while and over another transport, Forebay's pane
   const rows = await side("forebay").locator("[data-number]").evaluateAll((rows) => rows.map(({ dataset }) => Number(dataset.number)));
   assert.deepEqual(rows.slice(0, last), Array.from({ length: last }, (_, index) => index + 1));
 });
+
+/** Waits until the room shows so many, of whom these type. @param {View} view @param {[number, string[]]} expected */
+function waitForVisitors(view, expected) {
+  return view.waitForFunction((expected) => {
+    const typing = [...document.querySelectorAll("#visitors .is-typing")].map((visitor) => visitor.dataset.author);
+    return JSON.stringify([document.querySelectorAll("#visitors .visitor").length, typing]) === JSON.stringify(expected);
+  }, expected);
+}
+
+test("a room shows who is in it and who types, and whoever opens it twice is one", async (t) => {
+  const server = await startDemo(t);
+  const [ada, grace] = await openTwo(t, server);
+  await waitForVisitors(ada, [2, []]);
+  await ada.locator("#message_body").pressSequentially("h");
+  await waitForVisitors(grace, [2, ["ada"]]);
+  await ada.locator("#message_body").press("Enter");
+  await waitForVisitors(grace, [2, []]);
+  const second = await open(t, server, "/rooms/1?as=ada");
+  await waitForVisitors(second, [2, []]);
+  await second.close();
+  await grace.close();
+  await waitForVisitors(ada, [1, []]);
+});
+
+test("the board shows who looks at which card, and who is typing", async (t) => {
+  const server = await startDemo(t);
+  const [ada, grace] = await Promise.all(["ada", "grace"].map((person) => open(t, server, `/board?as=${person}`)));
+  const shows = (place, expected) =>
+    grace.waitForFunction(
+      ([place, expected]) => [...document.querySelectorAll(`${place} > .visitor`)].map(({ id }) => id).sort().join() === expected,
+      [place, expected],
+    );
+  await shows("#watchers", "watcher_ada,watcher_grace");
+  const card = ada.locator(".card").first();
+  const place = `#${await card.getAttribute("id")}_watchers`;
+  await card.hover();
+  await shows(place, "watcher_ada");
+  await shows("#watchers", "watcher_grace");
+  await ada.getByLabel("Title of the new card").pressSequentially("x");
+  await grace.waitForSelector("#watchers > #watcher_ada.is-typing");
+  // All pages are rendered again, and morph.
+  await ada.getByRole("button", { name: "Add card" }).click();
+  await grace.waitForFunction(() => document.querySelector(".is-typing") === null);
+  await shows("#watchers", "watcher_ada,watcher_grace");
+});
