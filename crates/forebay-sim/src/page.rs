@@ -76,8 +76,8 @@ pub(crate) struct Page {
     pub(crate) confirmed_at: u64,
     /// How many of its tags are confirmed on this connection.
     pub(crate) confirmed: usize,
-    /// The newest entry when it connected.
-    pub(crate) joined: u64,
+    /// The newest entry when it connected, and of which life of the log.
+    pub(crate) joined: (u64, u64),
     /// When it last heard of its server: in which life of the log, and its newest entry then.
     pub(crate) since: (u64, u64),
     /// Its connection may be ended until then: access was taken back.

@@ -16,8 +16,10 @@ use forebay_store::LogStore;
 use forebay_store_tests::{Fault, World};
 use forebay_transport::{
     Answer, Begin, Channels, Endpoint, Identity, Origins, Rejected, Request, Stream, Subscribed,
+    drive,
 };
 use http_body::Body as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// What happens to requests in one of thirty or so.
 const TROUBLE: Trouble =
@@ -499,6 +501,50 @@ fn a_page_that_has_proven_more_than_its_node_has_waits() {
     network.server().deafen(0, false);
     finish(&network, arriving);
     assert_eq!(behind.position().offset, proven);
+}
+
+/// AnyCable's client says where it stands, to a node that has not come so far: that waits, and nobody has to heal.
+#[test]
+fn a_client_that_is_ahead_of_its_node_is_not_told_to_heal() {
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let [behind, ahead] = [follow(&network, &now), follow(&network, &now)];
+    let rendered = behind.position();
+    network.server().deafen(0, true);
+    publish(&network, &ahead, "1");
+    let Position { epoch, offset } = ahead.position();
+    let (mut line, socket) = tokio::io::duplex(1 << 16);
+    let client = behind.connect().unwrap();
+    let hello = client.hello(Protocol::ActionCableV1ExtJson);
+    let session = Session::open(behind.now(), hello, Arc::clone(behind.limits()));
+    let channels = Arc::new(Room(rendered));
+    let mut task = Box::pin(drive(socket, session, client, channels, Identity::anonymous()));
+    let identifier = r#""identifier":"{\"channel\":\"C\"}""#;
+    let at = format!(r#"{{"room":{{"epoch":"{:x}","offset":{offset}}}}}"#, epoch.0);
+    for command in [
+        format!(r#"{{"command":"subscribe",{identifier}}}"#),
+        format!(r#"{{"command":"history",{identifier},"history":{{"streams":{at}}}}}"#),
+    ] {
+        // A masked text frame, whose mask changes nothing; of 126 bytes or more, so that all have one form.
+        let command = format!("{command:<126}");
+        let length = u8::try_from(command.len()).unwrap();
+        let head = [0x81, 0xfe, 0, length, 0, 0, 0, 0];
+        finish(&network, Box::pin(line.write_all(&[&head, command.as_bytes()].concat()))).unwrap();
+    }
+    let mut said = || {
+        for _ in 0..200 {
+            network.step();
+            assert!(poll(&mut task).is_none(), "it goes on");
+        }
+        let mut bytes = vec![0; 1 << 16];
+        let count = finish(&network, Box::pin(line.read(&mut bytes))).unwrap();
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    };
+    let first = said();
+    assert!(first.contains("confirm_subscription") && !first.contains("history"), "{first}");
+    network.server().deafen(0, false);
+    assert!(said().contains("confirm_history"));
+    assert_eq!(behind.stats().snapshot().resyncs_future, 0);
 }
 
 /// What a page has proven says nothing in another epoch: its offsets come again, for other entries.

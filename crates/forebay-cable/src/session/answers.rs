@@ -92,7 +92,7 @@ impl Session {
     /// Answers [`Effect::Perform`](super::Effect::Perform) and
     /// [`Effect::Unsubscribe`](super::Effect::Unsubscribe).
     pub fn done(&mut self) {
-        if matches!(self.waiting, Waiting::Completion(_)) {
+        if matches!(self.waiting, Waiting::Completion(_) | Waiting::Place { .. }) {
             self.waiting = Waiting::Nothing;
             self.work_off();
         }

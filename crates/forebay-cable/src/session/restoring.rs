@@ -152,15 +152,19 @@ impl Session {
         }
         // The page has lived on and was subscribed all the time: its position is its own.
         let claim = Claim::History(history);
-        self.dialect.owe_history(id);
-        self.waiting = Waiting::Completion(id);
+        self.waiting = Waiting::Place { id, owes_history: true };
         self.effect = Some(Box::new(Effect::Place { id, streams, claim }));
     }
 
     /// Answers [`Effect::Place`]: the client goes on from here.
     pub fn place(&mut self, id: SubscriptionId, starts: &[(StreamId, Start)]) {
-        if !matches!(self.waiting, Waiting::Completion(other) if other == id) {
-            return;
+        let owes_history = match self.waiting {
+            Waiting::Place { id: other, owes_history } if other == id => owes_history,
+            _ => return,
+        };
+        if owes_history {
+            // Not before: until now it has got what was there, which need not be all.
+            self.dialect.owe_history(id);
         }
         if let Some(index) = self.subscription_index(id) {
             if self.subscriptions[index].place(starts) {
@@ -260,7 +264,7 @@ impl Session {
         let position = subscription.began_after().and_then(|proven| self.dialect.position(proven));
         let claim = position.map_or(Claim::None, Claim::After);
         let streams = subscription.read_streams();
-        self.waiting = Waiting::Completion(id);
+        self.waiting = Waiting::Place { id, owes_history: false };
         self.effect = Some(Box::new(Effect::Place { id, streams, claim }));
     }
 }

@@ -14,6 +14,11 @@ pub(super) enum Waiting {
     /// Out of line, as an effect is.
     Subscription(Box<Pending>),
     Completion(SubscriptionId),
+    /// Where a subscription goes on. Its client may have asked, and is told when it has got its history.
+    Place {
+        id: SubscriptionId,
+        owes_history: bool,
+    },
 }
 
 /// A subscription that is being decided on.

@@ -116,7 +116,7 @@ impl World {
             delayed: Vec::new(),
             confirmed_at: 0,
             confirmed: 0,
-            joined: rendered,
+            joined: (log, rendered),
             since: (log, rendered),
             may_end_until: 0,
             revoked: Vec::new(),
@@ -344,7 +344,8 @@ impl World {
                 let what = format!("stream {stream}, entry {serial}, offset {offset:?}");
                 return Err((Violation::NotForIt, self.describe(index, &what)));
             }
-            if page.log == self.log && is_ephemeral && offset <= Some(page.joined) {
+            let is_older = |offset| (self.log, offset) <= page.joined;
+            if page.log == self.log && is_ephemeral && offset.is_some_and(is_older) {
                 let what = format!("stream {stream}, entry {serial}, offset {offset:?}");
                 return Err((Violation::Replayed, self.describe(index, &what)));
             }
@@ -429,10 +430,9 @@ impl World {
         page.node = node;
         page.server = self.nodes.as_ref().map_or(self.starts, |nodes| nodes.all[node].starts);
         let joined = self.hub_of(index).expect("it runs").position();
+        let log = self.nodes.as_ref().map_or(self.log, |nodes| nodes.life_of(joined.epoch));
         let page = &mut self.pages[index];
-        // By another epoch's offsets nobody can say what came before.
-        let is_same = page.tags.iter().all(|tag| tag.cursor.epoch == joined.epoch);
-        page.joined = if is_same || self.nodes.is_none() { joined.offset.0 } else { 0 };
+        page.joined = (log, joined.offset.0);
         page.life.reconnected();
         page.confirmed = 0;
         page.heard = page.watch(now);

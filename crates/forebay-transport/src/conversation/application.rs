@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
 
-use forebay_cable::{SubscriptionId, Terms};
-use forebay_log::UnixMillis;
+use forebay_cable::{Claim, SubscriptionId, Terms};
+use forebay_log::{StreamId, UnixMillis};
 use tokio::runtime::Handle;
 
 use crate::channels::{Channels, Handler, Identity, Later, Op, Rejected, Roster, Subscribed};
@@ -71,6 +71,8 @@ pub(super) enum Running {
     Perform(SubscriptionId, Later<(Box<dyn Handler>, Vec<Op>)>),
     Whisper(Later<()>),
     Unsubscribe(Later<()>),
+    /// A client says where it stands, and its node is not that far yet.
+    Place(SubscriptionId, Vec<StreamId>, Claim, Later<()>),
 }
 
 /// What a finished call came to.
@@ -79,6 +81,7 @@ pub(super) enum Finished {
     Perform(SubscriptionId, Box<dyn Handler>, Vec<Op>),
     Whisper,
     Unsubscribe,
+    Place(SubscriptionId, Vec<StreamId>, Claim),
 }
 
 impl fmt::Debug for Application {
@@ -176,7 +179,7 @@ impl Application {
             }
             Some(Running::Unsubscribe(later)) => drop(tokio::spawn(later)),
             // Nobody is subscribed yet, so nobody has to hear of it; and nobody is owed a whisper.
-            Some(Running::Subscribe(..) | Running::Whisper(_)) | None => {}
+            Some(Running::Subscribe(..) | Running::Whisper(_) | Running::Place(..)) | None => {}
         }
         for (_, handler) in self.handlers.take().into_iter().flat_map(|handlers| *handlers) {
             tokio::spawn(handler.unsubscribed());
@@ -196,6 +199,10 @@ impl Running {
             }
             Self::Whisper(later) => later.as_mut().poll(cx).map(|()| Finished::Whisper),
             Self::Unsubscribe(later) => later.as_mut().poll(cx).map(|()| Finished::Unsubscribe),
+            Self::Place(id, streams, claim, later) => later
+                .as_mut()
+                .poll(cx)
+                .map(|()| Finished::Place(*id, std::mem::take(streams), std::mem::take(claim))),
         }
     }
 }

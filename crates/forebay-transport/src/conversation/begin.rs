@@ -100,15 +100,25 @@ impl Awaited {
             Begin::After(cursor) => Some(cursor),
             Begin::Now | Begin::Lost => None,
         });
-        let claimed = match &self.claim {
-            Claim::After(position) => vec![*position],
-            Claim::History(history) => history.streams.iter().filter_map(|(_, at)| *at).collect(),
-            _ => Vec::new(),
-        };
-        let here = self.hub.position().epoch;
-        let positions = signed.chain(claimed).filter(|position| position.epoch == here);
-        self.hub.catches_up_with(positions.max_by_key(|position| position.offset)?)
+        catch_up(&self.hub, &signed.collect::<Vec<_>>(), &self.claim)
     }
+}
+
+/// Waits until this node has come as far as its page, if it has to.
+pub(super) fn catch_up(
+    hub: &Hub,
+    signed: &[Position],
+    claim: &Claim,
+) -> Option<impl Future<Output = ()> + Send + use<>> {
+    let claimed = match claim {
+        Claim::After(position) => vec![*position],
+        Claim::History(history) => history.streams.iter().filter_map(|(_, at)| *at).collect(),
+        _ => Vec::new(),
+    };
+    let here = hub.position().epoch;
+    let positions = signed.iter().copied().chain(claimed);
+    let positions = positions.filter(|position| position.epoch == here);
+    hub.catches_up_with(positions.max_by_key(|position| position.offset)?)
 }
 
 /// Opens the stream, from where the page stands.

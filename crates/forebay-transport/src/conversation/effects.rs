@@ -42,9 +42,13 @@ impl Conversation {
                 None => self.session.done(),
             },
             Effect::Place { id, streams, claim } => {
-                let client = &self.client;
-                let starts = streams.iter().map(|stream| (*stream, place(*stream, &claim, client)));
-                self.session.place(id, &starts.collect::<Vec<_>>());
+                match begin::catch_up(self.client.hub(), &[], &claim) {
+                    Some(caught_up) => {
+                        let caught_up = Box::pin(caught_up);
+                        self.application.run(Running::Place(id, streams, claim, caught_up));
+                    }
+                    None => self.place(id, &streams, &claim),
+                }
             }
             Effect::Whisper { id, json } => self.whisper(id, json),
             Effect::Join { id, joining } => self.join_as(id, joining, peer),
@@ -131,7 +135,14 @@ impl Conversation {
                 self.client.hub().stats().whispers.add(1);
             }
             Finished::Unsubscribe => self.session.done(),
+            Finished::Place(id, streams, claim) => self.place(id, &streams, &claim),
         }
+    }
+
+    fn place(&mut self, id: SubscriptionId, streams: &[StreamId], claim: &Claim) {
+        let client = &self.client;
+        let starts = streams.iter().map(|stream| (*stream, place(*stream, claim, client)));
+        self.session.place(id, &starts.collect::<Vec<_>>());
     }
 
     fn subscribe(
