@@ -127,12 +127,11 @@ async fn open(settings: &Settings, config: &Config) -> anyhow::Result<Forebay> {
         let outbox = open_outbox(config).await?;
         return config::follow(settings, config, url, outbox).await;
     }
+    let mut outbox = open_outbox(config).await?;
     let began = tokio::time::Instant::now();
     let mut is_said = false;
     loop {
-        // Each time anew: whoever has its lead may have ended meanwhile.
-        let outbox = open_outbox(config).await?;
-        let error = match config::open(settings, config, outbox) {
+        let error = match config::open(settings, config, outbox.clone()) {
             Ok(forebay) => return Ok(forebay),
             Err(error) => error,
         };
@@ -154,6 +153,10 @@ async fn open(settings: &Settings, config: &Config) -> anyhow::Result<Forebay> {
             } else {
                 tracing::warn!(?max, "waiting for the outbox: another process relays it");
             }
+        }
+        if folder.is_none() {
+            // Whoever had its lead may have ended. This waits for that, too.
+            outbox = open_outbox(config).await?;
         }
         tokio::time::sleep(LOOKS).await;
     }
