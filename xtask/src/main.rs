@@ -37,7 +37,7 @@ enum Task {
         /// Serve it from so many nodes behind one address, which the page *Tunnel* can kill
         #[arg(long, requires = "log")]
         nodes: Option<usize>,
-        /// Where these have their log: redis, nats, nats-newest, postgres; or folder, for one node
+        /// Where these have their log: redis, redis-sentinel, nats, nats-newest, postgres; or folder, for one node
         #[arg(long)]
         log: Option<String>,
     },

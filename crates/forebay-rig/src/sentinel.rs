@@ -21,7 +21,8 @@ pub struct Sentinel {
 }
 
 impl Sentinel {
-    /// Watches this primary, which counts as gone after half a second of silence. It speaks TLS if the primary does.
+    /// Watches this primary, which counts as gone after two seconds of silence: a Sentinel connects again once in a second,
+    /// and would give up a server that it has just chosen. It speaks TLS if the primary does.
     ///
     /// # Errors
     /// `redis-server` is missing.
@@ -59,7 +60,7 @@ impl Sentinel {
             format!(
                 "bind 127.0.0.1\n{listens}dir {dir}\n{}\
                  sentinel monitor forebay {ip} {at} 1\n\
-                 sentinel down-after-milliseconds forebay 500\n\
+                 sentinel down-after-milliseconds forebay 2000\n\
                  sentinel failover-timeout forebay 2000\n{}",
                 asked.unwrap_or_default(),
                 asks.unwrap_or_default(),

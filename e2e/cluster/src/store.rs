@@ -1,11 +1,15 @@
 //! The log store and the database of a cluster, and what can be done to them.
 
+mod watched;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use forebay_rig::{Build, Nats, Postgres, Proxy, Redis, Server};
 use tempfile::TempDir;
+
+use self::watched::Watched;
 
 /// Where the log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -16,6 +20,8 @@ pub(crate) enum Kind {
     Folder,
     /// Redis Streams, of Debian's redis-server
     Redis,
+    /// The same, with a replica, and a Sentinel that nodes ask which of them has the log
+    RedisSentinel,
     /// `JetStream`, of Debian's nats-server
     Nats,
     /// `JetStream`, of the newest nats-server
@@ -53,6 +59,7 @@ enum Servers {
     Memory,
     Folder,
     Redis(Box<Pair>),
+    Watched(Box<Watched>),
     Nats(Nats),
     Postgres(Postgres),
 }
@@ -75,6 +82,7 @@ impl Store {
             Kind::Memory => Servers::Memory,
             Kind::Folder => Servers::Folder,
             Kind::Redis => Servers::Redis(Box::new(Pair::start()?)),
+            Kind::RedisSentinel => Servers::Watched(Box::new(Watched::start()?)),
             Kind::Nats => Servers::Nats(Nats::options(Build::Installed).start()?),
             Kind::NatsNewest => Servers::Nats(Nats::options(Build::Newest).start()?),
             Kind::Postgres => Servers::Postgres(Postgres::options().start()?),
@@ -88,7 +96,9 @@ impl Store {
             (Some(Rows::Postgres), _) => Some(Postgres::options().start()?),
         };
         let mut store = Self { servers, links: Vec::new(), rows, folder };
-        if let Some(address) = store.server().map(Server::address) {
+        // A Sentinel names the servers themselves.
+        let is_linked = !matches!(store.servers, Servers::Watched(_));
+        if let Some(address) = store.server().map(Server::address).filter(|_| is_linked) {
             store.links = (0..nodes).map(|_| Proxy::start(address)).collect::<Result<_, _>>()?;
         }
         Ok(store)
@@ -99,6 +109,7 @@ impl Store {
         match &self.servers {
             Servers::Memory => None,
             Servers::Folder => Some(format!("folder:{}", self.folder.path().join("log").display())),
+            Servers::Watched(watched) => Some(watched.url()),
             _ => self.url_at_link(node),
         }
     }
@@ -135,6 +146,7 @@ impl Store {
         match &self.servers {
             Servers::Memory | Servers::Folder => None,
             Servers::Redis(pair) => Some(pair.primary()),
+            Servers::Watched(watched) => Some(watched.primary()),
             Servers::Nats(nats) => Some(nats),
             Servers::Postgres(postgres) => Some(postgres),
         }
@@ -142,7 +154,7 @@ impl Store {
 
     /// Whether the server has a replica that can take its place.
     pub(crate) fn has_replica(&self) -> bool {
-        matches!(self.servers, Servers::Redis(_))
+        matches!(self.servers, Servers::Redis(_) | Servers::Watched(_))
     }
 
     /// What is between a node and the server.
@@ -160,7 +172,11 @@ impl Store {
     /// Kills the primary and puts the replica in its place. The old one comes back as replica, and loses what only
     /// it has.
     pub(crate) fn fail_over(&self) -> Result<()> {
-        let Servers::Redis(pair) = &self.servers else { return Ok(()) };
+        let pair = match &self.servers {
+            Servers::Redis(pair) => pair,
+            Servers::Watched(watched) => return watched.fail_over(),
+            _ => return Ok(()),
+        };
         pair.primary().kill()?;
         let leads = !pair.second_leads.load(Ordering::SeqCst);
         pair.second_leads.store(leads, Ordering::SeqCst);
@@ -233,6 +249,17 @@ mod tests {
             assert_eq!(key(&store, &["get", "kept"]), round);
         }
         assert_ne!(leaders[0], leaders[1]);
+    }
+
+    #[test]
+    fn a_sentinel_chooses_the_other_server_again_and_again() {
+        let store = Store::start(Kind::RedisSentinel, None, 3).unwrap();
+        assert!(store.log_url(0).unwrap().starts_with("redis+sentinel://"));
+        for _ in 0..2 {
+            let before = store.server().unwrap().address();
+            store.fail_over().unwrap();
+            assert_ne!(store.server().unwrap().address(), before);
+        }
     }
 
     #[test]

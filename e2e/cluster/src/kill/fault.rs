@@ -41,7 +41,8 @@ pub(crate) enum Fault {
 pub(super) fn possible(store: &Store, only: &[Fault]) -> Vec<Fault> {
     let is_possible = |fault: &Fault| match fault {
         Fault::KillNode | Fault::StopNode | Fault::KillWriter => true,
-        Fault::RestartStore | Fault::KillStore | Fault::Partition => store.server().is_some(),
+        Fault::RestartStore | Fault::KillStore => store.server().is_some(),
+        Fault::Partition => store.link(0).is_some(),
         Fault::KillDatabase => store.rows().is_some(),
         Fault::FailOver => store.has_replica(),
     };
