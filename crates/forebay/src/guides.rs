@@ -83,6 +83,7 @@ pub mod serve {}
 pub mod options {}
 
 /// [exact]: crate::guides::exact
+/// [presence]: crate::guides::presence#with-anycables-client
 /// [who]: crate::guides::presence
 #[doc = include_str!("../docs/protocol.md")]
 pub mod protocol {}
