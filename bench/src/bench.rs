@@ -7,6 +7,7 @@ mod churn;
 mod cores;
 mod curves;
 mod delivery;
+mod log;
 mod memory;
 mod plan;
 mod publishing;

@@ -17,7 +17,7 @@ const QUICK_PEERS: [&str; 6] =
 /// What the command line says.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
-    /// Fewer repeats of less, and peers once, not all of them unless they are named: some six minutes, two without peers
+    /// Fewer repeats of less, and peers once, not all of them unless they are named: some eight minutes, four without peers
     #[arg(long, conflicts_with = "full")]
     quick: bool,
     /// More payloads and points of the curves, 10 000 slow receivers and an hour of churn: several hours

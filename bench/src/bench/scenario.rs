@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::plan::Plan;
-use super::{Bench, churn, cores, curves, delivery, memory, publishing, rates, slow, storms};
+use super::{Bench, churn, cores, curves, delivery, log, memory, publishing, rates, slow, storms};
 use crate::servers::{FLOOR, FOREBAY, Server, is_ours};
 
 /// A part of the bench that can be run alone.
@@ -37,13 +37,14 @@ use Of::{All, Forebay};
 use Often::{Always, Once, Seldom};
 
 /// In the order in which they are run.
-pub(crate) const SCENARIOS: [Scenario; 11] = [
+pub(crate) const SCENARIOS: [Scenario; 12] = [
     Scenario { name: "delivery", of: All, often: Always, measure: delivery::measure },
     Scenario { name: "memory", of: All, often: Seldom, measure: memory::most },
     Scenario { name: "cursors", of: Forebay, often: Always, measure: memory::with_cursors },
     Scenario { name: "connects", of: All, often: Always, measure: storms::connect },
     Scenario { name: "resume", of: All, often: Always, measure: storms::resume },
     Scenario { name: "publishing", of: Forebay, often: Always, measure: publishing::measure },
+    Scenario { name: "log", of: Forebay, often: Always, measure: log::measure },
     Scenario { name: "rates", of: All, often: Seldom, measure: rates::measure },
     Scenario { name: "cores", of: All, often: Seldom, measure: cores::measure },
     Scenario { name: "curves", of: Forebay, often: Always, measure: curves::measure },

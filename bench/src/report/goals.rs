@@ -7,7 +7,7 @@ use super::summary::Summary;
 use crate::figures::Figure;
 use crate::servers::{FOREBAY, is_peer};
 
-/// A bound on the median of one of Forebay's figures.
+/// A bound on the median of one of Forebay's figures, or of a store's, whose name stands before a point.
 struct Goal {
     figure: &'static str,
     what: &'static str,
@@ -28,7 +28,7 @@ const fn goal(figure: &'static str, what: &'static str, bound: Bound, unit: &'st
     Goal { figure, what, bound, unit }
 }
 
-const GOALS: [Goal; 19] = [
+const GOALS: [Goal; 28] = [
     goal("idle_rss_bytes_per_conn_10k", "memory per idle connection, 10k", AtMost(1_500.0), " B"),
     goal("idle_rss_bytes_per_conn_19k", "memory per idle connection, 19k", AtMost(1_500.0), " B"),
     goal("cursor_rss_bytes_per_conn_10k", "the same with cursors, 10k", AtMost(1_500.0), " B"),
@@ -53,6 +53,50 @@ const GOALS: [Goal; 19] = [
     goal("curve_streams_most_vs_least", "flat in streams", AtMost(1.15), " × the least"),
     goal("curve_history_most_vs_least", "flat in history", AtMost(1.15), " × the least"),
     goal("slow_resynced_once_share", "slow clients healed exactly once", AtLeast(1.0), ""),
+    goal("log_redis.nodes2_vs_client", "publishes of two nodes, Redis", AtLeast(0.8), " × client"),
+    goal("log_nats.nodes2_vs_client", "publishes of two nodes, NATS", AtLeast(0.8), " × client"),
+    goal(
+        "log_postgres.nodes2_vs_client",
+        "publishes of two nodes, Postgres",
+        AtLeast(0.8),
+        " × client",
+    ),
+    goal(
+        "log_redis.nodes2_batches_vs_client",
+        "the same in batches of 16, Redis",
+        AtLeast(0.8),
+        " × client",
+    ),
+    goal(
+        "log_nats.nodes2_batches_vs_client",
+        "the same in batches of 16, NATS",
+        AtLeast(0.8),
+        " × client",
+    ),
+    goal(
+        "log_postgres.nodes2_batches_vs_client",
+        "the same in batches of 16, Postgres",
+        AtLeast(0.8),
+        " × client",
+    ),
+    goal(
+        "log_redis.publish_p50_us_over_client",
+        "from node to node, Redis",
+        AtMost(500.0),
+        " µs more than client",
+    ),
+    goal(
+        "log_nats.publish_p50_us_over_client",
+        "from node to node, NATS",
+        AtMost(500.0),
+        " µs more than client",
+    ),
+    goal(
+        "log_postgres.publish_p50_us_over_client",
+        "from node to node, Postgres",
+        AtMost(500.0),
+        " µs more than client",
+    ),
 ];
 
 /// A goal as the report has it.

@@ -171,6 +171,21 @@ const MEASURES: &[(&str, &str)] = &[
         "the same where server and load share both cores; divided by the figure with one core each",
     ),
     (
+        "nodes",
+        "records of 400 bytes per second that 64 publishers, each waiting for its answer, publish through \
+         so many nodes that share a log (hubs in the bench's process, whose log syncs as its store does by \
+         default); in batches of 16; beside it, in turns, the store's own client (XADD, a JetStream publish \
+         with its answer, an insert of a transaction of its own): of Redis and NATS one connection, of Postgres \
+         one for each publisher; divided by that",
+    ),
+    (
+        "publish_p50_us",
+        "microseconds from a publish on one node until it is answered and another node has it, one at a \
+         time, not exceeded by half (p99: 99 %) of them; in a log of one node, until it is answered. Beside \
+         it the client's append until its blocking reader has it (XREAD BLOCK, a push consumer, NOTIFY \
+         and a select); over_client is the difference of both medians",
+    ),
+    (
         "syscalls_per_delivery",
         "system calls of the server per entry that arrived, counted by perf in rounds of their own",
     ),

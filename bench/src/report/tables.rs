@@ -62,6 +62,7 @@ pub(super) fn all(summary: &Summary) -> Vec<Table> {
     let more = [
         ("Sustained rates, 1 000 clients", rates(summary)),
         ("Server and load on both cores, 1 000 clients", cores(summary)),
+        ("Logs, of one to three nodes, and stores' own clients", logs(summary)),
         ("What should not matter: most × least, and memory", flat(summary)),
         ("Slow clients", slow(summary)),
     ];
@@ -183,6 +184,22 @@ fn cores(summary: &Summary) -> Vec<Column> {
         at("CPU ns/delivery", Least, "both_cores_cpu_ns_per_delivery"),
         at("× one", Most, "both_cores_throughput_vs_one"),
         at("bursts of 32: × one", Most, "both_cores_burst32_throughput_vs_one"),
+    ]
+}
+
+fn logs(summary: &Summary) -> Vec<Column> {
+    let at = |heading: &str, figure: &str| column(summary, heading, Neither, figure);
+    vec![
+        at("one node: publishes/s", "nodes1_publishes_per_second"),
+        at("× client", "nodes1_vs_client"),
+        at("two nodes", "nodes2_publishes_per_second"),
+        at("× client", "nodes2_vs_client"),
+        at("three nodes", "nodes3_publishes_per_second"),
+        at("× client", "nodes3_vs_client"),
+        at("two nodes, batches of 16", "nodes2_batches_publishes_per_second"),
+        at("× client", "nodes2_batches_vs_client"),
+        at("to the other node: p50 µs", "publish_p50_us"),
+        at("p99 µs", "publish_p99_us"),
     ]
 }
 

@@ -53,9 +53,14 @@ pub(crate) fn is_ours(server: &str) -> bool {
     server == FOREBAY.name || server.starts_with("forebay_")
 }
 
+/// A store of Forebay's log, or that store's own client.
+pub(crate) fn is_store(server: &str) -> bool {
+    server.starts_with("log_")
+}
+
 /// Neither Forebay nor the floor.
 pub(crate) fn is_peer(server: &str) -> bool {
-    !is_ours(server) && server != FLOOR.name
+    !is_ours(server) && !is_store(server) && server != FLOOR.name
 }
 
 fn prepare_forebay(place: &Place) -> Result<Prepared> {
