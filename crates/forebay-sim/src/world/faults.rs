@@ -154,7 +154,10 @@ impl World {
         // believes the next life of it to be the same: a limit that ARCHITECTURE.md names.
         let old = &self.pages[index];
         let is_heard_of = old.confirmed == old.tags.len() || old.protocol != Protocol::Stock;
-        let may_come_back = is_heard_of && !old.by_time && self.variant == Variant::None;
+        // And a node that leaves may have handed its pages over before it hears that they were left.
+        let is_there = self.nodes.as_ref().is_none_or(|nodes| nodes.ready(old.node).is_some());
+        let may_come_back =
+            is_heard_of && is_there && !old.by_time && self.variant == Variant::None;
         let came_back = self.rngs[index].u32(..3) == 0 && may_come_back;
         let mut page = self.render(index);
         let old = &mut self.pages[index];
