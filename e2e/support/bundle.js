@@ -12,7 +12,7 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 export const ASSETS = resolve(ROOT, "dist");
 
 /** File names under {@link ASSETS}: each is one self-contained ES module. */
-export const BUNDLES = ["stock.js", "forebay.js", "actioncable.js", "anycable.js", "anycable_ext.js"];
+export const BUNDLES = ["stock.js", "forebay.js", "actioncable.js", "anycable.js", "anycable_ext.js", "anycable_presence.js"];
 
 /** Writes all bundles. @returns {Promise<string>} the directory */
 export async function bundle() {

@@ -18,8 +18,8 @@ use serde::de::DeserializeOwned;
 use crate::app::{Core, EdgeOptions, Forebay, Keys, Paths};
 use crate::broadcast::{Publisher, Settings};
 use crate::channel::{
-    BUILT_IN, Connect, ConnectError, Factory, Hook, Identity, IntoChannel, Params, Registry,
-    StreamPattern,
+    BUILT_IN, ClientsChoose, Connect, ConnectError, Factory, Hook, Identity, IntoChannel, Params,
+    Registry, Rosters, StreamPattern,
 };
 use crate::presence::{Hooks, Kind, Presence};
 
@@ -91,6 +91,7 @@ pub struct Builder<F = Forebay> {
     connect: Option<Connect>,
     public_streams: Vec<StreamPattern>,
     whispered_streams: Vec<StreamPattern>,
+    rosters: Rosters,
     stream_lifetime: Option<Duration>,
     file_log: Option<(PathBuf, Fsync)>,
     #[cfg(feature = "sqlx")]
@@ -121,6 +122,7 @@ impl<F> Default for Builder<F> {
             connect: None,
             public_streams: Vec::new(),
             whispered_streams: Vec::new(),
+            rosters: Rosters::default(),
             stream_lifetime: None,
             file_log: None,
             #[cfg(feature = "sqlx")]
@@ -425,6 +427,31 @@ impl<F: From<Forebay>> Builder<F> {
         self
     }
 
+    /// Tells AnyCable's clients who is present on streams of these names: `join`, `leave` and `info()` of
+    /// `@anycable/core`'s `channel.presence`, and its events. A pattern is a name, or a beginning and `*`. Default:
+    /// none.
+    ///
+    /// Whoever may read such a stream sees who is on it. As whom they may be there themselves says
+    /// [`presence_clients_choose`](Self::presence_clients_choose).
+    pub fn presence_streams(mut self, pattern: impl Into<String>) -> Self {
+        self.rosters.streams.push(StreamPattern::new(pattern.into()));
+        self
+    }
+
+    /// What AnyCable's clients may say about themselves on [`presence_streams`](Self::presence_streams). Default:
+    /// nothing, so that they see who is there and can't be there.
+    pub fn presence_clients_choose(mut self, what: ClientsChoose) -> Self {
+        self.rosters.clients_choose = what;
+        self
+    }
+
+    /// Passes on `html` in the info of a client. AnyCable's `<turbo-cable-presence-source>` puts it into the pages
+    /// of all others, so each visitor may then change everybody's page. Default: no.
+    pub fn presence_client_html(mut self, passes: bool) -> Self {
+        self.rosters.passes_html = passes;
+        self
+    }
+
     /// How long a tag can be used to subscribe after its page was rendered. Default: for ever, as
     /// in turbo-rails. An older page that has to reconnect is refused. `forebay.js` then renders it again,
     /// and turbo-rails' client does nothing. So make it longer than people keep pages open.
@@ -526,8 +553,8 @@ impl<F: From<Forebay>> Builder<F> {
             cursors: cursor_signer(&self.keys),
         };
         let (public_streams, whispered_streams) = (self.public_streams, self.whispered_streams);
-        let fallback = self.fallback;
-        let registry = Registry { channels, fallback, public_streams, whispered_streams };
+        let (fallback, rosters) = (self.fallback, self.rosters);
+        let registry = Registry { channels, fallback, public_streams, whispered_streams, rosters };
         let settings = Settings {
             refresh_window: self.refresh_window.unwrap_or(Duration::from_millis(500)),
             message_bytes_max: self.message_bytes_max.unwrap_or(1 << 20),

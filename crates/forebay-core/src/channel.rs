@@ -46,6 +46,7 @@
 
 mod context;
 mod custom;
+mod rosters;
 mod standard;
 
 use std::pin::Pin;
@@ -57,6 +58,8 @@ use serde_json::{Map, Value};
 
 pub use self::context::Context;
 pub(crate) use self::custom::{Factory, factory};
+pub use self::rosters::ClientsChoose;
+pub(crate) use self::rosters::Rosters;
 pub(crate) use self::standard::{
     BUILT_IN, Registry, StandardChannels, StreamPattern, refusal, rejected, signed_for,
 };

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+pub use forebay_hub::{Attendance, JoinRefused, Member};
 use forebay_hub::{Broadcast as Publication, Refusal};
 use forebay_log::{Class, Message, Position};
 use forebay_signing::Key;
@@ -87,6 +88,25 @@ pub async fn publish_all(
     let publications = broadcasts.iter().map(RawBroadcast::publication);
     let published = forebay.core.hub.publish_all(publications).await?;
     Ok(published.last().map_or_else(|| forebay.position(), |last| last.position))
+}
+
+/// Who is present on a stream, as its clients are told, and the position of which that is true. `None` where this
+/// node has just begun, and does not know it yet.
+pub fn attendance(forebay: &Forebay, stream: &str) -> Option<Attendance> {
+    forebay.core.hub.present_on(stream)
+}
+
+/// Somebody who is present has another info: one JSON value. False where nobody of this id is there.
+///
+/// # Errors
+/// [`JoinRefused::Info`] where it is no JSON, or too long.
+pub fn update_member(
+    forebay: &Forebay,
+    stream: &str,
+    id: &str,
+    info: &str,
+) -> Result<bool, JoinRefused> {
+    forebay.core.hub.update_member(stream, id, &info.into())
 }
 
 /// All keys at once, for a program that keeps those of Turbo's names and of `$pubsub`'s apart. The first

@@ -135,6 +135,8 @@ pub struct Members {
 /// Who is present on a stream, as its clients are told: by name, or only how many.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Attendance {
+    /// The place of the last change that they include, or a later one.
+    pub position: Position,
     /// How many there are.
     pub total: usize,
     /// Who, in the order in which they came. Empty where there are too many to be named.

@@ -4,7 +4,7 @@
 //! secret that is the key *as it is*. The same text gives different keys, so each is an option of
 //! its own, and nothing is guessed.
 
-use forebay_core::signing::{BEARER_BROADCAST, Key, KeyDigest, derived_bearer};
+use forebay_core::signing::{BEARER_API, BEARER_BROADCAST, Key, KeyDigest, derived_bearer};
 
 use crate::options::{Id, Settings};
 
@@ -63,6 +63,14 @@ pub(crate) fn bearer(settings: &Settings) -> Option<String> {
     let derived = |id| settings.text(id).map(|secret| derived_bearer(secret, BEARER_BROADCAST));
     let own = settings.text(Id::BroadcastKey).map(str::to_owned);
     own.or_else(|| derived(Id::Secret)).or_else(|| derived(Id::SecretKeyBase))
+}
+
+/// What a user of AnyCable's API shows: AnyCable's derivation, from the present and the previous secrets.
+pub(crate) fn api_bearers(settings: &Settings) -> Vec<String> {
+    let secrets = [Id::Secret, Id::SecretKeyBase].into_iter().filter_map(|id| settings.text(id));
+    let previous = [Id::PreviousSecrets, Id::PreviousSecretKeyBases];
+    let previous = previous.into_iter().flat_map(|id| settings.list(id)).map(String::as_str);
+    secrets.chain(previous).map(|secret| derived_bearer(secret, BEARER_API)).collect()
 }
 
 /// What publishers showed before the secrets changed.

@@ -17,6 +17,7 @@ mod ingest;
 mod life;
 mod listeners;
 mod places;
+mod presence;
 mod publishers;
 mod routes;
 mod takeover;

@@ -6,9 +6,10 @@
 //! `FOREBAY_E2E_LOG` (the log's folder; else memory), `FOREBAY_E2E_SECRETS` (with commas between),
 //! `FOREBAY_E2E_LISTENERS` (how many more addresses serve the same; each prints `listening URL`),
 //! `FOREBAY_E2E_NEST` (the path that everything is nested under), `FOREBAY_E2E_BASE` (the path that browsers
-//! know that by, if a proxy gives it another), `FOREBAY_E2E_PUBLIC_URL` (for the builder) and
-//! `FOREBAY_E2E_ORIGINS` (whose pages may connect, with commas between, or `*`) and `FOREBAY_E2E_PRESENCE` (how
-//! long members stay, see [`here::options`]).
+//! know that by, if a proxy gives it another), `FOREBAY_E2E_PUBLIC_URL` (for the builder),
+//! `FOREBAY_E2E_ORIGINS` (whose pages may connect, with commas between, or `*`), `FOREBAY_E2E_PRESENCE` (how
+//! long members stay, see [`here::options`]) and `FOREBAY_E2E_ANYCABLE` (AnyCable's clients may be present as
+//! anybody; `html`: with HTML of their own).
 
 mod access;
 mod controls;
@@ -25,7 +26,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::http::request::Parts;
 use axum::routing::{get, post, put};
-use forebay::channel::{Channel, Context, Params, Rejection};
+use forebay::channel::{Channel, ClientsChoose, Context, Params, Rejection};
 use forebay::{Builder, Forebay, Fsync, Limits, Origins, Retention};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
@@ -72,6 +73,12 @@ async fn main() -> anyhow::Result<()> {
     if let Ok(origins) = std::env::var("FOREBAY_E2E_ORIGINS") {
         let named = || origins.split(',').try_fold(Origins::same(), Origins::and);
         builder = builder.origins(if origins == "*" { Origins::any() } else { named()? });
+    }
+    if let Ok(html) = std::env::var("FOREBAY_E2E_ANYCABLE") {
+        builder = builder
+            .presence_streams("*")
+            .presence_clients_choose(ClientsChoose::Id)
+            .presence_client_html(html == "html");
     }
     let nest = std::env::var("FOREBAY_E2E_NEST").unwrap_or_default();
     let base = std::env::var("FOREBAY_E2E_BASE").unwrap_or_else(|_| nest.clone());

@@ -62,7 +62,7 @@ impl Session {
         }
         self.subscriptions.push(subscription);
         if has_presence {
-            self.begin_attending(id);
+            self.begin_attending(id, asks_history);
         }
         if asks_history {
             self.dialect.owe_history(id);

@@ -5,7 +5,7 @@
 //! where everything before it has been sent and nothing after it: what is asked for waits for that.
 //!
 //! Such a client forgets who is present whenever its connection is lost, and mostly does not ask again. So one
-//! that comes back is told without being asked.
+//! that may have come back is told without being asked.
 
 use forebay_log::{Change, Member, Offset, StreamId};
 
@@ -189,9 +189,11 @@ impl Session {
 
     // --- what is remembered -----------------------------------------------------------------------
 
-    /// A subscription with a presence reader has begun: whoever comes back is told who is there.
-    pub(super) fn begin_attending(&mut self, id: SubscriptionId) {
-        if self.dialect.attending().is_some_and(|attending| attending.is_returning) {
+    /// A subscription with a presence reader has begun: whoever comes back is told who is there. Behind a server that
+    /// has said that it restarts, its client names no session. It asks for history then, as it does at first.
+    pub(super) fn begin_attending(&mut self, id: SubscriptionId, asks_history: bool) {
+        let attending = self.dialect.attending();
+        if asks_history || attending.is_some_and(|attending| attending.is_returning) {
             self.tell_members(id, true);
         }
     }

@@ -16,6 +16,7 @@ use forebay_turbo::{TurboStream, is_idempotent};
 
 use super::context::Context;
 use super::custom::Factory;
+use super::rosters::Rosters;
 use crate::app::{Core, GoodFor};
 use crate::clock::unix_millis;
 use crate::presence::{CHANNEL, Granted, Presences};
@@ -53,7 +54,7 @@ impl StreamPattern {
         Self(pattern)
     }
 
-    fn fits(&self, name: &str) -> bool {
+    pub(super) fn fits(&self, name: &str) -> bool {
         match self.0.strip_suffix('*') {
             Some(beginning) => name.starts_with(beginning),
             None => name == self.0,
@@ -68,6 +69,7 @@ pub(crate) struct Registry {
     pub(crate) fallback: Option<Factory>,
     pub(crate) public_streams: Vec<StreamPattern>,
     pub(crate) whispered_streams: Vec<StreamPattern>,
+    pub(crate) rosters: Rosters,
 }
 
 /// All channels of an application.
@@ -169,7 +171,11 @@ impl Channels for StandardChannels {
     fn subscribe(&self, request: Request) -> Answer<Result<Subscribed, Rejected>> {
         let Request { identity, session, identifier } = request;
         match identifier.channel.as_str() {
-            TURBO | PUBSUB | CHANNEL => Answer::Now(self.decide(&identifier, &identity)),
+            TURBO | PUBSUB | CHANNEL => {
+                let decided = self.decide(&identifier, &identity);
+                let rosters = &self.registry.rosters;
+                Answer::Now(decided.map(|subscribed| rosters.add(subscribed, &identity)))
+            }
             name => {
                 let registered = self.registry.channels.get(name);
                 let Some(factory) = registered.or(self.registry.fallback.as_ref()) else {

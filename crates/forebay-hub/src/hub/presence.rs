@@ -40,7 +40,7 @@ impl Hub {
         let presence = &self.0.presence;
         let sets = presence.sets.read();
         let is_whole = presence.is_whole.load(Ordering::Relaxed);
-        is_whole.then(|| attendance(&sets, stream, presence.options.names_max))
+        is_whole.then(|| self.0.attendance(&sets, stream))
     }
 
     /// What is told of a member of a stream, and the place of the record that said so first. `None` if it is not
@@ -71,17 +71,18 @@ impl Client {
         if !is_whole || inner.log.read().last(stream) > through {
             return None;
         }
-        Some(attendance(&sets, room, inner.presence.options.names_max))
+        Some(inner.attendance(&sets, room))
     }
 }
 
-fn attendance(sets: &Sets, stream: &str, names_max: usize) -> Attendance {
-    let total = sets.total(stream);
-    let named = if total <= names_max { sets.members(stream) } else { Vec::new() };
-    Attendance { total, named }
-}
-
 impl Inner {
+    fn attendance(&self, sets: &Sets, stream: &str) -> Attendance {
+        let total = sets.total(stream);
+        let is_named = total <= self.presence.options.names_max;
+        let named = if is_named { sets.members(stream) } else { Vec::new() };
+        Attendance { position: self.position(), total, named }
+    }
+
     /// Applies records in order, of which some are about presence.
     pub(super) fn apply_with_presence(&self, records: &[Record]) {
         let mut order = self.presence.order.lock();

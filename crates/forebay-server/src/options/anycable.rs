@@ -27,7 +27,6 @@ const FINE: &[(&str, &[&str])] = &[
     ("norpc", &["true", "1", "t"]),
     ("presets", &["broker", "none"]),
     ("rpc_impl", &["none"]),
-    ("streams_presence", &["false", "0", "f"]),
     ("turbo_streams", &["true", "1", "t"]),
 ];
 
@@ -74,7 +73,6 @@ const SWITCHES: &[&str] = &[
     "rpc_tls_verify",
     "shutdown_slowdrain",
     "sse",
-    "streams_presence",
     "streams_whisper",
     "turbo_streams",
     "turbo_rails_cleartext",
@@ -84,7 +82,6 @@ const SWITCHES: &[&str] = &[
 
 /// Options that take a value.
 const VALUES: &[&str] = &[
-    "api_path",
     "api_port",
     "api_secret",
     "broadcast_adapter",

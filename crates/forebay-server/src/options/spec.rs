@@ -6,6 +6,7 @@ use super::kind::Kind;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Id {
     AllowedOrigins,
+    ApiPath,
     BroadcastHost,
     BroadcastKey,
     BroadcastPath,
@@ -59,6 +60,10 @@ pub(crate) enum Id {
     PresenceWebhookUrl,
     PresenceWindow,
     Prefix,
+    PresenceClientHtml,
+    PresenceClientsChoose,
+    PresencePath,
+    PresenceStreams,
     PreviousSecretKeyBases,
     PreviousSecrets,
     PrintConfig,

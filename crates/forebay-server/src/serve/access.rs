@@ -57,6 +57,14 @@ const RELAYS: [&str; 6] =
     ["origin", "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
 
 impl Access {
+    /// Those, and whoever shows one of these.
+    pub(super) fn with(self, more: Vec<String>) -> Self {
+        match self {
+            Self::Bearer(tokens) => Self::Bearer([tokens, more].concat()),
+            other => other,
+        }
+    }
+
     /// Whether this request's sender may.
     pub(super) fn check_request(&self, request: &Request) -> Result<(), Denied> {
         let ends = request.extensions().get::<Ends>().copied();

@@ -15,6 +15,7 @@ use super::access::Access;
 use super::identity::IdentityHeader;
 use super::life::Shutdown;
 use super::webhook::{self, Events, Webhook};
+use crate::keys;
 use crate::logs::Format;
 use crate::options::{Id, Origin, Problem, Problems, Settings};
 
@@ -33,6 +34,8 @@ pub(super) struct Config {
     /// Where the application's broadcasts wait for their commit.
     pub(super) outbox: Option<OutboxUrl>,
     pub(super) access: Access,
+    /// Who may use AnyCable's API: those who may broadcast, and those who show its own key.
+    pub(super) api_access: Access,
     /// Says who a visitor is.
     pub(super) identity_header: Option<IdentityHeader>,
     /// Where presence says what the application's webhook is told, and who tells it.
@@ -64,6 +67,8 @@ pub(super) struct Paths {
     pub(super) readmit: String,
     pub(super) disconnect: String,
     pub(super) gap: String,
+    pub(super) presence: String,
+    pub(super) api: String,
 }
 
 /// Bounds that are the server's own.
@@ -105,6 +110,7 @@ impl Config {
             takes_over: settings.switch(Id::Takeover),
             folder_wait: settings.duration(Id::HistoryFolderWait),
             outbox,
+            api_access: access.clone().with(keys::api_bearers(settings)),
             access,
             identity_header,
             events,
@@ -168,6 +174,8 @@ impl Reader<'_> {
             Id::ReadmitPath,
             Id::DisconnectPath,
             Id::GapPath,
+            Id::PresencePath,
+            Id::ApiPath,
         ];
         for (at, id) in ids.into_iter().enumerate() {
             // A slash at the end is no other path.
@@ -195,6 +203,8 @@ impl Reader<'_> {
             readmit: self.text(Id::ReadmitPath),
             disconnect: self.text(Id::DisconnectPath),
             gap: self.text(Id::GapPath),
+            presence: self.text(Id::PresencePath),
+            api: self.text(Id::ApiPath),
         }
     }
 

@@ -19,6 +19,7 @@ use super::identity::IdentityHeader;
 use super::ingest::{self, Ingest};
 use super::life::Life;
 use super::places::Visitors;
+use super::presence;
 use super::publishers::Publishers;
 
 /// The routes of each listener.
@@ -53,6 +54,12 @@ fn publishers(config: &Config, forebay: &Forebay) -> Router {
     let ingest = Ingest { forebay: forebay.clone(), disconnects: disconnects.clone() };
     ingest::route(&config.paths.broadcast, publishers.clone(), ingest)
         .merge(cursor::route(&config.paths.cursor, publishers.clone(), &forebay))
+        .merge(presence::routes(
+            &config.paths,
+            &forebay,
+            publishers.clone(),
+            config.api_access.clone(),
+        ))
         .merge(admin::routes(&config.paths, Admin { forebay, publishers, disconnects }))
 }
 

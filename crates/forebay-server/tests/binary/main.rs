@@ -23,6 +23,7 @@ mod nodes;
 mod outbox;
 #[cfg(unix)]
 mod places;
+mod presence;
 #[cfg(unix)]
 mod refusals;
 #[cfg(target_os = "linux")]

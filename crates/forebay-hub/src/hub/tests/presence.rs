@@ -7,7 +7,7 @@ use forebay_log::presence_stream;
 use forebay_presence::{Change, Member};
 
 use super::*;
-use crate::presence::{Ending, JoinRefused, OnPresence, PresenceHooks};
+use crate::presence::{Attendance, Ending, JoinRefused, OnPresence, PresenceHooks};
 
 const START: u64 = 1_000_000;
 
@@ -342,4 +342,26 @@ fn three_thousand_who_come_at_once_are_few_messages() {
     world.at(15_000);
     world.at(16_000);
     assert_eq!(world.changes()[102..], ["=0"]);
+}
+
+#[test]
+fn who_is_present_is_given_at_a_place_only_where_nothing_has_come_behind_it() {
+    let options = PresenceOptions::default().names_max(1);
+    let world = World::with(Options::default().presence(options));
+    let mut reader = world.hub.connect().unwrap();
+    let stream = reader.attach(&presence_stream("room"), None).stream;
+    let before = world.hub.position().offset;
+    let ids = |attendance: Attendance| -> (usize, Vec<String>) {
+        let named = attendance.named.iter().map(|member| member.id.to_string());
+        (attendance.total, named.collect())
+    };
+    assert_eq!(reader.members_through(stream, before).map(ids), Some((0, vec![])));
+    let _ann = world.tab("ann");
+    assert_eq!(reader.members_through(stream, before), None);
+    let after = world.hub.position().offset;
+    assert_eq!(reader.members_through(stream, after).map(ids), Some((1, vec!["ann".to_owned()])));
+    let _bob = world.tab("bob");
+    let head = world.hub.position().offset;
+    assert_eq!(reader.members_through(stream, head).map(ids), Some((2, vec![])));
+    assert_eq!(world.hub.present_on("room").map(ids), Some((2, vec![])));
 }

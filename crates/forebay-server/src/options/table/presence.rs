@@ -1,7 +1,7 @@
-//! Who is present on a stream, and for how long.
+//! Who is present on a stream, for how long, and what AnyCable's clients may say of it.
 
 use super::{DAY_MS, row};
-use crate::options::kind::Kind::{Count, Duration, Size, Url};
+use crate::options::kind::Kind::{Choice, Count, Duration, Route, Size, Streams, Switch, Url};
 use crate::options::spec::Scope::Everywhere;
 use crate::options::spec::{Id, Spec};
 
@@ -99,6 +99,65 @@ pub(super) const ROWS: &[Spec] = &[
             Everywhere("presence.webhook_url"),
             "Where the application is told that the first member has come to a stream, or the last has left. See \
              docs/presence.md",
+        )
+    },
+    Spec {
+        otherwise: "none",
+        anycable: &["streams_presence"],
+        ..row(
+            Id::PresenceStreams,
+            "presence_streams",
+            Streams,
+            Everywhere("presence.streams"),
+            "Streams on which AnyCable's clients are told who is present: names, or beginnings such \
+             as chat/*, or true for all",
+        )
+    },
+    Spec {
+        default: Some("nothing"),
+        ..row(
+            Id::PresenceClientsChoose,
+            "presence_clients_choose",
+            Choice(&["nothing", "info", "id"]),
+            Everywhere("presence.clients_choose"),
+            "As whom AnyCable's clients are present there that ask for it. nothing: they can't be. \
+             info: as their identity (identity_header), with an info of their own. id: as whom they \
+             say, which is what AnyCable does: anybody can be present as anybody",
+        )
+    },
+    Spec {
+        default: Some("false"),
+        ..row(
+            Id::PresenceClientHtml,
+            "presence_client_html",
+            Switch,
+            Everywhere("presence.client_html"),
+            "html in the info of a client is passed on. AnyCable's <turbo-cable-presence-source> \
+             puts it into the pages of all others: only where each visitor may change everybody's \
+             page",
+        )
+    },
+    Spec {
+        default: Some("/_presence"),
+        ..row(
+            Id::PresencePath,
+            "presence_path",
+            Route,
+            Everywhere("presence.path"),
+            "Where a publisher asks who is present (GET ?stream=NAME), and says another info of a \
+             member (POST). Same port, same key as broadcast_path",
+        )
+    },
+    Spec {
+        default: Some("/api"),
+        anycable: &["api_path"],
+        ..row(
+            Id::ApiPath,
+            "api_path",
+            Route,
+            Everywhere("api_path"),
+            "AnyCable's REST API, of which there is GET /api/presence/STREAM/users. Same port as \
+             broadcast_path; its key, or AnyCable's for its API",
         )
     },
 ];

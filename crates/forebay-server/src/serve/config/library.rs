@@ -1,7 +1,7 @@
 //! The library's part of the configuration.
 
 use axum::http::request::Parts;
-use forebay_core::channel::Unauthorized;
+use forebay_core::channel::{ClientsChoose, Unauthorized};
 use forebay_core::outbox::{Outbox, OutboxUrl};
 use forebay_core::signing::Key;
 use forebay_core::{BuildError, Builder, Forebay, Fsync, Limits, Retention, raw, stores};
@@ -128,6 +128,15 @@ impl Reader<'_> {
         let builder = proxies.fold(builder, Builder::trusted_proxy);
         let whispered = settings.list(Id::WhisperedStreams).iter().cloned();
         let builder = whispered.fold(builder, Builder::whispered_streams);
+        let present = settings.list(Id::PresenceStreams).iter().cloned();
+        let builder = present
+            .fold(builder, Builder::presence_streams)
+            .presence_clients_choose(match settings.text(Id::PresenceClientsChoose) {
+                Some("info") => ClientsChoose::Info,
+                Some("id") => ClientsChoose::Id,
+                _ => ClientsChoose::Nothing,
+            })
+            .presence_client_html(settings.switch(Id::PresenceClientHtml));
         let builder = match settings.number(Id::RevocationTtl) {
             Some(ms) => builder.revocation_lifetime(Duration::from_millis(ms)),
             None => builder,

@@ -62,6 +62,14 @@ impl Page {
         Ok(page)
     }
 
+    /// Says a command that has these fields, too.
+    pub(crate) fn say(&mut self, command: &str, identifier: &str, rest: &Value) {
+        let mut text = rest.clone();
+        text["command"] = command.into();
+        text["identifier"] = identifier.into();
+        self.socket.send(Message::text(text.to_string())).unwrap();
+    }
+
     /// Subscribes, and waits for the confirmation.
     #[track_caller]
     pub(crate) fn subscribe(&mut self, identifier: &str) {
