@@ -118,12 +118,6 @@ fn later_broadcasts_are_sent_when_their_runtime_ends() {
     assert_eq!(html(&forebay, "list", start).len(), 1);
 }
 
-/// One whose log is in a folder.
-fn on_disk(folder: &std::path::Path) -> Forebay {
-    let builder = Forebay::builder().secret("a secret for tests");
-    builder.file_log(folder, crate::Fsync::Os).build().unwrap()
-}
-
 /// Whoever asked for them has gone on when the disk refuses.
 #[tokio::test]
 async fn a_debounced_refresh_that_the_disk_does_not_take_is_a_gap() {
@@ -469,6 +463,12 @@ mod transactions {
 
     use super::*;
     use crate::CommitError;
+
+    /// One whose log is in a folder.
+    fn on_disk(folder: &std::path::Path) -> Forebay {
+        let builder = Forebay::builder().secret("a secret for tests");
+        builder.file_log(folder, crate::Fsync::Os).build().unwrap()
+    }
 
     async fn pool() -> Pool<Sqlite> {
         let options = sqlx::pool::PoolOptions::new().max_connections(1);
