@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::*;
-use crate::channel::{Registry, StandardChannels};
+use crate::channel::{Registry, Rosters, StandardChannels};
 use crate::{Builder, Position, Revocation, Streamable};
 
 #[derive(Clone, Debug, PartialEq, Streamable, Serialize, Deserialize)]
@@ -98,6 +98,7 @@ fn subscribe_as(
         fallback: None,
         public_streams: Vec::new(),
         whispered_streams: Vec::new(),
+        rosters: Rosters::default(),
     };
     match StandardChannels::new(Arc::clone(&forebay.core), registry).subscribe(request) {
         Answer::Now(answer) => answer,
