@@ -13,8 +13,8 @@ use crate::dialect::{Positions, Restoring};
 use crate::ids::SubscriptionId;
 use crate::wire::Envelope;
 
-/// How long restored subscriptions wait for their client to say where it goes on. It does so at
-/// once, if it does.
+/// How long restored subscriptions wait for their client to say where it goes on, once it is welcomed. It does
+/// so at once, if it does.
 const HELD_MAX_MS: u64 = 5_000;
 
 /// What is kept of a session that was lost, for the next one of the same client.
@@ -248,7 +248,12 @@ impl Session {
     /// be.
     pub(super) fn release_held(&mut self, now: UnixMillis) {
         let Some(restoring) = self.dialect.restoring_mut() else { return };
-        if restoring.is_deciding || restoring.held_until.is_none_or(|until| now < until) {
+        if restoring.is_deciding {
+            // A node that is behind takes its time, and the client is not welcomed yet. That time is not the client's.
+            restoring.held_until = Some(UnixMillis(now.0 + HELD_MAX_MS));
+            return;
+        }
+        if restoring.held_until.is_none_or(|until| now < until) {
             return;
         }
         restoring.held_until = None;

@@ -601,6 +601,27 @@ fn a_restored_client_that_says_nothing_goes_on_where_it_was_proven_to_be() {
     }
 }
 
+/// A node that is behind decides late. Its client hears of it then, and is waited for from then on.
+#[test]
+fn a_restored_client_is_waited_for_from_its_welcome_on() {
+    let (pair, kept) = lost_session();
+    let mut pair = restored(pair, kept);
+    pair.confirm_from(after(0), true);
+    for seconds in 1..=6 {
+        pair.session.handle_timeout(UnixMillis(NOW.0 + seconds * 1_000));
+    }
+    assert!(pair.drain().iter().all(|text| text.contains("ping")), "it is not welcomed yet");
+    pair.confirm_from(Start::Live, false);
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 10_999));
+    assert!(pair.session.poll_effect().is_none());
+    for identifier in [TAG, ROOM] {
+        pair.say(&ask_history(identifier, 2));
+        assert!(matches!(pair.place(after(2)), Claim::History(_)));
+    }
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 11_000));
+    assert!(pair.session.poll_effect().is_none(), "it has said where it goes on");
+}
+
 /// What it brings to another subscription meanwhile proves nothing of those that it does not read yet.
 #[test]
 fn what_is_held_is_proven_by_no_pong() {
