@@ -95,7 +95,10 @@ impl Session {
     /// Everything up to `head` has been sent, on all streams. True if a client
     /// [asks](Self::asks_members) who is present.
     pub fn caught_up(&mut self, head: Offset) -> bool {
-        if !self.manner.follows {
+        // One position serves all subscriptions: one that waits for its answer may begin before the head, or, where
+        // its node is behind, after it.
+        let waits = self.manner.positions == Positions::Single && !self.is_settled();
+        if !self.manner.follows || waits {
             return false;
         }
         for id in self.dialect.caught_up(head) {

@@ -230,6 +230,22 @@ fn events_carry_positions_and_a_ping_moves_them_on() {
     assert_eq!(pair.drain(), [":\n\n"]);
 }
 
+/// A node that is behind its page waits before it answers. Its own position would set the browser's back.
+#[test]
+fn no_event_id_moves_while_a_subscription_waits_for_its_answer() {
+    let mut pair = speaking(Protocol::EventSource);
+    pair.broadcast("elsewhere", "1");
+    pair.say(&json!({"command": "subscribe", "identifier": TAG, "after": "1.2"}));
+    pair.drain();
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 3_000));
+    assert_eq!(pair.drain(), [":\n\n"]);
+    pair.broadcast("elsewhere", "2");
+    pair.confirm_from(after(2), true);
+    pair.drain();
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 6_000));
+    assert_eq!(pair.drain(), ["id: 1.2\n\n"]);
+}
+
 #[test]
 fn events_say_resync_to_scripts_and_refresh_to_turbo() {
     let mut pair = speaking(Protocol::EventSource);
