@@ -62,6 +62,8 @@ pub(crate) enum Came {
     Confirmed,
     /// Subscriptions of its session before stand again.
     Restored,
+    /// AnyCable's client says of its other subscriptions where they stand.
+    Welcomed,
 }
 
 /// What the network stack has and the page has not heard yet.
@@ -303,7 +305,7 @@ impl Client {
         let at = || field(text, r#""at":""#, '"').and_then(|at| at.parse().ok());
         let kind = field(text, r#""type":""#, '"').unwrap_or_default();
         if kind == "welcome" {
-            came.extend(self.welcome(text, ears));
+            self.welcome(text, ears, came);
             return;
         }
         // Of a tag that the page no longer has: nobody listens.
@@ -364,9 +366,9 @@ impl Client {
         at.map(|at| (tag.stream, at)).into_iter().collect()
     }
 
-    fn welcome(&mut self, text: &str, ears: &mut Ears<'_>) -> Option<Came> {
+    fn welcome(&mut self, text: &str, ears: &mut Ears<'_>, came: &mut Vec<Came>) {
         if self.transport != Transport::WebSocket {
-            return None;
+            return;
         }
         self.is_welcomed = true;
         let restored = if self.protocol == Protocol::AnyCable {
@@ -389,7 +391,12 @@ impl Client {
         }
         let new: Vec<_> = ears.tags.iter().filter(|tag| !is_restored(tag)).cloned().collect();
         self.change(&[], &new, ears.memory);
-        (!restored.is_empty()).then_some(Came::Restored)
+        if !restored.is_empty() {
+            came.push(Came::Restored);
+        }
+        if self.protocol == Protocol::AnyCable && !new.is_empty() {
+            came.push(Came::Welcomed);
+        }
     }
 }
 

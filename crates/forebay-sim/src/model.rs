@@ -145,6 +145,11 @@ impl Life {
         self.streams.iter().any(|showing| showing.stream == stream && showing.shown == offset)
     }
 
+    /// Whether it stands at this entry of the stream, or behind it.
+    pub fn has(&self, stream: usize, offset: u64) -> bool {
+        self.streams.iter().any(|showing| showing.stream == stream && showing.shown >= offset)
+    }
+
     /// Its server couldn't wait to hear what it has: that comes again, on this socket.
     pub fn is_replayed(&mut self) {
         self.is_replayed = true;

@@ -21,6 +21,8 @@ use crate::variant::Variant;
 
 /// How long a server waits for a restored client's word; less what that takes.
 const HELD: u64 = 4_500;
+/// How long a server believes what a client says of tags that have a cursor: a ping interval, less what that takes.
+const FRESH: u64 = 2_700;
 
 impl World {
     pub(super) fn render(&mut self, index: usize) -> Page {
@@ -198,9 +200,7 @@ impl World {
                 }
                 // It was frozen when it was asked where it goes on; its server waited, and then went
                 // on from what its network stack had proven.
-                Came::Restored
-                    if self.pages[index].connected_at.is_some_and(|at| at + HELD < now) =>
-                {
+                Came::Restored if self.is_late(index, HELD, now) => {
                     let page = &mut self.pages[index];
                     page.life.is_replayed();
                     if page.by_time {
@@ -219,7 +219,15 @@ impl World {
                     self.tell(|| format!("{name}: is told to render itself again"));
                     self.pages[index].renders_at = Some(now + self.rngs[index].u64(..300));
                 }
-                Came::Restored | Came::Resync(_) | Came::Rejected => {}
+                // It was frozen, or read slowly, when it was welcomed. What it says then may be of another page
+                // that it had open, and its server goes on from its cursors.
+                Came::Welcomed if self.is_late(index, FRESH, now) => {
+                    let page = &mut self.pages[index];
+                    if !page.by_time {
+                        page.life.is_replayed();
+                    }
+                }
+                Came::Restored | Came::Welcomed | Came::Resync(_) | Came::Rejected => {}
                 Came::Answered => {
                     self.tally.answers += 1;
                     self.show(index, std::mem::take(&mut shown), now)?;
@@ -249,6 +257,11 @@ impl World {
             }
         }
         self.show(index, shown, now)
+    }
+
+    /// Whether it connected longer ago than this.
+    fn is_late(&self, index: usize, than: u64, now: u64) -> bool {
+        self.pages[index].connected_at.is_some_and(|at| at + than < now)
     }
 
     /// Who is told to heal itself lacks something that history has no more.
@@ -352,6 +365,9 @@ impl World {
             if is_told {
                 continue;
             }
+            if is_ephemeral && self.may_come_again(index, stream, offset) {
+                continue;
+            }
             let page = &mut self.pages[index];
             let outcome = match offset {
                 Some(offset) if page.log == self.log => {
@@ -369,6 +385,16 @@ impl World {
             self.tell(|| format!("{name}: shows entry {serial} of stream {stream}"));
         }
         Ok(())
+    }
+
+    /// AnyCable's protocol has no positions of ephemeral entries, so its client can't say that it has one. It gets
+    /// it again where it comes to a node that was not that far when it came.
+    fn may_come_again(&self, index: usize, stream: usize, offset: Option<u64>) -> bool {
+        let page = &self.pages[index];
+        let is_anycable = page.protocol == Protocol::AnyCable && self.nodes.is_some();
+        let is_ahead = |offset| (self.log, offset) > page.joined;
+        let has = |offset| is_ahead(offset) && page.life.has(stream, offset);
+        is_anycable && page.log == self.log && offset.is_some_and(has)
     }
 
     /// A new line to the server, and whoever answers on it.
