@@ -70,6 +70,7 @@ pub mod forebay_js {}
 
 /// [cursors]: crate::guides::protocol#cursors
 /// [options]: crate::guides::options
+/// [presence]: crate::guides::protocol#presence
 /// [protocol]: crate::guides::protocol
 /// [share]: crate::guides::forebay_js#one-connection-for-all-tabs
 /// [troubleshooting]: crate::guides::troubleshooting
