@@ -131,7 +131,7 @@ fn postgres(url: &str, rest: &str) -> Result<OutboxUrl, OutboxUrlError> {
     // A pooler refuses it, and would not be named.
     let options = options.extra_float_digits(None);
     // The login ends at the last @ before the path, as in any URL.
-    let place = place.trim_start_matches('/');
+    let place = place.strip_prefix("//").unwrap_or(place);
     let (host, path) = place.split_once('/').unwrap_or((place, ""));
     let host = host.rsplit('@').next().unwrap_or_default();
     let shown = format!("postgres://{host}/{path}");

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use forebay_log::{Class, Content, Epoch, Message, Offset, UnixMillis};
 use forebay_redis::{Options, Redis};
@@ -130,6 +130,15 @@ impl Nodes {
     }
 }
 
+/// It is refused until the Sentinel has asked the replica how it is, which it does every few seconds.
+fn fail_over(sentinel: &Sentinel) {
+    let begun = Instant::now();
+    while let Err(error) = sentinel.command(&["sentinel", "failover", "forebay"]) {
+        let is_too_soon = error.to_string().contains("NOGOODSLAVE");
+        assert!(is_too_soon && begun.elapsed() < Duration::from_secs(60), "{error}");
+    }
+}
+
 fn text(content: &Content) -> Option<String> {
     match content {
         Content::Entry { message, .. } => Some(message.as_json().trim_matches('"').to_owned()),
@@ -151,7 +160,7 @@ async fn nothing_is_silent_while_a_sentinel_fails_over() {
         Nodes::start(&format!("redis+sentinel://me:hunter2@{}/forebay", sentinel.address())).await;
     nodes.check().await;
     let acknowledged = nodes.publish_during(|| {
-        sentinel.command(&["sentinel", "failover", "forebay"]).unwrap();
+        fail_over(&sentinel);
         sentinel.process().wait_for("+failover-end master").unwrap();
     });
     assert_ne!(acknowledged.await, 0);
