@@ -282,7 +282,7 @@ async fn a_proxy_loses_answers_and_holds_requests() {
     client.write_all(b"INCR counter\r\n").unwrap();
     assert_eq!(redis.command(&["get", "counter"]).unwrap(), "1");
     proxy.set(Direction::ToClient, Passage::Late(Duration::from_millis(30)));
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     proxy.set(Direction::ToServer, Passage::Open);
     says(&mut client, "", ":2");
     assert!(begun.elapsed() >= Duration::from_millis(30));

@@ -132,7 +132,7 @@ pub(super) const ROWS: &[Spec] = &[
             "presence_client_html",
             Switch,
             Everywhere("presence.client_html"),
-            "html in the info of a client is passed on. AnyCable's <turbo-cable-presence-source> \
+            "html in the info of a client is passed on. AnyCable's turbo-cable-presence-source \
              puts it into the pages of all others: only where each visitor may change everybody's \
              page",
         )
