@@ -248,7 +248,7 @@ fn servers_end_with_a_process_that_is_killed() {
         drop(client.read_to_end(&mut Vec::new()));
         let begun = Instant::now();
         while TcpStream::connect(address).is_ok() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "the server at {address} lives on");
+            assert!(begun.elapsed() < Duration::from_mins(1), "the server at {address} lives on");
         }
     }
 }
