@@ -10,6 +10,7 @@
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Streamable, Serialize, Deserialize)]
+//! # #[streamable(crate = "forebay_core::turbo")]
 //! struct Visitor {
 //!     id: i64,
 //!     name: String,

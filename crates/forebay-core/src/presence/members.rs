@@ -41,6 +41,7 @@ impl Turbo {
     /// # use forebay_core as forebay;
     /// # use forebay::Streamable;
     /// # #[derive(Streamable, serde::Serialize, serde::Deserialize)]
+    /// # #[streamable(crate = "forebay_core::turbo")]
     /// # struct Visitor { id: i64, name: String }
     /// # fn show(turbo: forebay::Turbo, me: &Visitor) -> Result<(), forebay::PresenceError> {
     /// let here = turbo.members::<Visitor>(("room", 1))?;
