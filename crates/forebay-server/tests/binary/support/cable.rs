@@ -1,6 +1,7 @@
 //! A page: an Action Cable client that sees every byte.
 
 use std::net::TcpStream;
+use std::time::Instant;
 
 use forebay_core::signing::{Key, PageCursor, Subject, Verifier};
 use serde_json::{Value, json};
@@ -13,6 +14,20 @@ use super::{PATIENCE, SECRET};
 pub(crate) struct Page {
     socket: WebSocket<TcpStream>,
     pub(crate) sid: String,
+}
+
+/// How long one step has to wait, whatever comes meanwhile: pings come for ever.
+struct Wait(Instant);
+
+impl Wait {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    #[track_caller]
+    fn goes_on(&self) {
+        assert!(self.0.elapsed() < PATIENCE, "nothing but pings");
+    }
 }
 
 /// The identifier of a signed Turbo stream, with what this makes of it.
@@ -100,7 +115,9 @@ impl Page {
     /// The same, as it is on the wire.
     #[track_caller]
     pub(crate) fn next_text(&mut self) -> String {
+        let wait = Wait::begin();
         loop {
+            wait.goes_on();
             match self.socket.read().unwrap() {
                 Message::Text(text) if !text.contains(r#""type":"ping""#) => {
                     return text.to_string();
@@ -113,7 +130,9 @@ impl Page {
 
     /// The same, until the connection is over.
     pub(crate) fn next_or_end(&mut self) -> Option<Value> {
+        let wait = Wait::begin();
         loop {
+            wait.goes_on();
             match self.socket.read() {
                 Ok(Message::Text(text)) if !text.contains(r#""type":"ping""#) => {
                     return Some(serde_json::from_str(&text).unwrap());
@@ -127,26 +146,38 @@ impl Page {
     /// Closes it as a browser's script does, and waits for the end.
     pub(crate) fn close(mut self) {
         let _ = self.socket.close(None);
-        while self.socket.read().is_ok() {}
+        let wait = Wait::begin();
+        while self.socket.read().is_ok() {
+            wait.goes_on();
+        }
     }
 
     /// Reads on to the next Ping, and answers it, as a browser does.
     #[track_caller]
     pub(crate) fn answer_ping(&mut self) {
-        while !matches!(self.socket.read().unwrap(), Message::Ping(_)) {}
+        let wait = Wait::begin();
+        while !matches!(self.socket.read().unwrap(), Message::Ping(_)) {
+            wait.goes_on();
+        }
         self.socket.flush().unwrap();
     }
 
     /// The next messages of the stream.
     #[track_caller]
     pub(crate) fn messages(&mut self, count: usize) -> Vec<Value> {
-        (0..count).map(|_| self.next()["message"].take()).collect()
+        let mut messages = Vec::new();
+        while messages.len() < count {
+            messages.push(self.next()["message"].take());
+        }
+        messages
     }
 
     /// The code that the server closes with.
     #[track_caller]
     pub(crate) fn close_code(&mut self) -> u16 {
+        let wait = Wait::begin();
         loop {
+            wait.goes_on();
             match self.socket.read().unwrap() {
                 Message::Close(frame) => {
                     // Our own close frame, which the server waits for.
