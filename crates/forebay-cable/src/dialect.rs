@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 
 use self::action_cable::ActionCable;
 use self::any_cable::AnyCable;
+pub use self::any_cable::MemberRecord;
 use self::event_source::EventSource;
 use self::forebay_v1::ForebayV1;
 use crate::close::{DisconnectReason, RejectReason};

@@ -31,8 +31,8 @@ pub use command::{
     ReportKind, Terms,
 };
 pub use dialect::{
-    Around, Attending, Dialect, Lack, Manner, Positions, PresenceAnswer, Protocol, Recipient,
-    Restoring, Resync,
+    Around, Attending, Dialect, Lack, Manner, MemberRecord, Positions, PresenceAnswer, Protocol,
+    Recipient, Restoring, Resync,
 };
 pub use ids::{SessionId, SubscriptionId};
 pub use limits::Limits;

@@ -34,8 +34,6 @@ pub(crate) struct Core {
     app: String,
     /// How long a tag's signature is good, if not for ever.
     stream_lifetime: Option<Duration>,
-    /// Of more members than this pages are told no names.
-    pub(crate) names_max: usize,
 }
 
 /// Whom, or what, a signed stream name is good for.
@@ -122,9 +120,8 @@ impl Core {
         app: String,
         publisher: Publisher,
         stream_lifetime: Option<Duration>,
-        names_max: usize,
     ) -> Self {
-        Self { hub, keys, publisher, pages: PageIds::new(), app, stream_lifetime, names_max }
+        Self { hub, keys, publisher, pages: PageIds::new(), app, stream_lifetime }
     }
 
     /// Signs a name for a tag of this moment.

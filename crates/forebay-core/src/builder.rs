@@ -568,7 +568,6 @@ impl<F: From<Forebay>> Builder<F> {
         {
             return Err(BuildError::OutboxInUse);
         }
-        let names_max = self.options.presence.names_max;
         let hub = open(self.options)?;
         let publisher = Publisher::new(hub.clone(), settings);
         #[cfg(feature = "sqlx")]
@@ -576,7 +575,7 @@ impl<F: From<Forebay>> Builder<F> {
             Some(outbox) => publisher.outbox(outbox),
             None => publisher,
         };
-        let core = Core::new(hub, keys, app, publisher, self.stream_lifetime, names_max);
+        let core = Core::new(hub, keys, app, publisher, self.stream_lifetime);
         let edge = EdgeOptions { connect: self.connect, paths };
         Ok(F::from(Forebay::new(core, registry, door, edge)))
     }

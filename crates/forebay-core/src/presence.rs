@@ -52,8 +52,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use forebay_hub::Hub;
-use forebay_turbo::{Record, StreamName, StreamNameError, Streamable};
+use forebay_turbo::{Record, StreamNameError, Streamable};
 use serde::Serialize;
 
 pub(crate) use self::hooks::{Hooks, Kind};
@@ -110,17 +109,9 @@ impl Core {
         member: &M,
     ) -> Result<bool, PresenceError> {
         let name = self.stream_name(stream)?;
-        update(&self.hub, &name, member)
+        let info: Arc<str> = serde_json::to_string(member)?.into();
+        Ok(self.hub.update_member(name.as_str(), &id_of(member)?, &info)?)
     }
-}
-
-fn update<M: Record + Serialize>(
-    hub: &Hub,
-    stream: &StreamName,
-    member: &M,
-) -> Result<bool, PresenceError> {
-    let info: Arc<str> = serde_json::to_string(member)?.into();
-    Ok(hub.update_member(stream.as_str(), &id_of(member)?, &info)?)
 }
 
 impl Forebay {

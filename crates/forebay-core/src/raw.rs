@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+pub use forebay_cable::MemberRecord;
 pub use forebay_hub::{Attendance, JoinRefused, Member};
 use forebay_hub::{Broadcast as Publication, Refusal};
 use forebay_log::{Class, Message, Position};

@@ -23,6 +23,14 @@ impl Record {
         let records = (after.0 + 1..).zip(batch);
         records.map(|(offset, content)| Self { offset: Offset(offset), at, content }).collect()
     }
+
+    /// What it says of who is present, if that is what it is about.
+    pub fn presence(&self) -> Option<&Arc<Presence>> {
+        match &self.content {
+            Content::Control(Control::Presence(sign)) => Some(sign),
+            _ => None,
+        }
+    }
 }
 
 /// What a record says.

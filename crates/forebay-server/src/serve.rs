@@ -124,11 +124,10 @@ fn meeting(listeners: &Listeners) -> Option<Meeting> {
 
 /// The library, with its folder and its outbox. Another process may have these, and be about to end.
 async fn open(settings: &Settings, config: &Config) -> anyhow::Result<Forebay> {
+    let mut outbox = open_outbox(config).await?;
     if let Some(url) = config::shared_log(settings) {
-        let outbox = open_outbox(config).await?;
         return config::follow(settings, config, url, outbox).await;
     }
-    let mut outbox = open_outbox(config).await?;
     let began = tokio::time::Instant::now();
     let mut is_said = false;
     loop {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use forebay_log::{
-    Content, Control, Epoch, Forgotten, Log, Offset, Position, Record, Retention, UnixMillis,
+    Content, Epoch, Forgotten, Log, Offset, Position, Record, Retention, UnixMillis,
 };
 use forebay_presence::{Member, Sets};
 use forebay_store::{Left, LogStore, Replica, Snapshot, StoreError};
@@ -102,9 +102,7 @@ impl Replica for Copy {
         for record in records {
             let is_new = record.offset > state.log.head().offset;
             state.log.apply(record);
-            if let Content::Control(Control::Presence(sign)) = &record.content
-                && is_new
-            {
+            if let Some(sign) = record.presence().filter(|_| is_new) {
                 state.sets.apply(record.offset, sign);
             }
             if is_new {

@@ -167,6 +167,16 @@ fn who_comes_back_has_the_rest<W: World>(world: &mut W) {
     assert_eq!((back.begins(), back.contents()), (0, vec![entry("room", "3")]));
 }
 
+/// All nodes have ended. The next one begins, and a copy that has what it has.
+fn begin_again<W: World>(world: &mut W) -> (Arc<dyn LogStore>, Arc<Copy>) {
+    world.end();
+    let store = first(world);
+    let copy = follow(&*store);
+    let head = finish(world, store.head()).expect("it has a head");
+    until(world, "all of it", || copy.position().offset >= head.offset);
+    (store, copy)
+}
+
 fn the_log_outlives_its_nodes<W: World>(world: &mut W) {
     let store = first(world);
     let copy = follow(&*store);
@@ -175,11 +185,7 @@ fn the_log_outlives_its_nodes<W: World>(world: &mut W) {
     let before = copy.position();
     finish(world, store.close()).expect("it ends well");
     drop((store, copy));
-    world.end();
-    let store = first(world);
-    let copy = follow(&*store);
-    let head = finish(world, store.head()).expect("it has a head");
-    until(world, "all of it", || copy.position().offset >= head.offset);
+    let (store, copy) = begin_again(world);
     assert_eq!(copy.position().epoch, before.epoch, "it is the same log");
     assert_eq!(copy.texts("room"), Some(vec!["\"1\"".to_owned()]));
     let next = append(world, &*store, vec![entry("room", "3")]);
@@ -220,11 +226,7 @@ fn who_is_present_outlives_their_nodes<W: World>(world: &mut W) {
     assert_eq!(copy.present("räume"), expected);
     finish(world, store.close()).expect("it ends well");
     drop((store, copy));
-    world.end();
-    let store = first(world);
-    let copy = follow(&*store);
-    let head = finish(world, store.head()).expect("it has a head");
-    until(world, "all of it", || copy.position().offset >= head.offset);
+    let (store, copy) = begin_again(world);
     assert_eq!(copy.present("räume"), expected);
     let last = say(world, &*store, ended(older, seen, &["dan"]));
     until(world, "the end of a node", || copy.position().offset >= last);

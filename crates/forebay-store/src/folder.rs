@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
-use forebay_log::{Content, Control, Epoch, Offset, Position, Presence, Record};
+use forebay_log::{Content, Control, Epoch, Offset, Position, Record};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
@@ -281,6 +281,7 @@ impl Writer {
         let mut taken: Vec<_> = named.into_iter().map(|(name, end)| (end, name)).collect();
         taken.sort_unstable();
         let gone = self.taken.oldest(taken.len()).collect();
+        let sign = |record: &Record| Some((record.offset, Arc::clone(record.presence()?)));
         let signs: Vec<_> = records.iter().filter_map(sign).collect();
         let mut changes_gone = ChangesGone::default();
         for (at, sign) in &signs {
@@ -343,13 +344,6 @@ fn row<'a>(record: &'a Record, replica: &dyn Replica) -> Option<Row<'a>> {
     let Content::Entry { stream, message, class } = &record.content else { return None };
     let forgotten = replica.forgotten(stream);
     Some(Row { offset: record.offset, at: record.at, stream, message, class, forgotten })
-}
-
-fn sign(record: &Record) -> Option<(Offset, Arc<Presence>)> {
-    match &record.content {
-        Content::Control(Control::Presence(sign)) => Some((record.offset, Arc::clone(sign))),
-        _ => None,
-    }
 }
 
 fn revoked(record: &Record) -> Option<Revoked> {

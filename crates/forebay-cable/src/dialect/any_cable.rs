@@ -165,7 +165,7 @@ impl Dialect for AnyCable {
             say(Said::Info { total: change.total, records: Vec::new() });
         }
         for member in change.joined.iter().chain(&change.updated) {
-            say(Said::Join(record(member)));
+            say(Said::Join(member.into()));
         }
         for member in &change.left {
             say(Said::Leave { id: &member.id });
@@ -174,7 +174,7 @@ impl Dialect for AnyCable {
     }
 
     fn members(&self, envelope: &Envelope, total: usize, members: &[Member]) -> Bytes {
-        let records = members.iter().map(record).collect();
+        let records = members.iter().map(MemberRecord::from).collect();
         said(envelope, &Said::Info { total, records })
     }
 
@@ -207,14 +207,14 @@ const PRESENCE: &str = "presence";
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Said<'a> {
-    Join(Record<'a>),
+    Join(MemberRecord<'a>),
     Leave {
         id: &'a str,
     },
     Info {
         total: usize,
         #[serde(skip_serializing_if = "Vec::is_empty")]
-        records: Vec<Record<'a>>,
+        records: Vec<MemberRecord<'a>>,
     },
     Error {
         reason: &'a str,
@@ -228,15 +228,18 @@ enum Said<'a> {
     },
 }
 
-/// A member. One whose info is not JSON has none: it comes from a log that another program has written.
-#[derive(Serialize)]
-struct Record<'a> {
+/// A member as AnyCable's clients are told of it. One whose info is not JSON has none: it comes from a log that
+/// another program has written.
+#[derive(Debug, Serialize)]
+pub struct MemberRecord<'a> {
     info: Option<&'a RawValue>,
     id: &'a str,
 }
 
-fn record(member: &Member) -> Record<'_> {
-    Record { info: serde_json::from_str(&member.info).ok(), id: &member.id }
+impl<'a> From<&'a Member> for MemberRecord<'a> {
+    fn from(member: &'a Member) -> Self {
+        Self { info: serde_json::from_str(&member.info).ok(), id: &member.id }
+    }
 }
 
 fn said(envelope: &Envelope, said: &Said<'_>) -> Bytes {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use forebay_hub::Members as InHub;
+use forebay_hub::Attendance;
 use forebay_log::{Position, presence_stream};
 use forebay_signing::Subject;
 use forebay_turbo::{Record, StreamName, StreamNameError, StreamSource, Streamable};
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::signed::{self, CHANNEL};
 use super::{PresenceError, id_of};
-use crate::app::{Forebay, GoodFor};
+use crate::app::GoodFor;
 use crate::page::Turbo;
 
 /// Bytes of an identifier beside its values: names, quotes, commas.
@@ -57,7 +57,12 @@ impl Turbo {
         &self,
         stream: impl Streamable,
     ) -> Result<Members<M>, StreamNameError> {
-        Ok(self.members_of(&stream)?.read())
+        let page = self.members_of(&stream)?;
+        let present = self.forebay().core.hub.attendance(page.stream.as_str());
+        let Attendance { position, total, named } = present;
+        let shown = named.iter().filter_map(|member| serde_json::from_str(&member.info).ok());
+        let Members { turbo, stream, viewer, .. } = page;
+        Ok(Members { turbo, stream, viewer, position, shown: shown.collect(), total })
     }
 
     /// The tag that makes this page's visitor present on a stream, and shows the page who else comes and leaves. For
@@ -73,9 +78,10 @@ impl Turbo {
         stream: impl Streamable,
         member: &M,
     ) -> Result<StreamSource, PresenceError> {
-        self.members_of(&stream)?.at(self.position()).presence_from(member)
+        self.members_of(&stream)?.presence_from(member)
     }
 
+    /// None of them are shown, so the page lacks all that comes behind its own cursor.
     fn members_of(&self, stream: &impl Streamable) -> Result<Members<()>, StreamNameError> {
         let forebay = self.forebay();
         let stream_name = forebay.core.stream_name(stream)?;
@@ -84,33 +90,6 @@ impl Turbo {
         let turbo = self.clone();
         Ok(Members { turbo, stream: stream_name, viewer, position, shown: Vec::new(), total: 0 })
     }
-}
-
-impl Members<()> {
-    fn at(self, position: Position) -> Self {
-        Self { position, ..self }
-    }
-
-    fn read<M: DeserializeOwned>(self) -> Members<M> {
-        let Self { turbo, stream, viewer, .. } = self;
-        let (position, total, shown) = in_hub(turbo.forebay(), &stream);
-        Members { turbo, stream, viewer, position, shown, total }
-    }
-}
-
-fn in_hub<M: DeserializeOwned>(
-    forebay: &Forebay,
-    stream: &StreamName,
-) -> (Position, usize, Vec<M>) {
-    let hub = &forebay.core.hub;
-    let (position, total) = hub.members_total(stream.as_str());
-    if total > forebay.core.names_max {
-        return (position, total, Vec::new());
-    }
-    let InHub { position, members } = hub.members(stream.as_str());
-    let total = members.len();
-    let members = members.iter().filter_map(|member| serde_json::from_str(&member.info).ok());
-    (position, total, members.collect())
 }
 
 impl<M> Members<M> {

@@ -7,7 +7,7 @@ use forebay_cable::{Identifier, SubscriptionId};
 use forebay_hub::{Client, Ending, Member};
 use forebay_log::presence_stream;
 use forebay_transport::{Answer, Begin, Channels, Identity, Rejected, Request, Subscribed};
-use forebay_turbo::{Html, Render, RenderError, StreamSource, TurboStream};
+use forebay_turbo::{Html, Render, RenderError, StreamName, StreamSource, TurboStream};
 use http::HeaderMap;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};

@@ -28,14 +28,12 @@ impl Hub {
         Members { position: self.position(), members: sets.members(stream) }
     }
 
-    /// How many are present on a stream, and the position of which that is true.
-    pub fn members_total(&self, stream: &str) -> (Position, usize) {
-        let sets = self.0.presence.sets.read();
-        (self.position(), sets.total(stream))
+    /// The same as clients are told it: by name, or only how many.
+    pub fn attendance(&self, stream: &str) -> Attendance {
+        self.0.attendance(&self.0.presence.sets.read(), stream)
     }
 
-    /// Who is present on a stream, as its clients are told. `None` where this node has just begun, and does not
-    /// know it yet.
+    /// The same. `None` where this node has just begun, and does not know yet who is there.
     pub fn present_on(&self, stream: &str) -> Option<Attendance> {
         let presence = &self.0.presence;
         let sets = presence.sets.read();
@@ -86,11 +84,10 @@ impl Inner {
     /// Applies records in order, of which some are about presence.
     pub(super) fn apply_with_presence(&self, records: &[Record]) {
         let mut order = self.presence.order.lock();
-        let is_presence = |record: &Record| sign_of(record).is_some();
-        for run in records.chunk_by(|a, b| !is_presence(a) && !is_presence(b)) {
+        for run in records.chunk_by(|a, b| a.presence().is_none() && b.presence().is_none()) {
             let record = &run[0];
             let is_new = record.offset > self.position().offset;
-            if let Some(sign) = sign_of(record).filter(|_| is_new) {
+            if let Some(sign) = record.presence().filter(|_| is_new) {
                 self.place_sign(&mut order, record.at, Some(record.offset), sign);
             } else {
                 // A record that it has is left out here, too.
@@ -216,13 +213,6 @@ impl Inner {
             }
             Sign::Alive { .. } | Sign::Ended { .. } => {}
         }
-    }
-}
-
-fn sign_of(record: &Record) -> Option<&Arc<Sign>> {
-    match &record.content {
-        Content::Control(Control::Presence(sign)) => Some(sign),
-        _ => None,
     }
 }
 

@@ -82,7 +82,7 @@ impl Replica for Inner {
     }
 
     fn apply(&self, records: &[Record]) {
-        if records.iter().any(is_presence) {
+        if records.iter().any(|record| record.presence().is_some()) {
             self.apply_with_presence(records);
         } else {
             let news = self.apply_to(&mut self.log.write(), records);
@@ -289,10 +289,6 @@ impl Drop for Awaiting<'_> {
     fn drop(&mut self) {
         self.0.awaiting.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-fn is_presence(record: &Record) -> bool {
-    matches!(record.content, Content::Control(Control::Presence(_)))
 }
 
 fn names(revocation: &Revocation) -> (Option<&str>, Option<&str>) {

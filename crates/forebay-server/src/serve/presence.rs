@@ -10,7 +10,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use forebay_core::raw::{Attendance, JoinRefused, excerpt};
+use forebay_core::raw::{Attendance, JoinRefused, MemberRecord, excerpt};
 use forebay_core::{Ends, Forebay, raw};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -50,7 +50,7 @@ struct Info<'a> {
     r#type: &'static str,
     total: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    records: Vec<Record<'a>>,
+    records: Vec<MemberRecord<'a>>,
 }
 
 /// Our own.
@@ -58,17 +58,7 @@ struct Info<'a> {
 struct Listed<'a> {
     position: String,
     total: usize,
-    members: Vec<Record<'a>>,
-}
-
-#[derive(Serialize)]
-struct Record<'a> {
-    info: Option<&'a RawValue>,
-    id: &'a str,
-}
-
-fn record(member: &raw::Member) -> Record<'_> {
-    Record { info: serde_json::from_str(&member.info).ok(), id: &member.id }
+    members: Vec<MemberRecord<'a>>,
 }
 
 /// Other methods are answered as by AnyCable, and before anybody is asked who they are.
@@ -87,7 +77,7 @@ async fn users_of(
     }
     match raw::attendance(&presence.forebay, &stream) {
         Some(Attendance { total, named, .. }) => {
-            let records = named.iter().map(record).collect();
+            let records = named.iter().map(MemberRecord::from).collect();
             json(&Info { r#type: "info", total, records })
         }
         None => not_yet(),
@@ -107,7 +97,7 @@ async fn members(State(presence): State<Arc<Presence>>, request: Request) -> Res
     else {
         return not_yet();
     };
-    let members = named.iter().map(record).collect();
+    let members = named.iter().map(MemberRecord::from).collect();
     json(&Listed { position: position.to_string(), total, members })
 }
 
