@@ -9,8 +9,14 @@ use crate::run::{cargo, say, step};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-const PURE: [&str; 5] =
-    ["forebay-turbo", "forebay-signing", "forebay-log", "forebay-presence", "forebay-cable"];
+const PURE: [&str; 6] = [
+    "forebay-turbo",
+    "forebay-signing",
+    "forebay-log",
+    "forebay-presence",
+    "forebay-cable",
+    "forebay-inspect",
+];
 
 /// Builds them. Where the target is neither there nor to be had, it says so and goes on.
 pub(crate) fn check() -> Result<()> {

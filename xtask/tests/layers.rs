@@ -10,13 +10,14 @@ use std::process::Command;
 
 /// Every crate, with the crates of ours that it may use. A new arrow is a change of
 /// ARCHITECTURE.md, and of this table in the same commit.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("forebay-turbo", &[]),
     ("forebay-signing", &[]),
     ("forebay-derive", &[]),
     ("forebay-log", &[]),
     ("forebay-presence", &["forebay-log"]),
     ("forebay-cable", &["forebay-log"]),
+    ("forebay-inspect", &[]),
     ("forebay-store", &["forebay-log"]),
     ("forebay-store-tests", &["forebay-log", "forebay-presence", "forebay-store"]),
     ("forebay-shared", &["forebay-log", "forebay-store"]),
@@ -59,8 +60,14 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ),
 ];
 
-const PURE: [&str; 5] =
-    ["forebay-turbo", "forebay-signing", "forebay-log", "forebay-presence", "forebay-cable"];
+const PURE: [&str; 6] = [
+    "forebay-turbo",
+    "forebay-signing",
+    "forebay-log",
+    "forebay-presence",
+    "forebay-cable",
+    "forebay-inspect",
+];
 
 /// What no pure crate may depend on, directly or not.
 const SHELL_CRATES: [&str; 10] = [

@@ -15,8 +15,14 @@ use crate::run::{cargo_command, exists, repository, step, succeed, target};
 /// The first compiler that knows the edition 2024. The leaf crates need nothing newer.
 const OLDEST: &str = "1.85";
 
-const LEAVES: [&str; 5] =
-    ["forebay-turbo", "forebay-signing", "forebay-log", "forebay-presence", "forebay-cable"];
+const LEAVES: [&str; 6] = [
+    "forebay-turbo",
+    "forebay-signing",
+    "forebay-log",
+    "forebay-presence",
+    "forebay-cable",
+    "forebay-inspect",
+];
 
 /// Debian 12's packages of that compiler: its own version, and then what it needs.
 const DEBIAN: [&str; 5] = [
