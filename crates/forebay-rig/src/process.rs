@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::output::Output;
 use crate::{Error, Program, starter};
@@ -169,11 +169,22 @@ impl Running {
         kill(Pid::from_child(&self.child), signal)
     }
 
+    /// On a busy machine the signal reaches one of its threads after the other: meanwhile they answer.
+    fn wait_for_stop(&self) -> Result<(), Error> {
+        let stops = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(Pid::from_child(&self.child)), stops)
+            .map_err(|error| Error::Io(error.into()))?;
+        Ok(())
+    }
+
     /// The process first, so that it makes no more children, and then those that it has.
     fn signal_all(&self, signal: Signal) -> Result<(), Error> {
         let id = self.child.id();
         let stopped = if signal == Signal::KILL { Signal::STOP } else { signal };
         self.signal(stopped)?;
+        if stopped == Signal::STOP {
+            self.wait_for_stop()?;
+        }
         for child in children(id) {
             kill(child, signal)?;
         }

@@ -48,8 +48,10 @@ module Support
     end
 
     # It takes connections and answers nothing, as a machine does that swaps.
+    # On a busy machine the signal reaches one of its threads after the other: meanwhile they answer.
     def hang
       Process.kill(:STOP, @pid)
+      Timeout.timeout(PATIENCE) { Process.wait(@pid, Process::WUNTRACED) }
     end
 
     def go_on
