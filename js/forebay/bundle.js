@@ -1,4 +1,4 @@
-// Writes what the crate `forebay` serves: the client, and the shared worker, each as one file.
+// Writes what the crate `forebay` serves: the client, the shared worker, and the script of pages that are inspected, each as one file.
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
@@ -8,7 +8,7 @@ const SOURCES = new URL("src/", import.meta.url);
 const ASSETS = new URL("../../crates/forebay-core/assets/", import.meta.url);
 
 /** By the names under which they are served. @type {Record<string, string>} */
-export const BUNDLES = { "forebay.js": "script.js", "worker.js": "worker.js" };
+export const BUNDLES = { "forebay.js": "script.js", "worker.js": "worker.js", "inspect.js": "inspect/script.js" };
 
 /** @param {string} name @returns {Promise<string>} */
 export async function bundle(name) {

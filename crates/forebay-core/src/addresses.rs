@@ -32,6 +32,8 @@ pub enum Address {
     Script,
     /// `/forebay/worker.js`: the shared worker, which holds one connection for several tabs.
     Worker,
+    /// `/forebay/inspect.js`: what a page loads in development, to be told what became of broadcasts in it.
+    InspectScript,
 }
 
 /// What a request to one of the [addresses](Address) is answered with.
@@ -114,6 +116,7 @@ impl Forebay {
             (at("poll"), Address::Poll),
             (at("forebay.js"), Address::Script),
             (at("worker.js"), Address::Worker),
+            (at("inspect.js"), Address::InspectScript),
         ];
         // At the root there is no second way to write it.
         if !paths.cable.is_empty() {
@@ -148,6 +151,7 @@ impl Forebay {
             Address::Poll => self.poll(request, body).await,
             Address::Script => Ok(SCRIPT.answer(request)),
             Address::Worker => Ok(WORKER.answer(request)),
+            Address::InspectScript => Ok(INSPECT.answer(request)),
         };
         let mut answer = answer.unwrap_or_else(|error| match error {
             Refused::Exchange(error) => error.into_response(request).map(Body::from),
@@ -268,6 +272,9 @@ const SCRIPT: Script = Script::new(include_str!("../assets/forebay.js"));
 /// Likewise.
 const WORKER: Script = Script::new(include_str!("../assets/worker.js"));
 
+/// Likewise.
+const INSPECT: Script = Script::new(include_str!("../assets/inspect.js"));
+
 #[derive(Clone, Copy)]
 struct Script {
     text: &'static str,
@@ -379,8 +386,9 @@ mod tests {
         check(Address::Poll, Method::OPTIONS, none, None).await;
         check(Address::Script, Method::POST, refused, Some("GET, HEAD, OPTIONS")).await;
         check(Address::Worker, Method::HEAD, StatusCode::OK, None).await;
+        check(Address::InspectScript, Method::GET, StatusCode::OK, None).await;
         assert!(!forebay.has_addresses());
-        assert_eq!(forebay.addresses().len(), 6);
+        assert_eq!(forebay.addresses().len(), 7);
         assert!(forebay.has_addresses());
     }
 }

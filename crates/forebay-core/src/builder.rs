@@ -531,7 +531,7 @@ impl<F: From<Forebay>> Builder<F> {
             prefix: path(self.prefix, "/forebay").map_err(BuildError::BadPrefix)?,
             public_url: self.public_url.map(|url| url.trim_end_matches('/').to_owned()),
         };
-        if ["events", "poll", "forebay.js", "worker.js"]
+        if ["events", "poll", "forebay.js", "worker.js", "inspect.js"]
             .iter()
             .any(|name| paths.cable == format!("{}/{name}", paths.prefix))
         {

@@ -41,7 +41,8 @@ impl Forebay {
     }
 
     /// The routes that clients use: `/cable`, `/forebay/events`, `/forebay/poll`,
-    /// `/forebay/forebay.js` and `/forebay/worker.js`. Merge them into the application's router, once:
+    /// `/forebay/forebay.js`, `/forebay/worker.js` and `/forebay/inspect.js`. Merge them into the application's router,
+    /// once:
     /// axum panics on two routes for one path.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         if self.has_addresses() {

@@ -1003,7 +1003,7 @@ async fn an_event_source_is_where_the_router_is() {
 async fn scripts_are_for_pages_of_origins_that_are_let_in() {
     let origins = forebay::Origins::same().and("https://there.example").unwrap();
     let app = App::with(Forebay::builder().origins(origins));
-    for path in ["/forebay/forebay.js", "/forebay/worker.js"] {
+    for path in ["/forebay/forebay.js", "/forebay/worker.js", "/forebay/inspect.js"] {
         let ask = async |origin: &str| {
             let request = Request::get(path).header("origin", origin);
             let response = app.ask(request.body(Body::empty()).unwrap()).await;

@@ -105,6 +105,7 @@ async fn main() -> anyhow::Result<()> {
         .route("/here/{id}/typing", post(here::typing))
         .route("/here/{id}/refresh", post(here::refresh))
         .route("/blank", get(pages::blank))
+        .route("/planted/{id}", get(pages::planted))
         .route("/logout", post(access::log_out))
         .nest("/test", controls::routes())
         .route("/cable-detached", get(sabotage::detached_history))

@@ -138,6 +138,36 @@ pub(crate) async fn count(
     Ok(turbo.page(&frame.to_html())?)
 }
 
+/// A page's body, as a test wants it.
+#[derive(Deserialize)]
+pub(crate) struct Planted {
+    /// `{source}` in it becomes the room's tag.
+    html: String,
+    /// The bundle that it loads.
+    #[serde(default = "stock")]
+    script: String,
+}
+
+#[derive(Template)]
+#[template(path = "planted.html")]
+struct PlantedPage {
+    base: String,
+    script: String,
+    body: Html,
+}
+
+/// A page with a mistake in it, and the inspector's script.
+pub(crate) async fn planted(
+    State(app): State<App>,
+    turbo: Turbo,
+    Path(room): Path<i64>,
+    Query(planted): Query<Planted>,
+) -> Result<Response, Failure> {
+    let source = turbo.stream_from((&Room { id: room }, "messages"))?.to_string();
+    let body = Html::raw(planted.html.replace("{source}", &source));
+    Ok(turbo.page(&PlantedPage { base: app.base, script: planted.script, body })?)
+}
+
 /// A page without any source: the harness drives the client itself.
 pub(crate) async fn blank(
     State(app): State<App>,

@@ -71,6 +71,8 @@ export class Page {
     const root = document.documentElement;
     const last = root.lastElementChild;
     this.#current = { item, isCurrent };
+    // For inspect.js, which can't see otherwise what has brought it.
+    document.dispatchEvent(new CustomEvent("forebay:show", { detail: { identifier: subscription.identifier, offset } }));
     try {
       if (turbo()) {
         turbo().renderStreamMessage(html);

@@ -9,8 +9,9 @@ for (const name of Object.keys(BUNDLES)) {
     assert.equal(await committed(name), await bundle(name));
   });
 
-  test(`${name} is under 9 KB, minified and gzipped`, async () => {
+  const most = name === "inspect.js" ? 10 : 9;
+  test(`${name} is under ${most} KB, minified and gzipped`, async () => {
     const { length } = gzipSync(await bundle(name), { level: 9 });
-    assert.ok(length < 9 << 10, `${length} bytes`);
+    assert.ok(length < most << 10, `${length} bytes`);
   });
 }

@@ -182,7 +182,7 @@ impl Reader<'_> {
             let settings = self.settings;
             let trimmed = |id| settings.text(id).unwrap_or_default().trim_end_matches('/');
             let (path, prefix) = (trimmed(id), trimmed(Id::Prefix));
-            let is_scripts = ["events", "poll", "forebay.js", "worker.js"]
+            let is_scripts = ["events", "poll", "forebay.js", "worker.js", "inspect.js"]
                 .iter()
                 .any(|name| path == format!("{prefix}/{name}"));
             if is_scripts {
