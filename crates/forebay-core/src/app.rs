@@ -384,6 +384,12 @@ impl Forebay {
         self.core.hub.history_bytes()
     }
 
+    /// Publishes everything that was broadcast and still waits: what is to be sent later, debounced
+    /// refreshes, and what is in the outbox. For tests, which then know that there is nothing more.
+    pub async fn flush(&self) {
+        self.core.publisher.flush().await;
+    }
+
     /// Ends in order. Broadcasts that wait are sent. Clients are told to come back, spread over `window`.
     /// Then nobody is let in any more. With nobody connected it takes no time.
     ///
