@@ -330,8 +330,11 @@ impl World {
             let earlier = self.nodes.as_ref().and_then(|nodes| nodes.earlier(page.log));
             if let Some(earlier) = earlier {
                 // Until it is told that its epoch is over, it shows that epoch, as it was.
-                let outcome = match earlier.offset(stream, serial) {
+                let offset = earlier.offset(stream, serial);
+                let is_ephemeral = earlier.kind(stream, serial) == Some(Kind::Ephemeral);
+                let outcome = match offset {
                     _ if is_told => Ok(()),
+                    _ if is_ephemeral && self.may_come_again(index, stream, offset) => Ok(()),
                     Some(offset) => self.pages[index].life.show(earlier, stream, offset),
                     None => Err(Violation::Lost),
                 };
@@ -365,7 +368,8 @@ impl World {
             if is_told {
                 continue;
             }
-            if is_ephemeral && self.may_come_again(index, stream, offset) {
+            let is_of_page = page.log == self.log;
+            if is_ephemeral && is_of_page && self.may_come_again(index, stream, offset) {
                 continue;
             }
             let page = &mut self.pages[index];
@@ -392,9 +396,9 @@ impl World {
     fn may_come_again(&self, index: usize, stream: usize, offset: Option<u64>) -> bool {
         let page = &self.pages[index];
         let is_anycable = page.protocol == Protocol::AnyCable && self.nodes.is_some();
-        let is_ahead = |offset| (self.log, offset) > page.joined;
+        let is_ahead = |offset| (page.log, offset) > page.joined;
         let has = |offset| is_ahead(offset) && page.life.has(stream, offset);
-        is_anycable && page.log == self.log && offset.is_some_and(has)
+        is_anycable && offset.is_some_and(has)
     }
 
     /// A new line to the server, and whoever answers on it.
