@@ -25,7 +25,7 @@ impl Session {
             self.waiting = waiting;
             return;
         };
-        let Pending { id, envelope, quiet, asks_history, restored } = *pending;
+        let Pending { id, envelope, quiet, after, asks_history, restored } = *pending;
         self.last_confirmed = id;
         let left = self.left.take(&envelope);
         let mut subscription = Subscription::new(id, envelope, goes_on, resync);
@@ -53,7 +53,9 @@ impl Session {
             if lost {
                 subscription.advance_all(subscription.newest_sent().unwrap_or_default());
             }
-            if lost || !quiet {
+            // It begins elsewhere than its client believes, which was told to begin anew by a node that was behind.
+            let moved = after.zip(subscription.sent()).is_some_and(|(after, sent)| after != sent);
+            if lost || moved || !quiet {
                 self.say_confirm(&subscription, lost);
             }
             lost = false;

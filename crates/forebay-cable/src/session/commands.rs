@@ -106,7 +106,11 @@ impl Session {
             terms.claim = Claim::None;
         }
         let quiet = terms.quiet;
-        let pending = Pending { id, envelope, quiet, asks_history, restored };
+        let after = match &terms.claim {
+            Claim::After(position) => Some(position.offset),
+            _ => None,
+        };
+        let pending = Pending { id, envelope, quiet, after, asks_history, restored };
         self.waiting = Waiting::Subscription(Box::new(pending));
         self.effect = Some(Box::new(Effect::Subscribe { id, identifier, terms }));
     }

@@ -27,6 +27,8 @@ pub(super) struct Pending {
     pub(super) id: SubscriptionId,
     pub(super) envelope: Envelope,
     pub(super) quiet: bool,
+    /// Where its client says that it stands.
+    pub(super) after: Option<Offset>,
     pub(super) asks_history: bool,
     /// It was another session's.
     pub(super) restored: Option<Restored>,

@@ -114,6 +114,25 @@ fn ours_takes_an_array_in_order_and_numbers_all_of_it() {
     assert_eq!(s, [2, 3]);
 }
 
+/// A node that is behind has told it to begin anew where that was, and this one begins at its cursor. Silent, it
+/// would give entries behind a hole that is none.
+#[test]
+fn ours_is_told_where_a_quiet_subscription_begins_if_not_where_it_stands() {
+    for (offset, count) in [(1, 1), (2, 0)] {
+        let mut pair = speaking(Protocol::ForebayV1Json);
+        let after_it = format!("1.{offset}");
+        pair.broadcast("room", "1");
+        pair.broadcast("room", "2");
+        pair.say(
+            &json!({"command": "subscribe", "identifier": TAG, "quiet": true, "after": after_it}),
+        );
+        pair.confirm_from(after(2), true);
+        let confirmed =
+            json!({"identifier": TAG, "type": "confirm_subscription", "s": 1, "at": "1.2"});
+        assert_eq!(pair.json(), vec![confirmed; count], "it stands at {offset}");
+    }
+}
+
 #[test]
 fn ours_says_what_is_not_for_this_client() {
     let mut pair = speaking(Protocol::ForebayV1Json);
