@@ -51,6 +51,8 @@ pub struct Batch {
     pub has_replays: bool,
     /// Whether a session is excepted from one of these entries.
     excepts: bool,
+    /// Readers whose replay was left out, while it looks.
+    delayed: Vec<ReaderId>,
 }
 
 impl Batch {
@@ -87,6 +89,7 @@ pub(crate) fn read(log: &Log, session: &Session, may_replay: impl Fn() -> bool, 
                 {
                     if !may_replay() {
                         (batch.complete, batch.is_delayed) = (false, true);
+                        batch.delayed.push(reader.id);
                         continue;
                     }
                     batch.has_replays = true;
@@ -96,6 +99,14 @@ pub(crate) fn read(log: &Log, session: &Session, may_replay: impl Fn() -> bool, 
             }
             Err(_) => batch.lost.push(reader.id),
         }
+    }
+    if batch.is_delayed {
+        // What has one position is read in one order, or its client would take the later for all.
+        let delayed = std::mem::take(&mut batch.delayed);
+        let waits = |source: &Unread<'_>| {
+            delayed.iter().any(|delayed| session.share_position(*delayed, source.reader))
+        };
+        sources.retain(|source| !waits(source));
     }
     let mut room = Room { entries: ENTRIES_MAX, bytes: BYTES_MAX };
     match &mut sources[..] {

@@ -3,7 +3,8 @@
 //! A subscription costs its client a hundred bytes, and may be answered with all that history has of a
 //! stream. So a client that is replayed something *owes* its bytes, and the debt goes down with time. A
 //! client that owes too much is replayed nothing more until enough time has passed. It loses nothing:
-//! its position stays where it is, and live entries of its other streams come as ever.
+//! its position stays where it is, and live entries of its other streams come as ever. Where it keeps one position
+//! for several streams, those wait as well.
 //!
 //! Loopback and private addresses owe nothing. A proxy has such an address, and so all of its visitors
 //! would share one debt. Behind a trusted proxy the visitor's own address counts.

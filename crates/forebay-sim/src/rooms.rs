@@ -1,5 +1,6 @@
 //! The application's channels, as every world has them.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -17,6 +18,11 @@ pub(crate) struct Rooms {
     pub(crate) clock: Arc<AtomicU64>,
     pub(crate) hub: Mutex<Hub>,
 }
+
+/// One answer in so many takes a while,
+const SLOW_ONES: u64 = 8;
+/// and then fewer milliseconds than this.
+const TAKES_MAX: u64 = 600;
 
 const REFRESH: Resync = Resync::new("\"refresh\"");
 
@@ -49,25 +55,48 @@ impl Channels for Rooms {
             roster: None,
         };
         let (Variant::NonAtomic, Some(cursor)) = (self.variant, cursor) else {
-            return Answer::Now(Ok(subscribed(begin, Vec::new())));
+            let answer = subscribed(begin, Vec::new());
+            let Some(takes) = self.takes(&request) else { return Answer::Now(Ok(answer)) };
+            let until = self.until(takes);
+            return Answer::Later(Box::pin(async move {
+                until.await;
+                Ok(answer)
+            }));
         };
         // History first, and a while later the stream.
         let hub = self.hub.lock().expect("one thread");
         let history = hub.replay(&name, cursor);
         let history = history.unwrap_or_default();
         let texts = history.iter().map(|entry| entry.message.bytes().clone()).collect();
-        let (clock, at) = (Arc::clone(&self.clock), self.clock.load(Ordering::Relaxed) + 40);
+        let until = self.until(40);
         Answer::Later(Box::pin(async move {
-            std::future::poll_fn(|cx| {
-                if clock.load(Ordering::Relaxed) >= at {
-                    return Poll::Ready(());
-                }
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            })
-            .await;
+            until.await;
             Ok(subscribed(Begin::Now, texts))
         }))
+    }
+}
+
+impl Rooms {
+    /// The milliseconds that an answer takes, if it takes any: one in a few does, now this one and now that one. A page's
+    /// other tags are answered meanwhile.
+    fn takes(&self, request: &Request) -> Option<u64> {
+        let mut hasher = DefaultHasher::new();
+        self.clock.load(Ordering::Relaxed).hash(&mut hasher);
+        format!("{:?}", request.identifier).hash(&mut hasher);
+        let hash = hasher.finish();
+        hash.is_multiple_of(SLOW_ONES).then_some((hash >> 8) % TAKES_MAX)
+    }
+
+    /// So many milliseconds pass.
+    fn until(&self, takes: u64) -> impl Future<Output = ()> + Send + use<> {
+        let (clock, at) = (Arc::clone(&self.clock), self.clock.load(Ordering::Relaxed) + takes);
+        std::future::poll_fn(move |cx| {
+            if clock.load(Ordering::Relaxed) >= at {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
     }
 }
 

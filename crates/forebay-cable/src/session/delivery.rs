@@ -16,18 +16,43 @@ use crate::wire::{Envelope, Wrap};
 impl Session {
     /// Where this session stands on every stream that it reads.
     pub fn readers(&self) -> impl Iterator<Item = Reader> {
+        let waits = self.waits_as_one();
         let subscriptions = self.subscriptions.iter().enumerate();
-        let read = subscriptions.filter(|(_, s)| s.reading == Reading::Reads);
+        let read = subscriptions.filter(move |(_, s)| s.reading == Reading::Reads && !waits);
         read.flat_map(|(index, s)| s.readers(index))
     }
 
     /// The only one of [`readers`](Self::readers), if there is one only.
     pub fn sole_reader(&self) -> Option<Reader> {
         if let [sole] = &self.subscriptions[..] {
-            return sole.sole_reader().filter(|_| sole.reading == Reading::Reads);
+            let is_read = sole.reading == Reading::Reads && !self.waits_as_one();
+            return sole.sole_reader().filter(|_| is_read);
         }
         let mut readers = self.readers();
         readers.next().filter(|_| readers.next().is_none())
+    }
+
+    /// Whether nothing is read for now. Its client keeps one position for all that it reads, and one of its
+    /// subscriptions waits for its answer, or to be told that it lacks something. What others were sent would move
+    /// that position past what this one lacks, and the client's next connection would begin behind it.
+    pub fn waits_as_one(&self) -> bool {
+        self.manner.positions == Positions::Single
+            && (!self.is_settled() || self.is_healing_planned())
+    }
+
+    /// Whether the client keeps one position for both readers: then what the one has to wait for, the other waits
+    /// for.
+    pub fn share_position(&self, one: ReaderId, other: ReaderId) -> bool {
+        match self.manner.positions {
+            Positions::Proven => false,
+            Positions::ByStream => self.stream_of(one) == self.stream_of(other),
+            Positions::BySubscription => one.subscription() == other.subscription(),
+            Positions::Single => true,
+        }
+    }
+
+    fn stream_of(&self, reader: ReaderId) -> Option<StreamId> {
+        self.subscriptions.get(reader.subscription())?.stream(reader)
     }
 
     /// Whether a page of it may have seen something already that is to come. Then it is asked of each entry.
@@ -95,10 +120,8 @@ impl Session {
     /// Everything up to `head` has been sent, on all streams. True if a client
     /// [asks](Self::asks_members) who is present.
     pub fn caught_up(&mut self, head: Offset) -> bool {
-        // One position serves all subscriptions: one that waits for its answer may begin before the head, or, where
-        // its node is behind, after it.
-        let waits = self.manner.positions == Positions::Single && !self.is_settled();
-        if !self.manner.follows || waits {
+        // A subscription that waits for its answer may begin before the head, or, where its node is behind, after it.
+        if !self.manner.follows || self.waits_as_one() {
             return false;
         }
         for id in self.dialect.caught_up(head) {

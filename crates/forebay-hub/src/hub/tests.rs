@@ -8,7 +8,7 @@ mod presence;
 use std::sync::atomic::AtomicUsize;
 use std::task::{Wake as TaskWake, Waker};
 
-use forebay_cable::{Effect, Resync, Session};
+use forebay_cable::{Effect, Protocol, Resync, Session};
 use forebay_log::Revocation;
 use pollster::FutureExt as _;
 use tokio::runtime::Handle;
@@ -34,12 +34,12 @@ struct Page {
 
 impl Page {
     fn open(hub: &Hub) -> Self {
+        Self::speaking(hub, Protocol::ActionCableV1Json)
+    }
+
+    fn speaking(hub: &Hub, protocol: Protocol) -> Self {
         let client = hub.connect().unwrap();
-        let session = Session::open(
-            hub.now(),
-            client.hello(forebay_cable::Protocol::ActionCableV1Json),
-            Arc::clone(hub.limits()),
-        );
+        let session = Session::open(hub.now(), client.hello(protocol), Arc::clone(hub.limits()));
         Self { client, session, woken: Arc::default() }
     }
 
@@ -50,8 +50,15 @@ impl Page {
             r#"{{"command":"subscribe","identifier":"{{\"channel\":\"{name}\"}}"}}"#
         ));
         assert!(matches!(self.session.poll_effect(), Some(Effect::Subscribe { .. })));
-        let attachment = self.client.attach(stream, cursor);
-        self.session.confirm(vec![attachment], cursor.is_some(), Resync::new("null"));
+        self.confirm(&[(stream, cursor)]);
+    }
+
+    /// Answers a subscription that waits: it reads these.
+    fn confirm(&mut self, streams: &[(&str, Option<Position>)]) {
+        let attach = |(stream, cursor): &(&str, _)| self.client.attach(stream, *cursor);
+        let attachments: Vec<_> = streams.iter().map(attach).collect();
+        let goes_on = streams.iter().all(|(_, cursor)| cursor.is_some());
+        self.session.confirm(attachments, goes_on, Resync::new("null"));
     }
 
     /// Everything new, as its texts; resyncs as `lost`.
@@ -159,6 +166,45 @@ fn a_replay_that_has_to_wait_is_read_when_enough_time_has_passed() {
     assert_eq!(page.read(), [""; 0]);
     now.store(2_000, Ordering::SeqCst);
     assert_eq!(page.read(), ["67", "3"]);
+}
+
+/// Subscriptions are the streams that they read, one from a cursor. That has to wait: says what is read before
+/// it, and with it.
+fn check_waits(protocol: Protocol, subscriptions: &[&[&str]], before: &[&str], then: &[&str]) {
+    let now = Arc::new(AtomicU64::new(0));
+    let limits = Limits::default().replay_bytes_burst(4).replay_bytes_per_second(1);
+    let hub = Hub::simulated(Options { limits, ..Options::default() }, Epoch(1), Arc::clone(&now));
+    let rendered = hub.position();
+    say(&hub, "a", "12345");
+    let mut page = Page::speaking(&hub, protocol);
+    page.client.note_replay(5);
+    for (number, streams) in subscriptions.iter().enumerate() {
+        page.session.handle_text(&format!(
+            r#"{{"command":"subscribe","identifier":"{{\"channel\":\"{number}\"}}"}}"#
+        ));
+        assert!(matches!(page.session.poll_effect(), Some(Effect::Subscribe { .. })));
+        let cursor = |stream: &str| (stream != "live" && number == 0).then_some(rendered);
+        let streams: Vec<_> = streams.iter().map(|stream| (*stream, cursor(stream))).collect();
+        page.confirm(&streams);
+    }
+    say(&hub, "a", "2");
+    say(&hub, "live", "1");
+    assert_eq!(page.read(), before, "{protocol:?}, {subscriptions:?}");
+    now.store(2_000, Ordering::SeqCst);
+    assert_eq!(page.read(), then, "{protocol:?}, {subscriptions:?}");
+}
+
+/// Its connection may end before the replay's turn comes. What a client keeps one position for it says then to have
+/// all of, and would never get the replay.
+#[test]
+fn what_has_its_position_in_common_with_a_replay_that_has_to_wait_waits_with_it() {
+    use Protocol::{ActionCableV1ExtJson, ActionCableV1Json, EventSource, ForebayV1Json};
+    for protocol in [ActionCableV1Json, ActionCableV1ExtJson, ForebayV1Json] {
+        check_waits(protocol, &[&["a"], &["live"]], &["1"], &["12345", "2"]);
+    }
+    check_waits(EventSource, &[&["a"], &["live"]], &[], &["12345", "2", "1"]);
+    check_waits(ForebayV1Json, &[&["a", "live"]], &[], &["12345", "2", "1"]);
+    check_waits(ActionCableV1ExtJson, &[&["a"], &["a"]], &[], &["12345", "2", "2"]);
 }
 
 #[test]

@@ -51,7 +51,8 @@ impl Conversation {
 
     /// Reads what comes next. Whoever lacks something is told, which is said before these entries.
     ///
-    /// False, and nothing is read, where a signal waits that has to be heeded first.
+    /// False, and nothing is to be sent of it, where a signal waits that has to be heeded first, or where what others
+    /// lack has to be [waited for](Session::waits_as_one).
     #[must_use]
     pub(crate) fn read(&mut self, entries: &mut impl Entries) -> bool {
         if !entries.read(&self.client, &self.session) {
@@ -64,7 +65,7 @@ impl Conversation {
         if batch.is_delayed {
             self.client.note_delay();
         }
-        true
+        !self.session.waits_as_one()
     }
 
     /// A delivery in the client's protocol. `None` if it gets nothing for it.

@@ -1,5 +1,6 @@
 //! What goes out over HTTP, in a dialect that this crate does not know as well.
 
+mod deciding;
 mod patches;
 mod presence;
 

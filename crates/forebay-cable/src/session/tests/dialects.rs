@@ -265,6 +265,23 @@ fn no_event_id_moves_while_a_subscription_waits_for_its_answer() {
     assert_eq!(pair.drain(), ["id: 1.2\n\n"]);
 }
 
+/// The browser keeps one position for all. If the connection ended in between, the second stream would be taken to
+/// have come as far as the first.
+#[test]
+fn no_event_goes_out_before_all_subscriptions_are_decided() {
+    let mut pair = speaking(Protocol::EventSource);
+    let tag = |name: &str| format!(r#"{{"channel":"C","name":"{name}","cursor":"x"}}"#);
+    let subscribe = |name| json!({"command": "subscribe", "identifier": tag(name), "after": "1.0"});
+    pair.broadcast("b", "1");
+    pair.broadcast("a", "2");
+    pair.say(&json!([subscribe("a"), subscribe("b")]));
+    pair.confirm_from(after(0), true);
+    assert_eq!(pair.drain(), [""; 0], "b waits for its answer");
+    assert_eq!(pair.session.sole_reader(), None);
+    pair.confirm_from(after(0), true);
+    assert_eq!(pair.drain(), ["id: 1.1\ndata: 1\n\n", "id: 1.2\ndata: 2\n\n"]);
+}
+
 #[test]
 fn events_say_resync_to_scripts_and_refresh_to_turbo() {
     let mut pair = speaking(Protocol::EventSource);

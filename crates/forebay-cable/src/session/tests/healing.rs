@@ -96,6 +96,25 @@ fn a_page_whose_turn_has_not_come_is_not_given_what_is_behind_its_gap() {
     }
 }
 
+/// A browser keeps one position for all that it reads. If the connection ended in between, that would be past the
+/// gap, and nobody would be told of it.
+#[test]
+fn no_event_goes_out_before_a_page_is_told_what_it_lacks() {
+    let mut pair = speaking(Protocol::EventSource);
+    let (whole, lacking) = (tag("a", "e.1.p"), tag("b", "e.2.q"));
+    pair.command("subscribe", &whole);
+    pair.confirm(&whole, Start::Live);
+    pair.lose(&lacking, NOW.0 + 700);
+    pair.broadcast(&whole, "1");
+    assert_eq!(pair.drain_whole(), [""; 0]);
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 699));
+    assert_eq!(pair.drain_whole(), [""; 0], "no id, too");
+    pair.session.handle_timeout(UnixMillis(NOW.0 + 700));
+    let said = pair.drain_whole().concat();
+    let (told, _) = said.split_once("data: 1\n").expect("it is read from now on");
+    assert!(told.contains("refresh"), "{said}");
+}
+
 #[test]
 fn our_client_is_told_at_once_how_long_to_wait() {
     let mut pair = speaking(Protocol::ForebayV1Json);

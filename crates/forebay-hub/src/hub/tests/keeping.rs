@@ -277,7 +277,7 @@ fn sessions_outlive_their_process() {
     let open = |hub: &Hub| {
         let mut client = hub.connect().unwrap();
         client.identify(&identity);
-        let hello = client.hello(forebay_cable::Protocol::ActionCableV1ExtJson);
+        let hello = client.hello(Protocol::ActionCableV1ExtJson);
         let mut session = Session::open(hub.now(), hello, Arc::clone(hub.limits()));
         session.handle_text(r#"{"command":"subscribe","identifier":"{\"channel\":\"a\"}"}"#);
         assert!(matches!(session.poll_effect(), Some(Effect::Subscribe { .. })));
@@ -322,7 +322,7 @@ fn sessions_outlive_their_process() {
 fn sessions_are_kept_for_five_minutes_over_restarts() {
     let mut server = Server::start();
     let mut client = server.hub.connect().unwrap();
-    let hello = client.hello(forebay_cable::Protocol::ActionCableV1ExtJson);
+    let hello = client.hello(Protocol::ActionCableV1ExtJson);
     let mut session = Session::open(server.hub.now(), hello, Arc::clone(server.hub.limits()));
     session.handle_text(r#"{"command":"subscribe","identifier":"{\"channel\":\"a\"}"}"#);
     assert!(session.poll_effect().is_some());
