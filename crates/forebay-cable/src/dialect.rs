@@ -284,11 +284,14 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     // --- for clients that keep a position for each stream -----------------------------------------
 
-    /// A subscription has begun to read the stream of this name.
+    /// A subscription has a stream of this name.
     fn opened(&mut self, _stream: StreamId, _name: Arc<str>) {}
 
-    /// Whether the client may have got a stream on this connection.
-    fn has_opened(&self, _name: &str) -> bool {
+    /// From now on a subscription reads the stream, which is open.
+    fn begins(&mut self, _stream: StreamId) {}
+
+    /// Whether the client may have got something of a stream on this connection.
+    fn has_begun(&self, _name: &str) -> bool {
         false
     }
 

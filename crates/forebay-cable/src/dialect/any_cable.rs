@@ -29,11 +29,20 @@ pub(super) struct AnyCable {
     epoch: Epoch,
     /// Less than a ping interval old: what its client says of positions is about its life before.
     fresh: bool,
-    names: Vec<(StreamId, Arc<str>)>,
+    streams: Vec<Opened>,
     /// Subscriptions that are told when they have got their history.
     owed: Vec<SubscriptionId>,
     restoring: Restoring,
     attending: Attending,
+}
+
+/// A stream that a subscription has, or had.
+#[derive(Debug)]
+struct Opened {
+    stream: StreamId,
+    name: Arc<str>,
+    /// It was read. What is held is not, so of that its client says where it was before this connection.
+    has_begun: bool,
 }
 
 impl AnyCable {
@@ -41,7 +50,7 @@ impl AnyCable {
         Self {
             epoch,
             fresh: true,
-            names: Vec::new(),
+            streams: Vec::new(),
             owed: Vec::new(),
             restoring: Restoring::default(),
             attending: Attending::default(),
@@ -102,19 +111,27 @@ impl Dialect for AnyCable {
     }
 
     fn opened(&mut self, stream: StreamId, name: Arc<str>) {
-        match self.names.iter_mut().find(|(other, _)| other.index() == stream.index()) {
+        let mut streams = self.streams.iter_mut();
+        match streams.find(|other| other.stream.index() == stream.index()) {
+            Some(known) if known.stream == stream => {}
             // A stream's index is used again when it is closed.
-            Some(known) => *known = (stream, name),
-            None => self.names.push((stream, name)),
+            Some(known) => *known = Opened { stream, name, has_begun: false },
+            None => self.streams.push(Opened { stream, name, has_begun: false }),
         }
     }
 
-    fn has_opened(&self, name: &str) -> bool {
-        self.names.iter().any(|(_, other)| **other == *name)
+    fn begins(&mut self, stream: StreamId) {
+        if let Some(known) = self.streams.iter_mut().find(|other| other.stream == stream) {
+            known.has_begun = true;
+        }
+    }
+
+    fn has_begun(&self, name: &str) -> bool {
+        self.streams.iter().any(|other| other.has_begun && *other.name == *name)
     }
 
     fn stream_name(&self, stream: StreamId) -> Option<&str> {
-        self.names.iter().find(|(other, _)| *other == stream).map(|(_, name)| &**name)
+        self.streams.iter().find(|other| other.stream == stream).map(|other| &*other.name)
     }
 
     fn age(&mut self) {

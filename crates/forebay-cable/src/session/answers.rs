@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use forebay_log::{Offset, StreamId};
 
-use super::subscription::{Attachment, Start, Subscription};
+use super::subscription::{Attachment, Reading, Start, Subscription};
 use super::{Pending, Restored, Session, Waiting};
 use crate::close::RejectReason;
 use crate::dialect::Resync;
@@ -44,6 +44,9 @@ impl Session {
                 lost = true;
             }
             self.dialect.opened(attachment.stream, Arc::clone(&attachment.name));
+            if restored.is_none() {
+                self.dialect.begins(attachment.stream);
+            }
             lost |= subscription.attach(attachment);
             self.is_exact |= subscription.is_exact();
         }
@@ -129,6 +132,9 @@ impl Session {
             return false;
         };
         self.dialect.opened(attachment.stream, Arc::clone(&attachment.name));
+        if self.subscriptions[index].reading != Reading::Held {
+            self.dialect.begins(attachment.stream);
+        }
         let lost = self.subscriptions[index].attach(attachment);
         self.is_exact |= self.subscriptions[index].is_exact();
         if lost {

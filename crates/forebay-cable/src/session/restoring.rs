@@ -125,10 +125,10 @@ impl Session {
         }
     }
 
-    /// Whether a client that keeps one position for a stream may have got it on this connection, under
+    /// Whether a client that keeps one position for a stream may have got something of it on this connection, under
     /// whatever identifier.
-    pub fn has_opened(&self, stream: &str) -> bool {
-        self.dialect.has_opened(stream)
+    pub fn has_begun(&self, stream: &str) -> bool {
+        self.dialect.has_begun(stream)
     }
 
     /// The client says where it stands on a subscription that it has.
@@ -167,6 +167,9 @@ impl Session {
             self.dialect.owe_history(id);
         }
         if let Some(index) = self.subscription_index(id) {
+            for stream in self.subscriptions[index].streams() {
+                self.dialect.begins(stream);
+            }
             if self.subscriptions[index].place(starts) {
                 self.lost(index);
             }

@@ -229,7 +229,7 @@ impl Conversation {
         };
         let progress = session.waiting_left().filter(|_| goes_on);
         let attach = |stream: &Stream| {
-            let claim = if session.has_opened(&stream.name) && goes_on {
+            let claim = if session.has_begun(&stream.name) && goes_on {
                 // What its client has of the stream it may have got for another rendering's tag.
                 &Claim::None
             } else {

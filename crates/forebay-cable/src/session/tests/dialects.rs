@@ -575,6 +575,39 @@ fn a_restored_session_waits_for_its_client_to_say_where_it_is() {
     }
 }
 
+/// A server that restarts may give back tags that their page has left meanwhile. Its client says of the tags that it has
+/// where it was before this connection, which is not another tag's position.
+#[test]
+fn a_stream_that_is_only_held_has_not_come_to_its_client() {
+    let (pair, kept) = lost_session();
+    let mut pair = restored(pair, kept);
+    pair.confirm_from(after(0), true);
+    pair.confirm_from(Start::Live, false);
+    for identifier in [TAG, ROOM] {
+        assert!(!pair.session.has_begun("room"), "{identifier} is held");
+        pair.say(&json!({"command": "unsubscribe", "identifier": identifier}));
+        pair.answer_unsubscribe();
+    }
+    let mut command = history(json!({"streams": {"room": {"epoch": "1", "offset": 2}}}));
+    command["identifier"] = TAG.replace('x', "y").into();
+    pair.say(&command);
+    assert!(!pair.session.has_begun("room"));
+    assert!(matches!(pair.confirm_from(after(2), true).claim, Claim::History(_)));
+    assert!(pair.session.has_begun("room"), "and now it has");
+}
+
+#[test]
+fn a_stream_that_was_held_has_begun_once_it_is_placed() {
+    let (pair, kept) = lost_session();
+    let mut pair = restored(pair, kept);
+    pair.confirm_from(after(0), true);
+    pair.confirm_from(Start::Live, false);
+    let history = json!({"streams": {"room": {"epoch": "1", "offset": 2}}});
+    pair.say(&json!({"command": "history", "identifier": TAG, "history": history}));
+    pair.place(after(2));
+    assert!(pair.session.has_begun("room"));
+}
+
 /// `@anycable/core` says a time with every history request, by its own clock. Where there is a
 /// cursor, that is not asked for.
 #[test]
