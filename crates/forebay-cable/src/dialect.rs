@@ -260,7 +260,8 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         envelope.message(UNHEALED)
     }
 
-    /// One more stream is read, from a position before what was sent: the client's goes back with it.
+    /// The client's position is this one. One more stream is read, from before what was sent; or the subscription was
+    /// not to be confirmed again, and begins elsewhere than its client says.
     fn rewind(&self, _to: Recipient<'_>, _oldest: Offset) -> Bytes {
         Bytes::new()
     }

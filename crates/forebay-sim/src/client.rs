@@ -334,6 +334,13 @@ impl Client {
                     tag.received = at().or(tag.received);
                 }
             }
+            "rewind" => {
+                let number = field(text, r#""s":"#, ',').and_then(|s| s.parse().ok());
+                let mut tags = ears.tags.iter_mut();
+                if let Some(tag) = tags.find(|tag| number == Some(tag.number)) {
+                    tag.received = at().or(tag.received);
+                }
+            }
             "reject_history" => came.push(Came::Resync(self.stands(text, ears))),
             "confirm_history" | "pong" => {}
             "disconnect" => {

@@ -56,10 +56,11 @@ impl Session {
             if lost {
                 subscription.advance_all(subscription.newest_sent().unwrap_or_default());
             }
-            // It begins elsewhere than its client believes, which was told to begin anew by a node that was behind.
-            let moved = after.zip(subscription.sent()).is_some_and(|(after, sent)| after != sent);
-            if lost || moved || !quiet {
+            if lost || !quiet {
                 self.say_confirm(&subscription, lost);
+            } else if after.zip(subscription.sent()).is_some_and(|(after, sent)| after != sent) {
+                // Its client was told to begin anew by a node that was behind, and its cursor is later.
+                self.say_begins(&subscription);
             }
             lost = false;
         } else if !quiet {

@@ -73,6 +73,12 @@ impl Session {
         self.push(text);
     }
 
+    /// Where the subscription begins, if that is not where its client stands.
+    pub(super) fn say_begins(&mut self, subscription: &Subscription) {
+        let oldest = subscription.sent().unwrap_or_default();
+        self.push(self.dialect.rewind(subscription.recipient(), oldest));
+    }
+
     /// A channel reads one more stream: where that begins before what was sent, the client's
     /// position goes back with it.
     pub(super) fn say_rewind(&mut self, index: usize) {

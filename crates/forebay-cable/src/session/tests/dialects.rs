@@ -127,9 +127,8 @@ fn ours_is_told_where_a_quiet_subscription_begins_if_not_where_it_stands() {
             &json!({"command": "subscribe", "identifier": TAG, "quiet": true, "after": after_it}),
         );
         pair.confirm_from(after(2), true);
-        let confirmed =
-            json!({"identifier": TAG, "type": "confirm_subscription", "s": 1, "at": "1.2"});
-        assert_eq!(pair.json(), vec![confirmed; count], "it stands at {offset}");
+        let begins = json!({"type": "rewind", "s": 1, "at": "1.2"});
+        assert_eq!(pair.json(), vec![begins; count], "it stands at {offset}");
     }
 }
 
