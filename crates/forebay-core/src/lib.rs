@@ -30,6 +30,8 @@ pub mod channel;
 mod checks;
 mod clock;
 mod error;
+#[cfg(feature = "metrics")]
+mod metrics;
 #[cfg(feature = "sqlx")]
 pub mod outbox;
 mod page;
@@ -66,6 +68,8 @@ pub use forebay_turbo::{
     Html, Record, Render, RenderError, StreamName, StreamNameError, Streamable, Target,
     TargetError, TurboStream, TurboStreams, Viewer, dom_id, dom_id_with, frame, new_dom_id,
 };
+#[cfg(feature = "metrics")]
+pub use metrics::{METRICS_CONTENT_TYPE, MetricsNames};
 pub use page::{SeenError, Turbo};
 pub use presence::{Members, Presence, PresenceError};
 pub use replay::{ReplayEntry, ReplayError};

@@ -168,6 +168,11 @@ impl Client {
         self.registrations.push(inner.subscribers.add(id, seat, self.is_muted()));
         let log = inner.log.read();
         let start = cursor.map_or(Start::Live, |cursor| start(&inner.stats, &log, stream, cursor));
+        if let Some(cursor) = cursor
+            && inner.timings.get().is_some()
+        {
+            inner.time_replay(&log, stream, cursor);
+        }
         let (name, head) = (Arc::clone(log.name(id)), log.head().offset);
         Attachment { stream: id, name, start, head, seen: None, is_presence: false }
     }

@@ -36,6 +36,19 @@ impl Clock {
     }
 }
 
+impl Clock {
+    /// The same in microseconds, for what is measured.
+    pub(crate) fn micros(&self) -> u64 {
+        let micros = match self {
+            Self::Monotonic { started, started_at } => {
+                u128::from(started_at.0) * 1_000 + started.elapsed().as_micros()
+            }
+            Self::Simulated(now) => u128::from(now.load(Ordering::Relaxed)) * 1_000,
+        };
+        u64::try_from(micros).unwrap_or(u64::MAX)
+    }
+}
+
 fn millis(duration: std::time::Duration) -> UnixMillis {
     UnixMillis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

@@ -83,6 +83,11 @@ impl Connections {
         self.named.lock().get(identity).map_or(0, SmallVec::len)
     }
 
+    /// How many names there are.
+    pub(crate) fn names(&self) -> usize {
+        self.named.lock().len()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.all.lock().len()
     }

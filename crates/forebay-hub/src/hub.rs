@@ -9,10 +9,11 @@ mod replica;
 mod sharing;
 mod silence;
 mod tasks;
+mod timing;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use forebay_cable::Limits;
@@ -27,6 +28,7 @@ use tokio::sync::Notify;
 use self::publishing::Gaps;
 use self::sharing::Departures;
 pub use self::sharing::Incoming;
+use crate::census::Census;
 use crate::client::{Client, Refused};
 use crate::clock::Clock;
 use crate::connections::Connections;
@@ -42,6 +44,8 @@ use crate::rounds::{Rounds, Taker};
 use crate::sessions::Sessions;
 use crate::stats::Stats;
 use crate::subscribers::Subscribers;
+use crate::timings::Timings;
+use crate::traces::Traces;
 use crate::wake::Signals;
 
 /// Into how many parts the connections are cut, so that not all are ticked at once.
@@ -196,6 +200,10 @@ pub(crate) struct Inner {
     taken: Mutex<Taken>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) stats: Stats,
+    pub(crate) census: Census,
+    /// Nothing is measured where nobody has asked.
+    pub(crate) timings: OnceLock<Box<Timings>>,
+    traces: Traces,
     notices: Notices,
     retention: Retention,
     /// The log has a store.
@@ -384,6 +392,9 @@ impl Hub {
             taken: Mutex::default(),
             limits: Arc::new(options.limits),
             stats: Stats::default(),
+            census: Census::default(),
+            timings: OnceLock::new(),
+            traces: Traces::default(),
             notices: Notices::default(),
             retention: options.retention,
             is_stored: store.is_some(),
@@ -579,6 +590,9 @@ impl Inner {
     }
 
     fn round(&self, taker: &mut Taker) -> bool {
+        if self.is_observed() {
+            return self.observed_round(taker);
+        }
         let deliveries = self.rounds.take(taker);
         self.stats.deliveries.add(deliveries.unwrap_or_default());
         deliveries.is_some()

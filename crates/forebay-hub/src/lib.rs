@@ -15,6 +15,7 @@
 //! Sockets and protocols are forebay-transport's and forebay-cable's. Signatures, and who may subscribe
 //! to what, are the application's.
 
+mod census;
 mod client;
 mod clock;
 mod connections;
@@ -35,8 +36,11 @@ mod sessions;
 mod stats;
 mod subscribers;
 mod sync;
+mod timings;
+mod traces;
 mod wake;
 
+pub use census::{Means, Transport};
 pub use client::{Client, Refused};
 pub use forebay_log::Revocation;
 pub use forebay_presence::{Change, Member};
@@ -50,5 +54,6 @@ pub use presence::{
 pub use read::{Batch, Delivery};
 pub use revocations::Asked;
 pub use round::{Round, Scratch, Seat};
-pub use stats::{Counter, Stats, StatsSnapshot};
+pub use stats::{Counter, Described, Stats, StatsSnapshot};
+pub use timings::{Distribution, TimingsSnapshot};
 pub use wake::{Signals, Wake};

@@ -61,6 +61,12 @@ impl Batch {
         self.lost.is_empty() && !self.excepts
     }
 
+    /// The first entry in it, if it is all newer than its subscription.
+    pub(crate) fn oldest(&self) -> Option<Offset> {
+        let first = self.deliveries.first().filter(|_| !self.has_replays)?;
+        Some(first.offset)
+    }
+
     /// Forgets the messages and keeps the memory.
     pub fn clear(&mut self) {
         self.deliveries.clear();

@@ -47,6 +47,10 @@ pub struct Round {
     serves: Option<(ReaderId, StreamId, Offset)>,
     scratch: Option<Box<dyn Scratch>>,
     deliveries: u64,
+    /// Somebody wants to know of which entries.
+    is_observed: bool,
+    /// Then: the oldest entry of the last look at the log, unless it was a replay.
+    oldest: Offset,
 }
 
 impl Round {
@@ -68,6 +72,9 @@ impl Round {
         self.forget();
         read::read(&log.read(), session, may_replay, &mut self.batch);
         self.serves = place.filter(|_| self.batch.is_for_all());
+        if self.is_observed {
+            self.note_oldest();
+        }
     }
 
     /// What was read for the session.
@@ -125,5 +132,18 @@ impl Round {
     pub(crate) fn end(&mut self) -> u64 {
         self.clear();
         std::mem::take(&mut self.deliveries)
+    }
+
+    /// Notes from here on how old entries are, and gives the oldest that was noted since this was asked.
+    pub(crate) fn observe(&mut self) -> Offset {
+        self.is_observed = true;
+        std::mem::take(&mut self.oldest)
+    }
+
+    #[cold]
+    fn note_oldest(&mut self) {
+        if let Some(oldest) = self.batch.oldest() {
+            self.oldest = oldest;
+        }
     }
 }

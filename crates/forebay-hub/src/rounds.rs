@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 
-use forebay_log::StreamId;
+use forebay_log::{Offset, StreamId};
 use tokio::sync::Notify;
 
 use crate::round::{Round, Seat};
@@ -59,6 +59,13 @@ pub(crate) async fn take_rounds(planned: &Notify, mut round: impl FnMut() -> Opt
 pub(crate) struct Taker {
     round: Round,
     seats: Vec<Arc<dyn Seat>>,
+}
+
+impl Taker {
+    /// The oldest entry of the last round, if somebody has asked before it.
+    pub(crate) fn observe(&mut self) -> Offset {
+        self.round.observe()
+    }
 }
 
 impl fmt::Debug for Taker {

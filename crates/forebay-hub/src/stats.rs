@@ -5,18 +5,18 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
         /// Counters that only go up, shared by all of a hub's connections.
         #[derive(Debug, Default)]
         pub struct Stats {
-            $($(#[$doc])* pub $name: Counter,)*
+            $($(#[doc = $doc])* pub $name: Counter,)*
         }
 
         /// The counters at one moment.
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
         #[non_exhaustive]
         pub struct StatsSnapshot {
-            $($(#[$doc])* pub $name: u64,)*
+            $($(#[doc = $doc])* pub $name: u64,)*
         }
 
         impl Stats {
@@ -27,12 +27,34 @@ macro_rules! counters {
         }
 
         impl StatsSnapshot {
+            /// Counters with what they count, in a fixed order.
+            pub fn described(&self) -> impl Iterator<Item = Described> {
+                [$(Described {
+                    name: stringify!($name),
+                    help: concat!($($doc),*),
+                    value: self.$name,
+                },)*]
+                .into_iter()
+            }
+
             /// Names and values, in a fixed order.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name),)*].into_iter()
             }
         }
     };
+}
+
+/// A counter, with a sentence on what it counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Described {
+    /// Its name.
+    pub name: &'static str,
+    /// What it counts, in one or two sentences. Begins with a space.
+    pub help: &'static str,
+    /// The count.
+    pub value: u64,
 }
 
 counters! {
@@ -90,6 +112,8 @@ counters! {
     replays_delayed,
     /// Cursors refused because nobody here has signed them.
     cursors_refused,
+    /// Messages that clients sent.
+    client_messages,
     /// Connections closed because of what the client sent.
     violations,
     /// Times that a connection was not read for a while because it had sent too many commands.

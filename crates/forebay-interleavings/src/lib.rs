@@ -21,6 +21,7 @@ mod read;
 #[expect(dead_code, reason = "rounds read nothing here")]
 mod round;
 #[path = "../../forebay-hub/src/rounds.rs"]
+#[expect(dead_code, reason = "nobody looks at how old entries are here")]
 mod rounds;
 #[path = "../../forebay-hub/src/subscribers.rs"]
 #[expect(dead_code, reason = "envelopes are not shared here")]

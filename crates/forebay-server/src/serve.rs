@@ -16,6 +16,7 @@ mod identity;
 mod ingest;
 mod life;
 mod listeners;
+mod metrics;
 mod places;
 mod presence;
 mod publishers;

@@ -30,7 +30,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use forebay_cable::{Close, CloseCode, DisconnectReason, Report, ReportKind, Session, SessionId};
-use forebay_hub::{Client, Ending, Hub, Refusal, Signals};
+use forebay_hub::{Client, Ending, Hub, Means, Refusal, Signals};
 use forebay_log::Offset;
 
 use self::application::Application;
@@ -51,6 +51,8 @@ pub(crate) struct Conversation {
     memory: Memory,
     /// Its channels and the hub have heard of its end.
     has_ended: bool,
+    /// As what the hub counts it.
+    means: Option<Means>,
 }
 
 impl Conversation {
@@ -62,7 +64,14 @@ impl Conversation {
     ) -> Self {
         let application = Application::new(channels, identity);
         let memory = Memory::Proven;
-        Self { session, client, application, memory, has_ended: false }
+        Self { session, client, application, memory, has_ended: false, means: None }
+    }
+
+    /// Has the hub count it, as long as it is there.
+    pub(crate) fn counted_as(mut self, means: Means) -> Self {
+        self.hub().enter(means);
+        self.means = Some(means);
+        self
     }
 
     pub(crate) fn id(&self) -> SessionId {
@@ -119,6 +128,7 @@ impl Conversation {
     /// Takes a text of the client's. If it is no command, the session is over.
     pub(crate) fn hear(&mut self, text: &str) {
         self.client.lives();
+        self.hub().stats().client_messages.add(1);
         let was_over = self.is_over();
         self.session.handle_text(text);
         if !was_over && self.is_over() {

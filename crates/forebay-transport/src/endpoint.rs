@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_cable::{Kept, Protocol, Session};
-use forebay_hub::{Client, Hub, Refused};
+use forebay_hub::{Client, Hub, Refused, Transport};
 use http::{Response, request};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -113,7 +113,8 @@ impl Endpoint {
             Err(denial) => Session::refuse(hello, limits, self.deny(request, denial)),
         };
         let (channels, identity) = (Arc::clone(&self.channels), identity.unwrap_or_default());
-        let conversation = Conversation::new(session, client, channels, identity);
+        let conversation = Conversation::new(session, client, channels, identity)
+            .counted_as((Transport::WebSocket, protocol));
         Ok((response, Admission { conversation, in_hand: InHand::default() }))
     }
 }

@@ -10,6 +10,7 @@ use axum::http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
+use tracing::Span;
 
 use crate::extract::Turbo;
 use crate::handle::Forebay;
@@ -65,6 +66,8 @@ pin_project! {
         #[pin]
         inner: F,
         turbo: Option<forebay_core::Turbo>,
+        // Broadcasts and deliveries lead back to it.
+        span: Span,
     }
 }
 
@@ -76,6 +79,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        let _entered = this.span.enter();
         let mut response = ready!(this.inner.poll(cx))?;
         if let Some(turbo) = this.turbo.take() {
             turbo.mark(response.headers_mut());
@@ -100,7 +104,8 @@ where
         if let Some(outer) = request.extensions().get::<Turbo>() {
             if outer.forebay().is_same(&self.layer.forebay) {
                 // The same Forebay's, once more: the outer one has looked earlier, and that is right.
-                return ForebayFuture { inner: self.inner.call(request), turbo: None };
+                let (inner, span) = (self.inner.call(request), Span::none());
+                return ForebayFuture { inner, turbo: None, span };
             }
             self.layer.report(outer.forebay());
         }
@@ -109,6 +114,9 @@ where
         let nested = nested.map(NestedPath::as_str);
         let turbo = self.layer.forebay.begin_request(request.headers(), nested);
         request.extensions_mut().insert(Turbo::new(self.layer.forebay.clone(), turbo.clone()));
-        ForebayFuture { inner: self.inner.call(request), turbo: Some(turbo) }
+        let span = tracing::debug_span!(
+            target: "forebay::requests", "request", request_id = turbo.request_id(), cursor = %turbo.position()
+        );
+        ForebayFuture { inner: self.inner.call(request), turbo: Some(turbo), span }
     }
 }

@@ -73,6 +73,9 @@ pub use forebay_core::{
 #[cfg(feature = "sqlx")]
 #[doc(inline)]
 pub use forebay_core::{CommitError, Savepoint, Transaction, outbox};
+#[cfg(feature = "metrics")]
+#[doc(inline)]
+pub use forebay_core::{METRICS_CONTENT_TYPE, MetricsNames};
 pub use handle::Forebay;
 pub use layer::{ForebayFuture, ForebayLayer, ForebayService};
 

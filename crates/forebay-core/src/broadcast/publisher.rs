@@ -10,6 +10,8 @@ use forebay_turbo::{StreamName, has_source};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::body::{Body, Envelope};
 use super::draft::{BroadcastError, Sent};
@@ -142,7 +144,13 @@ impl Publisher {
     }
 
     async fn publish(&self, ready: &Ready) -> Result<Sent, BroadcastError> {
-        let Published { position, subscribers } = self.hub.publish(ready.publication()).await?;
+        // A request's span is around it, where the application has one.
+        let span = tracing::debug_span!(
+            target: "forebay::broadcasts", "broadcast", stream = %ready.stream, offset = Empty
+        );
+        let publishing = self.hub.publish(ready.publication()).instrument(span.clone());
+        let Published { position, subscribers } = publishing.await?;
+        span.record("offset", position.offset.0);
         tracing::debug!(stream = %ready.stream, %position, subscribers, "broadcast");
         Ok(Sent::Published { position, subscribers })
     }

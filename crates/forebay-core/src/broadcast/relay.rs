@@ -69,6 +69,12 @@ impl Relay {
         self.line.expect(key)
     }
 
+    /// For how long committed rows have waited, if this process publishes them. While nothing is written that is
+    /// as long as between two looks, a second.
+    pub(crate) fn lag(&self) -> Option<Duration> {
+        self.line.lag()
+    }
+
     /// There are rows.
     pub(crate) fn wake(&self) {
         self.ensure_working();
@@ -207,6 +213,7 @@ impl Worker {
                 continue;
             }
             drop(flushes);
+            self.line.note_empty();
             if has_ended {
                 return self.rows.delete(lead).await;
             }

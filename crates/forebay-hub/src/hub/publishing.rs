@@ -210,13 +210,18 @@ impl Shared {
 
     /// Has a log in memory give a broadcast its place, and tells the stream's readers.
     fn publish_here(&self, Broadcast { stream, message, class }: Broadcast<'_>) -> Published {
-        self.published(self.place(1, |log, now| log.append(now, stream, message, class)))
+        let applied = self.place(1, |log, now| log.append(now, stream, message, class));
+        self.traces.publish(applied.offset, stream);
+        self.published(applied)
     }
 
     fn publish_all_here(&self, broadcasts: Vec<Broadcast<'_>>) -> Vec<Published> {
         let applied: Vec<_> = self.place(broadcasts.len(), |log, now| {
-            let append =
-                |Broadcast { stream, message, class }| log.append(now, stream, message, class);
+            let append = |Broadcast { stream, message, class }: Broadcast<'_>| {
+                let applied = log.append(now, stream, message, class);
+                self.traces.publish(applied.offset, stream);
+                applied
+            };
             broadcasts.into_iter().map(append).collect()
         });
         applied.into_iter().map(|applied| self.published(applied)).collect()
@@ -239,6 +244,9 @@ impl Shared {
         let now = self.clock.now();
         let mut log = self.log.write();
         let applied = append(&mut log, now);
+        if self.timings.get().is_some() {
+            self.time_publish(count, log.head().offset);
+        }
         self.head.store(log.head().offset.0, Ordering::Release);
         drop(log);
         self.doze.end();

@@ -118,7 +118,10 @@ impl Inner {
                 continue;
             }
             match &record.content {
-                Content::Entry { .. } => broadcasts += 1,
+                Content::Entry { stream, .. } => {
+                    broadcasts += 1;
+                    self.traces.publish(record.offset, stream);
+                }
                 Content::Control(control) => {
                     // Remembered before the head moves, so that whoever looks finds it.
                     self.remember(record, control);
@@ -126,6 +129,9 @@ impl Inner {
                 }
             }
             news.streams.extend(log.apply(record));
+        }
+        if self.timings.get().is_some() {
+            self.time_apply(records);
         }
         self.head.store(log.head().offset.0, Ordering::Release);
         self.stats.broadcasts.add(broadcasts);

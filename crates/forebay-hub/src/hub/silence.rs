@@ -28,7 +28,7 @@ impl Shared {
         self.silence() >= LOST_AFTER
     }
 
-    fn silence(&self) -> Duration {
+    pub(super) fn silence(&self) -> Duration {
         self.store.as_ref().map_or(Duration::ZERO, |store| store.silence())
     }
 

@@ -4,6 +4,7 @@ mod gaps;
 mod keeping;
 mod nodes;
 mod presence;
+mod timing;
 
 use std::sync::atomic::AtomicUsize;
 use std::task::{Wake as TaskWake, Waker};

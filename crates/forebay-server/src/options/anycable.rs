@@ -114,7 +114,6 @@ const VALUES: &[&str] = &[
     "jwt_param",
     "jwt_secret",
     "metrics_host",
-    "metrics_http",
     "metrics_log_filter",
     "metrics_log_formatter",
     "metrics_log_interval",

@@ -8,6 +8,7 @@ mod history;
 mod keys;
 mod listening;
 mod logs;
+mod metrics;
 mod presence;
 mod shutdown;
 mod streams;
@@ -24,7 +25,7 @@ pub(crate) struct Group {
 }
 
 /// Every group, in the order of the documentation.
-pub(crate) const GROUPS: [Group; 10] = [
+pub(crate) const GROUPS: [Group; 11] = [
     Group { heading: "Listening", rows: listening::ROWS },
     Group { heading: "Keys", rows: keys::ROWS },
     Group { heading: "Streams without a signature", rows: streams::ROWS },
@@ -33,6 +34,7 @@ pub(crate) const GROUPS: [Group; 10] = [
     Group { heading: "Presence", rows: presence::ROWS },
     Group { heading: "Shutting down", rows: shutdown::ROWS },
     Group { heading: "Logs", rows: logs::ROWS },
+    Group { heading: "Metrics", rows: metrics::ROWS },
     Group { heading: "Configuration", rows: configuration::ROWS },
     Group { heading: "This call", rows: client::ROWS },
 ];

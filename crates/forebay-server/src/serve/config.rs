@@ -6,6 +6,7 @@ mod publishers;
 
 use std::time::Duration;
 
+use forebay_core::MetricsNames;
 use forebay_core::outbox::OutboxUrl;
 use tracing::level_filters::LevelFilter;
 
@@ -14,6 +15,7 @@ pub(super) use self::library::{follow, open, shared_log};
 use super::access::Access;
 use super::identity::IdentityHeader;
 use super::life::Shutdown;
+use super::metrics::Metrics;
 use super::webhook::{self, Events, Webhook};
 use crate::keys;
 use crate::logs::Format;
@@ -34,6 +36,7 @@ pub(super) struct Config {
     /// Where the application's broadcasts wait for their commit.
     pub(super) outbox: Option<OutboxUrl>,
     pub(super) access: Access,
+    pub(super) metrics: Metrics,
     /// Who may use AnyCable's API: those who may broadcast, and those who show its own key.
     pub(super) api_access: Access,
     /// Says who a visitor is.
@@ -97,6 +100,7 @@ impl Config {
         reader.check_secrets();
         reader.check_log();
         let outbox = reader.outbox();
+        let metrics = reader.metrics(&access);
         let shutdown = reader.shutdown();
         let (log_level, log_format) = reader.logs();
         let identity_header = reader.identity_header();
@@ -111,6 +115,7 @@ impl Config {
             folder_wait: settings.duration(Id::HistoryFolderWait),
             outbox,
             api_access: access.clone().with(keys::api_bearers(settings)),
+            metrics,
             access,
             identity_header,
             events,
@@ -176,6 +181,7 @@ impl Reader<'_> {
             Id::GapPath,
             Id::PresencePath,
             Id::ApiPath,
+            Id::MetricsPath,
         ];
         for (at, id) in ids.into_iter().enumerate() {
             // A slash at the end is no other path.
@@ -208,6 +214,22 @@ impl Reader<'_> {
         }
     }
 
+    fn metrics(&self, access: &Access) -> Metrics {
+        let own = self.settings.text(Id::MetricsKey).map(str::to_owned);
+        let names = match self.settings.text(Id::MetricsNames) {
+            Some("anycable") => MetricsNames::AnyCable,
+            Some("both") => MetricsNames::Both,
+            _ => MetricsNames::Forebay,
+        };
+        let access = match (access, own) {
+            (access, None) => access.clone(),
+            // With a key only the key counts.
+            (Access::Loopback | Access::Anybody, Some(key)) => Access::Bearer(vec![key]),
+            (access, Some(key)) => access.clone().with(vec![key]),
+        };
+        Metrics { path: self.text(Id::MetricsPath), access, names }
+    }
+
     /// The first must not be more than the second.
     fn check_order(&mut self, small: Id, large: Id) {
         if self.settings.number(small) > self.settings.number(large) {
@@ -223,6 +245,7 @@ impl Reader<'_> {
             Id::StreamsSecret,
             Id::TurboStreamsSecret,
             Id::BroadcastKey,
+            Id::MetricsKey,
         ];
         for id in ids {
             let length = self.settings.text(id).map_or(usize::MAX, str::len);

@@ -18,6 +18,7 @@ use super::disconnects::Disconnects;
 use super::identity::IdentityHeader;
 use super::ingest::{self, Ingest};
 use super::life::Life;
+use super::metrics;
 use super::places::Visitors;
 use super::presence;
 use super::publishers::Publishers;
@@ -53,6 +54,7 @@ fn publishers(config: &Config, forebay: &Forebay) -> Router {
         Disconnects { forebay: forebay.clone(), has_identities: config.identity_header.is_some() };
     let ingest = Ingest { forebay: forebay.clone(), disconnects: disconnects.clone() };
     ingest::route(&config.paths.broadcast, publishers.clone(), ingest)
+        .merge(metrics::route(&config.metrics, &forebay))
         .merge(cursor::route(&config.paths.cursor, publishers.clone(), &forebay))
         .merge(presence::routes(
             &config.paths,

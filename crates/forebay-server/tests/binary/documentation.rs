@@ -19,7 +19,7 @@ use self::snippets::{Snippet, all, repository};
 use crate::support::{Page, Server, forebay, turbo};
 
 /// Languages of a document, or of all in a folder, that another test runs.
-const ELSEWHERE: [(&str, &str, &str); 22] = [
+const ELSEWHERE: [(&str, &str, &str); 24] = [
     ("README.md", "rust", "crates/forebay/src/lib.rs"),
     ("docs/axum.md", "rust", "crates/forebay/tests/guides.rs"),
     ("docs/axum.md", "html", "crates/forebay/tests/guides.rs"),
@@ -31,6 +31,8 @@ const ELSEWHERE: [(&str, &str, &str); 22] = [
     ("docs/presence.md", "html", "crates/forebay/tests/guides.rs"),
     ("docs/presence.md", "ruby", "ruby/forebay-rails/test/presence_test.rb"),
     ("docs/presence.md", "erb", "ruby/forebay-rails/test/presence_test.rb"),
+    ("docs/metrics.md", "rust", "crates/forebay-core/src/metrics.rs"),
+    ("docs/metrics.md", "yaml", "crates/forebay-server/tests/binary/metrics.rs"),
     ("docs/outbox.md", "rust", "crates/forebay-core/tests/outbox/guide.rs"),
     ("docs/outbox.md", "sql", "crates/forebay-core/tests/outbox/postgres.rs"),
     ("docs/exact.md", "rust", "crates/forebay-core/tests/exact/main.rs"),

@@ -18,6 +18,8 @@ mod life;
 #[cfg(unix)]
 mod logs;
 #[cfg(unix)]
+mod metrics;
+#[cfg(unix)]
 mod nodes;
 #[cfg(unix)]
 mod outbox;

@@ -58,6 +58,9 @@ impl Conversation {
 impl Drop for Conversation {
     fn drop(&mut self) {
         self.end();
+        if let Some(means) = self.means {
+            self.hub().leave(means);
+        }
     }
 }
 

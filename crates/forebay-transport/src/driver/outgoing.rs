@@ -74,7 +74,7 @@ impl Supply for Memory {
     }
 
     fn count(&mut self, deliveries: usize, conversation: &Conversation) {
-        conversation.hub().stats().deliveries.add(deliveries as u64);
+        conversation.hub().delivered(&self.batch, deliveries);
     }
 }
 

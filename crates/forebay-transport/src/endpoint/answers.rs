@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use forebay_cable::{Protocol, Session};
-use forebay_hub::{Refusal, Refused};
+use forebay_hub::{Refusal, Refused, Transport};
 use forebay_log::UnixMillis;
 use http::header::{self, HeaderMap};
 use http::{HeaderValue, Method, Response, StatusCode, request};
@@ -243,7 +243,13 @@ impl Endpoint {
         let session = Session::open(self.hub.now(), client.hello(protocol), limits);
         let peer = request.extensions.get::<Ends>().map(|ends| ends.peer);
         let channels = Arc::clone(&self.channels);
-        Ok(Exchange::new(Conversation::new(session, client, channels, identity), format, peer))
+        let transport = match format {
+            Format::Events | Format::Source => Transport::EventStream,
+            Format::Array => Transport::Poll,
+        };
+        let conversation = Conversation::new(session, client, channels, identity)
+            .counted_as((transport, protocol));
+        Ok(Exchange::new(conversation, format, peer))
     }
 
     /// Notes a refusal, if it is one.

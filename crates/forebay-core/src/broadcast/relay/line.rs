@@ -8,7 +8,7 @@ use std::time::Duration;
 use forebay_outbox::Outbox;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 pub(super) struct Line {
     pub(super) outbox: Outbox,
@@ -18,6 +18,8 @@ pub(super) struct Line {
     expected: Mutex<HashMap<String, oneshot::Sender<()>>>,
     /// Who waits until a reading that begins later finds nothing. Each is told by being dropped.
     flushes: Mutex<Vec<oneshot::Sender<()>>>,
+    /// When nothing was left to be published, as far as this process has read.
+    empty_at: Mutex<Instant>,
     leads: AtomicBool,
     has_ended: AtomicBool,
 }
@@ -52,6 +54,7 @@ impl Line {
             wake: Notify::new(),
             expected: Mutex::default(),
             flushes: Mutex::default(),
+            empty_at: Mutex::new(Instant::now()),
             has_ended: AtomicBool::new(false),
         }
     }
@@ -71,6 +74,7 @@ impl Line {
     }
 
     pub(super) fn set_leads(&self, leads: bool) {
+        self.note_empty();
         self.leads.store(leads, Ordering::Release);
         if !leads {
             // Nobody here knows when they are.
@@ -86,6 +90,17 @@ impl Line {
         let (sender, flushed) = oneshot::channel();
         self.flushes.lock().push(sender);
         Some(flushed)
+    }
+
+    /// All that is committed is published.
+    pub(super) fn note_empty(&self) {
+        *self.empty_at.lock() = Instant::now();
+    }
+
+    /// For how long something has waited here; nothing where another process publishes it.
+    pub(super) fn lag(&self) -> Option<Duration> {
+        let leads = self.leads.load(Ordering::Acquire);
+        leads.then(|| self.empty_at.lock().elapsed())
     }
 
     pub(super) fn take_flushes(&self) -> Vec<oneshot::Sender<()>> {
