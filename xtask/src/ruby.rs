@@ -1,4 +1,4 @@
-//! The gem, and the snippets of the documentation that need Ruby, nginx or systemd.
+//! The gem, the snippets of the documentation that need Ruby, nginx or systemd, and what `forebay doctor` says of these.
 
 use std::process::Command;
 
@@ -35,7 +35,7 @@ pub(crate) fn run() -> Result<()> {
     browser::programs()?;
     // The workspace's other tests have these features.
     let binary = ["test", "--workspace", "--all-features", "--test", "binary"];
-    cargo(&[&binary[..], &["documentation", "--", "--ignored"]].concat())?;
+    cargo(&[&binary[..], &["--", "--ignored"]].concat())?;
     let mut ruby = Command::new("ruby");
     ruby.args(["-Itest", "-e", TESTS]).current_dir(repository().join("ruby/forebay-rails"));
     succeed(ruby.env("FOREBAY", target().join("debug/forebay")))

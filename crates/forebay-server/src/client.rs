@@ -12,13 +12,14 @@ use std::future::Future;
 
 use anyhow::Context as _;
 
+pub(crate) use self::connect::{Io, connect};
 pub(crate) use self::listen::listen;
 pub(crate) use self::post::post;
 pub(crate) use self::publish::publish;
 pub(crate) use self::sign::sign;
 
 /// Runs a command's future: one thread is enough for one connection.
-fn run<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+pub(crate) fn run<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("no thread to run on")?.block_on(future)
 }

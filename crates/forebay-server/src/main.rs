@@ -1,11 +1,12 @@
 //! The binary `forebay`: `serve` delivers the broadcasts of an application in any language to
-//! its pages; `publish`, `listen`, `sign` and `outbox` are for people.
+//! its pages; `publish`, `listen`, `sign`, `outbox` and `doctor` are for people.
 //!
 //! Of all of Forebay only this crate reads the environment, installs the log and ends the process.
 //! Standard output is for what was asked for (and `serve`'s `ready` line), everything else goes to
 //! standard error. Exit status: 0, or 1 for what could not be done, or 2 for what was asked wrongly.
 
 mod client;
+mod doctor;
 mod keys;
 mod logs;
 mod options;
@@ -44,6 +45,8 @@ fn main() -> ExitCode {
             output::complain(&error);
             ExitCode::from(MISUSED)
         }
+        // They are said already.
+        Err(error) if error.is::<doctor::Found>() => ExitCode::from(FAILED),
         Err(error) => {
             output::complain(format_args!("error: {error:#}"));
             ExitCode::from(FAILED)
@@ -57,7 +60,7 @@ fn run(request: Request) -> anyhow::Result<()> {
         Request::Options => return output::print(options::docs::markdown().trim_end()),
         Request::Man => return output::man(),
     };
-    let Arguments { command, stream, data, task, flags } = arguments;
+    let Arguments { command, stream, data, task, address, flags } = arguments;
     let surroundings = Surroundings {
         environment: std::env::vars_os().collect(),
         read_file: &|name| std::fs::read_to_string(name),
@@ -69,6 +72,7 @@ fn run(request: Request) -> anyhow::Result<()> {
         Command::Publish => client::publish(&settings, stream, data.as_deref()),
         Command::Listen => client::listen(&settings, stream),
         Command::Sign => client::sign(&settings, stream),
+        Command::Doctor => doctor::doctor(&settings, address.as_deref().unwrap_or_default()),
         Command::Outbox => outbox::run(&settings, task.as_deref() == Some("print")),
     }
 }

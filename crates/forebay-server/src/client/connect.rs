@@ -15,12 +15,12 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// A stream of either kind.
-pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// Connects to the host of an address.
-pub(super) async fn connect(uri: &Uri) -> anyhow::Result<Box<dyn Io>> {
+pub(crate) async fn connect(uri: &Uri) -> anyhow::Result<Box<dyn Io>> {
     let connected = tokio::time::timeout(CONNECT_MAX, try_connect(uri)).await;
     let connected = connected.map_err(|_| anyhow!("no answer within {CONNECT_MAX:?}"));
     connected.flatten().with_context(|| format!("can't connect to {uri}"))

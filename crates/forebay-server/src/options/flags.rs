@@ -36,6 +36,8 @@ pub(crate) struct Arguments {
     pub(crate) data: Option<String>,
     /// What is to be done with the outbox.
     pub(crate) task: Option<String>,
+    /// What is to be checked.
+    pub(crate) address: Option<String>,
     pub(crate) flags: Findings,
 }
 
@@ -76,6 +78,9 @@ fn subcommand(command: Command) -> Clap {
             ),
             Arg::new("url").value_name("URL").help("The database, if the option outbox does not say it"),
         ]),
+        Command::Doctor => clap.arg(Arg::new("address").value_name("URL").required(true).help(
+            "The address that pages have: https://example.com, or with the cable's path",
+        )),
     };
     for group in table::GROUPS {
         let rows = group.rows.iter().filter(|spec| spec.is_for(command));
@@ -147,11 +152,13 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Request, clap::Error> {
             let origin = || Origin::Flag("outbox".to_owned());
             flags.found.extend(url.map(|raw| Found { id: Id::Outbox, origin: origin(), raw }));
             let (stream, data, task) = (text("stream"), text("data"), text("task"));
-            Ok(Request::Run(Arguments { command, stream, data, task, flags }))
+            let address = text("address");
+            Ok(Request::Run(Arguments { command, stream, data, task, address, flags }))
         }
         // What clap complains of may only be what is left of an unknown flag.
         Err(error) if error.use_stderr() && !flags.problems.is_empty() => {
-            Ok(Request::Run(Arguments { command, stream: None, data: None, task: None, flags }))
+            let (stream, data, task, address) = (None, None, None, None);
+            Ok(Request::Run(Arguments { command, stream, data, task, address, flags }))
         }
         Err(error) => Err(error),
     }

@@ -11,6 +11,7 @@ pub(crate) enum Id {
     BroadcastKey,
     BroadcastPath,
     BroadcastPort,
+    BroadcastUrl,
     Channel,
     Config,
     Count,
@@ -35,8 +36,10 @@ pub(crate) enum Id {
     WhisperedStreams,
     HistoryTtl,
     HealsPerSecond,
+    Hold,
     Host,
     Hosts,
+    Json,
     ListenUrl,
     Log,
     LogFormat,
@@ -49,7 +52,9 @@ pub(crate) enum Id {
     MetricsKey,
     MetricsNames,
     MetricsPath,
+    Origin,
     Outbox,
+    Page,
     Path,
     PingInterval,
     Port,
@@ -74,6 +79,8 @@ pub(crate) enum Id {
     PublicStreams,
     PublishUrl,
     Pubsub,
+    Rails,
+    RailsEnv,
     Raw,
     ReadyPath,
     Secret,
@@ -100,11 +107,12 @@ pub(crate) enum Command {
     Listen,
     Sign,
     Outbox,
+    Doctor,
 }
 
 impl Command {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Serve, Self::Publish, Self::Listen, Self::Sign, Self::Outbox];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Serve, Self::Publish, Self::Listen, Self::Sign, Self::Outbox, Self::Doctor];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -113,6 +121,7 @@ impl Command {
             Self::Listen => "listen",
             Self::Sign => "sign",
             Self::Outbox => "outbox",
+            Self::Doctor => "doctor",
         }
     }
 
@@ -125,6 +134,7 @@ impl Command {
             Self::Outbox => {
                 "Create the table in which an application's broadcasts wait for their commit"
             }
+            Self::Doctor => "Check a running server from outside, and what stands before it",
         }
     }
 }

@@ -4,6 +4,7 @@
 mod broadcasting;
 mod client;
 mod configuration;
+mod doctor;
 mod history;
 mod keys;
 mod listening;
@@ -14,7 +15,7 @@ mod shutdown;
 mod streams;
 
 use super::kind::Kind;
-use super::spec::Command::{self, Listen, Serve, Sign};
+use super::spec::Command::{self, Doctor, Listen, Serve, Sign};
 use super::spec::{Id, Scope, Spec};
 
 /// Options that stand under one heading.
@@ -25,7 +26,7 @@ pub(crate) struct Group {
 }
 
 /// Every group, in the order of the documentation.
-pub(crate) const GROUPS: [Group; 11] = [
+pub(crate) const GROUPS: [Group; 12] = [
     Group { heading: "Listening", rows: listening::ROWS },
     Group { heading: "Keys", rows: keys::ROWS },
     Group { heading: "Streams without a signature", rows: streams::ROWS },
@@ -37,6 +38,7 @@ pub(crate) const GROUPS: [Group; 11] = [
     Group { heading: "Metrics", rows: metrics::ROWS },
     Group { heading: "Configuration", rows: configuration::ROWS },
     Group { heading: "This call", rows: client::ROWS },
+    Group { heading: "Checking a set-up", rows: doctor::ROWS },
 ];
 
 /// Every option, in the same order.
@@ -45,7 +47,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Spec> + Clone {
 }
 
 const ALL: &[Command] = &Command::ALL;
-const KEY_USERS: &[Command] = &[Serve, Listen, Sign];
+const KEY_USERS: &[Command] = &[Serve, Listen, Sign, Doctor];
 
 const DAY_MS: u64 = 86_400_000;
 

@@ -195,9 +195,22 @@ pub(super) fn raise_open_files_limit() -> u64 {
     limit.maximum.unwrap_or(u64::MAX)
 }
 
+/// What it is now.
+#[cfg(unix)]
+pub(super) fn open_files_limit() -> u64 {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
 /// Windows has no such limit.
 #[cfg(not(unix))]
 pub(super) fn raise_open_files_limit() -> u64 {
+    u64::MAX
+}
+
+/// Nor has it here.
+#[cfg(not(unix))]
+pub(super) fn open_files_limit() -> u64 {
     u64::MAX
 }
 

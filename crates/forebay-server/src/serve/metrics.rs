@@ -18,6 +18,15 @@ pub(super) struct Metrics {
     pub(super) names: MetricsNames,
 }
 
+/// What the process may open, by the name that Prometheus' own libraries have for it.
+fn open_files() -> String {
+    let max = super::http::open_files_limit();
+    format!(
+        "# HELP process_max_fds Open files that the process may have.\n\
+         # TYPE process_max_fds gauge\nprocess_max_fds {max}\n"
+    )
+}
+
 /// The route.
 pub(super) fn route(metrics: &Metrics, forebay: &Forebay) -> Router {
     Router::new().route(&metrics.path, get(text)).with_state((metrics.clone(), forebay.clone()))
@@ -30,5 +39,5 @@ async fn text(
     metrics.access.check_request(&request)?;
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static(METRICS_CONTENT_TYPE));
     let fresh = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(([kind, fresh], forebay.metrics(metrics.names)))
+    Ok(([kind, fresh], forebay.metrics(metrics.names) + &open_files()))
 }

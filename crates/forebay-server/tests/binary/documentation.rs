@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use self::console::Shell;
-use self::nginx::Nginx;
+pub(crate) use self::nginx::Nginx;
 use self::snippets::{Snippet, all, repository};
 use crate::support::{Page, Server, forebay, turbo};
 

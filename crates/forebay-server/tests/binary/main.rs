@@ -9,6 +9,8 @@ mod cable;
 mod clients;
 mod configuration;
 #[cfg(unix)]
+mod doctor;
+#[cfg(unix)]
 mod documentation;
 #[cfg(unix)]
 mod durable;

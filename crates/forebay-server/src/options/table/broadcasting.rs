@@ -2,7 +2,7 @@
 
 use super::{DAY_MS, row};
 use crate::options::kind::Kind::{Duration, Port, Route, Secret, Size, Text};
-use crate::options::spec::Command::{Outbox, Publish, Serve};
+use crate::options::spec::Command::{Doctor, Outbox, Publish, Serve};
 use crate::options::spec::Scope::Everywhere;
 use crate::options::spec::{Id, Spec};
 
@@ -23,7 +23,7 @@ pub(super) const ROWS: &[Spec] = &[
         otherwise: "derived from secret, or else from secret_key_base; see docs/serve.md",
         short_flags: &["key"],
         anycable: &["broadcast_key", "http_broadcast_secret"],
-        commands: &[Serve, Publish],
+        commands: &[Serve, Publish, Doctor],
         ..row(
             Id::BroadcastKey,
             "broadcast_key",
@@ -35,6 +35,7 @@ pub(super) const ROWS: &[Spec] = &[
     Spec {
         default: Some("/_broadcast"),
         anycable: &["http_broadcast_path"],
+        commands: &[Serve, Doctor],
         ..row(
             Id::BroadcastPath,
             "broadcast_path",

@@ -4,6 +4,7 @@ use super::row;
 use crate::options::kind::Kind::{
     Count, Duration, Hosts, Networks, Origins, Port, Route, Size, Switch, Text,
 };
+use crate::options::spec::Command::{Doctor, Serve};
 use crate::options::spec::Scope::Everywhere;
 use crate::options::spec::{Id, Spec};
 
@@ -41,10 +42,12 @@ pub(super) const ROWS: &[Spec] = &[
     Spec {
         default: Some("/cable"),
         anycable: &["path"],
+        commands: &[Serve, Doctor],
         ..row(Id::Path, "path", Route, Everywhere("path"), "Where pages connect")
     },
     Spec {
         default: Some("/forebay"),
+        commands: &[Serve, Doctor],
         ..row(
             Id::Prefix,
             "prefix",
@@ -57,6 +60,7 @@ pub(super) const ROWS: &[Spec] = &[
     Spec {
         default: Some("/health"),
         anycable: &["health-path"],
+        commands: &[Serve, Doctor],
         ..row(
             Id::HealthPath,
             "health_path",
@@ -67,6 +71,7 @@ pub(super) const ROWS: &[Spec] = &[
     },
     Spec {
         default: Some("/ready"),
+        commands: &[Serve, Doctor],
         ..row(
             Id::ReadyPath,
             "ready_path",

@@ -2,6 +2,7 @@
 
 use super::row;
 use crate::options::kind::Kind::{Choice, Route, Secret};
+use crate::options::spec::Command::{Doctor, Serve};
 use crate::options::spec::Scope::Everywhere;
 use crate::options::spec::{Id, Spec};
 
@@ -9,6 +10,7 @@ pub(super) const ROWS: &[Spec] = &[
     Spec {
         default: Some("/metrics"),
         anycable: &["metrics_http"],
+        commands: &[Serve, Doctor],
         ..row(
             Id::MetricsPath,
             "metrics_path",
@@ -19,6 +21,7 @@ pub(super) const ROWS: &[Spec] = &[
     },
     Spec {
         otherwise: "the broadcast key",
+        commands: &[Serve, Doctor],
         ..row(
             Id::MetricsKey,
             "metrics_key",

@@ -10,8 +10,8 @@ use crate::support::Program;
 /// Who everybody is, as the application behind nginx says it.
 pub(super) const VISITOR: &str = "user:7";
 
-pub(super) struct Nginx {
-    pub(super) address: String,
+pub(crate) struct Nginx {
+    pub(crate) address: String,
     _program: Program,
     _folder: TempDir,
 }
@@ -19,6 +19,11 @@ pub(super) struct Nginx {
 impl Nginx {
     /// Starts it, and waits until it listens.
     pub(super) fn start(block: &str, server: &str) -> Self {
+        Self::start_with("", block, server)
+    }
+
+    /// The same, with this before the block's server.
+    pub(crate) fn start_with(before: &str, block: &str, server: &str) -> Self {
         let (address, application) = (free_address(), free_address());
         let block = block.replace("127.0.0.1:8080", server).replace("127.0.0.1:3000", &application);
         let folder = tempfile::tempdir().unwrap();
@@ -32,6 +37,7 @@ impl Nginx {
              client_body_temp_path {path}/body;\nproxy_temp_path {path}/proxy;\n\
              fastcgi_temp_path {path}/fastcgi;\nuwsgi_temp_path {path}/uwsgi;\n\
              scgi_temp_path {path}/scgi;\n\
+             {before}\
              server {{\nlisten {address};\n{block}\n\
              location / {{ proxy_pass http://{application}; }}\n}}\n\
              server {{\nlisten {application};\nadd_header X-Forebay-User {VISITOR};\nreturn 204;\n}}\n\
