@@ -71,6 +71,7 @@ impl Relay {
 
     /// For how long committed rows have waited, if this process publishes them. While nothing is written that is
     /// as long as between two looks, a second.
+    #[cfg(feature = "metrics")]
     pub(crate) fn lag(&self) -> Option<Duration> {
         self.line.lag()
     }

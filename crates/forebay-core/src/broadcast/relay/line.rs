@@ -98,6 +98,7 @@ impl Line {
     }
 
     /// For how long something has waited here; nothing where another process publishes it.
+    #[cfg(feature = "metrics")]
     pub(super) fn lag(&self) -> Option<Duration> {
         let leads = self.leads.load(Ordering::Acquire);
         leads.then(|| self.empty_at.lock().elapsed())
