@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 
-use forebay_log::{Epoch, Offset};
+use forebay_log::{Content, Control, Epoch, Offset};
 use forebay_store::{AppendError, Batch, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -44,9 +44,23 @@ pub(crate) struct Appender<B: Backend> {
 /// A group, and who waits for it.
 struct Outgoing {
     group: Group,
-    /// Who waits, and how many offsets after theirs the group has.
-    answers: Vec<(u32, Answer<Offset, AppendError>)>,
+    waiting: Vec<Waiting>,
     deadline: Instant,
+}
+
+/// Who waits for a batch.
+struct Waiting {
+    /// So many offsets of the group come after it.
+    after: u32,
+    /// It is of no use to a node that has not read it.
+    is_order: bool,
+    answer: Answer<Offset, AppendError>,
+}
+
+/// Whether it asks something of nodes that pages don't mend which load themselves again.
+fn is_order(content: &Content) -> bool {
+    let Content::Control(control) = content else { return false };
+    matches!(control, Control::Revoke(_) | Control::Readmit(_) | Control::Disconnect { .. })
 }
 
 /// A group that the server has taken.
@@ -118,7 +132,7 @@ impl<B: Backend> Appender<B> {
         }
         let bytes_max = self.shared.backend.body_bytes_max();
         let (mut body, mut offsets, mut name) = (Vec::new(), 0, None);
-        let mut waiting = Vec::new();
+        let mut waiting: Vec<Waiting> = Vec::new();
         let mut since = None::<Instant>;
         while name.is_none()
             && let Some(request) = self.held.take().or_else(|| self.requests.try_recv().ok())
@@ -149,7 +163,8 @@ impl<B: Backend> Appender<B> {
                 offsets += count;
                 name = batch.name;
                 since = since.or(Some(at));
-                waiting.push((offsets, answer));
+                let is_order = batch.contents.iter().any(is_order);
+                waiting.push(Waiting { after: offsets, is_order, answer });
             } else {
                 body.truncate(length);
                 self.held = Some(Request::Append { batch, since: at, answer });
@@ -166,14 +181,16 @@ impl<B: Backend> Appender<B> {
             offsets,
             body: body.into(),
         };
-        let after = |(through, answer)| (offsets - through, answer);
-        let answers = waiting.into_iter().map(after).collect();
-        since.map(|since| Outgoing { group, answers, deadline: since + self.shared.append_max })
+        for one in &mut waiting {
+            let through = one.after;
+            one.after = offsets - through;
+        }
+        since.map(|since| Outgoing { group, waiting, deadline: since + self.shared.append_max })
     }
 
     /// Sends a group until the server has taken or refused it, or its time is over.
     async fn send(&mut self, outgoing: Outgoing) {
-        let Outgoing { group, answers, deadline } = outgoing;
+        let Outgoing { group, waiting, deadline } = outgoing;
         let shared = Arc::clone(&self.shared);
         let mut state = shared.state.subscribe();
         let sent = {
@@ -186,7 +203,7 @@ impl<B: Backend> Appender<B> {
                 }
             }
         };
-        let outgoing = Outgoing { group, answers, deadline };
+        let outgoing = Outgoing { group, waiting, deadline };
         match sent {
             Ok((epoch, end)) => {
                 self.unsettled.push_back(Taken { outgoing, epoch, end });
@@ -203,9 +220,15 @@ impl<B: Backend> Appender<B> {
             if fate == Fate::Open {
                 break;
             }
-            let Taken { mut outgoing, end, .. } = self.unsettled.pop_front().expect("there is one");
+            let Taken { mut outgoing, epoch, end } =
+                self.unsettled.pop_front().expect("there is one");
             match fate {
-                Fate::Applied => outgoing.succeed(end),
+                Fate::Applied => {
+                    if state.has_passed_over(epoch, end) {
+                        self.shared.fail_orders(&mut outgoing);
+                    }
+                    outgoing.succeed(end);
+                }
                 Fate::Passed => {
                     self.number += 1;
                     outgoing.group.number = self.number;
@@ -251,16 +274,28 @@ impl Taken {
     }
 }
 
+impl<B: Backend> Shared<B> {
+    /// The log has them, and this node has begun anew behind them: it has not done what they ask, and nobody knows
+    /// of another one that has. Broadcasts are another matter, because pages load themselves again.
+    fn fail_orders(&self, outgoing: &mut Outgoing) {
+        let what = format!("{}: this node has not read its log up to here", self.address);
+        let error = AppendError::Unknown(StoreError::Unreachable(what));
+        for order in outgoing.waiting.extract_if(.., |waiting| waiting.is_order) {
+            let _ = order.answer.send(Err(error.clone()));
+        }
+    }
+}
+
 impl Outgoing {
     fn succeed(self, end: Offset) {
-        for (after, answer) in self.answers {
+        for Waiting { after, answer, .. } in self.waiting {
             // Nobody may wait for it any more.
             let _ = answer.send(Ok(Offset(end.0 - u64::from(after))));
         }
     }
 
     fn fail(self, error: &AppendError) {
-        for (_, answer) in self.answers {
+        for Waiting { answer, .. } in self.waiting {
             let _ = answer.send(Err(error.clone()));
         }
     }

@@ -1,5 +1,6 @@
 //! The log store of a node: what it asks its server for, and where its own copy stands.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -79,8 +80,8 @@ pub(crate) struct Shared<B: Backend> {
     pub(crate) append_max: Duration,
     /// Where this node's replica stands.
     pub(crate) state: watch::Sender<State>,
-    /// When the server was heard last.
-    heard: Mutex<Instant>,
+    /// This node has all that the server had then.
+    has_all_of: Mutex<Instant>,
     /// Something may have left the replica's memory.
     tidies: AtomicBool,
     /// Pages that sessions of this node have.
@@ -96,6 +97,8 @@ pub(crate) struct State {
     pub(crate) at: Offset,
     /// Epochs in which it was before.
     pub(crate) left: Left,
+    /// What it has passed over: of which epoch, behind which offset, and up to which.
+    pub(crate) unread: VecDeque<(Epoch, Offset, Offset)>,
 }
 
 impl<B: Backend> fmt::Debug for SharedLog<B> {
@@ -125,7 +128,7 @@ impl<B: Backend> SharedLog<B> {
             line,
             append_max,
             state: watch::Sender::default(),
-            heard: Mutex::new(Instant::now()),
+            has_all_of: Mutex::new(Instant::now()),
             tidies: AtomicBool::new(false),
             pages: Mutex::default(),
         });
@@ -211,9 +214,9 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    /// The server has answered.
-    pub(crate) fn hear(&self) {
-        *self.heard.lock() = Instant::now();
+    /// This node has come as far as the server was.
+    pub(crate) fn is_as_far_as_at(&self, then: Instant) {
+        *self.has_all_of.lock() = then;
     }
 
     pub(crate) fn take_tidy(&self) -> bool {
@@ -275,7 +278,7 @@ impl<B: Backend> LogStore for SharedLog<B> {
     }
 
     fn silence(&self) -> Duration {
-        self.shared.heard.lock().elapsed()
+        self.shared.has_all_of.lock().elapsed()
     }
 
     fn handovers(&self) -> Handovers {

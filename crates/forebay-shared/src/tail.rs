@@ -29,6 +29,20 @@ pub(crate) struct Tail<B: Backend> {
     known: Known,
 }
 
+/// How far the server was.
+struct Probe {
+    head: Offset,
+    /// Before it was asked. An answer may wait for longer than it took: whoever reads it may have been stopped.
+    at: Instant,
+}
+
+impl Probe {
+    async fn ask(session: &impl Session) -> Result<Self, Failure> {
+        let at = Instant::now();
+        Ok(Self { head: session.bounds().await?.head, at })
+    }
+}
+
 /// Why a session is over.
 enum Over {
     /// Whoever follows is gone.
@@ -71,26 +85,28 @@ impl<B: Backend> Tail<B> {
             let Some(replica) = self.replica.upgrade() else { return Ok(Over::Ended) };
             self.begin(&session, agreed, &*replica).await?;
         }
-        self.shared.hear();
-        let mut probed = Instant::now();
+        let mut probe = Probe::ask(&session).await?;
         loop {
             let at = self.at.expect("it has begun").offset;
+            if at >= probe.head {
+                self.shared.is_as_far_as_at(probe.at);
+            }
             let groups = session.read(at).await?;
             let Some(replica) = self.replica.upgrade() else { return Ok(Over::Ended) };
             let is_foreign = groups.iter().any(|group| group.epoch != agreed.epoch);
-            if is_foreign || probed.elapsed() >= PROBE {
-                probed = Instant::now();
+            if is_foreign || probe.at.elapsed() >= PROBE {
+                // What a process finds that was stopped for a while may be as old as that.
                 if epoch::current(&session).await? != Some(agreed) {
                     return Ok(Over::Changed);
                 }
-                if session.bounds().await?.head < at {
+                probe = Probe::ask(&session).await?;
+                if probe.head < at {
                     epoch::begin_anew(&session, agreed.epoch, &*random).await?;
                     return Ok(Over::Changed);
                 }
                 self.known.tidy(&session, &self.shared, &*replica).await?;
             }
             self.take(&session, agreed.epoch, groups, &*replica).await?;
-            self.shared.hear();
         }
     }
 
@@ -180,7 +196,10 @@ fn control(group: &Stored, control: Control) -> Record {
 
 impl State {
     fn begin(&mut self, agreed: Agreed, at: Offset) {
-        if self.epoch != agreed.epoch {
+        let is_same = self.epoch == agreed.epoch;
+        self.pass_over(self.epoch, self.at, if is_same { at } else { agreed.cut });
+        if !is_same {
+            self.pass_over(agreed.epoch, agreed.cut, at);
             self.left.push_back(self.epoch);
             if self.left.len() > EPOCHS_MAX {
                 self.left.pop_front();
@@ -188,7 +207,23 @@ impl State {
         }
         (self.epoch, self.cut, self.at) = (agreed.epoch, agreed.cut, at);
     }
+
+    fn pass_over(&mut self, epoch: Epoch, after: Offset, through: Offset) {
+        self.unread.push_back((epoch, after, through));
+        if self.unread.len() > UNREAD_MAX {
+            self.unread.pop_front();
+        }
+    }
+
+    /// Whether this node has begun anew behind that place, and has not read it.
+    pub(crate) fn has_passed_over(&self, epoch: Epoch, at: Offset) -> bool {
+        let mut unread = self.unread.iter();
+        unread.any(|(of, after, through)| *of == epoch && *after < at && at <= *through)
+    }
 }
+
+/// Two for each epoch that is remembered.
+const UNREAD_MAX: usize = 2 * EPOCHS_MAX;
 
 /// Epochs that were left, the last ones.
 pub(crate) type Left = VecDeque<Epoch>;

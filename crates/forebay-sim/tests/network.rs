@@ -592,6 +592,49 @@ fn a_node_that_has_lost_its_log_sends_its_pages_away() {
     assert!(hub.connect().is_ok());
 }
 
+/// The server has taken it, and keeps nothing of it any more when its node comes to read it. To say that it holds would
+/// be wrong: no node has heard of it.
+#[test]
+fn a_revocation_that_no_node_has_read_is_not_said_to_hold() {
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let hub = follow(&network, &now);
+    let (before, rendered) = (network.server().head(), hub.position());
+    network.server().deafen(0, true);
+    let mut revoking = Box::pin(hub.revoke(Revocation::of_identity("ann")));
+    while network.server().head() == before {
+        assert!(poll(&mut revoking).is_none());
+        network.step();
+    }
+    network.server().trim(0);
+    network.server().deafen(0, false);
+    let refused = finish(&network, revoking).unwrap_err();
+    assert!(!refused.is_outcome_known(), "{refused}");
+    let asked = Asked { identity: Some("ann"), stream: "room", is_public: false };
+    assert!(hub.is_revoked(asked, Some(rendered)), "it holds here, as it does after every error");
+    finish(&network, Box::pin(hub.revoke(Revocation::of_identity("ann")))).unwrap();
+}
+
+/// What it asks is answered, and it is far behind: after a stop, for one.
+#[test]
+fn a_node_that_is_far_behind_its_log_wants_no_more_pages() {
+    let network = Network::new(1, Trouble::default(), Flaw::None);
+    let (_time, now) = (network.enter(), Arc::new(AtomicU64::new(1_000_000)));
+    let [behind, ahead] = [follow(&network, &now), follow(&network, &now)];
+    network.run(Duration::from_secs(10));
+    assert_eq!((behind.behind(), ahead.behind()), (None, None), "nothing is new");
+    network.server().deafen(0, true);
+    publish(&network, &ahead, "1");
+    network.run(Duration::from_secs(8));
+    assert!(behind.behind().is_some());
+    assert_eq!(ahead.behind(), None);
+    network.run(Duration::from_secs(25));
+    assert_eq!(behind.connect().unwrap_err(), forebay_hub::Refused::Behind);
+    network.server().deafen(0, false);
+    until(&network, || behind.behind().is_none());
+    assert_eq!(behind.position(), ahead.position());
+}
+
 /// The first answer is lost, and then the server is full: nobody knows whether it took what was asked for first.
 #[test]
 fn a_refusal_says_nothing_of_what_was_sent_before() {

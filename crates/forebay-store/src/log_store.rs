@@ -103,7 +103,8 @@ pub trait LogStore: fmt::Debug + Send + Sync + 'static {
         Box::pin(async { Ok(None) })
     }
 
-    /// For how long nothing was heard of whoever orders the log. Nothing, where that is this process.
+    /// For how long nothing was heard of whoever orders the log: how old what the replica has may be. Nothing, where
+    /// that is this process.
     fn silence(&self) -> Duration {
         Duration::ZERO
     }
