@@ -76,6 +76,8 @@ struct Showing {
     shown: u64,
     /// The newest that it has ever shown.
     newest: u64,
+    /// The newest of which its client has a position, where that has none of ephemeral entries.
+    placed: u64,
 }
 
 impl Life {
@@ -83,7 +85,7 @@ impl Life {
     pub fn new(streams: &[usize], rendered: u64, may_repeat: bool) -> Self {
         let showing = |stream: &usize| {
             let (stream, shown) = (*stream, rendered);
-            Showing { stream, rendered, shown, newest: shown }
+            Showing { stream, rendered, shown, newest: shown, placed: shown }
         };
         Self {
             streams: streams.iter().map(showing).collect(),
@@ -112,6 +114,7 @@ impl Life {
             let mut showing = self.streams.iter_mut();
             if let Some(showing) = showing.find(|showing| showing.stream == stream) {
                 (showing.rendered, showing.shown, showing.newest) = (head, head, head);
+                showing.placed = head;
             }
         }
     }
@@ -148,6 +151,16 @@ impl Life {
     /// Whether it stands at this entry of the stream, or behind it.
     pub fn has(&self, stream: usize, offset: u64) -> bool {
         self.streams.iter().any(|showing| showing.stream == stream && showing.shown >= offset)
+    }
+
+    /// Its server goes on from where its client says that it is, which is behind this entry only where what it has
+    /// shown past it is ephemeral. From now on its client is here.
+    pub fn goes_on_at(&mut self, stream: usize, offset: u64) -> bool {
+        let mut showing = self.streams.iter_mut();
+        let showing = showing.find(|showing| showing.stream == stream);
+        let Some(showing) = showing.filter(|showing| showing.placed < offset) else { return false };
+        showing.placed = offset;
+        offset <= showing.shown
     }
 
     /// Its server couldn't wait to hear what it has: that comes again, on this socket.
@@ -194,6 +207,9 @@ impl Life {
         self.repeats += u64::from(offset <= showing.newest);
         showing.shown = offset;
         showing.newest = showing.newest.max(offset);
+        if all.kind_at(stream, offset) != Some(Kind::Ephemeral) {
+            showing.placed = offset;
+        }
         Ok(())
     }
 

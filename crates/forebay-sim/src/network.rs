@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use forebay_shared::{Options, SharedLog};
 use tokio::runtime::{EnterGuard, Runtime};
+use tokio::time::Instant;
 
 use crate::server::{Flaw, Line, Server, Trouble};
 
@@ -20,9 +21,21 @@ impl Network {
     /// # Panics
     /// If the operating system has no memory left.
     pub fn new(seed: u64, trouble: Trouble, flaw: Flaw) -> Self {
+        Self::of(Server::new(seed, trouble, flaw))
+    }
+
+    /// The same server, and a time of one's own: who has it can be stopped while others go on.
+    ///
+    /// # Panics
+    /// If the operating system has no memory left.
+    pub fn beside(&self) -> Self {
+        Self::of(self.server.clone())
+    }
+
+    fn of(server: Server) -> Self {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_time().start_paused(true).build().expect("there is memory");
-        Self { runtime, server: Server::new(seed, trouble, flaw) }
+        Self { runtime, server }
     }
 
     /// The server.
@@ -54,7 +67,18 @@ impl Network {
 
     /// So much time passes.
     pub fn run(&self, time: Duration) {
-        self.runtime.block_on(tokio::time::sleep(time));
+        self.runtime.block_on(async move { tokio::time::sleep(time).await });
+    }
+
+    /// So much time is over at once, as for a process that was stopped.
+    pub fn jump(&self, time: Duration) {
+        self.runtime.block_on(tokio::time::advance(time));
+    }
+
+    /// The time.
+    pub fn now(&self) -> Instant {
+        let _time = self.enter();
+        Instant::now()
     }
 
     /// Has this thread live in the network's time.

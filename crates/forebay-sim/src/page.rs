@@ -8,6 +8,7 @@ use forebay_log::Position;
 
 use crate::client::{Client, Protocol, Transport, field};
 use crate::model::Life;
+use crate::published::Kind;
 
 /// One tag.
 #[derive(Clone, Debug)]
@@ -93,6 +94,8 @@ pub(crate) struct Revoked {
     /// In which life of the log, and where in it. `u64::MAX` where only one node may know of it.
     pub(crate) at: (u64, u64),
     pub(crate) revocation: Revocation,
+    /// Its record was gone from the log before a node had read it: nobody was told that it holds.
+    pub(crate) is_lost: bool,
 }
 
 impl Tag {
@@ -129,6 +132,26 @@ impl Tag {
 }
 
 impl Page {
+    /// AnyCable's protocol has no positions of ephemeral entries, so its client can't say that it has one. Where it
+    /// comes to a node that is not that far, it gets it again; and before that, a state that was superseded where it was.
+    pub(crate) fn may_come_late(
+        &mut self,
+        stream: usize,
+        offset: Option<u64>,
+        kind: Option<Kind>,
+    ) -> bool {
+        let Some(offset) = offset.filter(|_| self.protocol == Protocol::AnyCable) else {
+            return false;
+        };
+        match kind {
+            Some(Kind::Ephemeral) => {
+                (self.log, offset) > self.joined && self.life.has(stream, offset)
+            }
+            Some(Kind::State) => self.life.goes_on_at(stream, offset),
+            _ => false,
+        }
+    }
+
     /// Whether this entry of a stream came behind a revocation.
     pub(crate) fn is_taken_back(&self, stream: usize, offset: u64) -> bool {
         let mut revoked = self.revoked.iter();
@@ -136,7 +159,7 @@ impl Page {
             let (log, at) = it.at;
             let is_rendered_before = self.is_older_than(it);
             let concerns = log == self.log && it.stream.is_none_or(|of| of == stream);
-            concerns && is_rendered_before && offset > at
+            concerns && is_rendered_before && offset > at && !it.is_lost
         })
     }
 

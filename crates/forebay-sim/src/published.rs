@@ -111,6 +111,13 @@ impl Published {
         self.entry(stream, serial).map(|entry| entry.kind)
     }
 
+    /// The kind of what is there.
+    pub(crate) fn kind_at(&self, stream: usize, offset: u64) -> Option<Kind> {
+        let entries = self.of(stream);
+        let at = entries.binary_search_by_key(&offset, |entry| entry.offset).ok()?;
+        Some(entries[at].kind)
+    }
+
     fn entry(&self, stream: usize, serial: usize) -> Option<&Entry> {
         let place = match &self.places {
             Some(places) => *places.get(&(stream, serial))?,

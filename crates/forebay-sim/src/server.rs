@@ -228,6 +228,11 @@ impl Server {
         }
     }
 
+    /// The last record's offset that is gone.
+    pub fn trimmed(&self) -> Offset {
+        self.0.lock().state.trimmed
+    }
+
     /// The last record's offset.
     pub fn head(&self) -> Offset {
         self.0.lock().state.head

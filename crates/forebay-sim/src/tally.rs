@@ -81,6 +81,8 @@ tally! {
     kills,
     /// Nodes that left in order.
     leavings,
+    /// Nodes whose process was stopped for a while.
+    stops,
     /// Nodes that were cut off from the log's server for a while.
     partitions,
     /// Times that a server took over which lacks the end.

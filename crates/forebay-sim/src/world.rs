@@ -437,9 +437,6 @@ impl World {
 
     fn step(&mut self) -> Result<(), Broken> {
         let now = self.clock.fetch_add(STEP, Ordering::Relaxed) + STEP;
-        // Whatever a node does has the time of its network.
-        let network = self.nodes.as_ref().map(|nodes| Arc::clone(&nodes.network));
-        let _time = network.as_ref().map(|network| network.enter());
         self.step_nodes()?;
         if now.is_multiple_of(50) {
             if self.nodes.is_none() {
@@ -493,13 +490,17 @@ impl World {
         if !late {
             match &self.nodes {
                 None => while self.hub.round() {},
-                Some(nodes) => {
-                    let hubs = (0..self.plan.nodes).filter_map(|node| nodes.running(node));
-                    hubs.for_each(|hub| while hub.round() {});
-                }
+                Some(nodes) => nodes.round(),
             }
         }
+        let nodes = self.nodes.as_ref();
         for connection in &mut self.connections {
+            let node = nodes.map(|nodes| &nodes.all[connection.node]);
+            if node.is_some_and(|node| node.stop.is_some()) {
+                continue;
+            }
+            // Whatever a node does has its time.
+            let _time = node.map(|node| node.network.enter());
             let mut turns = 0;
             while connection.woken.0.swap(false, Ordering::Relaxed) && turns < 4 {
                 turns += 1;

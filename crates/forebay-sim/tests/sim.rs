@@ -3,9 +3,10 @@ use forebay_sim::{Plan, Tally, Variant, Violation, run, shrink};
 
 /// What happens only where a node has its log alone, or shares it, or where lines lose what they carry.
 const OF_ONE_NODE: [&str; 3] = ["restarts", "disk_restarts", "refusals"];
-const OF_NODES: [&str; 9] = [
+const OF_NODES: [&str; 10] = [
     "kills",
     "leavings",
+    "stops",
     "partitions",
     "failovers",
     "trims",

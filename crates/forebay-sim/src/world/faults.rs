@@ -130,7 +130,7 @@ impl World {
             .find(|stream| revocation.stream().is_some_and(|name| **name == *name_of(*stream)));
         for page in self.pages.iter_mut().filter(|page| page.name == name) {
             let (at, revocation) = ((self.log, at), revocation.clone());
-            page.revoked.push(Revoked { stream, at, revocation });
+            page.revoked.push(Revoked { stream, at, revocation, is_lost: false });
             page.may_end_until = ends_by;
             let uses_it = page.confirmed == page.tags.len() && page.transport != Transport::Poll;
             let is_known = at.1 < u64::MAX;

@@ -1,7 +1,7 @@
 //! Several nodes that share a log: how they begin and end, are cut off and sent away, and what happens to their
 //! log's server.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,11 +12,13 @@ use forebay_hub::Hub;
 use forebay_log::Epoch;
 use forebay_shared::SharedLog;
 use forebay_store::LogStore as _;
+use tokio::time::Instant;
 
 use super::faults::ENDS_MAX;
 use super::outbox::Outbox;
 use super::writers::UnderWay;
 use super::{Broken, STEP, STREAMS, World, options};
+use crate::model::Violation;
 use crate::network::Network;
 use crate::published::Published;
 use crate::server::{Server, Trouble};
@@ -30,9 +32,12 @@ const TRIMS: u64 = 1_000;
 /// A node that has been behind for so long is not only a little behind.
 const ILL_AFTER: u64 = 1_000;
 
+/// How long the process of a node is stopped that is stopped.
+const STOPS: [u64; 3] = [3_000, 20_000, 90_000];
+
 /// All nodes, and what is known of their log.
 pub(super) struct Nodes {
-    pub(super) network: Arc<Network>,
+    pub(super) server: Server,
     pub(super) all: Vec<Node>,
     /// What nodes were asked for.
     pub(super) under_way: Vec<UnderWay>,
@@ -54,6 +59,10 @@ pub(super) struct Nodes {
 }
 
 pub(super) struct Node {
+    /// The server, in the node's own time.
+    pub(super) network: Arc<Network>,
+    pub(super) stop: Option<Stop>,
+    staleness: Staleness,
     /// If it runs.
     hub: Option<Hub>,
     state: State,
@@ -67,6 +76,41 @@ pub(super) struct Node {
     behind_since: Option<u64>,
     /// When it was last not as it should be: behind, or in another epoch than before, or about to leave.
     pub(super) ill_at: u64,
+}
+
+/// A process that is stopped, and goes on later.
+pub(super) struct Stop {
+    until: u64,
+    /// Whether its own clock goes on.
+    is_counted: bool,
+    /// By how much its clock is to jump.
+    owed: Duration,
+}
+
+/// How old is what a node has.
+#[derive(Default)]
+struct Staleness {
+    /// Where the log was when, by the node's clock: what the node has not come to yet.
+    seen: VecDeque<(Instant, (u64, u64))>,
+}
+
+/// Until a node knows that it is behind, and until it refuses pages: what is documented, and a second until it looks,
+/// and two until another epoch has begun.
+const BEHIND_MAX: Duration = Duration::from_secs(5 + 3);
+const LOST_MAX: Duration = Duration::from_secs(30 + 3);
+
+impl Staleness {
+    fn note(&mut self, time: Instant, log: (u64, u64)) {
+        self.seen.push_back((time, log));
+    }
+
+    /// For how long a node that is there has not come to what there was.
+    fn of(&mut self, time: Instant, there: (u64, u64)) -> Duration {
+        while self.seen.front().is_some_and(|(_, log)| *log <= there) {
+            self.seen.pop_front();
+        }
+        self.seen.front().map_or(Duration::ZERO, |(since, _)| time - *since)
+    }
 }
 
 type Task<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -88,19 +132,18 @@ pub(super) fn poll<T>(task: &mut Task<T>) -> Option<T> {
 impl Nodes {
     /// All of them run.
     pub(super) fn new(plan: &crate::Plan, clock: &Arc<AtomicU64>) -> Self {
-        let network = Arc::new(Network::new(plan.seed, TROUBLE, plan.variant.flaw()));
+        let network = Network::new(plan.seed, TROUBLE, plan.variant.flaw());
         network.server().news();
-        let mut all: Vec<_> = (0..plan.nodes).map(|_| Node::new()).collect();
-        let _time = network.enter();
+        let mut all: Vec<_> = (0..plan.nodes).map(|_| Node::new(network.beside())).collect();
         let is_up = |node: &Node| matches!(node.state, State::Up);
         while !all.iter().all(is_up) {
-            network.run(Duration::from_millis(STEP));
-            for node in all.iter_mut().filter(|node| !is_up(node)) {
-                node.go_on(&network, clock, 0);
+            for node in &mut all {
+                node.network.run(Duration::from_millis(STEP));
+                node.go_on(clock, 0);
             }
         }
         Self {
-            network: Arc::clone(&network),
+            server: network.server().clone(),
             all,
             under_way: Vec::new(),
             outbox: Outbox::default(),
@@ -114,14 +157,10 @@ impl Nodes {
         }
     }
 
-    fn server(&self) -> &Server {
-        self.network.server()
-    }
-
     /// The node that runs, and takes pages and broadcasts.
     pub(super) fn ready(&self, node: usize) -> Option<&Hub> {
-        let Node { hub, state, .. } = &self.all[node];
-        hub.as_ref().filter(|_| matches!(state, State::Up))
+        let node = &self.all[node];
+        node.hub.as_ref().filter(|_| node.is_up() && node.stop.is_none())
     }
 
     pub(super) fn running(&self, node: usize) -> Option<&Hub> {
@@ -130,9 +169,17 @@ impl Nodes {
 
     /// The first that is ready, from this one on.
     pub(super) fn ready_from(&self, node: usize) -> Option<usize> {
+        self.from(node).find(|node| self.ready(*node).is_some())
+    }
+
+    /// The same of those that take connections. The process of one that is stopped has its kernel take them.
+    fn open_from(&self, node: usize) -> Option<usize> {
+        self.from(node).find(|node| self.all[*node].is_up())
+    }
+
+    fn from(&self, node: usize) -> impl Iterator<Item = usize> {
         let count = self.all.len();
-        let mut all = (node..node + count).map(|node| node % count);
-        all.find(|node| self.ready(*node).is_some())
+        (node..node + count).map(move |node| node % count)
     }
 
     /// The number of this epoch's life of the log.
@@ -154,16 +201,45 @@ impl Nodes {
         taken.into_iter().flatten().any(|(life, at)| later(*life).all(|cut| at <= cut))
     }
 
+    /// Each that is not stopped writes for its connections.
+    pub(super) fn round(&self) {
+        for node in self.all.iter().filter(|node| node.stop.is_none()) {
+            let _time = node.network.enter();
+            if let Some(hub) = &node.hub {
+                while hub.round() {}
+            }
+        }
+    }
+
+    /// A node whose pages are from the past says so, and refuses others.
+    fn check_stale(&mut self, number: usize) -> Result<(), Broken> {
+        let Some(hub) = self.ready(number).cloned() else { return Ok(()) };
+        let at = hub.position();
+        let there = (self.life_of(at.epoch), at.offset.0);
+        let node = &mut self.all[number];
+        let stale = node.staleness.of(node.network.now(), there);
+        let _time = node.network.enter();
+        let is_silent = stale > BEHIND_MAX && hub.behind().is_none();
+        if is_silent || stale > LOST_MAX && hub.connect().is_ok() {
+            let said = format!("node {number} is at {there:?}, {stale:?} behind, and takes pages");
+            return Err((Violation::NotHealed, said));
+        }
+        Ok(())
+    }
+
     /// All run, and nothing is asked for any more.
     fn is_quiet(&self) -> bool {
-        let is_up = |node: &Node| matches!(node.state, State::Up);
+        let is_up = |node: &Node| node.is_up() && node.stop.is_none();
         self.under_way.is_empty() && self.all.iter().all(is_up)
     }
 }
 
 impl Node {
-    fn new() -> Self {
+    fn new(network: Network) -> Self {
         Self {
+            network: Arc::new(network),
+            stop: None,
+            staleness: Staleness::default(),
             hub: None,
             state: State::Down { until: 0 },
             line: 0,
@@ -176,10 +252,12 @@ impl Node {
     }
 
     /// True if it has left.
-    fn go_on(&mut self, network: &Network, clock: &Arc<AtomicU64>, now: u64) -> bool {
+    fn go_on(&mut self, clock: &Arc<AtomicU64>, now: u64) -> bool {
+        let network = Arc::clone(&self.network);
+        let _time = network.enter();
         match &mut self.state {
             State::Down { until } if *until <= now => {
-                let (line, start) = start(network, Arc::clone(clock));
+                let (line, start) = start(&network, Arc::clone(clock));
                 (self.line, self.state) = (line, State::Starting(start));
                 (self.starts, self.ill_at) = (self.starts + 1, now);
             }
@@ -196,6 +274,30 @@ impl Node {
             network.server().join(self.line);
         }
         false
+    }
+
+    fn is_up(&self) -> bool {
+        matches!(self.state, State::Up)
+    }
+
+    /// Its time goes on, if its process is not stopped.
+    fn run(&mut self, now: u64) {
+        if let Some(stop) = self.stop.take_if(|stop| stop.until <= now) {
+            // What it finds may have it begin anew.
+            self.ill_at = now + 1_000;
+            self.network.jump(stop.owed);
+        }
+        let passed = Duration::from_millis(STEP);
+        match &mut self.stop {
+            None => self.network.run(passed),
+            Some(stop) if stop.is_counted => stop.owed += passed,
+            Some(_) => {}
+        }
+    }
+
+    /// The time by its own clock.
+    fn time(&self) -> Instant {
+        self.network.now() + self.stop.as_ref().map_or(Duration::ZERO, |stop| stop.owed)
     }
 
     /// When it knows, and has done, what was in the log for long.
@@ -252,7 +354,7 @@ impl World {
     pub(super) fn next_node(&self, index: usize) -> Option<usize> {
         match &self.nodes {
             None => Some(0),
-            Some(nodes) => nodes.ready_from(self.pages[index].node + 1),
+            Some(nodes) => nodes.open_from(self.pages[index].node + 1),
         }
     }
 
@@ -272,7 +374,8 @@ impl World {
     /// Nodes and their log's server go on.
     pub(super) fn step_nodes(&mut self) -> Result<(), Broken> {
         let Some(mut nodes) = self.nodes.take() else { return Ok(()) };
-        nodes.network.run(Duration::from_millis(STEP));
+        let now = self.now();
+        nodes.all.iter_mut().for_each(|node| node.run(now));
         self.learn(&mut nodes);
         let outcome = self.go_on(&mut nodes);
         self.nodes = Some(nodes);
@@ -282,22 +385,31 @@ impl World {
     fn go_on(&mut self, nodes: &mut Nodes) -> Result<(), Broken> {
         let now = self.now();
         if self.steps.is_multiple_of(TRIMS) {
-            nodes.server().trim(GROUPS_KEPT);
+            nodes.server.trim(GROUPS_KEPT);
+            self.lose_revocations(nodes);
         }
-        let (epoch, head) = (nodes.epochs.last().copied(), nodes.server().head().0);
-        let network = Arc::clone(&nodes.network);
+        let (epoch, head) = (nodes.epochs.last().copied(), nodes.server.head().0);
+        let life = self.log;
         for number in 0..nodes.all.len() {
             let node = &mut nodes.all[number];
-            if node.go_on(&network, &self.clock, now) {
-                self.end_node(nodes, number, 0);
-            } else {
+            if node.stop.is_none() {
+                if node.go_on(&self.clock, now) {
+                    self.end_node(nodes, number, 0);
+                    continue;
+                }
                 node.look(epoch, head, now);
             }
+            if now.is_multiple_of(500) {
+                node.staleness.note(node.time(), (life, head));
+            }
+            nodes.check_stale(number)?;
         }
         self.write(nodes)?;
         if now.is_multiple_of(50) {
             for number in 0..nodes.all.len() {
-                let Some(hub) = nodes.running(number).cloned() else { continue };
+                let node = &nodes.all[number];
+                let Some(hub) = node.hub.clone().filter(|_| node.stop.is_none()) else { continue };
+                let _time = node.network.enter();
                 hub.tick(self.part);
                 if self.part.is_multiple_of(super::KEEP_PARTS) {
                     nodes.under_way.push(UnderWay::keep(number, hub));
@@ -308,8 +420,22 @@ impl World {
         Ok(())
     }
 
+    /// What is gone from the log holds where a node has read it, which keeps it beside the log.
+    fn lose_revocations(&mut self, nodes: &Nodes) {
+        let hubs = (0..nodes.all.len()).filter_map(|number| nodes.running(number));
+        let read = hubs.map(|hub| (nodes.life_of(hub.position().epoch), hub.position().offset.0));
+        let (read, gone) = (read.max().unwrap_or_default(), (self.log, nodes.server.trimmed().0));
+        for revoked in self.pages.iter_mut().flat_map(|page| &mut page.revoked) {
+            revoked.is_lost |= revoked.at > read && revoked.at <= gone;
+        }
+    }
+
     fn end_node(&mut self, nodes: &mut Nodes, number: usize, pause: u64) {
         let node = &mut nodes.all[number];
+        let network = Arc::clone(&node.network);
+        let _time = network.enter();
+        node.stop = None;
+        node.staleness = Staleness::default();
         if let Some(hub) = node.hub.take() {
             self.tally.note(&hub);
         }
@@ -328,7 +454,7 @@ impl World {
         let what = self.schedule.u32(..12_000);
         let number = self.schedule.usize(..nodes.all.len());
         let amount = self.schedule.u64(1..);
-        if what < 30 && self.happens() {
+        if what < 34 && self.happens() {
             self.tell(|| format!("node {number}, or the server: {what} ({amount})"));
             self.do_wrong(&mut nodes, what, number, amount);
         }
@@ -338,7 +464,7 @@ impl World {
     fn do_wrong(&mut self, nodes: &mut Nodes, what: u32, number: usize, amount: u64) {
         let (now, pause) = (self.now(), amount % 8_000);
         let is_up = nodes.ready(number).is_some();
-        let server = nodes.network.server().clone();
+        let server = nodes.server.clone();
         match what {
             0..4 if nodes.running(number).is_some() => {
                 self.tally.kills += 1;
@@ -363,9 +489,19 @@ impl World {
             22..24 => self.fail_over(Server::fail_over, &server),
             24..26 => self.fail_over(Server::lose_last, &server),
             26 => self.fail_over(Server::forget_all, &server),
+            30..34 if is_up => {
+                self.tally.stops += 1;
+                // Of a machine that sleeps, the clock by which its process waits is stopped, too.
+                let is_counted = amount & 1 == 0;
+                let until = now + STOPS[usize::try_from(amount >> 8).unwrap_or(0) % STOPS.len()];
+                let node = &mut nodes.all[number];
+                node.stop = Some(Stop { until, is_counted, owed: Duration::ZERO });
+                node.ill_at = u64::MAX;
+            }
             27..30 => {
                 self.tally.trims += 1;
                 server.trim(usize::try_from(amount % 4).unwrap_or(0));
+                self.lose_revocations(nodes);
                 nodes.all.iter_mut().for_each(|node| node.ill_at = node.ill_at.max(now + 1_000));
             }
             _ => {}
@@ -377,17 +513,18 @@ impl World {
         how(server);
     }
 
-    /// Nothing goes wrong any more: all run, and what was asked for is answered.
+    /// Nothing goes wrong any more: all run, at the latest when those go on that are stopped, and what was asked for
+    /// is answered.
     pub(super) fn calm_nodes(&mut self) -> Result<(), Broken> {
         let Some(nodes) = &mut self.nodes else { return Ok(()) };
-        nodes.server().set_trouble(Trouble::default());
+        nodes.server.set_trouble(Trouble::default());
         for node in &mut nodes.all {
             node.joins_at = node.joins_at.map(|_| 0);
             if let State::Down { until } = &mut node.state {
                 *until = 0;
             }
         }
-        let until = self.now() + 60_000;
+        let until = self.now() + 60_000 + STOPS[2];
         while self.nodes.as_ref().is_some_and(|nodes| !nodes.is_quiet()) && self.now() < until {
             self.step()?;
         }

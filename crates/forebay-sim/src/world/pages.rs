@@ -330,11 +330,10 @@ impl World {
             let earlier = self.nodes.as_ref().and_then(|nodes| nodes.earlier(page.log));
             if let Some(earlier) = earlier {
                 // Until it is told that its epoch is over, it shows that epoch, as it was.
-                let offset = earlier.offset(stream, serial);
-                let is_ephemeral = earlier.kind(stream, serial) == Some(Kind::Ephemeral);
+                let (offset, kind) = (earlier.offset(stream, serial), earlier.kind(stream, serial));
                 let outcome = match offset {
                     _ if is_told => Ok(()),
-                    _ if is_ephemeral && self.may_come_again(index, stream, offset) => Ok(()),
+                    _ if self.pages[index].may_come_late(stream, offset, kind) => Ok(()),
                     Some(offset) => self.pages[index].life.show(earlier, stream, offset),
                     None => Err(Violation::Lost),
                 };
@@ -351,7 +350,8 @@ impl World {
                 continue;
             }
             let offset = self.published.offset(stream, serial);
-            let is_ephemeral = self.published.kind(stream, serial) == Some(Kind::Ephemeral);
+            let kind = self.published.kind(stream, serial);
+            let is_ephemeral = kind == Some(Kind::Ephemeral);
             if is_ephemeral && self.variant == Variant::Mute {
                 continue;
             }
@@ -369,7 +369,8 @@ impl World {
                 continue;
             }
             let is_of_page = page.log == self.log;
-            if is_ephemeral && is_of_page && self.may_come_again(index, stream, offset) {
+            let is_shared = self.nodes.is_some() && is_of_page;
+            if is_shared && self.pages[index].may_come_late(stream, offset, kind) {
                 continue;
             }
             let page = &mut self.pages[index];
@@ -389,16 +390,6 @@ impl World {
             self.tell(|| format!("{name}: shows entry {serial} of stream {stream}"));
         }
         Ok(())
-    }
-
-    /// AnyCable's protocol has no positions of ephemeral entries, so its client can't say that it has one. It gets
-    /// it again where it comes to a node that was not that far when it came.
-    fn may_come_again(&self, index: usize, stream: usize, offset: Option<u64>) -> bool {
-        let page = &self.pages[index];
-        let is_anycable = page.protocol == Protocol::AnyCable && self.nodes.is_some();
-        let is_ahead = |offset| (page.log, offset) > page.joined;
-        let has = |offset| is_ahead(offset) && page.life.has(stream, offset);
-        is_anycable && offset.is_some_and(has)
     }
 
     /// A new line to the server, and whoever answers on it.

@@ -147,6 +147,13 @@ impl World {
     pub(super) fn write(&mut self, nodes: &mut Nodes) -> Result<(), Broken> {
         let under_way = std::mem::take(&mut nodes.under_way);
         for mut one in under_way {
+            let node = &nodes.all[one.node];
+            let network = Arc::clone(&node.network);
+            if node.stop.is_some() {
+                nodes.under_way.push(one);
+                continue;
+            }
+            let _time = network.enter();
             match poll(&mut one.task) {
                 Some(said) => self.is_answered(nodes, &one, &said)?,
                 None => nodes.under_way.push(one),
@@ -196,7 +203,7 @@ impl World {
 
     /// What the server has come to.
     pub(super) fn learn(&mut self, nodes: &mut Nodes) {
-        for news in nodes.network.server().news() {
+        for news in nodes.server.news() {
             match news {
                 News::Epoch(epoch, cut) => {
                     if !nodes.epochs.is_empty() {
