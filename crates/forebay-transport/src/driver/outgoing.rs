@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use forebay_hub::{Batch, Round};
+use forebay_hub::{Batch, Client, Round};
 use tokio::io::AsyncWrite;
 
 use self::turn::Turn;
@@ -157,7 +157,8 @@ impl Outgoing {
         pongs.push(frame.into());
     }
 
-    /// Asks the client whether it lives. Behind a full socket it is asked already: by what is in there.
+    /// Asks the client whether it lives. Behind a full socket it is asked already: by what is in there, which it
+    /// takes or not.
     pub(super) fn ping(&mut self) {
         if self.is_at_rest() {
             let mut frame = Vec::new();
@@ -207,7 +208,7 @@ impl Outgoing {
         conversation: &mut Conversation,
     ) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.poll_unsent(cx, io.as_mut()))?;
+            ready!(self.poll_unsent(cx, io.as_mut(), conversation.client()))?;
             if self.close_sent {
                 return Poll::Ready(Ok(()));
             }
@@ -259,6 +260,7 @@ impl Outgoing {
         &mut self,
         cx: &mut Context<'_>,
         mut io: Pin<&mut Io>,
+        client: &Client,
     ) -> Poll<io::Result<()>> {
         let Some(unsent) = &mut self.unsent else { return Poll::Ready(Ok(())) };
         while let Some(piece) = unsent.front_mut() {
@@ -266,6 +268,9 @@ impl Outgoing {
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            // The socket was full, and has room: its client takes what it is sent, and nobody can ask it
+            // whether it lives before it has all of that.
+            client.lives();
             piece.advance(n);
             if piece.is_empty() {
                 unsent.pop_front();

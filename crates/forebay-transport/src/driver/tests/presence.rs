@@ -159,6 +159,31 @@ impl OnPresence for Html {
     }
 }
 
+/// More than a line of 8 KB a second takes in a minute.
+struct Large;
+
+impl OnPresence for Large {
+    fn render(&self, _: &str, _: &Change) -> Option<String> {
+        Some("x".repeat(600 << 10))
+    }
+}
+
+/// No Ping reaches whoever has a backlog. What they take of it shows that they live.
+#[tokio::test(start_paused = true)]
+async fn who_reads_slowly_is_there_for_as_long_as_they_take_something() {
+    let hooks = Some(PresenceHooks::new(Large));
+    let hub = Hub::new(Options::default().presence(PresenceOptions::default().hooks(hooks)));
+    let mut peer = here(&hub).await;
+    peer.command("subscribe", "ann").await;
+    for second in 0..60 {
+        peer.io.read_exact(&mut [0; 8 << 10]).await.unwrap();
+        assert_eq!(hub.present(), 1, "after {second} s");
+        sleep(Duration::from_secs(1)).await;
+    }
+    let took = gone_after(&hub).await;
+    assert!(took <= Duration::from_secs(15), "{took:?}");
+}
+
 /// The page gets its own coming, after the confirmation.
 #[tokio::test(start_paused = true)]
 async fn a_subscription_makes_present_and_sees_itself_come() {
