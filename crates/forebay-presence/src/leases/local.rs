@@ -108,6 +108,13 @@ impl Local {
         self.told = Told::Unknown;
     }
 
+    /// What the log knows of it is not known any more. Of one that it has never heard of it knows nothing.
+    pub(super) fn begin_anew(&mut self) {
+        if self.told != Told::Nothing {
+            self.told = Told::Unknown;
+        }
+    }
+
     /// Somebody else has given it another info, and nothing is to be said to that from here.
     pub(super) fn adopt(&mut self, now: u64, info: &Arc<str>) {
         if self.is_told(now) && self.told != Told::Nothing {

@@ -274,3 +274,16 @@ fn who_was_ended_by_mistake_is_held_again() {
     assert_eq!(node.written(), "+a1");
     assert!(!node.leases.ended(0, "room", "b"));
 }
+
+/// The log may have been told that he is here before it began anew, and nobody would tell it that he is not.
+#[test]
+fn who_has_left_when_a_log_begins_anew_is_released_all_the_same() {
+    let mut node = Node1::new();
+    node.join(1, "a", "1");
+    node.join(2, "b", "1");
+    assert_eq!(node.written(), "+a1+b1");
+    node.leave(2, Grace::None);
+    node.leases.begin_anew(0);
+    assert_eq!(node.written(), "+a1-b");
+    assert_eq!(node.written(), "");
+}

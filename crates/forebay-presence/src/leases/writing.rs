@@ -143,7 +143,8 @@ impl<K: Clone + Ord, V> Leases<K, V> {
         is_here
     }
 
-    /// Another log has begun, which knows nothing of this node: all who are here are held again.
+    /// Another log has begun, or this one from further on: all who are here are held again. It may know of those who
+    /// were, so they are released once more.
     pub fn begin_anew(&mut self, now: u64) {
         self.dirty.clear();
         self.again.clear();
@@ -154,7 +155,7 @@ impl<K: Clone + Ord, V> Leases<K, V> {
         let all: Vec<_> = self.members.iter().flat_map(names).collect();
         for (stream, id) in all {
             if let Some(local) = self.local(&stream, &id) {
-                local.told = Told::Nothing;
+                local.begin_anew();
             }
             self.look(now, &stream, &id);
         }
