@@ -11,6 +11,8 @@ use serde_json::value::RawValue;
 
 use crate::frames::{Frame, Frames, masked};
 use crate::page::{Memory, Tag};
+use crate::present::HERE;
+use crate::rooms::name_of;
 use crate::socket::Shared;
 use crate::variant::Variant;
 
@@ -44,6 +46,8 @@ pub(crate) enum Transport {
 pub(crate) enum Came {
     /// An entry: of which life of the log, of which stream, and which one of it.
     Entry(u64, usize, usize),
+    /// Somebody has come, or left, or said something else of themselves.
+    Change(String),
     /// The page lacks something and was told so: what it reads, and where it stood then.
     Resync(Vec<(usize, Position)>),
     /// The page may not read this any more.
@@ -426,7 +430,8 @@ fn command(command: &str, tag: &Tag, rest: &str) -> String {
 /// As `@anycable/core` asks: from its position, and since the last ping by its own clock.
 fn history(tag: &Tag, memory: &Memory) -> String {
     let streams = tag.received.map_or(String::new(), |Position { epoch, offset }| {
-        format!(r#""stream {}":{{"epoch":"{:x}","offset":{offset}}}"#, tag.stream, epoch.0)
+        let name = serde_json::to_string(&name_of(tag.stream)).expect("it is a string");
+        format!(r#"{name}:{{"epoch":"{:x}","offset":{offset}}}"#, epoch.0)
     });
     format!(r#","history":{{"since":{},"streams":{{{streams}}}}}"#, memory.since)
 }
@@ -481,6 +486,9 @@ fn take_entry(rest: &str, tags: &mut [Tag], variant: Variant) -> Option<Came> {
 }
 
 fn entry(message: &str) -> Option<Came> {
+    if message.starts_with(HERE) {
+        return Some(Came::Change(message.to_owned()));
+    }
     let mut numbers = message.split(':').map(str::parse::<usize>);
     let mut next = || numbers.next()?.ok();
     Some(Came::Entry(next()? as u64, next()?, next()?))

@@ -15,6 +15,7 @@ mod model;
 mod network;
 mod page;
 mod plan;
+mod present;
 mod published;
 mod rooms;
 mod server;

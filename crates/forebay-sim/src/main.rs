@@ -19,6 +19,12 @@ struct Arguments {
     /// Nodes, which share a log if there are several
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u8).range(1..=8))]
     nodes: u8,
+    /// Pages make their visitors present
+    #[arg(long)]
+    presence: bool,
+    /// No world begins after so many seconds
+    #[arg(long)]
+    seconds: Option<u64>,
     /// Run this world alone
     #[arg(long, conflicts_with_all = ["entries", "from", "threads"])]
     seed: Option<u64>,
@@ -48,8 +54,8 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let began = Instant::now();
-    let Arguments { entries, nodes, seed, world, from, threads, variant, steps, pages, events } =
-        arguments;
+    let Arguments { entries, nodes, presence, seconds, seed, world, from, .. } = arguments;
+    let Arguments { threads, variant, steps, pages, events, .. } = arguments;
     let nodes = if nodes > 1 { usize::from(nodes) } else { Plan::new(0, 1, variant).nodes };
     let whole = Plan {
         steps: steps.unwrap_or(u64::MAX),
@@ -59,6 +65,7 @@ fn main() -> Result<()> {
         events: events.unwrap_or_default(),
         ..Plan::of_nodes(nodes, 0, world, variant)
     };
+    let whole = Plan { presence: presence || whole.presence, ..whole };
     let next = AtomicU64::new(seed.unwrap_or(from));
     let stop = AtomicBool::new(false);
     let total = Mutex::new((Tally::default(), Vec::new(), 0_u64, Vec::new()));
@@ -79,7 +86,8 @@ fn main() -> Result<()> {
                         let said = format!("{said}, after {} steps", outcome.steps);
                         total.1.push((plan, violation, said));
                     }
-                    let enough = total.0.entries >= entries || seed.is_some();
+                    let is_late = seconds.is_some_and(|max| began.elapsed().as_secs() >= max);
+                    let enough = total.0.entries >= entries || seed.is_some() || is_late;
                     if enough || !total.1.is_empty() {
                         stop.store(true, Ordering::Relaxed);
                     }
@@ -173,6 +181,7 @@ mod tests {
         for plan in [
             Plan::new(7, 500, Variant::NonAtomic),
             Plan::of_nodes(3, 7, 500, Variant::None),
+            Plan { presence: true, ..Plan::of_nodes(3, 7, 500, Variant::None) },
             Plan {
                 steps: 30,
                 pages: Numbers::some([2]),
@@ -185,6 +194,7 @@ mod tests {
             let arguments = parse(line).unwrap();
             assert_eq!((arguments.seed, arguments.variant), (Some(7), plan.variant));
             assert_eq!(arguments.events.unwrap_or_default(), plan.events);
+            assert_eq!(arguments.presence, plan.presence);
         }
     }
 }

@@ -29,11 +29,15 @@ pub enum Violation {
     Replayed,
     /// Access was taken back, and the connection that used it lives on.
     NotEnded,
+    /// Somebody left who is there.
+    LeftThere,
+    /// Somebody is gone, and stays in the room.
+    StaysGone,
 }
 
 impl Violation {
     /// All of them, and what a summary calls them.
-    pub const ALL: [(Self, &str); 10] = [
+    pub const ALL: [(Self, &str); 12] = [
         (Self::Lost, "lost"),
         (Self::Doubled, "doubled"),
         (Self::Misordered, "out of order"),
@@ -44,6 +48,8 @@ impl Violation {
         (Self::NotAsBefore, "logs not as before"),
         (Self::Replayed, "ephemeral and replayed"),
         (Self::NotEnded, "connections not ended"),
+        (Self::LeftThere, "left while there"),
+        (Self::StaysGone, "gone and not left"),
     ];
 }
 
@@ -210,6 +216,18 @@ impl Life {
         if all.kind_at(stream, offset) != Some(Kind::Ephemeral) {
             showing.placed = offset;
         }
+        Ok(())
+    }
+
+    /// The page shows a change of who is present.
+    ///
+    /// # Errors
+    /// [`Violation::Misordered`] if it came behind what is later in the log.
+    pub fn show_change(&mut self, offset: u64) -> Result<(), Violation> {
+        if self.passed.is_some_and(|passed| offset <= passed) {
+            return Err(Violation::Misordered);
+        }
+        self.passed = self.passed.map(|passed| passed.max(offset));
         Ok(())
     }
 

@@ -8,7 +8,9 @@ use forebay_log::Position;
 
 use crate::client::{Client, Protocol, Transport, field};
 use crate::model::Life;
+use crate::present::Here;
 use crate::published::Kind;
+use crate::rooms::PRESENCE;
 
 /// One tag.
 #[derive(Clone, Debug)]
@@ -51,6 +53,8 @@ pub(crate) struct Page {
     pub(crate) by_time: bool,
     pub(crate) memory: Memory,
     pub(crate) life: Life,
+    /// Its part in the room, if it has one.
+    pub(crate) here: Option<Here>,
     /// The life of the log that it was rendered in.
     pub(crate) log: u64,
     pub(crate) client: Option<Client>,
@@ -108,6 +112,19 @@ impl Tag {
         Self { stream, identifier, cursor, received, number: 0 }
     }
 
+    /// A tag that makes a visitor present, and shows who else is, from `cursor` on.
+    pub(crate) fn of_visitor(
+        visitor: &str,
+        info: u64,
+        cursor: Position,
+        page: u64,
+        protocol: Protocol,
+    ) -> Self {
+        let tag = Self::new(PRESENCE, cursor, page, protocol);
+        let member = format!(r#","member":"{visitor}","info":{info},"page":"#);
+        Self { identifier: tag.identifier.replace(r#","page":"#, &member), ..tag }
+    }
+
     /// A tag that doesn't say when its page was rendered.
     pub(crate) fn without_cursor(stream: usize, cursor: Position, page: u64) -> Self {
         let identifier = format!(r#"{{"channel":"T","stream":{stream},"page":{page}}}"#);
@@ -149,6 +166,14 @@ impl Page {
             }
             Some(Kind::State) => self.life.goes_on_at(stream, offset),
             _ => false,
+        }
+    }
+
+    /// What it has comes again, on this connection.
+    pub(crate) fn is_replayed(&mut self) {
+        self.life.is_replayed();
+        if let Some(here) = &mut self.here {
+            here.is_replayed();
         }
     }
 

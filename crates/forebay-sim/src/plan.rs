@@ -19,6 +19,8 @@ pub struct Plan {
     pub variant: Variant,
     /// Nodes. Several share a log that a server keeps.
     pub nodes: usize,
+    /// Whether pages make their visitors present.
+    pub presence: bool,
     /// The pages that take part, from 1.
     pub pages: Numbers,
     /// The events that happen, from 1: what is published, and what goes wrong. Those that are left
@@ -48,7 +50,8 @@ impl Plan {
     /// A whole world of so many nodes.
     pub fn of_nodes(nodes: usize, seed: u64, entries: u64, variant: Variant) -> Self {
         let (pages, events) = (Numbers::default(), Numbers::default());
-        Self { seed, entries, steps: u64::MAX, variant, nodes, pages, events }
+        let presence = variant.needs_presence();
+        Self { seed, entries, steps: u64::MAX, variant, nodes, presence, pages, events }
     }
 
     /// How many pages there are at a time.
@@ -60,10 +63,13 @@ impl Plan {
 /// The command that runs it.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, entries, steps, variant, nodes, pages, events } = self;
+        let Self { seed, entries, steps, variant, nodes, presence, pages, events } = self;
         write!(f, "cargo xtask sim --seed {seed} --variant {}", variant.name())?;
         if *nodes > 1 {
             write!(f, " --nodes {nodes}")?;
+        }
+        if *presence {
+            f.write_str(" --presence")?;
         }
         for (name, number) in [("world", entries), ("steps", steps)] {
             if *number < u64::MAX {

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use forebay_cable::{RejectReason, Resync};
-use forebay_hub::Hub;
-use forebay_log::Position;
-use forebay_transport::{Answer, Begin, Channels, Rejected, Request, Stream, Subscribed};
+use forebay_hub::{Hub, Member};
+use forebay_log::{Position, presence_stream};
+use forebay_transport::{Answer, Begin, Channels, Present, Rejected, Request, Stream, Subscribed};
 
+use crate::present::ROOM;
 use crate::variant::Variant;
 
 /// The channels of this world: a stream by its number, from its cursor.
@@ -44,6 +45,7 @@ impl Channels for Rooms {
         };
         let goes_on = begin != Begin::Now;
         let read = Arc::clone(&name);
+        let presence = self.member_of(&request).map(Box::new);
         let subscribed = move |begin, transmissions| Subscribed {
             streams: vec![Stream { name: read, begin, is_public: false, seen: None }],
             goes_on,
@@ -51,7 +53,7 @@ impl Channels for Rooms {
             transmissions,
             whispers: None,
             handler: None,
-            presence: None,
+            presence,
             roster: None,
         };
         let (Variant::NonAtomic, Some(cursor)) = (self.variant, cursor) else {
@@ -98,6 +100,19 @@ impl Rooms {
             Poll::Pending
         })
     }
+
+    /// Whom a tag makes present.
+    fn member_of(&self, request: &Request) -> Option<Present> {
+        let visitor = request.identifier.text("member")?;
+        let number = |name| request.identifier.params.get(name).map(ToString::to_string);
+        let page = number("page").unwrap_or_default();
+        let id = match self.variant {
+            Variant::PerConnection => format!("{visitor}#{page}"),
+            _ => visitor.to_owned(),
+        };
+        let member = Member::new(id, number("info").unwrap_or_default());
+        Some(Present { stream: ROOM.into(), member })
+    }
 }
 
 /// Of a cursor: behind its position, it says which rendering it is from.
@@ -113,7 +128,10 @@ fn stream_of(request: &Request) -> Option<String> {
     number.or_else(|| request.identifier.text("signed_stream_name").map(str::to_owned))
 }
 
+/// The number of the stream that says who comes to the room and leaves it.
+pub(crate) const PRESENCE: usize = 1_000;
+
 /// The name of a stream.
 pub(crate) fn name_of(stream: usize) -> String {
-    format!("stream {stream}")
+    if stream == PRESENCE { presence_stream(ROOM) } else { format!("stream {stream}") }
 }

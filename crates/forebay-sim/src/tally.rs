@@ -97,4 +97,8 @@ tally! {
     failed,
     /// Rows that a relay has brought.
     relayed,
+    /// Changes of who is present that pages have shown.
+    changes,
+    /// What has come to the room, or left it.
+    comings,
 }

@@ -61,6 +61,14 @@ pub enum Variant {
     LateCommits,
     /// A log of several nodes that has trimmed what a node lacks, and tells nobody.
     HiddenTrim,
+    /// Who is present is read, and some time later from where on changes come.
+    SetApart,
+    /// Whoever closes a page has left.
+    LeftOnClose,
+    /// Each connection is a member: a second tab comes again.
+    PerConnection,
+    /// What a visitor's browser has said last, by its own clock, is what counts.
+    BrowserClocks,
 }
 
 impl Variant {
@@ -91,6 +99,15 @@ impl Variant {
     /// only logged.
     pub const BAD_NODES: [Self; 5] =
         [Self::OneHistory, Self::TakesTwice, Self::LateCommits, Self::HiddenTrim, Self::Untold];
+
+    /// Those of presence that must be caught.
+    pub const BAD_PRESENCE: [Self; 4] =
+        [Self::SetApart, Self::LeftOnClose, Self::PerConnection, Self::BrowserClocks];
+
+    /// Whether it is about who is present.
+    pub(crate) fn needs_presence(self) -> bool {
+        Self::BAD_PRESENCE.contains(&self)
+    }
 
     /// Whether it takes several nodes to go wrong.
     pub(crate) fn needs_nodes(self) -> bool {

@@ -6,6 +6,7 @@ mod faults;
 mod nodes;
 mod outbox;
 mod pages;
+mod presence;
 mod server;
 mod writers;
 
@@ -21,6 +22,7 @@ use forebay_log::{Class, Epoch, Extent, Message, Retention, StateKey};
 use pollster::FutureExt as _;
 
 use self::nodes::Nodes;
+use self::presence::Visitors;
 use self::server::Disk;
 use crate::client::Transport;
 use crate::model::Violation;
@@ -74,6 +76,7 @@ pub fn run(plan: &Plan) -> Outcome {
     let mut world = World::new(plan.clone());
     let violation = world.live().and_then(|()| world.settle()).err();
     world.note_stats();
+    world.tally.comings = world.visitors.comings;
     let pages = world.plan.page_count() as u64;
     let World { tally, steps, events, story, .. } = world;
     Outcome { tally, violation, steps, events, pages, story }
@@ -97,6 +100,8 @@ struct World {
     starts: u64,
     channels: Arc<Rooms>,
     published: Published,
+    /// Who is present, and shall be.
+    visitors: Visitors,
     /// Which life of the log this is.
     log: u64,
     pages: Vec<Page>,
@@ -142,13 +147,14 @@ impl Wake for Woken {
 }
 
 /// On disk what is forgotten matters more, so more is: quiet streams as a whole.
-fn options(on_disk: bool) -> Options {
+fn options(on_disk: bool, variant: Variant) -> Options {
     let retention = Retention::default()
         .entries_max(200)
         .total_bytes_max(1 << 20)
         .age_max(Duration::from_secs(if on_disk { 10 } else { 40 }))
         .idle_streams_max(if on_disk { 1 } else { 3 });
-    Options::default().retention(retention).limits(Limits::default())
+    let presence = presence::options(variant);
+    Options::default().retention(retention).limits(Limits::default()).presence(presence)
 }
 
 type Broken = (Violation, String);
@@ -161,8 +167,8 @@ impl World {
         let disk = plan.is_on_disk().then(Disk::new);
         let epoch = Epoch(schedule.u64(1..));
         let hub = match &disk {
-            Some(disk) => disk.start(epoch, &clock),
-            None => Hub::simulated(options(false), epoch, Arc::clone(&clock)),
+            Some(disk) => disk.start(epoch, &clock, variant),
+            None => Hub::simulated(options(false, variant), epoch, Arc::clone(&clock)),
         };
         let channels =
             Arc::new(Rooms { variant, clock: Arc::clone(&clock), hub: Mutex::new(hub.clone()) });
@@ -185,6 +191,7 @@ impl World {
             starts: 0,
             channels,
             published,
+            visitors: Visitors::default(),
             log: 0,
             pages: Vec::new(),
             connections: Vec::new(),
@@ -277,7 +284,8 @@ impl World {
         }
         self.check_settled()?;
         self.check_outbox()?;
-        self.check_ephemerals()
+        self.check_ephemerals()?;
+        self.settle_room()
     }
 
     /// Nobody is owed an ephemeral entry, but whoever is live, on a good line, gets it. Who polls may be
@@ -299,7 +307,10 @@ impl World {
         for (index, (was_live, joined)) in live.into_iter().enumerate() {
             let page = &self.pages[index];
             let is_same = was_live && is_live(page) && page.joined == joined;
-            let lacks = |tag: &Tag| !page.life.ends_with(tag.stream, published[tag.stream]);
+            let lacks = |tag: &Tag| {
+                let last = published.get(tag.stream);
+                last.is_some_and(|last| !page.life.ends_with(tag.stream, *last))
+            };
             if is_same && page.tags.iter().any(lacks) {
                 let what = "it is live, and lacks an ephemeral entry";
                 return Err((Violation::Lost, self.describe(index, what)));
@@ -444,6 +455,7 @@ impl World {
                 if self.part.is_multiple_of(KEEP_PARTS) {
                     self.hub.keep().block_on();
                 }
+                self.attend();
             }
             self.part += 1;
         }
@@ -455,6 +467,7 @@ impl World {
             }
         }
         self.poll_connections();
+        self.check_room(now)?;
         for index in 0..self.pages.len() {
             self.step_page(index, now)?;
         }

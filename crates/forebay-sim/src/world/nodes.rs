@@ -22,6 +22,7 @@ use crate::model::Violation;
 use crate::network::Network;
 use crate::published::Published;
 use crate::server::{Server, Trouble};
+use crate::variant::Variant;
 
 /// What happens to a thousand requests of nodes. Three nodes ask a few hundred times a second.
 const TROUBLE: Trouble =
@@ -72,6 +73,8 @@ pub(super) struct Node {
     pub(super) starts: u64,
     /// It is cut off until then.
     joins_at: Option<u64>,
+    /// It writes who is present.
+    pub(super) attending: Option<Task<()>>,
     epoch: Epoch,
     behind_since: Option<u64>,
     /// When it was last not as it should be: behind, or in another epoch than before, or about to leave.
@@ -139,7 +142,7 @@ impl Nodes {
         while !all.iter().all(is_up) {
             for node in &mut all {
                 node.network.run(Duration::from_millis(STEP));
-                node.go_on(clock, 0);
+                node.go_on(clock, plan.variant, 0);
             }
         }
         Self {
@@ -245,6 +248,7 @@ impl Node {
             line: 0,
             starts: 0,
             joins_at: None,
+            attending: None,
             epoch: Epoch(0),
             behind_since: None,
             ill_at: 0,
@@ -252,12 +256,12 @@ impl Node {
     }
 
     /// True if it has left.
-    fn go_on(&mut self, clock: &Arc<AtomicU64>, now: u64) -> bool {
+    fn go_on(&mut self, clock: &Arc<AtomicU64>, variant: Variant, now: u64) -> bool {
         let network = Arc::clone(&self.network);
         let _time = network.enter();
         match &mut self.state {
             State::Down { until } if *until <= now => {
-                let (line, start) = start(&network, Arc::clone(clock));
+                let (line, start) = start(&network, Arc::clone(clock), variant);
                 (self.line, self.state) = (line, State::Starting(start));
                 (self.starts, self.ill_at) = (self.starts + 1, now);
             }
@@ -320,12 +324,13 @@ impl Node {
 }
 
 /// A node that begins is ready when it has come as far as the server was.
-fn start(network: &Network, clock: Arc<AtomicU64>) -> (usize, Task<Option<Hub>>) {
+fn start(network: &Network, clock: Arc<AtomicU64>, variant: Variant) -> (usize, Task<Option<Hub>>) {
     let (line, shared) = network.access();
     let number = line.number();
     let start = async move {
         let log = Arc::new(SharedLog::open(line, shared).await.ok()?);
-        let hub = Hub::simulated_with(options(false), Arc::clone(&log) as _, clock).ok()?;
+        let hub =
+            Hub::simulated_with(options(false, variant), Arc::clone(&log) as _, clock).ok()?;
         loop {
             let Ok(head) = log.head().await else { continue };
             // Another epoch may begin meanwhile: it asks again.
@@ -393,7 +398,7 @@ impl World {
         for number in 0..nodes.all.len() {
             let node = &mut nodes.all[number];
             if node.stop.is_none() {
-                if node.go_on(&self.clock, now) {
+                if node.go_on(&self.clock, self.variant, now) {
                     self.end_node(nodes, number, 0);
                     continue;
                 }
@@ -416,6 +421,9 @@ impl World {
                 }
             }
             self.relay(nodes);
+        }
+        if self.plan.presence {
+            nodes.attend();
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::client::{Came, Client, Ears, Protocol, Transport};
 use crate::exchange::serve;
 use crate::model::{Life, Violation};
 use crate::page::{Memory, Page, Tag};
+use crate::present::Here;
 use crate::published::Kind;
 use crate::rooms::name_of;
 use crate::socket::{Line, Shared, Socket};
@@ -60,6 +61,7 @@ impl World {
         let is_late = self.variant == Variant::LateCursor && rng.u32(..3) == 0;
         let by_time = protocol == Protocol::AnyCable
             && self.nodes.is_none()
+            && !self.plan.presence
             && (rng.u32(..4) == 0 || self.variant == Variant::LateTime);
         let (node, mut cursor) = match &self.nodes {
             None => (0, self.hub.position()),
@@ -85,6 +87,12 @@ impl World {
                 Tag::new(*stream, cursor, number, protocol)
             }
         };
+        let mut tags: Vec<Tag> = streams.iter().map(tag).collect();
+        let here = self.come(index, node, number, protocol);
+        let here = here.map(|(here, tag)| {
+            tags.push(tag);
+            here
+        });
         let mut life = Life::new(&streams, rendered, protocol == Protocol::Stock);
         if by_time {
             life.begins_by_time();
@@ -99,10 +107,11 @@ impl World {
             transport: Transport::WebSocket,
             is_absent: false,
             name: format!("page {number}").into(),
-            tags: streams.iter().map(tag).collect(),
+            tags,
             by_time,
             memory: Memory { since: now / 1_000, last_event_id, ..Memory::default() },
             life,
+            here,
             log,
             client: None,
             node,
@@ -191,6 +200,10 @@ impl World {
             }
             match came {
                 Came::Entry(log, stream, serial) => shown.push((log, stream, serial)),
+                Came::Change(text) => {
+                    self.show(index, std::mem::take(&mut shown), now)?;
+                    self.show_change(index, &text)?;
+                }
                 Came::Confirmed => {
                     self.show(index, std::mem::take(&mut shown), now)?;
                     let page = &mut self.pages[index];
@@ -202,7 +215,7 @@ impl World {
                 // on from what its network stack had proven.
                 Came::Restored if self.is_late(index, HELD, now) => {
                     let page = &mut self.pages[index];
-                    page.life.is_replayed();
+                    page.is_replayed();
                     if page.by_time {
                         page.renders_at = Some(now);
                     }
@@ -223,8 +236,10 @@ impl World {
                 // that it had open, and its server goes on from its cursors.
                 Came::Welcomed if self.is_late(index, FRESH, now) => {
                     let page = &mut self.pages[index];
-                    if !page.by_time {
-                        page.life.is_replayed();
+                    if page.by_time {
+                        page.here.as_mut().map(Here::is_replayed);
+                    } else {
+                        page.is_replayed();
                     }
                 }
                 Came::Restored | Came::Welcomed | Came::Resync(_) | Came::Rejected => {}
@@ -455,6 +470,11 @@ impl World {
         let page = &mut self.pages[index];
         page.joined = (log, joined.offset.0);
         page.life.reconnected();
+        if page.protocol == Protocol::Stock
+            && let Some(here) = &mut page.here
+        {
+            here.is_replayed();
+        }
         page.confirmed = 0;
         page.heard = page.watch(now);
         let page = &self.pages[index];
@@ -548,6 +568,7 @@ impl World {
         self.tally.repeats += page.life.repeats;
         let gone = std::mem::replace(&mut page.tags, fresh.tags);
         page.life = fresh.life;
+        page.here = fresh.here;
         page.log = fresh.log;
         page.by_time = fresh.by_time;
         if page.by_time {

@@ -36,8 +36,8 @@ impl Disk {
     }
 
     /// The hub of this folder's log, or of a new one.
-    pub(super) fn start(&self, epoch: Epoch, clock: &Arc<AtomicU64>) -> Hub {
-        Hub::simulated_in(options(true), self.folder.path(), epoch, Arc::clone(clock))
+    pub(super) fn start(&self, epoch: Epoch, clock: &Arc<AtomicU64>, variant: Variant) -> Hub {
+        Hub::simulated_in(options(true, variant), self.folder.path(), epoch, Arc::clone(clock))
             .expect("the folder is good")
     }
 }
@@ -92,7 +92,11 @@ impl World {
             self.hub.close_store().block_on();
         }
         // The folder is free when its last handle is gone.
-        self.set_hub(Hub::simulated(options(false), Epoch(amount), Arc::clone(&self.clock)));
+        self.set_hub(Hub::simulated(
+            options(false, self.variant),
+            Epoch(amount),
+            Arc::clone(&self.clock),
+        ));
         if let Some(disk) = &mut self.disk {
             if !goes_on {
                 *disk = Disk::new();
@@ -100,7 +104,7 @@ impl World {
                 // In the same files: a folder that was copied is not gone on with.
                 put_back(before.path(), disk.folder.path()).expect("it can be put back");
             }
-            let hub = disk.start(Epoch(amount), &self.clock);
+            let hub = disk.start(Epoch(amount), &self.clock, self.variant);
             self.set_hub(hub);
         }
         self.starts += 1;
@@ -111,10 +115,12 @@ impl World {
             && !(is_new && may_be_new)
         {
             self.tally.disk_restarts += 1;
+            self.room_begins(true);
             return self.check_goes_on(at, &histories);
         }
         self.published = Published::new(STREAMS, UNREAD);
         self.log += 1;
+        self.room_begins(false);
         Ok(())
     }
 
@@ -160,7 +166,7 @@ impl World {
             // What comes of it is for the pages to find out.
             return Ok(());
         }
-        let age_max = options(true).retention.age_max.as_millis();
+        let age_max = options(true, self.variant).retention.age_max.as_millis();
         let limit = self.now().saturating_sub(u64::try_from(age_max).unwrap_or(u64::MAX));
         let found = self.histories();
         check_put_back(before, &found, limit)

@@ -210,6 +210,7 @@ impl World {
                         let next = Published::numbered(STREAMS);
                         nodes.earlier.push(std::mem::replace(&mut self.published, next));
                         self.log += 1;
+                        self.room_is_another();
                         self.tally.epochs += 1;
                         self.tell(|| "another epoch begins".to_owned());
                     }
@@ -261,6 +262,10 @@ impl World {
                 self.tally.told_gaps += 1;
             }
             Content::Control(Control::Revoke(revocation)) => self.is_taken_back(revocation, offset),
+            Content::Control(Control::Presence(sign)) => {
+                let now = self.now();
+                self.visitors.take(record.offset, sign, now);
+            }
             Content::Control(_) => {}
         }
     }
