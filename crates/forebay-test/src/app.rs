@@ -33,7 +33,7 @@ const ACCEPT_STREAMS: &str = "text/vnd.turbo-stream.html, text/html, application
 const ACCEPT: &str = "text/html, application/xhtml+xml";
 
 /// What the names of marks begin with.
-pub(crate) const MARKS: &str = "forebay-test-";
+const MARKS: &str = "forebay-test-";
 
 /// In a mark's JSON: its number.
 const MARK: &str = "forebay-test-mark";

@@ -42,6 +42,9 @@ pub struct Document {
     html: Html,
     /// Custom actions that the page's scripts define.
     actions: BTreeSet<String>,
+    /// Ids of elements that were removed: a second removal is as good as one, as where a form is answered
+    /// with the tag that is broadcast, too.
+    removed: BTreeSet<String>,
 }
 
 /// What became of one stream tag.
@@ -73,7 +76,11 @@ impl Applied {
 impl Document {
     /// Reads a whole page, or a part of one, as a browser does.
     pub fn parse(html: &str) -> Self {
-        Self { html: Html::parse_document(html), actions: BTreeSet::new() }
+        Self {
+            html: Html::parse_document(html),
+            actions: BTreeSet::new(),
+            removed: BTreeSet::new(),
+        }
     }
 
     /// Says that the page's scripts define this action in `Turbo.StreamActions`. Any other one that Turbo
@@ -146,7 +153,10 @@ impl Document {
         let before = seeing::Before::of(tree, &tag);
         let performed = actions::perform(&mut self.html.tree, stream, &tag);
         let (elements, seen) = match performed {
+            Ok(Performed::Changed(0)) if self.is_removed(&tag) => (0, Seen::Applied),
             Ok(Performed::Changed(elements)) => {
+                let removed = tag.target.clone().filter(|_| tag.action == "remove");
+                self.removed.extend(removed);
                 (elements, before.seen(&self.html.tree, &tag, elements))
             }
             Ok(Performed::Refresh) => (0, Seen::Applied),
@@ -158,6 +168,11 @@ impl Document {
             Err(error) => (0, Seen::Threw { error: error.to_string() }),
         };
         Applied { tag, elements, seen }
+    }
+
+    fn is_removed(&self, tag: &StreamTag) -> bool {
+        let target = tag.target.as_ref().filter(|_| tag.action == "remove");
+        target.is_some_and(|target| self.removed.contains(target))
     }
 
     /// Elements of the page that are permanent and come again keep what they have.

@@ -39,13 +39,16 @@
 //! for 150 ms. Nothing is cached, so there are no previews. An event source of another server is not read.
 
 mod app;
+mod broadcasts;
 mod cable;
 mod connect;
 mod document;
 mod events;
 mod page;
+mod wired;
 
 pub use app::TestApp;
 pub use document::{Applied, Document, StreamTag};
 pub use forebay_inspect::Seen;
 pub use page::{Received, TestPage};
+pub use wired::Fault;

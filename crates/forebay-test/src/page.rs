@@ -13,7 +13,7 @@ use forebay_core::Position;
 use http::StatusCode;
 use serde_json::Value;
 
-use self::tags::Tag;
+pub(crate) use self::tags::{Tag, TagState};
 use crate::app::TestApp;
 use crate::cable::Cable;
 use crate::document::{Applied, Document, StreamTag};
@@ -36,7 +36,6 @@ pub struct TestPage {
     /// Where the log stood before the page was asked for.
     asked_at: Position,
     cable: Option<Cable>,
-    session: Option<String>,
     /// The page's connection was refused, or ended for good.
     refused: Option<Refused>,
     tags: Vec<Tag>,
@@ -90,7 +89,6 @@ impl TestPage {
             document: Document::parse(""),
             asked_at: app.forebay.position(),
             cable: None,
-            session: None,
             refused: None,
             tags: Vec::new(),
             reads_marks: false,
@@ -162,6 +160,31 @@ impl TestPage {
     /// Messages that came and are no HTML: what a page's own script would get.
     pub fn messages(&self) -> &[Value] {
         &self.messages
+    }
+
+    pub(crate) fn app(&self) -> &TestApp {
+        &self.app
+    }
+
+    pub(crate) fn tags(&self) -> &[Tag] {
+        &self.tags
+    }
+
+    pub(crate) fn refusal(&self) -> Option<&Refused> {
+        self.refused.as_ref()
+    }
+
+    pub(crate) fn asked_at(&self) -> Position {
+        self.asked_at
+    }
+
+    /// Whether a tag's cursor was taken when the page was asked for, or later.
+    pub(crate) fn is_of_this_rendering(&self, cursor: Position) -> bool {
+        cursor.epoch == self.asked_at.epoch && cursor.offset >= self.asked_at.offset
+    }
+
+    pub(crate) fn frames_without_match(&self) -> &[String] {
+        &self.frames_without_match
     }
 
     /// All stream tags that came since the page was opened, and what became of them.

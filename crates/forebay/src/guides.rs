@@ -3,7 +3,7 @@
 //! Begin with [five minutes with axum](axum), or [behind a Rails app](serve). Then, by what you
 //! build: [forms and frames](forms), [counters and progress](counters), [a dashboard that
 //! morphs](dashboard), [a channel of your own](channels), [sign-in](sign_in), [who is there](presence). For changes that must
-//! not be missed over a crash: [the outbox](outbox). If something does not work: [troubleshooting]. To
+//! not be missed over a crash: [the outbox](outbox). Your own tests: [pages without a browser](testing). If something does not work: [troubleshooting]. To
 //! look up: [options] of `forebay serve`, [`forebay.js`](forebay_js), [the protocols](protocol).
 //!
 //! Each guide quotes a program of `examples/`, which the tests compile and run.
@@ -55,6 +55,9 @@ pub mod outbox {}
 /// [outbox]: crate::guides::outbox
 #[doc = include_str!("../docs/exact.md")]
 pub mod exact {}
+
+#[doc = include_str!("../docs/testing.md")]
+pub mod testing {}
 
 /// [limits]: crate::guides::serve#limits
 /// [nginx]: crate::guides::serve#5-in-production

@@ -23,6 +23,8 @@ fn guides() -> Vec<(PathBuf, PathBuf)> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut guides = vec![(root().join("docs/axum.md"), examples.join("five_minutes.rs"))];
     guides.push((root().join("docs/presence.md"), examples.join("presence.rs")));
+    let tests = root().join("crates/forebay-test/tests/guide.rs");
+    guides.push((root().join("docs/testing.md"), tests));
     for name in ["forms", "counters", "dashboard", "channels", "sign_in"] {
         let guide = root().join(format!("docs/guides/{name}.md"));
         guides.push((guide, examples.join(format!("{name}.rs"))));

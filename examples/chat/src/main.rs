@@ -15,6 +15,8 @@ mod tunnel;
 mod viewer;
 mod visitors;
 mod watchers;
+#[cfg(test)]
+mod wiring;
 
 use std::io::{ErrorKind, IsTerminal as _};
 use std::net::Ipv4Addr;

@@ -19,7 +19,7 @@ use self::snippets::{Snippet, all, repository};
 use crate::support::{Page, Server, forebay, turbo};
 
 /// Languages of a document, or of all in a folder, that another test runs.
-const ELSEWHERE: [(&str, &str, &str); 24] = [
+const ELSEWHERE: [(&str, &str, &str); 25] = [
     ("README.md", "rust", "crates/forebay/src/lib.rs"),
     ("docs/axum.md", "rust", "crates/forebay/tests/guides.rs"),
     ("docs/axum.md", "html", "crates/forebay/tests/guides.rs"),
@@ -33,6 +33,7 @@ const ELSEWHERE: [(&str, &str, &str); 24] = [
     ("docs/presence.md", "erb", "ruby/forebay-rails/test/presence_test.rb"),
     ("docs/metrics.md", "rust", "crates/forebay-core/src/metrics.rs"),
     ("docs/metrics.md", "yaml", "crates/forebay-server/tests/binary/metrics.rs"),
+    ("docs/testing.md", "rust", "crates/forebay/tests/guides.rs"),
     ("docs/outbox.md", "rust", "crates/forebay-core/tests/outbox/guide.rs"),
     ("docs/outbox.md", "sql", "crates/forebay-core/tests/outbox/postgres.rs"),
     ("docs/exact.md", "rust", "crates/forebay-core/tests/exact/main.rs"),
@@ -76,7 +77,7 @@ fn every_snippet_is_run_by_somebody() {
 fn configuration_files_are_understood() {
     let folder = tempfile::tempdir().unwrap();
     for snippet in all().into_iter().filter(|snippet| snippet.language == "toml") {
-        if snippet.text.contains("[dependencies]") {
+        if snippet.text.contains("dependencies]") {
             toml::de::DeTable::parse(&snippet.text)
                 .unwrap_or_else(|error| panic!("{snippet}: {error}"));
             continue;

@@ -103,6 +103,19 @@ impl Document {
         Some(self.element(first).html())
     }
 
+    /// The HTML of all elements that are found, without source tags and with as little white space as there
+    /// can be.
+    #[track_caller]
+    pub(crate) fn shown(&self, selector: &str) -> String {
+        let mut bare = self.clone();
+        for (source, _) in self.sources() {
+            tree::detach(&mut bare.html.tree, source);
+        }
+        let found = bare.find(selector).into_iter();
+        let html: Vec<_> = found.map(|node| single_spaced(&bare.element(node).html())).collect();
+        html.join("\n").replace("> <", "><")
+    }
+
     fn element(&self, node: NodeId) -> ElementRef<'_> {
         ElementRef::wrap(tree::node_ref(&self.html.tree, node)).expect("it was found as one")
     }

@@ -55,7 +55,6 @@ impl TestPage {
     async fn read_cable(&mut self) -> bool {
         let Some(cable) = &mut self.cable else { return false };
         match cable.next().await {
-            Said::Welcome { session } => self.session = session,
             Said::Confirmed { identifier } => self.answered(&identifier, TagState::Live),
             Said::Rejected { identifier } => self.answered(&identifier, TagState::Rejected),
             Said::Message { identifier, message, offset } => {

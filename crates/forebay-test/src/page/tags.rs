@@ -2,6 +2,7 @@
 
 use ego_tree::NodeId;
 use forebay_core::signing::claimed_name;
+use forebay_core::{Epoch, Offset, Position};
 use serde_json::json;
 
 use super::{Refused, TestPage};
@@ -19,6 +20,8 @@ pub(crate) struct Tag {
     pub(crate) signed: String,
     /// The stream's name in clear, as the signature claims it.
     pub(crate) stream: Option<String>,
+    /// Where the log stood when the tag was rendered, if it says so.
+    cursor: Option<Position>,
     pub(crate) state: TagState,
     pub(super) kind: Kind,
 }
@@ -40,15 +43,20 @@ pub(crate) enum TagState {
 
 impl Tag {
     fn new(node: NodeId, source: Source) -> Self {
-        let (signed, kind) = match source {
-            Source::Cable { identifier, signed } => (signed, Kind::Cable { identifier }),
+        let (signed, cursor, kind) = match source {
+            // A cursor follows the name behind a dot.
+            Source::Cable { identifier, signed } => {
+                let cursor = signed.split_once('.').and_then(|(_, cursor)| position(cursor));
+                (signed, cursor, Kind::Cable { identifier })
+            }
             Source::Events { src } => {
-                (signed_in(&src), Kind::Events { src, events: None, last_mark: 0 })
+                let (signed, cursor) = (in_query(&src, "stream"), in_query(&src, "cursor"));
+                let kind = Kind::Events { src, events: None, last_mark: 0 };
+                (signed, position(&cursor), kind)
             }
         };
-        // A cursor follows the name behind a dot.
         let stream = claimed_name(signed.split('.').next().unwrap_or_default());
-        Self { node, signed, stream, state: TagState::Asked, kind }
+        Self { node, signed, stream, cursor, state: TagState::Asked, kind }
     }
 
     fn is(&self, node: NodeId, source: &Source) -> bool {
@@ -74,7 +82,11 @@ impl Tag {
         self.state == TagState::Asked
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn cursor(&self) -> Option<Position> {
+        self.cursor
+    }
+
+    pub(crate) fn name(&self) -> &str {
         self.stream.as_deref().unwrap_or(&self.signed)
     }
 }
@@ -85,12 +97,20 @@ impl std::fmt::Debug for Tag {
     }
 }
 
-/// The first signed name in an event source's address.
-fn signed_in(src: &str) -> String {
+/// What an event source's address says first under this name.
+fn in_query(src: &str, wanted: &str) -> String {
     let query = src.split_once('?').map_or("", |(_, query)| query);
     let mut pairs = form_urlencoded::parse(query.as_bytes());
-    let found = pairs.find(|(name, _)| name == "stream");
+    let found = pairs.find(|(name, _)| name == wanted);
     found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+/// The position at the beginning of a cursor: `EPOCH.OFFSET.PAGE.MAC`.
+fn position(cursor: &str) -> Option<Position> {
+    let mut parts = cursor.split('.');
+    let epoch = u64::from_str_radix(parts.next()?, 16).ok()?;
+    let offset = parts.next()?.parse().ok()?;
+    Some(Position { epoch: Epoch(epoch), offset: Offset(offset) })
 }
 
 impl TestPage {

@@ -62,8 +62,7 @@ impl TestPage {
             .filter(|(name, _)| !fields.iter().any(|(other, _)| other == name))
             .collect();
         sent.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        let query = query.extend_pairs(&sent).finish();
+        let query = encoded(&sent);
         let action = resolved(&self.path, &form.action);
         let request_id = self.next_request_id();
         let is_get = form.method == "get";
@@ -203,6 +202,11 @@ impl TestPage {
     pub fn has_left_out_its_refresh(&self) -> bool {
         self.received.iter().any(|received| received.applied.seen == Seen::OwnRefresh)
     }
+}
+
+/// As a browser sends a form's fields.
+fn encoded(fields: &[(String, String)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
 fn header_text<'a>(answer: &'a Answer, name: &header::HeaderName) -> &'a str {
