@@ -25,14 +25,18 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("forebay-nats", &["forebay-log", "forebay-shared"]),
     ("forebay-postgres", &["forebay-log", "forebay-shared"]),
     ("forebay-outbox", &["forebay-log"]),
-    ("forebay-hub", &["forebay-cable", "forebay-log", "forebay-presence", "forebay-store"]),
-    ("forebay-transport", &["forebay-cable", "forebay-hub", "forebay-log"]),
+    (
+        "forebay-hub",
+        &["forebay-cable", "forebay-inspect", "forebay-log", "forebay-presence", "forebay-store"],
+    ),
+    ("forebay-transport", &["forebay-cable", "forebay-hub", "forebay-inspect", "forebay-log"]),
     (
         "forebay-core",
         &[
             "forebay-cable",
             "forebay-derive",
             "forebay-hub",
+            "forebay-inspect",
             "forebay-log",
             "forebay-nats",
             "forebay-outbox",

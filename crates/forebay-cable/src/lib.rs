@@ -37,6 +37,7 @@ pub use dialect::{
 pub use ids::{SessionId, SubscriptionId};
 pub use limits::Limits;
 pub use session::{
-    AsksMembers, Attachment, Effect, Hello, Kept, Mark, Progress, Reader, ReaderId, Session, Start,
+    AsksMembers, Attachment, Effect, Hello, Kept, Mark, Progress, Reader, ReaderId, Session,
+    Standing, Start,
 };
 pub use wire::{Envelope, Part, RECORD_END, Wrap};

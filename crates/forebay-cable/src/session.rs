@@ -17,6 +17,7 @@ mod proof;
 mod queue;
 mod restoring;
 mod saying;
+mod standing;
 mod steps;
 mod subscription;
 
@@ -36,6 +37,7 @@ pub use self::proof::Mark;
 use self::proof::Proof;
 use self::queue::Queue;
 pub use self::restoring::Kept;
+pub use self::standing::Standing;
 use self::steps::{Pending, Restored, Step, Waiting};
 use self::subscription::Subscription;
 pub use self::subscription::{Attachment, Reader, ReaderId, Start};

@@ -17,6 +17,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use crate::app::Forebay;
 use crate::bodies::{BodyError, Text};
 use crate::channel::{Connect, ConnectError, Identity};
+use crate::inspect::InspectAddress;
 
 /// One of the addresses that pages ask ([`Forebay::addresses`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +35,8 @@ pub enum Address {
     Worker,
     /// `/forebay/inspect.js`: what a page loads in development, to be told what became of broadcasts in it.
     InspectScript,
+    /// Below `/forebay/inspect`: what is recorded of broadcasts and pages, where it is.
+    Inspect(InspectAddress),
 }
 
 /// What a request to one of the [addresses](Address) is answered with.
@@ -118,6 +121,12 @@ impl Forebay {
             (at("worker.js"), Address::Worker),
             (at("inspect.js"), Address::InspectScript),
         ];
+        if self.edge.inspect.is_some() {
+            let all = InspectAddress::ALL.into_iter();
+            addresses.extend(all.map(|(name, address)| {
+                (at(&format!("inspect/{name}")), Address::Inspect(address))
+            }));
+        }
         // At the root there is no second way to write it.
         if !paths.cable.is_empty() {
             addresses.push((paths.cable.clone(), Address::Cable));
@@ -152,6 +161,10 @@ impl Forebay {
             Address::Script => Ok(SCRIPT.answer(request)),
             Address::Worker => Ok(WORKER.answer(request)),
             Address::InspectScript => Ok(INSPECT.answer(request)),
+            Address::Inspect(address) => {
+                // For nobody of another origin.
+                return Reply::Answer(self.answer_inspection(address, request, body).await);
+            }
         };
         let mut answer = answer.unwrap_or_else(|error| match error {
             Refused::Exchange(error) => error.into_response(request).map(Body::from),
@@ -255,7 +268,7 @@ async fn ask(hook: &Connect, request: &Parts) -> Result<Identity, Denial> {
 }
 
 /// A preflight, or a method that this address does not have.
-fn other_method(request: &Parts, allowed: &'static str) -> Response<Body> {
+pub(crate) fn other_method(request: &Parts, allowed: &'static str) -> Response<Body> {
     let mut answer = Response::new(Body::default());
     if request.method == Method::OPTIONS {
         *answer.status_mut() = StatusCode::NO_CONTENT;

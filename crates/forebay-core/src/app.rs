@@ -1,12 +1,14 @@
 //! The handle that an application keeps.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use forebay_hub::{Hub, Revocation, StatsSnapshot};
 use forebay_log::Position;
-use forebay_signing::{Cursor, CursorSigner, PageCursor, Subject, Verifier};
+use forebay_signing::{
+    Cursor, CursorSigner, Key, KeyDigest, PageCursor, Subject, Verifier, VerifyError,
+};
 use forebay_transport::{Door, Endpoint};
 use forebay_turbo::{EventStreamSource, StreamName, StreamNameError, StreamSource, Streamable};
 
@@ -16,6 +18,7 @@ use crate::builder::Builder;
 use crate::channel::{Connect, Registry, StandardChannels};
 use crate::checks::Mistake;
 use crate::clock::unix_millis;
+use crate::inspect::Inspect;
 use crate::replay::{ReplayEntry, ReplayError};
 
 /// Turbo for one application: its log, its keys, its channels. Clones are handles to the same.
@@ -83,6 +86,8 @@ pub(crate) struct Edge {
     /// What bodies of requests may take together.
     pub(crate) bodies: Bodies,
     pub(crate) paths: Paths,
+    /// Who may see what is recorded, if anything is.
+    pub(crate) inspect: Option<Inspect>,
     /// Somebody has asked for the addresses, to route them.
     pub(crate) has_addresses: AtomicBool,
     /// The log has said that a page has a tag, and nobody has asked for the addresses.
@@ -94,12 +99,32 @@ pub(crate) struct Keys {
     pub(crate) streams: Verifier,
     pub(crate) pubsub: Verifier,
     pub(crate) cursors: CursorSigner,
+    /// To say why a name was refused, where that is recorded: what it may have been signed with instead.
+    pub(crate) secrets: Vec<Key>,
+    pub(crate) other_digests: OnceLock<Option<Verifier>>,
+}
+
+impl Keys {
+    /// Whether a name was signed with one of the secrets, and not with the digest that is expected.
+    pub(crate) fn is_of_other_digest(&self, signed: &str) -> bool {
+        let verifier = self.other_digests.get_or_init(|| {
+            let digests = [KeyDigest::Sha256, KeyDigest::Sha1];
+            let derived = |secret: &Key| digests.map(|digest| secret.turbo_of(digest));
+            let mut keys = self.secrets.iter().flat_map(derived);
+            let first = Verifier::new(keys.next()?);
+            Some(keys.fold(first, Verifier::rotate))
+        });
+        let outcome = verifier.as_ref().map(|verifier| verifier.verify(signed, 0));
+        // What has a purpose or has expired was signed with it all the same.
+        matches!(outcome, Some(Ok(_) | Err(VerifyError::Expired | VerifyError::WrongPurpose)))
+    }
 }
 
 /// How clients connect.
 pub(crate) struct EdgeOptions {
     pub(crate) connect: Option<Connect>,
     pub(crate) paths: Paths,
+    pub(crate) inspect: Option<Inspect>,
 }
 
 /// Where the routes are.
@@ -170,10 +195,11 @@ impl Forebay {
         let core = Arc::new(core);
         let channels = StandardChannels::new(Arc::clone(&core), registry);
         let endpoint = Endpoint::new(core.hub.clone(), Arc::new(channels), door);
-        let EdgeOptions { connect, paths } = edge;
+        let EdgeOptions { connect, paths, inspect } = edge;
         let (bodies, has_addresses) = (Bodies::default(), AtomicBool::new(false));
         let dead_tag = Mistake::new();
-        let edge = Arc::new(Edge { endpoint, connect, bodies, paths, has_addresses, dead_tag });
+        let edge = Edge { endpoint, connect, bodies, paths, inspect, has_addresses, dead_tag };
+        let edge = Arc::new(edge);
         Self { core, edge }
     }
 

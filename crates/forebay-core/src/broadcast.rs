@@ -15,6 +15,7 @@ mod publisher;
 mod refresh;
 #[cfg(feature = "sqlx")]
 mod relay;
+mod tracing;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -33,6 +34,9 @@ pub(crate) use self::pending::{OpenPending, Pending};
 pub(crate) use self::publisher::{Publisher, Settings};
 #[cfg(feature = "sqlx")]
 pub(crate) use self::relay::Relay;
+pub(crate) use self::tracing::Asker;
+#[cfg(feature = "sqlx")]
+pub(crate) use self::tracing::OpenTransaction;
 use crate::app::Core;
 
 /// A record that can be shown: it has an element, a stream of its own, and a partial.
@@ -76,6 +80,8 @@ impl<E, T: Record + Streamable + Render<E>> Partial<E> for T {}
 pub struct Broadcaster {
     core: Arc<Core>,
     request_id: Option<Arc<str>>,
+    /// The request, where broadcasts are recorded.
+    asker: Option<Asker>,
     #[cfg(feature = "sqlx")]
     pending: Option<Pending>,
 }
@@ -140,9 +146,20 @@ impl Broadcaster {
         Self {
             core,
             request_id,
+            asker: None,
             #[cfg(feature = "sqlx")]
             pending: None,
         }
+    }
+
+    pub(crate) fn asked_by(self, asker: Option<Asker>) -> Self {
+        Self { asker, ..self }
+    }
+
+    /// A transaction of its request begins.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn begins(&self) -> Option<OpenTransaction> {
+        self.asker.as_ref().map(Asker::begins)
     }
 
     #[cfg(feature = "sqlx")]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use forebay_cable::Limits;
@@ -21,6 +21,7 @@ use crate::channel::{
     BUILT_IN, ClientsChoose, Connect, ConnectError, Factory, Hook, Identity, IntoChannel, Params,
     Registry, Rosters, StreamPattern,
 };
+use crate::inspect::Inspect;
 use crate::presence::{Hooks, Kind, Presence};
 
 /// Why a [`Forebay`] can't be built. The configuration's fault.
@@ -94,6 +95,7 @@ pub struct Builder<F = Forebay> {
     rosters: Rosters,
     stream_lifetime: Option<Duration>,
     file_log: Option<(PathBuf, Fsync)>,
+    inspect: Option<Inspect>,
     #[cfg(feature = "sqlx")]
     outbox: Option<forebay_outbox::Outbox>,
     builds: PhantomData<fn() -> F>,
@@ -125,6 +127,7 @@ impl<F> Default for Builder<F> {
             rosters: Rosters::default(),
             stream_lifetime: None,
             file_log: None,
+            inspect: cfg!(debug_assertions).then(Inspect::development),
             #[cfg(feature = "sqlx")]
             outbox: None,
             builds: PhantomData,
@@ -468,6 +471,14 @@ impl<F: From<Forebay>> Builder<F> {
         self
     }
 
+    /// Records what happens to broadcasts and pages, so that [`why`](Forebay::why), the addresses below
+    /// `/forebay/inspect` and `forebay why` can say which hop is broken. `None` records nothing. Default: as
+    /// [`Inspect::development`] where the application is built with debug assertions, and else nothing.
+    pub fn inspect(mut self, inspect: impl Into<Option<Inspect>>) -> Self {
+        self.inspect = inspect.into();
+        self
+    }
+
     /// Builds the [`Forebay`], with its log.
     ///
     /// # Errors
@@ -499,6 +510,7 @@ impl<F: From<Forebay>> Builder<F> {
 
     /// What the hub is to call.
     fn with_hooks(mut self) -> Self {
+        self.options.inspect = self.inspect.as_ref().map(|inspect| inspect.options.clone());
         let presences = std::mem::take(&mut self.presences);
         if !presences.is_empty() {
             self.options.presence.hooks = Some(PresenceHooks::new(Hooks(presences)));
@@ -551,6 +563,8 @@ impl<F: From<Forebay>> Builder<F> {
             streams: verifier(&self.keys),
             pubsub: verifier(&self.pubsub_keys),
             cursors: cursor_signer(&self.keys),
+            secrets: if self.inspect.is_some() { self.pubsub_keys.clone() } else { Vec::new() },
+            other_digests: OnceLock::new(),
         };
         let (public_streams, whispered_streams) = (self.public_streams, self.whispered_streams);
         let (fallback, rosters) = (self.fallback, self.rosters);
@@ -576,7 +590,7 @@ impl<F: From<Forebay>> Builder<F> {
             None => publisher,
         };
         let core = Core::new(hub, keys, app, publisher, self.stream_lifetime);
-        let edge = EdgeOptions { connect: self.connect, paths };
+        let edge = EdgeOptions { connect: self.connect, paths, inspect: self.inspect };
         Ok(F::from(Forebay::new(core, registry, door, edge)))
     }
 

@@ -30,6 +30,7 @@ pub mod channel;
 mod checks;
 mod clock;
 mod error;
+pub mod inspect;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(feature = "sqlx")]

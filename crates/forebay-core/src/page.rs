@@ -19,7 +19,7 @@ use self::exact::Exact;
 pub use self::exact::SeenError;
 
 use crate::app::{Forebay, GoodFor, Paths};
-use crate::broadcast::Broadcaster;
+use crate::broadcast::{Asker, Broadcaster};
 
 /// Request ids longer than this are ignored. Turbo's are UUIDs of 36 characters.
 const REQUEST_ID_BYTES_MAX: usize = 128;
@@ -38,6 +38,8 @@ struct Noted {
     position: Position,
     page: u64,
     request_id: Option<Arc<str>>,
+    /// Where broadcasts are recorded: by whom they are made.
+    asker: Option<Asker>,
     frame: Option<Box<str>>,
     accepts_stream: bool,
     is_native: bool,
@@ -60,11 +62,15 @@ impl Forebay {
         let position = self.position();
         let text = |name: &str| request.get(name).and_then(|value| value.to_str().ok());
         let short = |text: &&str| text.len() <= REQUEST_ID_BYTES_MAX;
+        // A proxy's or a layer's id stands in the application's log, too.
+        let named = || text("x-request-id").or_else(|| text(turbo_http::REQUEST_ID)).filter(short);
+        let is_recorded = self.core.hub.inspection().is_some();
         Turbo(Arc::new(Noted {
             forebay: self.clone(),
             position,
             page: self.core.pages.next(),
             request_id: text(turbo_http::REQUEST_ID).filter(short).map(Arc::from),
+            asker: is_recorded.then(|| Asker::new(named())),
             frame: text(turbo_http::TURBO_FRAME).map(Box::from),
             accepts_stream: text(header::ACCEPT.as_str())
                 .is_some_and(turbo_http::accepts_turbo_stream),
@@ -233,7 +239,7 @@ impl Turbo {
     /// Begins a broadcast on behalf of this request. Its page ignores the refreshes that it causes.
     pub fn broadcast(&self) -> Broadcaster {
         let core = Arc::clone(&self.0.forebay.core);
-        Broadcaster::new(core, self.0.request_id.clone())
+        Broadcaster::new(core, self.0.request_id.clone()).asked_by(self.0.asker.clone())
     }
 
     // --- the answer ---------------------------------------------------------------------------

@@ -8,7 +8,9 @@ use sqlx::{Connection, Database, Pool};
 use tokio::time::timeout;
 
 use crate::app::Forebay;
-use crate::broadcast::{BroadcastError, Broadcaster, OpenPending, Pending, Publisher, Relay};
+use crate::broadcast::{
+    BroadcastError, Broadcaster, OpenPending, OpenTransaction, Pending, Publisher, Relay,
+};
 use crate::page::Turbo;
 
 /// How long a commit waits for its turn. One that waits for a row of ours while we wait for it
@@ -77,6 +79,8 @@ pub struct Transaction<DB: Database> {
     inner: sqlx::Transaction<'static, DB>,
     pending: OpenPending,
     broadcaster: Broadcaster,
+    /// Said of its request, where broadcasts are recorded.
+    open: Option<OpenTransaction>,
 }
 
 /// A transaction inside a [`Transaction`]. Its broadcasts wait for the outer one's commit.
@@ -124,8 +128,9 @@ impl<DB: Database> Transaction<DB> {
     /// # Errors
     /// [`CommitError`] says whether it is committed.
     pub async fn commit(self) -> Result<(), CommitError> {
-        let Self { inner, pending, broadcaster } = self;
+        let Self { inner, pending, broadcaster, open } = self;
         let commit = tokio::spawn(async move {
+            let _open = open;
             let publisher = broadcaster.publisher();
             match publisher.relay().filter(|_| pending.is_stored()) {
                 Some(relay) => commit_stored(inner, &pending, publisher, relay).await,
@@ -151,7 +156,7 @@ async fn commit_stored<DB: Database>(
     publisher: &Publisher,
     relay: &Relay,
 ) -> Result<(), CommitError> {
-    let drafts = pending.take_drafts();
+    let (drafts, stored) = pending.take_drafts();
     let mut expected = None;
     if !drafts.is_empty() {
         let key = new_key();
@@ -161,6 +166,7 @@ async fn commit_stored<DB: Database>(
         expected = relay.expect(&key);
     }
     inner.commit().await?;
+    stored.committed();
     tracing::trace!("committed");
     if !drafts.is_empty() {
         relay.wake();
@@ -338,5 +344,6 @@ async fn begin<DB: Database>(
         }
     }
     let pending = OpenPending::new(relay.is_some());
-    Ok(Transaction { inner, pending, broadcaster })
+    let open = broadcaster.begins();
+    Ok(Transaction { inner, pending, broadcaster, open })
 }

@@ -371,6 +371,9 @@ impl Client {
 
     /// Rounds may write for this connection, whatever it attaches from now on.
     pub fn sit(&mut self, seat: Weak<dyn Seat>) {
+        if let Some(inspection) = self.hub.inspection() {
+            inspection.sits(&self.id.to_string(), Weak::clone(&seat));
+        }
         self.seat = seat;
         self.wake.is_lasting.store(true, Ordering::Relaxed);
     }
@@ -448,6 +451,7 @@ fn start(stats: &Stats, log: &Log, stream: &str, position: Position) -> Start {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        self.note_gone();
         self.end_presence(Ending::Lost);
         for registration in std::mem::take(&mut self.registrations) {
             self.release(registration);

@@ -34,6 +34,7 @@ use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::doze::Doze;
 use crate::heals::Heals;
+use crate::inspection::{InspectOptions, Inspection};
 use crate::notices::{Notices, Refusal};
 use crate::presence::{Presence, PresenceOptions};
 use crate::reidentified::Reidentified;
@@ -81,6 +82,9 @@ pub struct Options {
     pub heals_per_second: u32,
     /// Who is present, and for how long.
     pub presence: PresenceOptions,
+    /// Records what happens to broadcasts and pages, for whoever asks why one does not show the other.
+    /// Without it nothing is recorded.
+    pub inspect: Option<InspectOptions>,
 }
 
 impl Default for Options {
@@ -92,6 +96,7 @@ impl Default for Options {
             discards_damaged: false,
             heals_per_second: 200,
             presence: PresenceOptions::default(),
+            inspect: None,
         }
     }
 }
@@ -104,6 +109,7 @@ forebay_log::setters! {
     discards_damaged: bool,
     heals_per_second: u32,
     presence: PresenceOptions,
+    inspect: Option<InspectOptions>,
 }
 
 /// Something to publish.
@@ -196,6 +202,7 @@ pub(crate) struct Inner {
     /// Streams that lack something which could not be told yet.
     gaps: Mutex<Gaps>,
     presence: Presence,
+    pub(crate) inspection: Option<Arc<Inspection>>,
     /// Names of what was published once, where no store remembers them.
     taken: Mutex<Taken>,
     pub(crate) limits: Arc<Limits>,
@@ -369,6 +376,9 @@ impl Hub {
         let position = log.head();
         let is_shared = store.as_ref().is_some_and(|store| store.is_shared());
         let handovers = store.as_ref().map(|store| store.handovers()).unwrap_or_default();
+        let node = random();
+        let inspection =
+            options.inspect.map(|inspect| Inspection::new(inspect, format!("{node:x}")));
         let inner = Inner {
             log: RwLock::new(log),
             epoch: AtomicU64::new(position.epoch.0),
@@ -388,7 +398,8 @@ impl Hub {
             revocations: RwLock::new(revocations),
             revocations_left: Mutex::default(),
             gaps: Mutex::default(),
-            presence: Presence::new(options.presence, Node(random()), is_shared),
+            presence: Presence::new(options.presence, Node(node), is_shared),
+            inspection,
             taken: Mutex::default(),
             limits: Arc::new(options.limits),
             stats: Stats::default(),

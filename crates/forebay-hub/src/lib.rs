@@ -22,6 +22,7 @@ mod connections;
 mod doze;
 mod heals;
 mod hub;
+mod inspection;
 mod notices;
 mod prefetch;
 mod presence;
@@ -46,6 +47,7 @@ pub use forebay_log::Revocation;
 pub use forebay_presence::{Change, Member};
 pub use forebay_store::{AppendError, Fsync, LogStore, StoreError};
 pub use hub::{Broadcast, Hub, Incoming, Options, PublishError, Published};
+pub use inspection::{InspectOptions, Inspection, LOOK_MAX, Trace, class, targets};
 pub use notices::Refusal;
 pub use prefetch::prefetch;
 pub use presence::{

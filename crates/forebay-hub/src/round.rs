@@ -19,6 +19,10 @@ pub trait Seat: Send + Sync {
 
     /// What signals its task.
     fn wake(&self) -> &Wake;
+
+    /// Shows its session to whoever asks where that stands. Nothing is shown where the connection does not come to
+    /// rest for a moment.
+    fn look(&self, _: &mut dyn FnMut(&Session)) {}
 }
 
 /// A connection that only its own task can write for has its mailbox as its seat.

@@ -77,6 +77,11 @@ impl Wake {
         self.signal(Signals::FAILED);
     }
 
+    /// Whether its socket takes nothing.
+    pub(crate) fn is_muted(&self) -> bool {
+        self.is_muted.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn has_failed(&self) -> bool {
         self.signals.load(Ordering::Acquire) & Signals::FAILED.0 != 0
     }

@@ -142,6 +142,8 @@ pub enum Broken {
     BeforeCursor,
     /// It was for those who were there, and the page came later.
     CameLater,
+    /// It was there before the page, whose tag has no cursor to be replayed from.
+    NoCursor,
     /// A later one, which overwrites it, is kept in its place.
     Superseded,
     /// The page was told to load itself again instead.
@@ -233,6 +235,7 @@ impl Broken {
             | Self::BeforeCommit
             | Self::BeforeCursor
             | Self::CameLater
+            | Self::NoCursor
             | Self::Superseded
             | Self::Healing { .. }
             | Self::Stalled
@@ -339,6 +342,9 @@ impl Broken {
             }
             Self::CameLater => {
                 "it was ephemeral, and the page came later: leave out `ephemeral` where pages need it afterwards"
+            }
+            Self::NoCursor => {
+                "it was published before the page subscribed, and the page's tag has no cursor to be replayed from: render the tag with Forebay's `stream_from`"
             }
             Self::Superseded => {
                 "a later broadcast to the same target overwrites it, and the page gets that one: look for the later one"

@@ -8,7 +8,7 @@ use crate::Place;
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Page {
-    /// The connection's id: the session's, as its welcome says it. One that was refused has a number of its node.
+    /// The connection's id: the session's, as its welcome says it. One that was refused has a number of its node's.
     pub id: String,
     /// The node that it came to.
     pub node: String,
@@ -101,12 +101,16 @@ pub struct Subscription {
     pub stream: Option<String>,
     /// The signed name, as the tag has it.
     pub signed: Option<String>,
+    /// The signed cursor, as the tag has it: no other page has the same.
+    pub signed_cursor: Option<String>,
     /// How far it has come.
     pub state: State,
     /// When it asked.
     pub since: u64,
     /// What its page was rendered with.
     pub cursor: Option<Place>,
+    /// Where the log stood when it joined: what is later comes to it live.
+    pub attached: Option<u64>,
     /// Up to where all that is for it was given to its socket.
     pub sent: Option<u64>,
     /// Up to where that has arrived for certain.

@@ -26,10 +26,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reports {
-    /// The page's session, as its welcome says it; without one it is only known by its reports.
+    /// The page: its session, as its welcome says it, or the `cursor` of one of its tags.
     pub page: Option<String>,
     /// The path of the document.
     pub path: Option<String>,
+    /// Reports that it had no room for since it last reported.
+    pub dropped: u64,
     /// What it saw, the oldest first.
     pub reports: Vec<Report>,
 }

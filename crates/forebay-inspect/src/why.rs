@@ -239,8 +239,11 @@ fn undelivered(broadcast: &Broadcast, page: &Page, subscription: &Subscription) 
         let before_commit = broadcast.beside_transaction;
         return Some(if before_commit { Broken::BeforeCommit } else { Broken::BeforeCursor });
     }
-    if broadcast.class == Class::Ephemeral && subscription.since > broadcast.at {
-        return Some(Broken::CameLater);
+    let was_there_before = subscription.attached.is_some_and(|attached| place.offset <= attached);
+    if was_there_before {
+        if let Some(broken) = let_go(broadcast, subscription) {
+            return Some(broken);
+        }
     }
     let has = |up_to: Option<u64>| up_to.is_some_and(|up_to| place.offset <= up_to);
     if !has(subscription.sent) && subscription.sent.is_some() {
@@ -250,6 +253,16 @@ fn undelivered(broadcast: &Broadcast, page: &Page, subscription: &Subscription) 
         return Some(Broken::Superseded);
     }
     (subscription.proven.is_some() && !has(subscription.proven)).then_some(Broken::NotProven)
+}
+
+/// Why a page is not replayed what was there before it came.
+fn let_go(broadcast: &Broadcast, subscription: &Subscription) -> Option<Broken> {
+    match subscription {
+        _ if broadcast.class == Class::Ephemeral => Some(Broken::CameLater),
+        Subscription { resynced: Some(why), .. } => Some(Broken::Healing { why: Some(*why) }),
+        Subscription { cursor: None, .. } => Some(Broken::NoCursor),
+        _ => None,
+    }
 }
 
 fn hash_target(broadcast: &Broadcast) -> Option<Broken> {

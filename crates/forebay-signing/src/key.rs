@@ -58,6 +58,11 @@ impl Key {
         )
     }
 
+    /// The key that turbo-rails derives where this one is the application's `secret_key_base`.
+    pub fn turbo_of(&self, digest: KeyDigest) -> Self {
+        Self::derive_turbo(&self.0[..], digest)
+    }
+
     /// PBKDF2-HMAC of `secret` with a salt; `length` is in bytes. Zero iterations count as one.
     pub fn derive(
         secret: impl AsRef<[u8]>,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use forebay_cable::{Identifier, RejectReason, Resync, SessionId};
 use forebay_hub::Member;
+use forebay_inspect::Rejection;
 use forebay_log::{Message, Position, Seen};
 use serde_json::{Map, Value};
 
@@ -86,12 +87,26 @@ pub struct Rejected {
     pub reason: RejectReason,
     /// The reason in words, for the log.
     pub why: Cow<'static, str>,
+    /// What is to be changed, for whoever asks why a page does not show something.
+    pub kind: Rejection,
 }
 
 impl Rejected {
     /// A refusal with a text for the log.
     pub fn new(reason: RejectReason, why: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, why: why.into() }
+        let kind = match reason {
+            RejectReason::Expired => Rejection::Expired,
+            RejectReason::Revoked => Rejection::Revoked,
+            RejectReason::OtherViewer => Rejection::OtherViewer,
+            RejectReason::Limit => Rejection::Limit,
+            _ => Rejection::Authorizer,
+        };
+        Self { reason, why: why.into(), kind }
+    }
+
+    /// Says more exactly than the client is told what is to be changed.
+    pub fn of_kind(self, kind: Rejection) -> Self {
+        Self { kind, ..self }
     }
 }
 

@@ -20,6 +20,7 @@ mod begin;
 mod effects;
 mod ending;
 mod entries;
+mod inspecting;
 mod rejections;
 
 use std::fmt;
@@ -76,6 +77,10 @@ impl Conversation {
 
     pub(crate) fn id(&self) -> SessionId {
         self.session.id()
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
     }
 
     pub(crate) fn hub(&self) -> &Hub {
@@ -229,8 +234,10 @@ impl Conversation {
     /// Counts what the session has rejected by itself; counts and logs what pages could not do.
     pub(crate) fn note(&mut self, peer: Peer<'_>) {
         self.note_own_rejections(peer);
-        let stats = self.client.hub().stats();
-        for Report { kind, identifier, offset, detail } in self.session.take_reports() {
+        for report in self.session.take_reports() {
+            self.record_report(&report);
+            let stats = self.client.hub().stats();
+            let Report { kind, identifier, offset, detail } = report;
             let counter = match kind {
                 ReportKind::NoTarget => &stats.reported_no_target,
                 ReportKind::Rejected => &stats.reported_rejected,

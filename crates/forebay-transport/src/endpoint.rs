@@ -1,6 +1,7 @@
 //! From an HTTP request to a running connection.
 
 mod answers;
+mod inspecting;
 mod refusals;
 
 use std::fmt;
@@ -71,8 +72,9 @@ impl Endpoint {
 
     /// Notes that a handshake is refused. Ordinary requests for the cable's address are none.
     pub fn refuse_handshake(&self, request: &request::Parts, error: HandshakeError) {
-        if let Some(refusal) = error.refusal() {
-            self.refuse(request, refusal, error);
+        match error.refusal() {
+            Some(refusal) => self.refuse(request, refusal, error),
+            None => self.record_not_an_upgrade(request),
         }
     }
 
@@ -94,6 +96,8 @@ impl Endpoint {
         self.check(request)?;
         let mut client = self.connect_to_hub(request)?;
         let (hello, limits) = (client.hello(protocol), Arc::clone(self.hub.limits()));
+        let transport = Transport::WebSocket;
+        self.record(request, &client, identity.as_ref().ok(), transport, protocol);
         let session = match &identity {
             Ok(identity) => {
                 if let Some(name) = identity.shared_name() {

@@ -154,6 +154,7 @@ impl Exchange {
             passed += 1;
         }
         let all = self.conversation.sent(&batch, passed);
+        self.conversation.record_standings();
         self.conversation.hub().delivered(&batch, passed);
         if all && batch.complete {
             self.conversation.caught_up(batch.head);

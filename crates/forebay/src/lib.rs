@@ -67,8 +67,8 @@ pub use forebay_core::{
     Position, Presence, PresenceError, PresenceOptions, PublishError, Record, Render, RenderError,
     ReplayEntry, ReplayError, Retention, Revocation, SeenError, Sent, SessionId, StatsSnapshot,
     StoreError, StreamName, StreamNameError, Streamable, Target, TargetError, TurboStream,
-    TurboStreams, Unauthorized, Viewer, channel, dom_id, dom_id_with, frame, kinds, new_dom_id,
-    presence, signing, suppressing, suppressing_all, turbo,
+    TurboStreams, Unauthorized, Viewer, channel, dom_id, dom_id_with, frame, inspect, kinds,
+    new_dom_id, presence, signing, suppressing, suppressing_all, turbo,
 };
 #[cfg(feature = "sqlx")]
 #[doc(inline)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use forebay_cable::SessionId;
+use forebay_hub::Trace;
 use forebay_log::{Class, Extent, StateKey, Targets};
 use forebay_turbo::{
     Action, Attributes, Html, Render, RenderError, StreamName, Target, TurboStream, TurboStreams,
@@ -48,12 +49,17 @@ pub(super) struct Envelope {
     pub(super) stream: StreamName,
     pub(super) keep: Keep,
     pub(super) except: Option<SessionId>,
+    pub(super) trace: Trace,
 }
 
 impl Envelope {
     /// The class in the log: what a state entry overwrites is told by its tag.
     pub(super) fn class(&self, body: &Body<'_>) -> Class {
-        match (self.keep, body) {
+        Self::class_of(self.keep, body)
+    }
+
+    pub(super) fn class_of(keep: Keep, body: &Body<'_>) -> Class {
+        match (keep, body) {
             (Keep::Ephemeral, _) => Class::Ephemeral,
             (Keep::State, Body::Tag(tag, _)) => tag.state_key().map_or(Class::Log, Class::State),
             (Keep::State | Keep::Log, _) => Class::Log,

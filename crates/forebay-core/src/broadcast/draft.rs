@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::pin::Pin;
 
 use forebay_cable::SessionId;
-use forebay_hub::PublishError;
+use forebay_hub::{PublishError, Trace};
 use forebay_log::Position;
 use forebay_turbo::{
     Action, AttributeValue, Html, Render, RenderError, StreamName, StreamNameError, Target,
@@ -22,6 +22,7 @@ use super::kinds::{
 use super::pending::Verdict;
 use super::publisher::{Job, Prepared};
 use super::refresh::Encoded;
+use super::tracing::{self as recording, Asked};
 use super::{Broadcaster, Inferred};
 use crate::suppress;
 
@@ -368,6 +369,30 @@ impl<'a, Kind> Broadcast<'a, Kind> {
     }
 
     async fn send(self) -> Result<Sent, BroadcastError> {
+        let trace = self.record();
+        let sent = self.try_send(trace.clone()).await;
+        recording::note(&trace, &sent);
+        sent
+    }
+
+    fn record(&self) -> Trace {
+        #[cfg(feature = "sqlx")]
+        let is_within = self.broadcaster.pending.is_some();
+        #[cfg(not(feature = "sqlx"))]
+        let is_within = false;
+        let asked = Asked {
+            made_at: self.unsent.made_at,
+            asker: self.broadcaster.asker.as_ref(),
+            stream: &self.stream,
+            body: &self.body,
+            keep: self.keep,
+            except: self.except.map(|session| session.to_string()),
+            is_within,
+        };
+        asked.record(&self.broadcaster.core)
+    }
+
+    async fn try_send(self, trace: Trace) -> Result<Sent, BroadcastError> {
         if suppress::is_suppressed(self.model) {
             return Ok(Sent::Suppressed);
         }
@@ -376,9 +401,12 @@ impl<'a, Kind> Broadcast<'a, Kind> {
         self.misuse?;
         let publisher = &self.broadcaster.core.publisher;
         let broadcast = match (self.when, self.body) {
-            (When::Debounced, Body::Tag(tag, _)) => Prepared::Refresh(stream, Encoded::of(tag)),
+            (When::Debounced, Body::Tag(tag, _)) => {
+                Prepared::Refresh(stream, Encoded::of(tag).traced(trace))
+            }
             (when, body) => {
-                let envelope = Envelope { stream, keep: self.keep, except: self.except };
+                let Self { keep, except, .. } = self;
+                let envelope = Envelope { stream, keep, except, trace };
                 match when {
                     When::Later if !self.broadcaster.is_stored() => {
                         Prepared::Later(Job::new(envelope, body.into_owned()?))

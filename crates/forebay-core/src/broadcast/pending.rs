@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use forebay_hub::Trace;
+use forebay_inspect::Outcome;
 use forebay_outbox::Draft;
 use forebay_turbo::StreamName;
 use parking_lot::Mutex;
@@ -64,7 +66,9 @@ impl Drop for OpenPending {
     fn drop(&mut self) {
         let mut contents = self.0.0.lock();
         if matches!(contents.fate, Fate::Open) {
-            contents.waiting.clear();
+            for gone in contents.waiting.drain(..) {
+                trace(&gone).ends(|| Outcome::RolledBack);
+            }
             contents.fate = Fate::RolledBack;
         }
     }
@@ -108,10 +112,11 @@ impl Pending {
         }
     }
 
-    /// Takes what is to be written into the outbox.
-    pub(crate) fn take_drafts(&self) -> Vec<Draft> {
+    /// Takes what is to be written into the outbox, and what is recorded of it.
+    pub(crate) fn take_drafts(&self) -> (Vec<Draft>, Stored) {
         let mut contents = self.0.lock();
         let mut drafts = Vec::with_capacity(contents.waiting.len());
+        let traces = contents.waiting.iter().map(trace).collect();
         for broadcast in std::mem::take(&mut contents.waiting) {
             match broadcast {
                 Prepared::Publish(ready) => drafts.push(ready.into_draft()),
@@ -123,7 +128,7 @@ impl Pending {
                 later @ Prepared::Later(_) => contents.waiting.push(later),
             }
         }
-        drafts
+        (drafts, Stored { traces, is_committed: false })
     }
 
     /// The streams of what waits.
@@ -150,6 +155,7 @@ impl Pending {
             }
             let before = unsent.publish().await;
             let stream = stream(&broadcast).cloned();
+            let trace = trace(&broadcast);
             let sent = match broadcast {
                 Prepared::Publish(_) => Ok(()),
                 Prepared::Refresh(stream, refresh) => {
@@ -157,12 +163,42 @@ impl Pending {
                 }
                 Prepared::Later(job) => publisher.later(job).await.map(drop),
             };
-            if sent.is_err() {
+            if let Err(error) = &sent {
+                trace.ends(|| Outcome::Gap { why: error.to_string() });
                 publisher.gap(stream.as_slice()).await;
             }
             failed = failed.and(before).and(sent);
         }
         failed.and(unsent.publish().await)
+    }
+}
+
+/// What is recorded of broadcasts that are rows of a transaction. Dropped before that is committed, they are
+/// rolled back; the relay publishes the others, perhaps of another process.
+pub(crate) struct Stored {
+    traces: Vec<Trace>,
+    is_committed: bool,
+}
+
+impl Stored {
+    pub(crate) fn committed(mut self) {
+        self.is_committed = true;
+    }
+}
+
+impl Drop for Stored {
+    fn drop(&mut self) {
+        for trace in self.traces.iter().filter(|_| !self.is_committed) {
+            trace.ends(|| Outcome::RolledBack);
+        }
+    }
+}
+
+fn trace(waiting: &Prepared) -> Trace {
+    match waiting {
+        Prepared::Publish(ready) => ready.trace().clone(),
+        Prepared::Refresh(_, refresh) => refresh.trace().clone(),
+        Prepared::Later(job) => job.trace(),
     }
 }
 
@@ -187,7 +223,10 @@ impl Unsent<'_> {
     async fn publish(&mut self) -> Result<(), BroadcastError> {
         let published = self.publisher.publish_all(&self.ready).await;
         let ready = std::mem::take(&mut self.ready);
-        if published.is_err() {
+        if let Err(error) = &published {
+            for ready in &ready {
+                ready.trace().ends(|| Outcome::Gap { why: error.to_string() });
+            }
             let streams: Vec<_> = ready.iter().map(|ready| ready.stream().clone()).collect();
             self.publisher.gap(&streams).await;
         }

@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use forebay_hub::{Broadcast as Publication, Hub, Published};
+use forebay_hub::{Broadcast as Publication, Hub, Published, Trace};
+use forebay_inspect::Outcome;
 use forebay_log::{Class, Message};
 use forebay_turbo::{StreamName, has_source};
 use parking_lot::Mutex;
@@ -60,6 +61,7 @@ pub(crate) struct Ready {
     stream: StreamName,
     message: Message,
     class: Class,
+    trace: Trace,
 }
 
 /// A broadcast of which nothing can fail any more, but for a later one's rendering.
@@ -85,6 +87,14 @@ impl Job {
         match self {
             Self::Broadcast(envelope, _) => Some(&envelope.stream),
             Self::Flush(_) => None,
+        }
+    }
+
+    #[cfg(feature = "sqlx")]
+    pub(super) fn trace(&self) -> Trace {
+        match self {
+            Self::Broadcast(envelope, _) => envelope.trace.clone(),
+            Self::Flush(_) => Trace::default(),
         }
     }
 }
@@ -149,7 +159,9 @@ impl Publisher {
             target: "forebay::broadcasts", "broadcast", stream = %ready.stream, offset = Empty
         );
         let publishing = self.hub.publish(ready.publication()).instrument(span.clone());
-        let Published { position, subscribers } = publishing.await?;
+        let published = publishing.await?;
+        ready.trace.published(published);
+        let Published { position, subscribers } = published;
         span.record("offset", position.offset.0);
         tracing::debug!(stream = %ready.stream, %position, subscribers, "broadcast");
         Ok(Sent::Published { position, subscribers })
@@ -158,7 +170,10 @@ impl Publisher {
     /// Publishes all, with nothing of anybody else's between them.
     #[cfg(feature = "sqlx")]
     pub(super) async fn publish_all(&self, ready: &[Ready]) -> Result<(), BroadcastError> {
-        self.hub.publish_all(ready.iter().map(Ready::publication)).await?;
+        let published = self.hub.publish_all(ready.iter().map(Ready::publication)).await?;
+        for (ready, published) in ready.iter().zip(published) {
+            ready.trace.published(published);
+        }
         Ok(())
     }
 
@@ -234,6 +249,11 @@ impl Ready {
         &self.stream
     }
 
+    #[cfg(feature = "sqlx")]
+    pub(super) fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
     /// To be stored.
     #[cfg(feature = "sqlx")]
     pub(super) fn into_draft(self) -> forebay_outbox::Draft {
@@ -272,9 +292,14 @@ impl Worker {
             Err(None) => return,
             Err(Some(stream)) => return self.hub.gap([stream.as_str()]).await,
         };
-        if let Err(error) = self.hub.publish(ready.publication()).await {
-            tracing::error!(%stream, error = with_causes(&error), "later broadcast failed");
-            self.hub.gap([stream.as_str()]).await;
+        match self.hub.publish(ready.publication()).await {
+            Ok(published) => ready.trace.published(published),
+            Err(error) => {
+                let why = with_causes(&error);
+                tracing::error!(%stream, error = why, "later broadcast failed");
+                ready.trace.ends(|| Outcome::Gap { why });
+                self.hub.gap([stream.as_str()]).await;
+            }
         }
     }
 
@@ -287,7 +312,7 @@ impl Worker {
                 return Err(None);
             }
         };
-        let stream = envelope.stream.clone();
+        let (stream, trace) = (envelope.stream.clone(), envelope.trace.clone());
         // A template that panics loses its own broadcast, not those behind it.
         let encoded = catch_unwind(AssertUnwindSafe(|| encode(envelope, body, self.max)));
         let error = match encoded {
@@ -296,6 +321,7 @@ impl Worker {
             Err(_) => "its template panicked".to_owned(),
         };
         tracing::error!(%stream, error, "later broadcast failed");
+        trace.ends(|| Outcome::FailedToRender { why: error });
         Err(Some(stream))
     }
 }
@@ -327,6 +353,7 @@ fn encode(envelope: Envelope, body: Body<'_>, max: usize) -> Result<Ready, Broad
     if json.len() > max {
         return Err(BroadcastError::TooBig { bytes: json.len(), max });
     }
+    envelope.trace.says(&json);
     let mut message = Message::json(json);
     if let Some(action) = action {
         message = message.does(action);
@@ -334,5 +361,5 @@ fn encode(envelope: Envelope, body: Body<'_>, max: usize) -> Result<Ready, Broad
     if let Some(session) = envelope.except {
         message = message.except(session.to_string());
     }
-    Ok(Ready { stream: envelope.stream, message, class })
+    Ok(Ready { stream: envelope.stream, message, class, trace: envelope.trace })
 }

@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use forebay_hub::{Broadcast, Hub, Published};
+use forebay_hub::{Broadcast, Hub, Published, Trace};
+use forebay_inspect::Outcome;
 use forebay_log::{Class, Message};
 use forebay_turbo::{Action, Html, StreamName};
 use parking_lot::Mutex;
@@ -34,6 +35,7 @@ pub(crate) struct Encoded {
     json: String,
     /// The request whose page is left out, and the refresh without that.
     request: Option<(String, String)>,
+    trace: Trace,
 }
 
 /// Says that a row's refresh is sent.
@@ -66,9 +68,11 @@ impl Refreshes {
     ) -> Result<Sent, BroadcastError> {
         let waiting = Waiting { refresh, tickets: ticket.into_iter().collect() };
         let Some(waiting) = self.open_window(stream, waiting)? else { return Ok(Sent::Debounced) };
+        let trace = waiting.refresh.trace.clone();
         let message = waiting.refresh.message();
-        let Published { position, subscribers } =
-            self.hub.publish(publication(stream, message)).await?;
+        let published = self.hub.publish(publication(stream, message)).await?;
+        trace.published(published);
+        let Published { position, subscribers } = published;
         Ok(Sent::Published { position, subscribers })
     }
 
@@ -112,6 +116,7 @@ impl Refreshes {
 fn merge(earlier: Waiting, later: Waiting) -> Waiting {
     let mut tickets = earlier.tickets;
     tickets.extend(later.tickets);
+    earlier.refresh.trace.ends(|| Outcome::Debounced);
     let mut refresh = later.refresh;
     let id = |refresh: &Encoded| refresh.request.as_ref().map(|(id, _)| id.clone());
     if id(&earlier.refresh) != id(&refresh)
@@ -131,7 +136,17 @@ impl Encoded {
             let plain = Tag { attributes, ..Tag::new(Action::Refresh, None) };
             (id.to_string(), self::json(plain))
         });
-        Self { json, request }
+        Self { json, request, trace: Trace::default() }
+    }
+
+    pub(super) fn traced(self, trace: Trace) -> Self {
+        trace.says(&self.json);
+        Self { trace, ..self }
+    }
+
+    #[cfg(feature = "sqlx")]
+    pub(super) fn trace(&self) -> &Trace {
+        &self.trace
     }
 
     /// One that was stored. What is not given is the plain refresh.
@@ -147,7 +162,7 @@ impl Encoded {
         let json = json.unwrap_or_else(|| tag(id));
         let request =
             request.map(|request| (request.id, request.plain.unwrap_or_else(|| tag(None))));
-        Self { json, request }
+        Self { json, request, trace: Trace::default() }
     }
 
     /// To be stored.
@@ -219,8 +234,13 @@ async fn run_window(window: Window, length: Duration) {
 /// themselves for that.
 async fn publish_late(hub: &Hub, stream: &StreamName, waiting: Waiting) {
     let Waiting { refresh, tickets } = waiting;
-    if hub.publish(publication(stream, refresh.message())).await.is_err() {
-        hub.gap([stream.as_str()]).await;
+    let trace = refresh.trace.clone();
+    match hub.publish(publication(stream, refresh.message())).await {
+        Ok(published) => trace.published(published),
+        Err(error) => {
+            trace.ends(|| Outcome::Gap { why: error.to_string() });
+            hub.gap([stream.as_str()]).await;
+        }
     }
     tickets.into_iter().for_each(Ticket::report);
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use forebay_cable::{Identifier, RejectReason, Resync};
+use forebay_inspect::Rejection;
 use forebay_log::{BadSeen, Epoch, Message, Offset, Position, Seen, is_reserved};
 use forebay_signing::{
     Cursor, CursorError, Subject, VerifiedCursor, Verifier, VerifyError, claimed_name,
@@ -42,7 +43,13 @@ pub(crate) fn refusal(error: VerifyError) -> Rejected {
         VerifyError::Expired | VerifyError::BadSignature => RejectReason::Expired,
         _ => RejectReason::Unauthorized,
     };
-    Rejected::new(reason, error.to_string())
+    let kind = match error {
+        VerifyError::Expired => Rejection::Expired,
+        VerifyError::BadSignature => Rejection::Key,
+        VerifyError::WrongPurpose => Rejection::Purpose,
+        _ => Rejection::Name,
+    };
+    Rejected::new(reason, error.to_string()).of_kind(kind)
 }
 
 /// Names of streams, or their beginnings.
@@ -85,11 +92,13 @@ impl StandardChannels {
 
     /// A stream whose name is public.
     fn public(&self, identifier: &Identifier) -> Result<Arc<str>, Rejected> {
-        let name = identifier.text("stream_name").ok_or_else(|| rejected("no stream is named"))?;
+        let name = identifier
+            .text("stream_name")
+            .ok_or_else(|| rejected("no stream is named").of_kind(Rejection::Name))?;
         let is_public = self.registry.public_streams.iter().any(|pattern| pattern.fits(name));
         // What is ours is not public, whatever the pattern.
         if !is_public || is_reserved(name) {
-            return Err(rejected("the stream is not public"));
+            return Err(rejected("the stream is not public").of_kind(Rejection::NotPublic));
         }
         Ok(name.into())
     }
@@ -138,10 +147,23 @@ impl StandardChannels {
         Subscribed { whispers, ..subscribed }
     }
 
+    /// Another digest's name looks like another key's.
+    fn told_apart(&self, identifier: &Identifier, rejected: Rejected) -> Rejected {
+        let is_recorded = self.core.hub.inspection().is_some();
+        let signed = identifier.text("signed_stream_name").filter(|_| is_recorded);
+        if rejected.kind == Rejection::Key
+            && signed.is_some_and(|signed| self.core.keys.is_of_other_digest(signed))
+        {
+            return rejected.of_kind(Rejection::Digest);
+        }
+        rejected
+    }
+
     fn decide(&self, identifier: &Identifier, identity: &Identity) -> Result<Subscribed, Rejected> {
         let keys = &self.core.keys;
         if identifier.channel == TURBO {
-            let name = signed_for(identifier, &keys.streams, identity, "")?;
+            let name = signed_for(identifier, &keys.streams, identity, "");
+            let name = name.map_err(|rejected| self.told_apart(identifier, rejected))?;
             Ok(self.stream(identifier, name, turbo_resync()))
         } else if identifier.channel == CHANNEL {
             let presences = Presences { hub: &self.core.hub, keys };
@@ -179,7 +201,8 @@ impl Channels for StandardChannels {
             name => {
                 let registered = self.registry.channels.get(name);
                 let Some(factory) = registered.or(self.registry.fallback.as_ref()) else {
-                    return Answer::Now(Err(rejected("no such channel")));
+                    let why = rejected("no such channel").of_kind(Rejection::Channel);
+                    return Answer::Now(Err(why));
                 };
                 let (begin, seen) = self.begin(&identifier);
                 factory(Context {
@@ -244,7 +267,8 @@ pub(crate) fn signed_for(
     purpose: &str,
 ) -> Result<Arc<str>, Rejected> {
     let signed = identifier.text("signed_stream_name");
-    let signed = signed.ok_or_else(|| rejected("no signed stream name"))?;
+    let signed =
+        signed.ok_or_else(|| rejected("no signed stream name").of_kind(Rejection::Name))?;
     let now = unix_millis();
     let name = match (verifier.verify_for(signed, purpose, now), identity.name()) {
         (Err(VerifyError::WrongPurpose), Some(viewer)) => {

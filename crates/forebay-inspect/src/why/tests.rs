@@ -220,10 +220,20 @@ fn what_the_page_was_not_given_says_why() {
     check_unreported(
         |facts| {
             broadcast(facts).class = Class::Ephemeral;
-            (broadcast(facts).at, tag(facts).since) = (1, 2);
+            tag(facts).attached = Some(7);
         },
         &Broken::CameLater,
     );
+    check_unreported(
+        |facts| (tag(facts).attached, tag(facts).cursor) = (Some(7), None),
+        &Broken::NoCursor,
+    );
+    check_unreported(
+        |facts| (tag(facts).attached, tag(facts).resynced) = (Some(7), Some(Resync::Cursor)),
+        &Broken::Healing { why: Some(Resync::Cursor) },
+    );
+    // Replayed from its cursor.
+    check_unreported(|facts| tag(facts).attached = Some(7), &unreported());
     check_unreported(
         |facts| broadcast(facts).outcome = Outcome::Superseded(place(7)),
         &Broken::Superseded,

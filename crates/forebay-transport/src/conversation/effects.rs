@@ -22,6 +22,7 @@ impl Conversation {
     pub(super) fn begin(&mut self, effect: Effect, peer: Peer<'_>) {
         match effect {
             Effect::Subscribe { id, identifier, terms } => {
+                self.record_asked(id, &identifier);
                 let identity = self.application.identity().clone();
                 let request = Request { identity, session: self.session.id(), identifier };
                 let answer = self.application.channels().subscribe(request);
@@ -96,6 +97,7 @@ impl Conversation {
     }
 
     fn unsubscribe(&mut self, id: SubscriptionId, streams: Vec<StreamId>) {
+        self.client.note_left(id);
         self.client.leave(id, self.ending_of(id));
         for stream in streams {
             self.client.detach(stream);
@@ -119,10 +121,10 @@ impl Conversation {
                         }
                         self.client.note_session(&self.session);
                     }
-                    Err(rejected) => self.reject(&rejected, peer),
+                    Err(rejected) => self.reject(id, &rejected, peer),
                 }
             }
-            Finished::Subscribe(_, _, Err(rejected)) => self.reject(&rejected, peer),
+            Finished::Subscribe(id, _, Err(rejected)) => self.reject(id, &rejected, peer),
             Finished::Perform(id, handler, ops) => {
                 self.application.keep_handler(id, handler);
                 for op in ops {
@@ -179,6 +181,7 @@ impl Conversation {
                 self.client.plan_healing(&mut self.session);
             }
         }
+        self.record_live(id, streams, &attachments);
         if let Some(handler) = subscribed.handler {
             self.application.keep_handler(id, handler);
         }
@@ -255,7 +258,8 @@ impl Conversation {
         is_crowded.then(|| Rejected::new(RejectReason::Limit, why))
     }
 
-    fn reject(&mut self, rejected: &Rejected, peer: Peer<'_>) {
+    fn reject(&mut self, id: SubscriptionId, rejected: &Rejected, peer: Peer<'_>) {
+        self.record_rejected(id, rejected);
         let client = &self.client;
         if rejected.reason == RejectReason::OtherViewer
             && self.session.waiting_envelope().is_some_and(|envelope| client.reidentifies(envelope))
@@ -332,7 +336,9 @@ impl Conversation {
     /// A channel has ended its subscription.
     fn reject_confirmed(&mut self, id: SubscriptionId, peer: Peer<'_>) {
         let why = "its channel has ended it";
-        self.note_rejection(&Rejected::new(RejectReason::Unauthorized, why), peer);
+        let rejected = Rejected::new(RejectReason::Unauthorized, why);
+        self.record_rejected(id, &rejected);
+        self.note_rejection(&rejected, peer);
         self.client.leave(id, Ending::Left);
         self.application.forget(id);
         for stream in self.session.revoke(id) {

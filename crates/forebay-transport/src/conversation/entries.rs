@@ -60,6 +60,7 @@ impl Conversation {
         }
         let batch = entries.batch();
         for reader in &batch.lost {
+            self.client.note_behind(&self.session, *reader);
             self.client.resync(&mut self.session, *reader, batch.head);
         }
         if batch.is_delayed {

@@ -34,6 +34,7 @@ impl Conversation {
         if count == 0 {
             return;
         }
+        self.record_own_rejections(count);
         // One line for all of them; `refused` counts one.
         self.hub().stats().rejections.add(u64::from(count) - 1);
         let Some(more) = self.hub().refused(Refusal::Subscription) else { return };

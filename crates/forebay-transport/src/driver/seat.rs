@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use forebay_hub::{Round, Wake};
+use forebay_cable::Session;
+use forebay_hub::{LOOK_MAX, Round, Wake};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -45,6 +46,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> forebay_hub::Seat for 
 
     fn wake(&self) -> &Wake {
         &self.wake
+    }
+
+    fn look(&self, look: &mut dyn FnMut(&Session)) {
+        if let Some(connection) = self.connection.try_lock_for(LOOK_MAX) {
+            look(connection.conversation.session());
+        }
     }
 }
 

@@ -239,6 +239,11 @@ impl Endpoint {
         if let Some(name) = identity.shared_name() {
             client.identify(name);
         }
+        let transport = match format {
+            Format::Array => Transport::Poll,
+            Format::Events | Format::Source => Transport::Events,
+        };
+        self.record(request, &client, Some(&identity), transport, protocol);
         let limits = Arc::clone(self.hub.limits());
         let session = Session::open(self.hub.now(), client.hello(protocol), limits);
         let peer = request.extensions.get::<Ends>().map(|ends| ends.peer);

@@ -18,6 +18,7 @@ impl Endpoint {
     /// The log has a few lines of each kind in a while, and then how many more there were: strangers
     /// can send such requests without end.
     pub fn refuse(&self, request: &request::Parts, refusal: Refusal, reason: impl fmt::Display) {
+        self.record_refused(request, refusal, &reason);
         let Some(more) = self.hub.refused(refusal) else { return };
         let text = |name: HeaderName| {
             let value = request.headers.get(name)?;
