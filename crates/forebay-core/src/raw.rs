@@ -8,7 +8,8 @@ use std::time::Duration;
 
 pub use forebay_cable::MemberRecord;
 pub use forebay_hub::{Attendance, JoinRefused, Member};
-use forebay_hub::{Broadcast as Publication, Refusal};
+use forebay_hub::{Broadcast as Publication, Published, Refusal, Trace, class};
+use forebay_inspect::{Broadcast as Recorded, Outcome, Source};
 use forebay_log::{Class, Message, Position};
 use forebay_signing::Key;
 pub use forebay_transport::{Door, excerpt};
@@ -62,6 +63,21 @@ impl RawBroadcast {
         self.message.as_json()
     }
 
+    fn trace(&self, forebay: &Forebay, source: &Source) -> Trace {
+        let hub = &forebay.core.hub;
+        let Some(inspection) = hub.inspection() else { return Trace::default() };
+        let trace = inspection.trace(Recorded {
+            at: hub.now().0,
+            source: source.clone(),
+            stream: self.stream.to_string(),
+            class: class(&self.class),
+            except: self.message.excepted().map(str::to_owned),
+            ..Recorded::default()
+        });
+        trace.says(self.json());
+        trace
+    }
+
     fn publication(&self) -> Publication<'_> {
         Publication {
             stream: self.stream.as_str(),
@@ -81,14 +97,46 @@ pub async fn publish_all(
     forebay: &Forebay,
     broadcasts: &[RawBroadcast],
 ) -> Result<Position, BroadcastError> {
+    publish_all_from(forebay, broadcasts, &Source::default()).await
+}
+
+/// As [`publish_all`], of somebody: what is recorded of them ([`Builder::inspect`]) says who that is.
+///
+/// # Errors
+/// As there.
+pub async fn publish_all_from(
+    forebay: &Forebay,
+    broadcasts: &[RawBroadcast],
+    source: &Source,
+) -> Result<Position, BroadcastError> {
+    let traces: Vec<_> = broadcasts.iter().map(|one| one.trace(forebay, source)).collect();
+    let published = try_publish_all(forebay, broadcasts).await;
+    match &published {
+        Ok(published) => {
+            traces.iter().zip(published).for_each(|(trace, published)| trace.published(*published));
+        }
+        Err(error) => {
+            let why = || Outcome::Refused { why: error.to_string() };
+            for trace in &traces {
+                trace.ends(why);
+            }
+        }
+    }
+    let published = published?;
+    Ok(published.last().map_or_else(|| forebay.position(), |last| last.position))
+}
+
+async fn try_publish_all(
+    forebay: &Forebay,
+    broadcasts: &[RawBroadcast],
+) -> Result<Vec<Published>, BroadcastError> {
     let max = forebay.core.publisher.message_bytes_max();
     let sizes = broadcasts.iter().map(|broadcast| broadcast.message.bytes().len());
     if let Some(bytes) = sizes.max().filter(|bytes| *bytes > max) {
         return Err(BroadcastError::TooBig { bytes, max });
     }
     let publications = broadcasts.iter().map(RawBroadcast::publication);
-    let published = forebay.core.hub.publish_all(publications).await?;
-    Ok(published.last().map_or_else(|| forebay.position(), |last| last.position))
+    Ok(forebay.core.hub.publish_all(publications).await?)
 }
 
 /// Who is present on a stream, as its clients are told, and the position of which that is true. `None` where this

@@ -1,4 +1,4 @@
-//! The commands for people: `publish`, `listen` and `sign`.
+//! The commands for people: `publish`, `listen`, `sign` and `why`.
 
 mod backoff;
 mod connect;
@@ -7,6 +7,7 @@ mod listen;
 mod post;
 mod publish;
 mod sign;
+mod why;
 
 use std::future::Future;
 
@@ -17,6 +18,7 @@ pub(crate) use self::listen::listen;
 pub(crate) use self::post::post;
 pub(crate) use self::publish::publish;
 pub(crate) use self::sign::sign;
+pub(crate) use self::why::{IsBroken, why};
 
 /// Runs a command's future: one thread is enough for one connection.
 pub(crate) fn run<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

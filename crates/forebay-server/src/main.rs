@@ -1,5 +1,5 @@
 //! The binary `forebay`: `serve` delivers the broadcasts of an application in any language to
-//! its pages; `publish`, `listen`, `sign`, `outbox` and `doctor` are for people.
+//! its pages; `publish`, `listen`, `sign`, `why`, `outbox` and `doctor` are for people.
 //!
 //! Of all of Forebay only this crate reads the environment, installs the log and ends the process.
 //! Standard output is for what was asked for (and `serve`'s `ready` line), everything else goes to
@@ -41,6 +41,8 @@ fn main() -> ExitCode {
     match run(request) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<output::Gone>() => ExitCode::SUCCESS,
+        // It was said on standard output.
+        Err(error) if error.is::<client::IsBroken>() => ExitCode::from(FAILED),
         Err(error) if error.is::<Problems>() => {
             output::complain(&error);
             ExitCode::from(MISUSED)
@@ -72,6 +74,7 @@ fn run(request: Request) -> anyhow::Result<()> {
         Command::Publish => client::publish(&settings, stream, data.as_deref()),
         Command::Listen => client::listen(&settings, stream),
         Command::Sign => client::sign(&settings, stream),
+        Command::Why => client::why(&settings),
         Command::Doctor => doctor::doctor(&settings, address.as_deref().unwrap_or_default()),
         Command::Outbox => outbox::run(&settings, task.as_deref() == Some("print")),
     }

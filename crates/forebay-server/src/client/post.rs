@@ -1,4 +1,4 @@
-//! One POST over a connection of its own.
+//! One request over a connection of its own.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use super::connect::connect;
 
 /// As much of an answer's body as is worth showing.
-const ANSWER_BYTES_MAX: usize = 4 << 10;
+const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Sends it. Gives the answer's status, and what it says.
 ///
@@ -24,13 +24,37 @@ pub(crate) async fn post(
     body: String,
     answer_max: Duration,
 ) -> anyhow::Result<(StatusCode, String)> {
+    send(Request::post(path(url)), url, headers, body, answer_max).await
+}
+
+/// Asks for it. Gives the answer's status, and what it says.
+///
+/// # Errors
+/// As there.
+pub(crate) async fn get(
+    url: &Uri,
+    headers: &[(HeaderName, &str)],
+    answer_max: Duration,
+) -> anyhow::Result<(StatusCode, String)> {
+    send(Request::get(path(url)), url, headers, String::new(), answer_max).await
+}
+
+fn path(url: &Uri) -> &str {
+    url.path_and_query().map_or("/", |path| path.as_str())
+}
+
+async fn send(
+    request: http::request::Builder,
+    url: &Uri,
+    headers: &[(HeaderName, &str)],
+    body: String,
+    answer_max: Duration,
+) -> anyhow::Result<(StatusCode, String)> {
     let io = TokioIo::new(connect(url).await?);
     let (mut sender, connection) = http1::handshake(io).await?;
     let connection = Ended(tokio::spawn(connection));
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
     let host = url.authority().map_or("", |authority| authority.as_str());
-    let mut request =
-        Request::post(path).header(header::HOST, host).header(header::CONNECTION, "close");
+    let mut request = request.header(header::HOST, host).header(header::CONNECTION, "close");
     for (name, value) in headers {
         request = request.header(name, *value);
     }

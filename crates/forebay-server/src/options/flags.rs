@@ -63,7 +63,7 @@ fn subcommand(command: Command) -> Clap {
     let mut clap = Clap::new(command.name()).about(command.about());
     let stream = Arg::new("stream").value_name("STREAM").help("The stream's name");
     clap = match command {
-        Command::Serve => clap,
+        Command::Serve | Command::Why => clap,
         Command::Publish => clap.arg(stream.required(true)).arg(
             Arg::new("data").value_name("DATA").allow_hyphen_values(true).help(
                 "The message: JSON, or any other text. Without it, or with -, it is read from \

@@ -33,6 +33,10 @@ pub(crate) enum Id {
     HistoryFsync,
     HistoryDiscardDamaged,
     IdentityHeader,
+    Inspect,
+    InspectBodies,
+    InspectKey,
+    InspectUrl,
     WhisperedStreams,
     HistoryTtl,
     HealsPerSecond,
@@ -53,6 +57,7 @@ pub(crate) enum Id {
     MetricsNames,
     MetricsPath,
     Origin,
+    Offset,
     Outbox,
     Page,
     Path,
@@ -91,12 +96,14 @@ pub(crate) enum Id {
     ShutdownTimeout,
     Signed,
     StreamsSecret,
+    Stream,
     Tag,
     Takeover,
     TrustedProxies,
     TurboStreamsSecret,
     Unsigned,
     Verify,
+    WhyPage,
 }
 
 /// A command of the binary that has options.
@@ -106,13 +113,14 @@ pub(crate) enum Command {
     Publish,
     Listen,
     Sign,
+    Why,
     Outbox,
     Doctor,
 }
 
 impl Command {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Serve, Self::Publish, Self::Listen, Self::Sign, Self::Outbox, Self::Doctor];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Serve, Self::Publish, Self::Listen, Self::Sign, Self::Why, Self::Outbox, Self::Doctor];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -120,6 +128,7 @@ impl Command {
             Self::Publish => "publish",
             Self::Listen => "listen",
             Self::Sign => "sign",
+            Self::Why => "why",
             Self::Outbox => "outbox",
             Self::Doctor => "doctor",
         }
@@ -131,6 +140,9 @@ impl Command {
             Self::Publish => "Broadcast one message through a running server",
             Self::Listen => "Print a stream's messages as they come",
             Self::Sign => "Sign a stream's name, as turbo_stream_from does",
+            Self::Why => {
+                "Say why a page does not show a broadcast: the first broken hop, and what to change"
+            }
             Self::Outbox => {
                 "Create the table in which an application's broadcasts wait for their commit"
             }

@@ -6,6 +6,7 @@ mod client;
 mod configuration;
 mod doctor;
 mod history;
+mod inspecting;
 mod keys;
 mod listening;
 mod logs;
@@ -26,7 +27,7 @@ pub(crate) struct Group {
 }
 
 /// Every group, in the order of the documentation.
-pub(crate) const GROUPS: [Group; 12] = [
+pub(crate) const GROUPS: [Group; 13] = [
     Group { heading: "Listening", rows: listening::ROWS },
     Group { heading: "Keys", rows: keys::ROWS },
     Group { heading: "Streams without a signature", rows: streams::ROWS },
@@ -36,6 +37,7 @@ pub(crate) const GROUPS: [Group; 12] = [
     Group { heading: "Shutting down", rows: shutdown::ROWS },
     Group { heading: "Logs", rows: logs::ROWS },
     Group { heading: "Metrics", rows: metrics::ROWS },
+    Group { heading: "Inspecting", rows: inspecting::ROWS },
     Group { heading: "Configuration", rows: configuration::ROWS },
     Group { heading: "This call", rows: client::ROWS },
     Group { heading: "Checking a set-up", rows: doctor::ROWS },

@@ -12,6 +12,7 @@ mod lines;
 
 use std::fmt::Display;
 
+use forebay_core::inspect::Source;
 use forebay_core::raw::{self, excerpt};
 use forebay_core::{BroadcastError, Forebay};
 
@@ -40,22 +41,28 @@ pub(super) enum Refused {
 
 impl Ingest {
     /// Takes one request whole or not at all: a broadcast, a batch of them, or a command. A batch takes
-    /// consecutive places in the log.
+    /// consecutive places in the log. The request may have an id in its sender's log.
     pub(super) async fn take(
         &self,
         publisher: impl Display,
+        id: Option<String>,
         request: &[u8],
     ) -> Result<(), Refused> {
-        self.try_take(request).await.inspect_err(|refused| {
+        let source = || Source { sender: Some(publisher.to_string()), request: id, place: None };
+        self.try_take(source, request).await.inspect_err(|refused| {
             let why = refused.to_string();
             tracing::warn!(%publisher, refused = excerpt(&why), "broadcasts refused");
         })
     }
 
-    async fn try_take(&self, request: &[u8]) -> Result<(), Refused> {
+    async fn try_take(
+        &self,
+        source: impl FnOnce() -> Source,
+        request: &[u8],
+    ) -> Result<(), Refused> {
         match format::read(request)? {
             Posted::Broadcasts(batch) => {
-                let position = raw::publish_all(&self.forebay, &batch).await?;
+                let position = raw::publish_all_from(&self.forebay, &batch, &source()).await?;
                 tracing::debug!(broadcasts = batch.len(), %position, "published");
             }
             Posted::Disconnect(whom) => self.disconnects.end::<Refused>(&whom).await?,

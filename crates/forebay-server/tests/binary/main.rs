@@ -14,6 +14,7 @@ mod doctor;
 mod documentation;
 #[cfg(unix)]
 mod durable;
+mod inspect;
 mod keys;
 #[cfg(unix)]
 mod life;

@@ -240,18 +240,14 @@ impl Endpoint {
             client.identify(name);
         }
         let transport = match format {
+            Format::Events | Format::Source => Transport::EventStream,
             Format::Array => Transport::Poll,
-            Format::Events | Format::Source => Transport::Events,
         };
         self.record(request, &client, Some(&identity), transport, protocol);
         let limits = Arc::clone(self.hub.limits());
         let session = Session::open(self.hub.now(), client.hello(protocol), limits);
         let peer = request.extensions.get::<Ends>().map(|ends| ends.peer);
         let channels = Arc::clone(&self.channels);
-        let transport = match format {
-            Format::Events | Format::Source => Transport::EventStream,
-            Format::Array => Transport::Poll,
-        };
         let conversation = Conversation::new(session, client, channels, identity)
             .counted_as((transport, protocol));
         Ok(Exchange::new(conversation, format, peer))

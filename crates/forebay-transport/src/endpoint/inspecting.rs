@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use forebay_cable::Protocol;
-use forebay_hub::{Client, Refusal};
-use forebay_inspect::{Connection, Page, Refusal as Why, Transport};
+use forebay_hub::{Client, Refusal, Transport};
+use forebay_inspect::{Connection, Page, Refusal as Why, Transport as Carrier};
 use http::{header, request};
 
 use super::Endpoint;
@@ -32,7 +32,11 @@ impl Endpoint {
         inspection.comes(Page {
             id: client.hello(protocol).id.to_string(),
             identity: identity.name().map(str::to_owned),
-            transport,
+            transport: match transport {
+                Transport::WebSocket => Carrier::WebSocket,
+                Transport::EventStream => Carrier::Events,
+                Transport::Poll => Carrier::Poll,
+            },
             protocol: protocol.as_str().to_owned(),
             ..self.page(request)
         });

@@ -1,8 +1,8 @@
-//! What only one call of `publish`, `listen` or `sign` says.
+//! What only one call of `publish`, `listen`, `sign` or `why` says.
 
 use super::{DAY_MS, row};
 use crate::options::kind::Kind::{Choice, Count, Duration, Switch, Text, Url};
-use crate::options::spec::Command::{Listen, Publish, Sign};
+use crate::options::spec::Command::{Listen, Publish, Sign, Why};
 use crate::options::spec::Scope::{Everywhere, FlagOnly};
 use crate::options::spec::{Id, Spec};
 
@@ -31,6 +31,51 @@ pub(super) const ROWS: &[Spec] = &[
             Url(&["ws://", "wss://"]),
             Everywhere("listen.url"),
             "The server's address for pages",
+        )
+    },
+    Spec {
+        flag: Some("url"),
+        default: Some("http://localhost:8080/forebay/inspect"),
+        commands: &[Why],
+        ..row(
+            Id::InspectUrl,
+            "inspect_url",
+            Url(&["http://", "https://"]),
+            Everywhere("why.url"),
+            "The server's address for the inspector",
+        )
+    },
+    Spec {
+        flag: Some("page"),
+        otherwise: "the newest page of this machine",
+        commands: &[Why],
+        ..row(
+            Id::WhyPage,
+            "why_page",
+            Text,
+            FlagOnly,
+            "The page: its connection's id, the cursor of one of its tags, or its visitor's name or address",
+        )
+    },
+    Spec {
+        commands: &[Why],
+        ..row(
+            Id::Stream,
+            "stream",
+            Text,
+            FlagOnly,
+            "The stream: its name in clear, with its records readable, or signed as the page's tag has it",
+        )
+    },
+    Spec {
+        otherwise: "the last broadcast",
+        commands: &[Why],
+        ..row(
+            Id::Offset,
+            "offset",
+            Count(1, u64::MAX),
+            FlagOnly,
+            "The broadcast's place in the log",
         )
     },
     Spec {

@@ -2,6 +2,7 @@
 
 use axum::http::request::Parts;
 use forebay_core::channel::{ClientsChoose, Unauthorized};
+use forebay_core::inspect::Inspect;
 use forebay_core::outbox::{Outbox, OutboxUrl};
 use forebay_core::signing::Key;
 use forebay_core::{BuildError, Builder, Forebay, Fsync, Limits, Retention, raw, stores};
@@ -118,6 +119,7 @@ impl Reader<'_> {
             .retention(self.retention())
             .heals_per_second(self.heals_per_second())
             .limits(self.limits())
+            .inspect(self.inspect())
             .presence(presence(events))
             .presence_options(self.presence_options())
             .message_bytes_max(settings.size(Id::BroadcastMaxMessageSize));
@@ -148,6 +150,14 @@ impl Reader<'_> {
                 ready(header.read(&parts.headers).map_err(|_| Unauthorized))
             }),
         }
+    }
+
+    /// What is recorded, if anything is, and who may see it.
+    fn inspect(&self) -> Option<Inspect> {
+        let settings = self.settings;
+        let key = settings.text(Id::InspectKey).filter(|key| !key.is_empty());
+        let inspect = key.map_or_else(Inspect::development, Inspect::with_key);
+        settings.switch(Id::Inspect).then(|| inspect.bodies(settings.switch(Id::InspectBodies)))
     }
 
     /// The header that says who a visitor is, if there is to be one.

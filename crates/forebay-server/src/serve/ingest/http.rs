@@ -51,8 +51,10 @@ async fn take(State(source): State<Arc<Source>>, request: Request) -> Result<Sta
         tracing::warn!(%publisher, method, "broadcasts refused: they are not posted");
         return Err(Failed::Method(request.method().clone()));
     }
+    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+    let id = id.map(|id| excerpt(id).to_owned());
     let body = source.publishers.read(request).await?;
-    source.ingest.take(publisher, &body).await?;
+    source.ingest.take(publisher, id, &body).await?;
     Ok(StatusCode::CREATED)
 }
 

@@ -37,7 +37,7 @@ async fn publisher(stream: UnixStream, ingest: &Ingest) -> io::Result<()> {
         if line.is_empty() {
             return Ok(());
         }
-        let answer = match ingest.take(&name, &line).await {
+        let answer = match ingest.take(&name, None, &line).await {
             Ok(()) => "ok\n".to_owned(),
             Err(refused) => format!("{refused}\n"),
         };

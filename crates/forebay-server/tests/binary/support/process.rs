@@ -201,6 +201,11 @@ impl Server {
         format!("ws://{}/cable", self.address)
     }
 
+    /// The address of what pages ask.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
     pub(crate) fn broadcast_url(&self) -> String {
         format!("http://{}/_broadcast", self.publishers)
     }
