@@ -1,5 +1,6 @@
 //! The inspector's addresses.
 
+use forebay_hub::Refusal;
 use forebay_inspect::{Broadcast, Page, Report, Reports};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -194,12 +195,24 @@ impl Forebay {
         Ok(json(&Taken { taken, left_out: all - taken }))
     }
 
+    /// As other refusals are logged, and not as a page that was turned away.
+    fn log_denied(&self, request: &Parts, denied: Denied) {
+        let Some(more) = self.core.hub.refused(Refusal::Request) else { return };
+        tracing::warn!(
+            peer = self.edge.endpoint.address(request).map(tracing::field::display),
+            path = forebay_transport::excerpt(request.uri.path()),
+            %denied,
+            more_before = Some(more).filter(|more| *more > 0),
+            "inspector refused"
+        );
+    }
+
     fn refuse_inspection(&self, request: &Parts, refused: Refused) -> Response<Body> {
         let (status, why) = match refused {
             Refused::Answer(answer) => return *answer,
             Refused::With(status, why) => (status, why),
             Refused::Denied(denied) => {
-                self.edge.endpoint.refuse(request, forebay_hub::Refusal::Request, denied);
+                self.log_denied(request, denied);
                 (denied.status(), denied.to_string())
             }
         };
