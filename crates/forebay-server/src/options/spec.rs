@@ -119,8 +119,15 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Serve, Self::Publish, Self::Listen, Self::Sign, Self::Why, Self::Outbox, Self::Doctor];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Serve,
+        Self::Publish,
+        Self::Listen,
+        Self::Sign,
+        Self::Why,
+        Self::Outbox,
+        Self::Doctor,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {

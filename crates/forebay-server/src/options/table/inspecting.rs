@@ -13,7 +13,7 @@ pub(super) const ROWS: &[Spec] = &[
             Id::Inspect,
             "inspect",
             Switch,
-            Everywhere("inspect.enabled"),
+            Everywhere("inspect.inspect"),
             "Record what happens to broadcasts and pages, and answer below PREFIX/inspect, and `forebay why`. \
              Without a key only this machine is answered",
         )
