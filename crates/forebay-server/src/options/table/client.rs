@@ -58,6 +58,7 @@ pub(super) const ROWS: &[Spec] = &[
         )
     },
     Spec {
+        otherwise: "it has to be named",
         commands: &[Why],
         ..row(
             Id::Stream,
