@@ -111,11 +111,18 @@ const PLANTED = {
 /** What the page has told the server, as it grows. */
 async function watchReports(page) {
   const reports = [];
-  await page.route("**/forebay/inspect/reports", async (route) => {
-    reports.push(...route.request().postDataJSON().reports);
-    await route.fulfill({ status: 204 });
+  page.on("response", (answer) => {
+    const request = answer.request();
+    if (request.url().endsWith("/forebay/inspect/reports")) reports.push(...request.postDataJSON().reports);
   });
   return reports;
+}
+
+/** What the server says of a page's last broadcast: the page is named by its tag. */
+async function whyOf(server, signed) {
+  const [stream, page] = signed.split(/\.(.*)/);
+  const answer = await fetch(`${server.url}/forebay/inspect/why?${new URLSearchParams({ stream, page })}`);
+  return (await answer.json()).sentence;
 }
 
 /** Before navigating: the page loads inspect.js, as an app's layout would have it. Gives what it tells the server, as it grows. */
@@ -137,6 +144,9 @@ async function badgeOf(page) {
   return badge;
 }
 
+/** The panel shows code as such, where the server has backticks. @param {RegExp} says */
+const shown = (says) => new RegExp(says.source.replaceAll("`", ""));
+
 const panelOf = (page) => page.locator("forebay-inspect section");
 
 /** The newest change in the panel, when there are so many. */
@@ -147,7 +157,7 @@ async function newestOf(page, count) {
 }
 
 for (const script of ["stock", "forebay"]) {
-  test(`each planted mistake is named in the panel and to the server, with ${script}.js`, async (t) => {
+  test(`each planted mistake is named in the panel and by why, with ${script}.js`, async (t) => {
     const server = await serverFor(t);
     const fixture = new Fixture(server);
     const allow = Object.values(PLANTED).flatMap(({ allow = [] }) => allow);
@@ -158,12 +168,13 @@ for (const script of ["stock", "forebay"]) {
       reports.length = 0;
       await page.goto(`/planted/${at}?${new URLSearchParams({ html: body, script })}`);
       await waitForConnected(page);
+      const signed = await page.locator("turbo-cable-stream-source").getAttribute("signed-stream-name");
       const badge = page.locator("forebay-inspect .badge");
       if (at === 0) await badge.click();
       for (const html of broadcasts) await fixture.broadcast(at, html);
       const newest = await newestOf(page, broadcasts.length);
       await newest.locator("p.said").first().waitFor();
-      assert.match(await newest.innerText(), says, name);
+      assert.match(await newest.innerText(), shown(says), name);
       const expected = broadcasts.length - 1 + seen.length;
       await eventually(`the reports of ${name}`, async () => {
         await page.title();
@@ -171,6 +182,7 @@ for (const script of ["stock", "forebay"]) {
       });
       const told = reports.map(({ seen }) => seen.is);
       assert.deepEqual(told, [...broadcasts.slice(1).map(() => "applied"), ...seen], name);
+      assert.match(await whyOf(server, signed), says, name);
     }
   });
 }
@@ -243,7 +255,7 @@ test("a tag that no script has defined, a refused one, and a frame without match
   await plant('<turbo-frame id="count" src="/blank"></turbo-frame>', "stock");
   const change = panelOf(page).locator(".changes li.bad");
   await change.waitFor();
-  assert.match(await change.innerText(), /the answer has no frame `count`/);
+  assert.match(await change.innerText(), /the answer has no frame count/);
 });
 
 test("what comes while Turbo shows a preview is named", async (t) => {

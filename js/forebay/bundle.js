@@ -1,4 +1,4 @@
-// Writes what the crate `forebay` serves: the client, the shared worker, and the script of pages that are inspected, each as one file.
+// Writes what the crate `forebay` serves: the client, the shared worker, and the scripts of pages that are inspected and of the inspector, each as one file.
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
@@ -8,13 +8,15 @@ const SOURCES = new URL("src/", import.meta.url);
 const ASSETS = new URL("../../crates/forebay-core/assets/", import.meta.url);
 
 /** By the names under which they are served. @type {Record<string, string>} */
-export const BUNDLES = { "forebay.js": "script.js", "worker.js": "worker.js", "inspect.js": "inspect/script.js" };
+export const BUNDLES = { "forebay.js": "script.js", "worker.js": "worker.js", "inspect.js": "inspect/script.js", "inspector.js": "inspector/script.js" };
 
 /** @param {string} name @returns {Promise<string>} */
 export async function bundle(name) {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(BUNDLES[name], SOURCES))],
     bundle: true,
+    // It is served beside.
+    external: ["./forebay.js"],
     minify: true,
     format: "esm",
     target: "es2022",

@@ -50,6 +50,27 @@ pub(crate) fn test(files: &[String]) -> Result<()> {
     succeed(node.current_dir(repository()))
 }
 
+/// The pictures of the inspector, of the fixture app.
+pub(crate) fn screenshots() -> Result<()> {
+    step("screenshots");
+    ensure_chromium()?;
+    cargo(&["build", "--workspace", "--all-features", "--bin", "forebay-e2e-app"])?;
+    bundle(&repository().join("e2e"), "bundle")?;
+    succeed(Command::new("node").arg("e2e/screenshots.js").current_dir(repository()))
+}
+
+/// What the open inspector costs, of an optimized server that records by itself.
+pub(crate) fn inspector_load() -> Result<()> {
+    step("the inspector under load");
+    ensure_chromium()?;
+    let build = ["build", "--release", "--config", "profile.release.debug-assertions=true"];
+    cargo(&[&build[..], &["--package", "forebay-e2e-app"]].concat())?;
+    bundle(&repository().join("e2e"), "bundle")?;
+    let mut node = Command::new("node");
+    node.arg("e2e/inspector_load.js").env("FOREBAY_E2E_APP", "target/release/forebay-e2e-app");
+    succeed(node.current_dir(repository()))
+}
+
 /// All programs and examples, with the features that the workspace's tests have: so nothing is compiled twice.
 pub(crate) fn programs() -> Result<()> {
     cargo(&["build", "--workspace", "--all-features", "--bins", "--examples"])

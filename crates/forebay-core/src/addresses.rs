@@ -35,6 +35,10 @@ pub enum Address {
     Worker,
     /// `/forebay/inspect.js`: what a page loads in development, to be told what became of broadcasts in it.
     InspectScript,
+    /// `/forebay/inspect`: what is recorded, for people.
+    Inspector,
+    /// `/forebay/inspector.js`: what makes that live.
+    InspectorScript,
     /// Below `/forebay/inspect`: what is recorded of broadcasts and pages, where it is.
     Inspect(InspectAddress),
 }
@@ -119,9 +123,13 @@ impl Forebay {
             (at("poll"), Address::Poll),
             (at("forebay.js"), Address::Script),
             (at("worker.js"), Address::Worker),
-            (at("inspect.js"), Address::InspectScript),
         ];
-        if self.edge.inspect.is_some() {
+        if let Some(inspect) = &self.edge.inspect {
+            if inspect.takes_reports() {
+                addresses.push((at("inspect.js"), Address::InspectScript));
+            }
+            addresses.push((at("inspect"), Address::Inspector));
+            addresses.push((at("inspector.js"), Address::InspectorScript));
             let all = InspectAddress::ALL.into_iter();
             addresses.extend(all.map(|(name, address)| {
                 (at(&format!("inspect/{name}")), Address::Inspect(address))
@@ -161,6 +169,8 @@ impl Forebay {
             Address::Script => Ok(SCRIPT.answer(request)),
             Address::Worker => Ok(WORKER.answer(request)),
             Address::InspectScript => Ok(INSPECT.answer(request)),
+            Address::InspectorScript => Ok(INSPECTOR.answer(request)),
+            Address::Inspector => return Reply::Answer(self.answer_inspector(request)),
             Address::Inspect(address) => {
                 // For nobody of another origin.
                 return Reply::Answer(self.answer_inspection(address, request, body).await);
@@ -288,6 +298,9 @@ const WORKER: Script = Script::new(include_str!("../assets/worker.js"));
 /// Likewise.
 const INSPECT: Script = Script::new(include_str!("../assets/inspect.js"));
 
+/// Likewise.
+const INSPECTOR: Script = Script::new(include_str!("../assets/inspector.js"));
+
 #[derive(Clone, Copy)]
 struct Script {
     text: &'static str,
@@ -401,7 +414,7 @@ mod tests {
         check(Address::Worker, Method::HEAD, StatusCode::OK, None).await;
         check(Address::InspectScript, Method::GET, StatusCode::OK, None).await;
         assert!(!forebay.has_addresses());
-        assert_eq!(forebay.addresses().len(), 7);
+        assert_eq!(forebay.addresses().len(), 13);
         assert!(forebay.has_addresses());
     }
 }

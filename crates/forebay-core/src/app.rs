@@ -19,6 +19,7 @@ use crate::channel::{Connect, Registry, StandardChannels};
 use crate::checks::Mistake;
 use crate::clock::unix_millis;
 use crate::inspect::Inspect;
+use crate::inspector::Live;
 use crate::replay::{ReplayEntry, ReplayError};
 
 /// Turbo for one application: its log, its keys, its channels. Clones are handles to the same.
@@ -88,6 +89,8 @@ pub(crate) struct Edge {
     pub(crate) paths: Paths,
     /// Who may see what is recorded, if anything is.
     pub(crate) inspect: Option<Inspect>,
+    /// What makes the inspector live.
+    pub(crate) live: Live,
     /// Somebody has asked for the addresses, to route them.
     pub(crate) has_addresses: AtomicBool,
     /// The log has said that a page has a tag, and nobody has asked for the addresses.
@@ -198,7 +201,9 @@ impl Forebay {
         let EdgeOptions { connect, paths, inspect } = edge;
         let (bodies, has_addresses) = (Bodies::default(), AtomicBool::new(false));
         let dead_tag = Mistake::new();
-        let edge = Edge { endpoint, connect, bodies, paths, inspect, has_addresses, dead_tag };
+        let live = Live::default();
+        let edge =
+            Edge { endpoint, connect, bodies, paths, inspect, live, has_addresses, dead_tag };
         let edge = Arc::new(edge);
         Self { core, edge }
     }

@@ -31,6 +31,7 @@ mod checks;
 mod clock;
 mod error;
 pub mod inspect;
+mod inspector;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(feature = "sqlx")]

@@ -3,7 +3,8 @@
 //! Begin with [five minutes with axum](axum), or [behind a Rails app](serve). Then, by what you
 //! build: [forms and frames](forms), [counters and progress](counters), [a dashboard that
 //! morphs](dashboard), [a channel of your own](channels), [sign-in](sign_in), [who is there](presence). For changes that must
-//! not be missed over a crash: [the outbox](outbox). Your own tests: [pages without a browser](testing). If something does not work: [troubleshooting]. To
+//! not be missed over a crash: [the outbox](outbox). Your own tests: [pages without a browser](testing). If something does
+//! not work: [the inspector](inspector), [troubleshooting]. To
 //! look up: [options] of `forebay serve`, [`forebay.js`](forebay_js), [the protocols](protocol).
 //!
 //! Each guide quotes a program of `examples/`, which the tests compile and run.
@@ -63,8 +64,17 @@ pub mod testing {}
 /// [nginx]: crate::guides::serve#5-in-production
 /// [posted]: crate::guides::serve#what-is-posted
 /// [secret]: crate::guides::serve#1-start-it
+/// [inspector]: crate::guides::inspector
 #[doc = include_str!("../docs/troubleshooting.md")]
 pub mod troubleshooting {}
+
+/// [troubleshooting]: crate::guides::troubleshooting#counters
+/// [why]: crate::guides::why
+#[doc = include_str!("../docs/inspector.md")]
+pub mod inspector {}
+
+#[doc = include_str!("../docs/why.md")]
+pub mod why {}
 
 /// [forebay]: crate
 /// [protocol]: crate::guides::protocol

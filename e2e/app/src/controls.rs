@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::access::Answer;
-use crate::messages::{self, Failure, Room};
+use crate::messages::{self, Failure, Message, Room};
 use crate::{App, gates};
 
 pub(crate) fn routes() -> Router<App> {
@@ -22,6 +22,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/rooms/{id}/race", post(race))
         .route("/rooms/{id}/rollback", post(rollback))
         .route("/rooms/{id}/raw", post(raw))
+        .route("/rooms/{id}/append", post(append))
         .route("/streams/publish", post(publish))
         .route("/rooms/{id}/source", get(source))
         .route("/stats", get(stats))
@@ -135,6 +136,24 @@ async fn raw(
         return Err("it was not published at once".into());
     };
     Ok(Json(subscribers))
+}
+
+#[derive(Deserialize)]
+struct Append {
+    target: String,
+    text: String,
+}
+
+/// Broadcasts a message that nobody has written, to this target.
+async fn append(
+    turbo: Turbo,
+    Path(room): Path<i64>,
+    Form(append): Form<Append>,
+) -> Result<StatusCode, Failure> {
+    let message = Message { id: 0, room, body: append.text };
+    let broadcast = turbo.broadcast().append_to((&Room { id: room }, "messages"), &message);
+    broadcast.target(append.target).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Deserialize)]

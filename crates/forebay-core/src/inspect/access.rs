@@ -38,6 +38,10 @@ impl Denied {
 const RELAYS: [&str; 5] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
 
 impl Inspect {
+    pub(crate) fn takes_reports(&self) -> bool {
+        self.takes_reports
+    }
+
     pub(super) fn may_read(&self, request: &Parts) -> Result<(), Denied> {
         match &self.key {
             Some(key) => shows(key, request),

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::access::Denied;
 use crate::addresses::{Body, other_method};
 use crate::app::Forebay;
+use crate::inspector;
 
 /// Rows in one answer: what somebody looks at.
 const ROWS_MAX: usize = 500;
@@ -98,6 +99,17 @@ impl Forebay {
             _ => self.show(address, request),
         };
         answer.unwrap_or_else(|refused| self.refuse_inspection(request, refused))
+    }
+
+    /// Answers with one of the inspector's views, for people.
+    pub(crate) fn answer_inspector(&self, request: &Parts) -> Response<Body> {
+        let view = || {
+            let access = self.edge.inspect.as_ref().ok_or(Denied::NotLocal)?;
+            access.may_read(request)?;
+            let inspection = self.inspection().ok_or(Denied::NotLocal)?;
+            Ok::<_, Refused>(inspector::answer(self, inspection, request))
+        };
+        view().unwrap_or_else(|refused| self.refuse_inspection(request, refused))
     }
 
     fn show(&self, address: InspectAddress, request: &Parts) -> Result<Response<Body>, Refused> {

@@ -191,7 +191,7 @@ impl Inspection {
     }
 
     /// Streams that a page reads or has asked for.
-    pub(super) fn streams_of_pages(&self, max: usize) -> Vec<String> {
+    pub fn streams_of_pages(&self, max: usize) -> Vec<String> {
         let pages = self.pages.lock();
         let tags = pages.all.values().flat_map(|record| &record.tags);
         let names = tags.filter_map(|tag| tag.it.stream.as_ref());

@@ -19,7 +19,7 @@ use self::snippets::{Snippet, all, repository};
 use crate::support::{Page, Server, forebay, turbo};
 
 /// Languages of a document, or of all in a folder, that another test runs.
-const ELSEWHERE: [(&str, &str, &str); 25] = [
+const ELSEWHERE: [(&str, &str, &str); 27] = [
     ("README.md", "rust", "crates/forebay/src/lib.rs"),
     ("docs/axum.md", "rust", "crates/forebay/tests/guides.rs"),
     ("docs/axum.md", "html", "crates/forebay/tests/guides.rs"),
@@ -37,6 +37,8 @@ const ELSEWHERE: [(&str, &str, &str); 25] = [
     ("docs/outbox.md", "rust", "crates/forebay-core/tests/outbox/guide.rs"),
     ("docs/outbox.md", "sql", "crates/forebay-core/tests/outbox/postgres.rs"),
     ("docs/exact.md", "rust", "crates/forebay-core/tests/exact/main.rs"),
+    ("docs/inspector.md", "rust", "crates/forebay/tests/inspect.rs"),
+    ("docs/inspector.md", "html", "e2e/tests/inspect_page.test.js"),
     ("docs/serve.md", "ruby", "ruby/forebay-rails/test/guide_test.rb"),
     ("docs/serve.md", "yaml", "ruby/forebay-rails/test/guide_test.rb"),
     ("docs/serve.md", "erb", "ruby/forebay-rails/test/guide_test.rb"),

@@ -17,8 +17,8 @@ function decode(base64) {
 /** The name as it was signed, without the cursor. @param {string} signed */
 export const withoutCursor = (signed) => signed.split(".")[0];
 
-/** Whether a page that was rendered with it is told what happens from then on. @param {Element} tag */
-export const hasCursor = (tag) => (tag.getAttribute("signed-stream-name") ?? "").includes(".") || tag.hasAttribute("data-cursor");
+/** What the tag was rendered with. No other page has it. @param {Element} tag */
+export const cursorOf = (tag) => /\.(.*)/.exec(tag.getAttribute("signed-stream-name") ?? "")?.[1] ?? tag.getAttribute("data-cursor");
 
 /** @param {string} signed @returns {string | null} null if it is nothing that was signed */
 export function streamName(signed) {

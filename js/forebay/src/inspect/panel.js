@@ -117,20 +117,25 @@ function tagRow({ stream, title, state, detail }) {
   return row;
 }
 
-/** @param {Change} change */
-function changeRow(change) {
-  const { at, action, state, seen, stream } = change;
+/** @param {Change} change @param {number} at @param {Change[]} all */
+function changeRow(change, at, all) {
+  // A name stands once over those of its stream.
+  const isNews = change.stream !== all[at - 1]?.stream;
+  const { action, state, seen, stream } = change;
   const target = change.target ?? change.targets;
   const like = isFinding(change) ? "bad" : state === "done" ? "good" : state === "waiting" ? "wait" : "";
   const what = element("code", {}, action, ...(target ? [element("i", {}, " → "), target] : []));
-  const time = element("time", {}, new Date(at).toLocaleTimeString([], { hour12: false }));
+  const time = element("time", {}, new Date(change.at).toLocaleTimeString([], { hour12: false }));
   const row = element("li", { className: like }, element("span", { className: "dot" }), what, time);
   const name = stream && streamName(stream);
   const said = state === "left" ? ["not shown by Turbo: left out, or rendered by the page itself"] : seen.map((one) => sentence(one, change));
-  row.append(...said.map((text) => element("p", { className: "said" }, text)));
-  if (name) row.append(element("p", {}, element("code", { title: name }, readable(name))));
+  row.append(...said.map((text) => element("p", { className: "said" }, ...prose(text))));
+  if (name && isNews) row.append(element("p", {}, element("code", { title: name }, readable(name))));
   return row;
 }
+
+/** With its code as such. @param {string} text */
+const prose = (text) => text.split("`").map((part, at) => (at % 2 === 1 ? element("code", {}, part) : part));
 
 /** @param {number} count @param {string} what */
 const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;

@@ -5,6 +5,8 @@
  * @typedef {import("./watch.js").Change} Change
  */
 
+import { cursorOf } from "./names.js";
+
 const EVERY_MS = 250;
 
 /** The server takes 32 KB at once; a browser sends 64 KB even while the page is left. */
@@ -21,6 +23,8 @@ export class Reports {
   #queue = [];
   #bytes = 0;
   #dropped = 0;
+  /** The cursor of a tag, by which the server knows whose connection it is. @type {string | null} */
+  #page = null;
   #isClosed = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -32,8 +36,9 @@ export class Reports {
   }
 
   /** @param {Change} change */
-  add({ at, action, target, targets, stream, offset, seen }) {
+  add({ at, action, target, targets, stream, page, offset, seen }) {
     if (this.#isClosed) return;
+    this.#page = page ?? this.#page;
     const about = { at, stream, offset, action, target, targets };
     const all = seen.length > 0 ? seen : [{ is: "applied" }];
     // The worst comes last: of several the server takes the newest.
@@ -54,7 +59,9 @@ export class Reports {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#queue.length === 0) return;
-    const about = JSON.stringify({ path: cut("path", location.pathname), dropped: this.#dropped });
+    const tag = document.querySelector("[signed-stream-name]");
+    const page = this.#page ?? (tag && cursorOf(tag));
+    const about = JSON.stringify({ page, path: cut("path", location.pathname), dropped: this.#dropped });
     const body = `${about.slice(0, -1)},"reports":[${this.#queue.join(",")}]}`;
     this.#queue = [];
     this.#bytes = this.#dropped = 0;

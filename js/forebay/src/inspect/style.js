@@ -85,7 +85,8 @@ li i { color: var(--muted); font-style: normal }
 time, li > em { color: var(--muted); font: 11px/1.5 var(--mono); font-style: normal; white-space: nowrap }
 li > em { color: var(--state, var(--muted)) }
 p { grid-column: 2 / -1; margin: 0; color: var(--muted); overflow-wrap: anywhere }
-p.said { color: var(--state, var(--muted)) }
+p.said { color: var(--text) }
+.bad > code { color: var(--state) }
 .none { padding: 2px 14px 10px; color: var(--muted) }
 
 .outlines { position: fixed; inset: 0; z-index: 2147483646; overflow: hidden; pointer-events: none }

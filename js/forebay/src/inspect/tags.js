@@ -5,7 +5,7 @@
  * @typedef {{ stream: string, title: string, state: State, detail: string }} Tag
  */
 import { SOURCES } from "./judge.js";
-import { hasCursor, readable, streamName } from "./names.js";
+import { cursorOf, readable, streamName } from "./names.js";
 
 /** Tags that are told apart in the panel. */
 const TAGS_MAX = 100;
@@ -48,6 +48,6 @@ function detailOf(tag, state) {
     case "waiting":
       return "Not confirmed. The inspector knows whether the server has refused it.";
     default:
-      return hasCursor(tag) || tag.localName === "turbo-stream-source" ? "" : "It has no cursor: what was broadcast while the page was rendered is missing.";
+      return cursorOf(tag) !== null || tag.localName === "turbo-stream-source" ? "" : "It has no cursor: what was broadcast while the page was rendered is missing.";
   }
 }

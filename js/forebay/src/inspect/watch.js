@@ -8,12 +8,14 @@
  * @property {string} action
  * @property {string | null} target an id
  * @property {string | null} targets a selector
- * @property {string | null} stream the signed name of the tag that it came through, with the tag's cursor
+ * @property {string | null} stream the signed name of the tag that it came through
+ * @property {string | null} page the cursor of that tag
  * @property {number} [offset] where the client knows it
  * @property {"waiting" | "done" | "left"} state `left`: cancelled, or rendered by somebody else
  * @property {Seen[]} seen
  */
 import { judge, SOURCES } from "./judge.js";
+import { cursorOf, withoutCursor } from "./names.js";
 
 /** Changes that the panel can show: each some 300 bytes. */
 const CHANGES_MAX = 50;
@@ -66,8 +68,7 @@ export class Watch {
     const { newStream, render } = event.detail;
     const { tag, offset } = this.#bringing ?? {};
     const said = (/** @type {string} */ name) => newStream.getAttribute(name);
-    const stream = tag?.getAttribute("signed-stream-name") ?? null;
-    const change = this.#add(said("action") ?? "", { target: said("target"), targets: said("targets"), stream, offset });
+    const change = this.#add(said("action") ?? "", { target: said("target"), targets: said("targets"), ...of(tag), offset });
     event.detail.render = async (/** @type {Element} */ stream) => {
       const judged = judge(stream, tag ?? null);
       /** @type {Seen[]} */
@@ -105,8 +106,8 @@ export class Watch {
     const template = document.createElement("template");
     template.innerHTML = html;
     const said = (/** @type {string} */ name) => template.content.firstElementChild?.getAttribute(name) ?? null;
-    const stream = tag?.getAttribute("signed-stream-name") ?? null;
-    this.#end(this.#add(said("action") ?? "", { target: said("target"), targets: said("targets"), stream, offset }), [{ is: "empty_template" }]);
+    const change = this.#add(said("action") ?? "", { target: said("target"), targets: said("targets"), ...of(tag), offset });
+    this.#end(change, [{ is: "empty_template" }]);
   }
 
   /** @param {Element} frame */
@@ -117,7 +118,7 @@ export class Watch {
   /** @param {string} action @param {Partial<Change>} known @returns {Change} */
   #add(action, known) {
     /** @type {Change} */
-    const change = { at: Date.now(), action, target: null, targets: null, stream: null, ...known, state: "waiting", seen: [] };
+    const change = { at: Date.now(), action, target: null, targets: null, ...of(), ...known, state: "waiting", seen: [] };
     this.changes.push(change);
     if (this.changes.length > CHANGES_MAX) this.changes.shift();
     this.changed();
@@ -138,6 +139,12 @@ export class Watch {
     change.state = "left";
     this.changed();
   }
+}
+
+/** @param {Element | null} [tag] */
+function of(tag) {
+  const signed = tag?.getAttribute("signed-stream-name");
+  return { stream: signed ? withoutCursor(signed) : null, page: tag ? cursorOf(tag) : null };
 }
 
 /** @param {string} identifier */

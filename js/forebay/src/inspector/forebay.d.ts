@@ -1,0 +1,2 @@
+// The server's own client, which is served beside this script.
+export { forebay } from "../script.js";
