@@ -33,7 +33,7 @@ const ACCEPT_STREAMS: &str = "text/vnd.turbo-stream.html, text/html, application
 const ACCEPT: &str = "text/html, application/xhtml+xml";
 
 /// What the names of marks begin with.
-const MARKS: &str = "forebay-test-";
+pub(crate) const MARKS: &str = "forebay-test-";
 
 /// In a mark's JSON: its number.
 const MARK: &str = "forebay-test-mark";
@@ -255,6 +255,12 @@ impl TestApp {
                 None => {}
             }
         }
+    }
+
+    /// The number of the last broadcast that was recorded.
+    pub(crate) fn last_broadcast(&self) -> Option<u64> {
+        let last = self.forebay.inspection()?.broadcasts(None, 1, |_| true);
+        last.last().map(|broadcast| broadcast.id)
     }
 
     /// Everything that was broadcast until now is published, also what waits for its turn, for its window

@@ -20,6 +20,9 @@ pub(crate) struct Cable {
 
 /// What the server says.
 pub(crate) enum Said {
+    Welcome {
+        session: Option<String>,
+    },
     Confirmed {
         identifier: String,
     },
@@ -99,6 +102,7 @@ fn said(text: &str) -> Said {
     let Ok(mut said) = serde_json::from_str::<Value>(text) else { return Said::Other };
     let identifier = said["identifier"].as_str().unwrap_or_default().to_owned();
     match said["type"].as_str() {
+        Some("welcome") => Said::Welcome { session: said["sid"].as_str().map(str::to_owned) },
         Some("confirm_subscription") => Said::Confirmed { identifier },
         Some("reject_subscription") => Said::Rejected { identifier },
         Some("disconnect") => Said::Ends {

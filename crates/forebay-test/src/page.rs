@@ -36,6 +36,7 @@ pub struct TestPage {
     /// Where the log stood before the page was asked for.
     asked_at: Position,
     cable: Option<Cable>,
+    session: Option<String>,
     /// The page's connection was refused, or ended for good.
     refused: Option<Refused>,
     tags: Vec<Tag>,
@@ -44,6 +45,9 @@ pub struct TestPage {
     last_mark: u64,
     /// The ids of the requests that Turbo has made, the last of them.
     requests: VecDeque<String>,
+    /// The last broadcast that was recorded before the page was opened, and where the log stood.
+    opened_after: Option<u64>,
+    opened_at: Position,
     refresh_is_due: bool,
     /// A connection was lost while a mark was awaited.
     is_behind: bool,
@@ -89,11 +93,14 @@ impl TestPage {
             document: Document::parse(""),
             asked_at: app.forebay.position(),
             cable: None,
+            session: None,
             refused: None,
             tags: Vec::new(),
             reads_marks: false,
             last_mark: 0,
             requests: VecDeque::new(),
+            opened_after: app.last_broadcast(),
+            opened_at: app.forebay.position(),
             refresh_is_due: false,
             is_behind: false,
             reconnects: 0,
@@ -172,6 +179,18 @@ impl TestPage {
 
     pub(crate) fn refusal(&self) -> Option<&Refused> {
         self.refused.as_ref()
+    }
+
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.session.as_deref()
+    }
+
+    pub(crate) fn opened_after(&self) -> Option<u64> {
+        self.opened_after
+    }
+
+    pub(crate) fn opened_at(&self) -> Position {
+        self.opened_at
     }
 
     pub(crate) fn asked_at(&self) -> Position {

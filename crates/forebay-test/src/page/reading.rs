@@ -34,6 +34,20 @@ impl TestPage {
         while waits(self) {
             self.read_cable().await;
         }
+        self.check_log();
+    }
+
+    /// No mark comes from another log, and nothing else of what the test broadcasts.
+    fn check_log(&self) {
+        let facts = self.session.as_deref().filter(|_| self.cable.is_some());
+        let facts = facts.and_then(|session| self.app.forebay.facts(session, "", None));
+        let is_elsewhere = facts.is_some_and(|facts| facts.log.in_memory && facts.page.is_none());
+        assert!(
+            !is_elsewhere,
+            "{}: the page is connected to another log than that of the test's Forebay: give all nodes a shared \
+             log, and the test the Forebay that the application was made with",
+            self.path
+        );
     }
 
     /// Reads until this mark has come over every connection.
@@ -55,6 +69,7 @@ impl TestPage {
     async fn read_cable(&mut self) -> bool {
         let Some(cable) = &mut self.cable else { return false };
         match cable.next().await {
+            Said::Welcome { session } => self.session = session,
             Said::Confirmed { identifier } => self.answered(&identifier, TagState::Live),
             Said::Rejected { identifier } => self.answered(&identifier, TagState::Rejected),
             Said::Message { identifier, message, offset } => {
