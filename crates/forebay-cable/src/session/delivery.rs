@@ -25,8 +25,10 @@ impl Session {
     /// The only one of [`readers`](Self::readers), if there is one only.
     pub fn sole_reader(&self) -> Option<Reader> {
         if let [sole] = &self.subscriptions[..] {
-            let is_read = sole.reading == Reading::Reads && !self.waits_as_one();
-            return sole.sole_reader().filter(|_| is_read);
+            if sole.reading != Reading::Reads || self.waits_as_one() {
+                return None;
+            }
+            return sole.sole_reader();
         }
         let mut readers = self.readers();
         readers.next().filter(|_| readers.next().is_none())
@@ -35,9 +37,14 @@ impl Session {
     /// Whether nothing is read for now. Its client keeps one position for all that it reads, and one of its
     /// subscriptions waits for its answer, or to be told that it lacks something. What others were sent would move
     /// that position past what this one lacks, and the client's next connection would begin behind it.
+    #[inline]
     pub fn waits_as_one(&self) -> bool {
-        self.manner.positions == Positions::Single
-            && (!self.is_settled() || self.is_healing_planned())
+        self.manner.positions == Positions::Single && self.waits()
+    }
+
+    #[cold]
+    fn waits(&self) -> bool {
+        !self.is_settled() || self.is_healing_planned()
     }
 
     /// Whether the client keeps one position for both readers: then what the one has to wait for, the other waits
@@ -119,11 +126,13 @@ impl Session {
 
     /// Everything up to `head` has been sent, on all streams. True if a client
     /// [asks](Self::asks_members) who is present.
+    #[inline]
     pub fn caught_up(&mut self, head: Offset) -> bool {
         // A subscription that waits for its answer may begin before the head, or, where its node is behind, after it.
-        if !self.manner.follows || self.waits_as_one() {
-            return false;
-        }
+        self.manner.follows && !self.waits_as_one() && self.follow(head)
+    }
+
+    fn follow(&mut self, head: Offset) -> bool {
         for id in self.dialect.caught_up(head) {
             if let Some(subscription) = self.subscription(id) {
                 self.push(self.dialect.history(&subscription.envelope, true));

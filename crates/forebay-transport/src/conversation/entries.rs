@@ -66,7 +66,8 @@ impl Conversation {
         if batch.is_delayed {
             self.client.note_delay();
         }
-        !self.session.waits_as_one()
+        // Before it was read it did not wait, or nothing was read.
+        batch.lost.is_empty() || !self.session.waits_as_one()
     }
 
     /// A delivery in the client's protocol. `None` if it gets nothing for it.

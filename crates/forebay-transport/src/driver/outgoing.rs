@@ -208,7 +208,9 @@ impl Outgoing {
         conversation: &mut Conversation,
     ) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.poll_unsent(cx, io.as_mut(), conversation.client()))?;
+            if self.unsent.is_some() {
+                ready!(self.poll_unsent(cx, io.as_mut(), conversation.client()))?;
+            }
             if self.close_sent {
                 return Poll::Ready(Ok(()));
             }
@@ -256,6 +258,7 @@ impl Outgoing {
         }
     }
 
+    #[cold]
     fn poll_unsent<Io: AsyncWrite>(
         &mut self,
         cx: &mut Context<'_>,
