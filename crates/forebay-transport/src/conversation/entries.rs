@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use forebay_cable::{Mark, Session, Wrap};
+use forebay_cable::{Mark, ReaderId, Session, Wrap};
 use forebay_hub::{Batch, Client, Delivery, Round};
 use forebay_log::Offset;
 
@@ -60,14 +60,20 @@ impl Conversation {
         }
         let batch = entries.batch();
         for reader in &batch.lost {
-            self.client.note_behind(&self.session, *reader);
-            self.client.resync(&mut self.session, *reader, batch.head);
+            self.lose(*reader, batch.head);
         }
         if batch.is_delayed {
             self.client.note_delay();
         }
         // Before it was read it did not wait, or nothing was read.
         batch.lost.is_empty() || !self.session.waits_as_one()
+    }
+
+    /// History has moved past this reader. Hardly ever: so it does not weigh on those who read.
+    #[cold]
+    fn lose(&mut self, reader: ReaderId, head: Offset) {
+        self.client.note_behind(&self.session, reader);
+        self.client.resync(&mut self.session, reader, head);
     }
 
     /// A delivery in the client's protocol. `None` if it gets nothing for it.

@@ -28,6 +28,7 @@ impl Conversation {
         }
     }
 
+    #[cold]
     pub(super) fn record_rejected(&self, id: SubscriptionId, rejected: &Rejected) {
         if self.is_recorded() {
             let (why, detail) = (rejected.kind, rejected.why.to_string());
@@ -37,6 +38,7 @@ impl Conversation {
     }
 
     /// Those that the session has rejected by itself.
+    #[cold]
     pub(super) fn record_own_rejections(&self, count: u32) {
         if self.is_recorded() {
             let detail = format!("{count} past a limit, or without a channel");
