@@ -4,8 +4,9 @@
 //! build: [forms and frames](forms), [counters and progress](counters), [a dashboard that
 //! morphs](dashboard), [a channel of your own](channels), [sign-in](sign_in), [who is there](presence). For changes that must
 //! not be missed over a crash: [the outbox](outbox). Your own tests: [pages without a browser](testing). If something does
-//! not work: [the inspector](inspector), [troubleshooting]. To
-//! look up: [options] of `forebay serve`, [`forebay.js`](forebay_js), [the protocols](protocol).
+//! not work: [the inspector](inspector), [why a page does not show a change](why), [forebay doctor](doctor),
+//! [troubleshooting]. To look up: [options] of `forebay serve`, [metrics], [`forebay.js`](forebay_js),
+//! [the protocols](protocol).
 //!
 //! Each guide quotes a program of `examples/`, which the tests compile and run.
 
@@ -65,6 +66,8 @@ pub mod testing {}
 /// [posted]: crate::guides::serve#what-is-posted
 /// [secret]: crate::guides::serve#1-start-it
 /// [inspector]: crate::guides::inspector
+/// [doctor]: crate::guides::doctor
+/// [metrics]: crate::guides::metrics
 #[doc = include_str!("../docs/troubleshooting.md")]
 pub mod troubleshooting {}
 
@@ -75,6 +78,24 @@ pub mod inspector {}
 
 #[doc = include_str!("../docs/why.md")]
 pub mod why {}
+
+/// [403]: crate::guides::troubleshooting#403-when-a-page-connects
+/// [503]: crate::guides::troubleshooting#503-for-visitors
+/// [counters]: crate::guides::troubleshooting#counters
+/// [folder]: crate::guides::troubleshooting#the-folder-is-full-damaged-or-in-use
+/// [refreshes]: crate::guides::troubleshooting#a-page-refreshes-for-ever
+/// [rejected]: crate::guides::troubleshooting#a-subscription-is-rejected
+#[doc = include_str!("../docs/metrics.md")]
+pub mod metrics {}
+
+/// [403]: crate::guides::troubleshooting#403-when-a-page-connects
+/// [503]: crate::guides::troubleshooting#503-for-visitors
+/// [folder]: crate::guides::troubleshooting#the-folder-is-full-damaged-or-in-use
+/// [nginx]: crate::guides::serve#5-in-production
+/// [refused]: crate::guides::troubleshooting#broadcasts-are-refused
+/// [rejected]: crate::guides::troubleshooting#a-subscription-is-rejected
+#[doc = include_str!("../docs/doctor.md")]
+pub mod doctor {}
 
 /// [forebay]: crate
 /// [protocol]: crate::guides::protocol
