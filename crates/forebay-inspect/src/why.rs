@@ -42,7 +42,7 @@ pub struct Log {
     pub head: u64,
     /// Nodes whose facts are in here.
     pub nodes: Vec<String>,
-    /// Nodes that live and have not answered.
+    /// Nodes that have not answered.
     pub missing: Vec<String>,
 }
 
@@ -65,7 +65,7 @@ pub struct Answer {
     pub place: Option<String>,
     /// Nodes whose facts are in the answer.
     pub nodes: Vec<String>,
-    /// Nodes that live and have not answered: they may know more.
+    /// Nodes that have not answered: they may know more.
     pub missing: Vec<String>,
 }
 

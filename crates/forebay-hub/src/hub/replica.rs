@@ -266,6 +266,11 @@ impl Hub {
         self.0.is_stored
     }
 
+    /// Whether other nodes may have its log.
+    pub(crate) fn has_other_nodes(&self) -> bool {
+        self.0.store.as_ref().is_some_and(|store| store.is_shared())
+    }
+
     /// Whether several nodes have its log, and hand over their clients.
     pub fn is_shared(&self) -> bool {
         self.0.shares

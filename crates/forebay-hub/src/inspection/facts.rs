@@ -12,6 +12,9 @@ use crate::hub::Hub;
 /// Names that are compared with one that nobody reads. At about a microsecond each.
 const KNOWN_MAX: usize = 2_000;
 
+/// Nodes with the same log, which nobody asks from here: a page may be theirs.
+const OTHERS: &str = "each other node";
+
 impl Hub {
     /// What is recorded, if anything is.
     pub fn inspection(&self) -> Option<&Arc<Inspection>> {
@@ -45,7 +48,7 @@ impl Hub {
                 epoch: epoch(head),
                 head: head.offset.0,
                 nodes: vec![inspection.node.clone()],
-                missing: Vec::new(),
+                missing: self.has_other_nodes().then(|| OTHERS.to_owned()).into_iter().collect(),
             },
             page,
             stream,

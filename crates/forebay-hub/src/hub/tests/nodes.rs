@@ -72,3 +72,15 @@ async fn what_has_left_is_not_collected_for_nobody() {
     let left = hub.0.take_left();
     assert_eq!((left.dropped, left.revocations), (Vec::new(), Vec::new()));
 }
+
+/// Where several nodes have the log, a page that is not known here may be at another one.
+#[tokio::test]
+async fn what_is_not_known_here_may_be_known_elsewhere() {
+    let options = || Options::default().inspect(Some(InspectOptions::default()));
+    let why = |hub: &Hub| forebay_inspect::why(&hub.facts("page", "room", None).unwrap());
+    let alone = why(&Hub::new(options()));
+    assert!(alone.missing.is_empty() && alone.sentence.contains("no node"), "{alone:?}");
+    let log = Memory::new(Epoch(1), 100);
+    let shared = why(&Hub::follow(options(), Arc::new(log)).await.unwrap());
+    assert!(shared.sentence.contains("ask each other node"), "{shared:?}");
+}
