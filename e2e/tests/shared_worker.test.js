@@ -329,7 +329,8 @@ const HINDRANCES = {
           return new Real(`${url}-missing`, options);
         };
       }),
-    /script can't be run/,
+    // On a busy machine the browser may take longer to find it missing than the page waits for a word.
+    /script can't be run|does not answer/,
   ],
   "the worker is of another version": [
     (page) =>
