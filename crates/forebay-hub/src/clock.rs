@@ -34,9 +34,7 @@ impl Clock {
             Self::Simulated(now) => UnixMillis(now.load(Ordering::Relaxed)),
         }
     }
-}
 
-impl Clock {
     /// The same in microseconds, for what is measured.
     pub(crate) fn micros(&self) -> u64 {
         let micros = match self {

@@ -51,8 +51,6 @@ pub struct Batch {
     pub has_replays: bool,
     /// Whether a session is excepted from one of these entries.
     excepts: bool,
-    /// Readers whose replay was left out, while it looks.
-    delayed: Vec<ReaderId>,
 }
 
 impl Batch {
@@ -83,6 +81,8 @@ pub(crate) fn read(log: &Log, session: &Session, may_replay: impl Fn() -> bool, 
     batch.complete = true;
     batch.excepts = false;
     let mut sources: SmallVec<[Unread<'_>; 1]> = SmallVec::new();
+    // Readers whose replay is left out.
+    let mut delayed = Vec::new();
     for reader in session.readers() {
         if log.last(reader.stream) <= reader.position {
             continue;
@@ -95,7 +95,7 @@ pub(crate) fn read(log: &Log, session: &Session, may_replay: impl Fn() -> bool, 
                 {
                     if !may_replay() {
                         (batch.complete, batch.is_delayed) = (false, true);
-                        batch.delayed.push(reader.id);
+                        delayed.push(reader.id);
                         continue;
                     }
                     batch.has_replays = true;
@@ -108,7 +108,6 @@ pub(crate) fn read(log: &Log, session: &Session, may_replay: impl Fn() -> bool, 
     }
     if batch.is_delayed {
         // What has one position is read in one order, or its client would take the later for all.
-        let delayed = std::mem::take(&mut batch.delayed);
         let waits = |source: &Unread<'_>| {
             delayed.iter().any(|delayed| session.share_position(*delayed, source.reader))
         };

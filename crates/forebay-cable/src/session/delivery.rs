@@ -58,7 +58,8 @@ impl Session {
         }
     }
 
-    fn stream_of(&self, reader: ReaderId) -> Option<StreamId> {
+    /// The stream that a reader reads.
+    pub fn stream_of(&self, reader: ReaderId) -> Option<StreamId> {
         self.subscriptions.get(reader.subscription())?.stream(reader)
     }
 

@@ -323,9 +323,9 @@ impl Client {
     /// Its socket took nothing until history had moved past this reader.
     pub fn note_behind(&self, session: &Session, reader: ReaderId) {
         if self.inspection().is_some()
-            && let Some(reader) = session.readers().find(|other| other.id == reader)
+            && let Some(stream) = session.stream_of(reader)
         {
-            self.note_resync(reader.stream, Resync::Forgotten);
+            self.note_resync(stream, Resync::Forgotten);
         }
     }
 
