@@ -27,8 +27,11 @@ pub struct PresenceOptions {
     /// Up to so many members of a stream each change is told at once. Default 100: beyond it nobody reads a
     /// list of names, and changes come many at a time.
     pub each_max: usize,
+    /// Of so many members of a stream within a [`window`](Self::window), at the most. Default 10: a person can't
+    /// follow more in a second. It is for each node.
+    pub burst_max: usize,
     /// Above that, changes of this time are told together. Default 1 s: when 3 000 join in a second, a page is
-    /// told once for each node.
+    /// told of the first ten one by one, and once of all others, for each node.
     pub window: Duration,
     /// Above so many members of a stream only their number is told. Default 1 000: with 100 bytes each, a list
     /// of 100 KB.
@@ -49,6 +52,7 @@ impl Default for PresenceOptions {
             ttl: Duration::from_secs(15),
             grace: Duration::from_secs(5),
             each_max: 100,
+            burst_max: 10,
             window: Duration::from_secs(1),
             names_max: 1_000,
             info_bytes_max: 4 << 10,
@@ -64,6 +68,7 @@ forebay_log::setters! {
     ttl: Duration,
     grace: Duration,
     each_max: usize,
+    burst_max: usize,
     window: Duration,
     names_max: usize,
     info_bytes_max: usize,
@@ -80,6 +85,7 @@ impl PresenceOptions {
             ttl_ms: millis(self.ttl),
             grace_ms: millis(self.grace),
             each_max: self.each_max,
+            burst_max: self.burst_max,
             window_ms: millis(self.window),
         }
     }

@@ -5,6 +5,7 @@
 //! last. A record that was not taken is asked for again: the leases are the truth, and the log follows.
 
 mod local;
+mod pace;
 mod writing;
 
 use std::cmp::Reverse;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use forebay_log::{Member, Node};
 
 use self::local::Local;
+use self::pace::Pace;
 
 /// How often it is looked whether a client that was silent for too long is there again.
 const LAPSED_LOOK_MS: u64 = 1_000;
@@ -31,13 +33,15 @@ pub struct Options {
     pub grace_ms: u64,
     /// Up to so many members of a stream each change is written at once.
     pub each_max: usize,
+    /// Of so many members of a stream within [`window_ms`](Self::window_ms), at the most.
+    pub burst_max: usize,
     /// Above that, what changes within this time is written together.
     pub window_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ttl_ms: 15_000, grace_ms: 5_000, each_max: 100, window_ms: 1_000 }
+        Self { ttl_ms: 15_000, grace_ms: 5_000, each_max: 100, burst_max: 10, window_ms: 1_000 }
     }
 }
 
@@ -97,6 +101,10 @@ pub struct Leases<K, V> {
     members: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Local>>,
     due: BinaryHeap<Reverse<(u64, Due<K>)>>,
     dirty: BTreeMap<Arc<str>, Dirty>,
+    /// Of streams that were written of within the last two windows.
+    paces: BTreeMap<Arc<str>, Pace>,
+    /// When it was looked last which of these are over.
+    paces_seen_at: u64,
     /// Streams whose members somebody wants to hear of again.
     again: BTreeSet<Arc<str>>,
     /// Nothing is asked for before that: what was asked for last was not taken.
@@ -113,6 +121,8 @@ impl<K: Clone + Ord, V> Leases<K, V> {
             members: BTreeMap::new(),
             due: BinaryHeap::new(),
             dirty: BTreeMap::new(),
+            paces: BTreeMap::new(),
+            paces_seen_at: 0,
             again: BTreeSet::new(),
             retry_at: 0,
         }

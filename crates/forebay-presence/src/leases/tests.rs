@@ -287,3 +287,49 @@ fn who_has_left_when_a_log_begins_anew_is_released_all_the_same() {
     assert_eq!(node.written(), "+a1-b");
     assert_eq!(node.written(), "");
 }
+
+/// Ten members are told of one by one. The rest come together, one record a window, until there is a quiet one.
+#[test]
+fn a_burst_is_one_record_a_window_until_it_ends() {
+    let mut node = Node1::new();
+    for key in 0..10 {
+        node.join(key, &format!("m{key}"), "");
+        assert_eq!(node.written(), format!("+m{key}"));
+    }
+    // Of those who were told, more can be told.
+    node.now = 10;
+    assert!(node.leases.update(10, &3, &"2".into()));
+    assert_eq!(node.written(), "+m32");
+    node.join(10, "n0", "");
+    assert_eq!((node.written(), node.leases.next_due(|_| 1)), (String::new(), Some(1_000)));
+    // In the order of all: what comes behind it is not told before it.
+    node.leave(5, Grace::None);
+    node.join(11, "n1", "");
+    assert_eq!(node.at(999), "");
+    assert_eq!(node.at(1_000), "+n0+n1-m5");
+    for (window, id) in [(1_001, "o0"), (2_500, "o1")] {
+        node.now = window;
+        node.join(u32::try_from(window).unwrap(), id, "");
+        assert_eq!(node.written(), "", "it goes on");
+        let end = window / 1_000 * 1_000 + 1_000;
+        assert_eq!((node.at(end - 1), node.at(end)), (String::new(), format!("+{id}")));
+    }
+    node.now = 4_000;
+    node.join(12, "p0", "");
+    assert_eq!(node.written(), "+p0", "it was quiet for a window");
+}
+
+#[test]
+fn streams_that_are_quiet_are_forgotten() {
+    let mut node = Node1::new();
+    for (key, stream) in ["a", "b", "c"].into_iter().enumerate() {
+        let key = u32::try_from(key).unwrap();
+        node.leases.join(0, key, stream, &Member::new("ann", "1"), 0).unwrap();
+        node.records();
+    }
+    assert_eq!(node.leases.paces.len(), 3);
+    node.now = 1_000;
+    node.leave(0, Grace::None);
+    node.records();
+    assert_eq!(node.leases.paces.len(), 1);
+}

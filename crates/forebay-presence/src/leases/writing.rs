@@ -7,6 +7,7 @@ use std::sync::Arc;
 use forebay_log::{Held, Member, Node, Offset, Presence};
 
 use super::local::{Local, Told};
+use super::pace::Pace;
 use super::{Dirty, Leases};
 
 /// Bytes of ids and infos in one record, before it is another. A server of the log takes at least a megabyte.
@@ -26,8 +27,12 @@ impl<K: Clone + Ord, V> Leases<K, V> {
     }
 
     fn due_of(&self, stream: &str, dirty: &Dirty, total: impl Fn(&str) -> usize) -> u64 {
-        let is_large = total(stream) > self.options.each_max;
-        dirty.since.saturating_add(if is_large { self.options.window_ms } else { 0 })
+        if total(stream) > self.options.each_max {
+            return dirty.since.saturating_add(self.options.window_ms);
+        }
+        let pace = self.paces.get(stream);
+        let held = pace.and_then(|pace| pace.holds(dirty, self.options.burst_max));
+        held.unwrap_or(dirty.since)
     }
 
     /// Whether [`take`](Self::take) would give something.
@@ -49,10 +54,23 @@ impl<K: Clone + Ord, V> Leases<K, V> {
         let mut records = Vec::new();
         for stream in due {
             if let Some(dirty) = self.dirty.remove(&stream) {
+                let before = self.paces.remove(&stream);
+                let pace = Pace::of(before, now, &dirty, &self.options);
+                self.paces.insert(Arc::clone(&stream), pace);
                 self.write(now, &stream, dirty, &mut records);
             }
         }
+        self.end_paces(now);
         records
+    }
+
+    /// Forgets the paces of streams of which nothing was written for a window. It looks at all of them, so it does
+    /// once a window.
+    fn end_paces(&mut self, now: u64) {
+        if now.saturating_sub(self.paces_seen_at) >= self.options.window_ms {
+            self.paces_seen_at = now;
+            self.paces.retain(|_, pace| !pace.is_over(now));
+        }
     }
 
     fn write(&mut self, now: u64, stream: &Arc<str>, dirty: Dirty, records: &mut Vec<Presence>) {
@@ -147,6 +165,7 @@ impl<K: Clone + Ord, V> Leases<K, V> {
     /// were, so they are released once more.
     pub fn begin_anew(&mut self, now: u64) {
         self.dirty.clear();
+        self.paces.clear();
         self.again.clear();
         self.retry_at = 0;
         let names = |(stream, room): (&Arc<str>, &BTreeMap<Arc<str>, Local>)| {

@@ -64,6 +64,7 @@ pub(crate) enum Id {
     PingInterval,
     Port,
     PresenceEachMax,
+    PresenceBurstMax,
     PresenceGrace,
     PresenceInfoBytes,
     PresenceMembersEachMax,

@@ -17,8 +17,9 @@ impl Client {
     /// A subscription of this connection is present on a stream from now on, as this member. For a subscription
     /// that is, as the same one, this says what its info is.
     ///
-    /// With a log in memory the change is in it when this returns. Else it comes, and what the store does not take
-    /// is asked for again until it does. Who leaves before that leaves behind it.
+    /// With a log in memory the change is in it when this returns, unless so many come and go that they are told
+    /// together: then it is within a [`window`](crate::PresenceOptions::window). Else it comes, and what the store
+    /// does not take is asked for again until it does. Who leaves before that leaves behind it.
     ///
     /// # Errors
     /// [`JoinRefused`] says what is wrong; it is counted, and logged at a bounded rate.

@@ -326,22 +326,78 @@ fn joins_and_leaves_of_many_threads_are_in_one_order() {
     assert_eq!(hub.present(), 0);
 }
 
-/// A large room fills within a second. What a page gets grows with the number who come, not with its square.
+/// Shows everybody who comes.
+struct Everybody;
+
+impl OnPresence for Everybody {
+    fn render(&self, _: &str, change: &Change) -> Option<String> {
+        let row = |member: &Member| format!("<li>{}</li>", member.id);
+        Some(change.joined.iter().map(row).chain([format!("={}", change.total)]).collect())
+    }
+}
+
+/// So many come, one by one, within a second. Gives what each of these pages was told.
+fn come_within_a_second(members: u64, names_max: usize) -> [Vec<String>; 2] {
+    let hooks = Some(PresenceHooks::new(Everybody));
+    let options = PresenceOptions::default().names_max(names_max).hooks(hooks);
+    let world = World::with(Options::default().presence(options));
+    let mut pages = [Page::open(&world.hub), Page::open(&world.hub)];
+    for page in &mut pages {
+        page.subscribe(&presence_stream("room"), None);
+    }
+    let [always, late] = &mut pages;
+    let mut tabs = Vec::new();
+    let mut told = Vec::new();
+    for n in 0..members {
+        world.at(n * 1_000 / members);
+        tabs.push(world.tab(&format!("member {n:05}")));
+        told.extend(always.read());
+    }
+    world.at(1_000);
+    told.extend(always.read());
+    assert_eq!(world.hub.present(), tabs.len());
+    [told, late.read()]
+}
+
+/// A large room fills within a second. Each page is told of the first ten one by one, and of the others once: so what
+/// it gets grows with the number who come, and not with its square.
 #[test]
 fn three_thousand_who_come_at_once_are_few_messages() {
+    let bytes = |told: &[String]| told.iter().map(String::len).sum::<usize>();
+    let mut sizes = Vec::new();
+    for members in [1_000, 2_000, 3_000] {
+        let pages = come_within_a_second(members, 10_000);
+        for told in &pages {
+            assert_eq!(told.len(), 11, "one for each of the first ten, and one for the window");
+            assert_eq!(told.concat().matches("<li>").count() as u64, members, "everybody, once");
+        }
+        sizes.push(bytes(&pages[0]));
+    }
+    let each = (sizes[1] - sizes[0]) / 1_000;
+    assert!(each < 30, "{each} bytes for each member");
+    assert_eq!(sizes[2] - sizes[1], sizes[1] - sizes[0], "{sizes:?}");
+    // As it is by default, so many are not named.
+    for told in come_within_a_second(3_000, PresenceOptions::default().names_max) {
+        assert_eq!((told.len(), told[10].as_str(), bytes(&told) < 300), (11, "\"=3000\"", true));
+    }
+}
+
+/// A quiet room is told at once, and one where many come is told once a window, for as long as they do.
+#[test]
+fn while_many_come_a_page_is_told_once_in_a_window() {
     let world = World::new();
-    let tabs: Vec<_> = (0..3_000).map(|n| world.tab(&format!("member {n}"))).collect();
-    world.at(1_000);
-    let cursor = Position { offset: Offset::ZERO, ..world.hub.position() };
-    let entries = world.hub.replay(&presence_stream("room"), cursor).unwrap();
-    let named: usize =
-        entries.iter().map(|entry| entry.message.change().unwrap().joined.len()).sum();
-    // Each of the first hundred, and then one for the window, which says the number.
-    assert_eq!((entries.len(), named, world.hub.present()), (102, 101, 3_000));
-    drop(tabs);
-    world.at(15_000);
-    world.at(16_000);
-    assert_eq!(world.changes()[102..], ["=0"]);
+    let mut page = Page::open(&world.hub);
+    page.subscribe(&presence_stream("room"), None);
+    let mut tabs = Vec::new();
+    for n in 0..75 {
+        world.at(n * 5_000 / 75);
+        tabs.push(world.tab(&format!("member {n}")));
+    }
+    world.at(5_000);
+    assert_eq!((page.read().len(), world.hub.present()), (10 + 5, 75));
+    world.at(6_000);
+    let _ann = world.tab("ann");
+    assert_eq!(page.read().len(), 1, "it is quiet again");
 }
 
 #[test]

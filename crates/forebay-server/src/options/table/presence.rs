@@ -39,14 +39,25 @@ pub(super) const ROWS: &[Spec] = &[
         )
     },
     Spec {
+        default: Some("10"),
+        ..row(
+            Id::PresenceBurstMax,
+            "presence_burst_max",
+            Count(0, u32::MAX as u64),
+            Everywhere("presence.burst_max"),
+            "Of so many members of a stream within presence_window, at the most. Nobody can follow more than ten \
+             in a second. It is for each server",
+        )
+    },
+    Spec {
         default: Some("1s"),
         ..row(
             Id::PresenceWindow,
             "presence_window",
             Duration(50, 60_000),
             Everywhere("presence.window"),
-            "Beyond that, the changes of this time are told together: a page gets one message from each server, \
-             also when thousands come within a second",
+            "Beyond these two, the changes of this time are told together: a page gets one message from each \
+             server, also when thousands come within a second",
         )
     },
     Spec {

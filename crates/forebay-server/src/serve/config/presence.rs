@@ -25,6 +25,7 @@ impl Reader<'_> {
             .ttl(settings.duration(Id::PresenceTtl))
             .grace(settings.duration(Id::PresenceGrace))
             .each_max(settings.size(Id::PresenceEachMax))
+            .burst_max(settings.size(Id::PresenceBurstMax))
             .window(settings.duration(Id::PresenceWindow))
             .names_max(settings.size(Id::PresenceNamesMax))
             .info_bytes_max(settings.size(Id::PresenceInfoBytes))

@@ -164,7 +164,9 @@ fn apply(state: &mut Option<BTreeMap<String, Value>>, message: &Value) {
 /// somebody leave who has not come, or come twice, and in the end each knows who is there.
 #[tokio::test]
 async fn who_is_present_is_cut_at_the_place_of_the_session() {
-    let hub = Hub::new(Options::default());
+    // All fourteen are told one by one.
+    let presence = PresenceOptions::default().burst_max(14);
+    let hub = Hub::new(Options::default().presence(presence));
     // 800 changes at the most: history has them all.
     let come_and_go = |group: usize| {
         let hub = hub.clone();
