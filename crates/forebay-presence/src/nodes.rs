@@ -101,6 +101,11 @@ impl Nodes {
         self.written = Some(now);
     }
 
+    /// A sign is due now: the node is about to end, and its members have a whole lease to come back elsewhere.
+    pub fn sign_at_once(&mut self) {
+        (self.came_back, self.written) = (None, None);
+    }
+
     /// When there is something to do: a sign to be written, or a node to be ended. `None` if never.
     pub fn next_due(&self, now: u64, nodes: impl Iterator<Item = Node>) -> Option<u64> {
         let (mut is_anybody, mut due) = (false, None::<u64>);
@@ -181,5 +186,8 @@ mod tests {
         assert!(nodes.is_sign_due(6_000, true));
         assert_eq!(nodes.next_due(6_000, [].into_iter()), None);
         assert_eq!(nodes.next_due(2_000, [OWN].into_iter()), Some(6_000));
+        nodes.hear(6_000, OWN);
+        nodes.sign_at_once();
+        assert!(nodes.is_sign_due(6_001, true), "it ends");
     }
 }

@@ -125,6 +125,29 @@ async fn a_deploy_of_all_nodes_shows_nothing() {
     assert_eq!(changes(&old), ["+ann=1", "+bob=2"]);
 }
 
+/// Stock clients look every six to twelve seconds, and not within six seconds of a close: so they come back after up to
+/// fourteen.
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_late_after_a_node_has_shut_down_was_never_away() {
+    let (log, [old]) = nodes().await;
+    let watching = node(&log).await;
+    let ann = tab(&old, "ann").await;
+    let stays = tab(&watching, "bob").await;
+    // Just before the node's next sign of life.
+    live_for(&[&ann, &stays], 14).await;
+    let leaves = async {
+        sleep(Duration::from_millis(500)).await;
+        ann.end_presence(Ending::ServerLeaves);
+        drop(ann);
+    };
+    tokio::join!(old.shut_down(Duration::ZERO), leaves);
+    drop(old);
+    live_for(&[&stays], 14).await;
+    let back = tab(&watching, "ann").await;
+    live_for(&[&back, &stays], 60).await;
+    assert_eq!(changes(&watching), ["+ann=1", "+bob=2"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_node_whose_past_is_gone_asks_who_is_there() {
     let (log, [here]) = nodes().await;
