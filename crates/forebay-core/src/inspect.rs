@@ -7,10 +7,15 @@
 //! | address | answers |
 //! |---|---|
 //! | `GET why?page=…&stream=…[&offset=…]` | an [`Answer`]: the first broken hop, and what to change |
-//! | `GET broadcasts[?after=…&max=…&stream=…]` | the last [`Broadcast`]s that were asked for at this node |
-//! | `GET pages[?skip=…&max=…&stream=…&identity=…]` | [`Page`]s of this node, the newest first |
+//! | `GET broadcasts[?max=…&stream=…&node=…&after=…]` | the last [`Broadcast`]s that were asked for |
+//! | `GET pages[?max=…&stream=…&identity=…&node=…&before=…]` | [`Page`]s, the newest first |
 //! | `GET pages?id=…` | one of them, with where it stands now |
 //! | `POST reports` | takes [`Reports`] of the script in a page |
+//!
+//! Where several nodes have one log, each of these is asked of all of them, whichever node gets the request. Rows name
+//! their `node`. Beside them is which `nodes` have answered, which are `missing`, which are `off` because they record
+//! nothing, and whose rows were `cut` because they did not fit. `after` is a broadcast's number at one `node`; without
+//! that, at the one that is asked. `before` is what the answer before it called `next`.
 //!
 //! A page is named by its connection's id (`sid` in the welcome of our client and AnyCable's), by the `cursor` of
 //! one of its tags, which no other page has, or by its visitor's name or address, which is the newest of theirs. A stream is named in clear, with its records readable (`gid://app/Room/1:messages`), or
@@ -24,6 +29,7 @@ mod access;
 mod answers;
 
 use std::fmt;
+use std::time::Duration;
 
 pub use self::answers::InspectAddress;
 pub use forebay_hub::{InspectOptions, Inspection};
@@ -33,6 +39,8 @@ pub use forebay_inspect::{
     Place, Reach, Refusal, Rejection, Report, Reports, Resync, Seen, Source, State, Subscription,
     Targets, Transport, nearest, readable, why,
 };
+
+use forebay_inspect::About;
 
 use crate::app::Forebay;
 
@@ -90,8 +98,8 @@ impl fmt::Debug for Inspect {
 }
 
 impl Forebay {
-    /// Names the first broken hop between a broadcast and a page, and what to change. The module
-    /// [`inspect`](crate::inspect) says how page and stream are named. Without an offset it is the last broadcast
+    /// Names the first broken hop between a broadcast and a page, and what to change, as far as this node knows it. The
+    /// module [`inspect`](crate::inspect) says how page and stream are named. Without an offset it is the last broadcast
     /// to the stream. `None` where nothing is recorded.
     ///
     /// ```
@@ -104,6 +112,19 @@ impl Forebay {
     /// ```
     pub fn why(&self, page: &str, stream: &str, offset: Option<u64>) -> Option<Answer> {
         self.facts(page, stream, offset).map(|facts| why(&facts))
+    }
+
+    /// As [`why`](Self::why), of all nodes that have this log. The others are asked, and have a second to answer; the
+    /// answer names those that have not.
+    pub async fn why_across_nodes(
+        &self,
+        page: &str,
+        stream: &str,
+        offset: Option<u64>,
+    ) -> Option<Answer> {
+        let about = vec![about(page, stream, offset)];
+        let facts = self.core.hub.facts_of_all(about, Duration::ZERO).await?;
+        facts.first().map(why)
     }
 
     /// What [`why`](Self::why) rests on.
@@ -120,5 +141,15 @@ impl Forebay {
     /// What is recorded of this node's broadcasts and pages, if anything is.
     pub fn inspection(&self) -> Option<&Inspection> {
         self.core.hub.inspection().map(|inspection| &**inspection)
+    }
+}
+
+/// What a question is about. A signed name says what it claims to be, for nodes that have not seen its tag.
+pub(crate) fn about(page: &str, stream: &str, offset: Option<u64>) -> About {
+    About {
+        page: page.to_owned(),
+        stream: stream.to_owned(),
+        claimed: forebay_signing::claimed_name(stream),
+        offset,
     }
 }

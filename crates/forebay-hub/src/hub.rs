@@ -2,6 +2,7 @@
 //! does.
 
 mod access;
+mod inquiring;
 mod keeping;
 mod presence;
 mod publishing;
@@ -25,6 +26,8 @@ use forebay_store::{AppendError, Folder, Fsync, Handovers, LogStore, Replica, St
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
+pub use self::inquiring::Answers;
+use self::inquiring::Kept;
 use self::publishing::Gaps;
 use self::sharing::Departures;
 pub use self::sharing::Incoming;
@@ -34,7 +37,7 @@ use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::doze::Doze;
 use crate::heals::Heals;
-use crate::inspection::{InspectOptions, Inspection};
+use crate::inspection::{Inquiries, InspectOptions, Inspection};
 use crate::notices::{Notices, Refusal};
 use crate::presence::{Presence, PresenceOptions};
 use crate::reidentified::Reidentified;
@@ -163,6 +166,7 @@ pub(crate) struct Shared {
     store: Option<Arc<dyn LogStore>>,
     /// The same, if it is a folder.
     folder: Option<Arc<Folder>>,
+    kept_answers: Kept,
     inner: Arc<Inner>,
 }
 
@@ -203,6 +207,7 @@ pub(crate) struct Inner {
     gaps: Mutex<Gaps>,
     presence: Presence,
     pub(crate) inspection: Option<Arc<Inspection>>,
+    inquiries: Inquiries,
     /// Names of what was published once, where no store remembers them.
     taken: Mutex<Taken>,
     pub(crate) limits: Arc<Limits>,
@@ -274,6 +279,7 @@ impl Hub {
             let is_there = hub.0.until(|at| at.epoch == head.epoch && at.offset >= head.offset);
             // Meanwhile another epoch may have begun.
             if tokio::time::timeout(FOLLOW_LOOKS, is_there).await.is_ok() {
+                hub.begin_to_answer();
                 return Ok(hub);
             }
         }
@@ -377,8 +383,11 @@ impl Hub {
         let is_shared = store.as_ref().is_some_and(|store| store.is_shared());
         let handovers = store.as_ref().map(|store| store.handovers()).unwrap_or_default();
         let node = random();
-        let inspection =
-            options.inspect.map(|inspect| Inspection::new(inspect, format!("{node:x}")));
+        let name = options.inspect.as_ref().and_then(|inspect| inspect.node_name.clone());
+        let is_asked = is_shared || options.inspect.is_some();
+        let name = name.unwrap_or_else(|| if is_asked { node_name(node) } else { String::new() });
+        let inquiries = Inquiries::new(Node(node), name.as_str().into());
+        let inspection = options.inspect.map(|inspect| Inspection::new(inspect, name));
         let inner = Inner {
             log: RwLock::new(log),
             epoch: AtomicU64::new(position.epoch.0),
@@ -400,6 +409,7 @@ impl Hub {
             gaps: Mutex::default(),
             presence: Presence::new(options.presence, Node(node), is_shared),
             inspection,
+            inquiries,
             taken: Mutex::default(),
             limits: Arc::new(options.limits),
             stats: Stats::default(),
@@ -420,7 +430,8 @@ impl Hub {
             takes_rounds: AtomicBool::new(false),
             clock,
         };
-        Self(Arc::new(Shared { store, folder: None, inner: Arc::new(inner) }))
+        let (inner, kept_answers) = (Arc::new(inner), Kept::default());
+        Self(Arc::new(Shared { store, folder: None, kept_answers, inner }))
     }
 
     /// Where the log stands: a page that is about to read its data takes this as its cursor.
@@ -571,6 +582,12 @@ fn new_epoch() -> Epoch {
     Epoch(random())
 }
 
+/// Its host's name, and enough of its number to tell nodes of one host apart.
+fn node_name(node: u64) -> String {
+    let host = rustix::system::uname();
+    format!("{}-{:06x}", host.nodename().to_string_lossy(), node >> 40)
+}
+
 fn random() -> u64 {
     getrandom::u64().expect("the operating system gives random numbers")
 }
@@ -635,6 +652,7 @@ impl Drop for Inner {
         // Who takes rounds, or dozes, looks whether there is a hub.
         self.rounds.planned.notify_waiters();
         self.presence.called.notify_one();
+        self.inquiries.called.notify_one();
         self.doze.end();
     }
 }

@@ -6,8 +6,11 @@
 
 mod broadcasts;
 mod facts;
+mod inquiries;
 mod pages;
+mod reached;
 mod reports;
+mod telling;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -18,8 +21,10 @@ use parking_lot::Mutex;
 use self::broadcasts::Broadcasts;
 pub use self::broadcasts::Trace;
 pub use self::facts::{class, targets};
+pub(crate) use self::inquiries::{Asking, Inquiries};
 pub use self::pages::LOOK_MAX;
 use self::pages::Pages;
+use self::reached::ReachedHere;
 use self::reports::PageReports;
 use crate::round::Seat;
 
@@ -38,6 +43,8 @@ pub struct InspectOptions {
     pub events_max: usize,
     /// What pages have reported, of all of them. Default 2 000.
     pub reports_max: usize,
+    /// What this node is called in answers. Default: its host's name and a few digits of its own.
+    pub node_name: Option<String>,
     /// Keeps the messages of broadcasts, too, up to 16 KB of each. Default: no, they are what visitors see.
     pub keeps_bodies: bool,
 }
@@ -50,6 +57,7 @@ impl Default for InspectOptions {
             ended_pages_max: 1_000,
             events_max: 24,
             reports_max: 2_000,
+            node_name: None,
             keeps_bodies: false,
         }
     }
@@ -62,6 +70,7 @@ forebay_log::setters! {
     ended_pages_max: usize,
     events_max: usize,
     reports_max: usize,
+    node_name: Option<String>,
     keeps_bodies: bool,
 }
 
@@ -74,6 +83,7 @@ pub struct Inspection {
     broadcasts: Mutex<Broadcasts>,
     pages: Mutex<Pages>,
     reports: Mutex<PageReports>,
+    reached: Mutex<ReachedHere>,
     /// Pages that there was no room for.
     left_out: AtomicU64,
 }
@@ -86,6 +96,7 @@ impl Inspection {
             broadcasts: Mutex::default(),
             pages: Mutex::default(),
             reports: Mutex::default(),
+            reached: Mutex::default(),
             left_out: AtomicU64::new(0),
         })
     }

@@ -46,7 +46,7 @@ pub use client::{Client, Refused};
 pub use forebay_log::Revocation;
 pub use forebay_presence::{Change, Member};
 pub use forebay_store::{AppendError, Fsync, LogStore, StoreError};
-pub use hub::{Broadcast, Hub, Incoming, Options, PublishError, Published};
+pub use hub::{Answers, Broadcast, Hub, Incoming, Options, PublishError, Published};
 pub use inspection::{InspectOptions, Inspection, LOOK_MAX, Trace, class, targets};
 pub use notices::Refusal;
 pub use prefetch::prefetch;

@@ -162,6 +162,11 @@ counters! {
     webhooks_dropped,
     /// Whispers not passed on: not allowed, too large, or too many in a second.
     whispers_refused,
+    /// Questions that this node has asked the others, for whoever inspects it.
+    inquiries,
+    /// Questions and answers of the kind that were left out: they can't be read, too many came, or the log did not
+    /// take them.
+    inquiries_left_out,
 }
 
 /// A counter, which only goes up.

@@ -5,6 +5,8 @@
 //! - [`Report`] is what only the page knows: what the broadcast did to its elements.
 //! - [`why`] walks over these [`Facts`] in the order of a broadcast's way, and names the first [`Broken`] hop,
 //!   in one sentence that says what to change. [`nearest`] finds what would have worked.
+//! - [`Question`] is what nodes with one log ask each other, [`Told`] what each of them answers, and
+//!   [`Facts::merge`] and [`Rows`] make one answer of all.
 //!
 //! The facts come from `forebay-core`, which records them, or from a test. The names of fields and variants
 //! are the JSON of the inspector's addresses. This crate does no IO and reads no clock; times are milliseconds
@@ -30,13 +32,18 @@
 mod broadcast;
 mod broken;
 mod nearest;
+mod nodes;
 mod page;
 mod report;
 mod why;
 
 pub use broadcast::{Broadcast, Class, Outcome, Place, Reach, Source, Targets};
 pub use broken::{Broken, Hop};
-pub use nearest::{How, Near, nearest, readable};
+pub use nearest::{How, Near, nearest, nearest_names, readable};
+pub use nodes::{
+    About, Known, PageRows, Question, Reached, RowKey, Rows, Said, StreamRow, StreamRows, Told,
+    choose_page,
+};
 pub use page::{
     Connection, Event, Page, Refusal, Rejection, Resync, State, Subscription, Transport,
 };

@@ -63,6 +63,22 @@ pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Op
     Some(Near { name, how })
 }
 
+/// Of these names the ones that are nearest to `wanted`, as they are written. Those that [`nearest`] would find
+/// among all of them come first.
+pub fn nearest_names<'a>(
+    wanted: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    max: usize,
+) -> Vec<String> {
+    let wanted_parts = parts(wanted);
+    let near = known.into_iter().filter(|name| *name != wanted);
+    let mut near: Vec<_> = near
+        .filter_map(|name| Some((compare(&wanted_parts, &parts(name))?, readable(name), name)))
+        .collect();
+    near.sort_unstable();
+    near.into_iter().take(max).map(|(_, _, name)| name.to_owned()).collect()
+}
+
 /// A stream's name with its records in clear: `gid://chat/Room/1:messages`.
 ///
 /// ```

@@ -26,6 +26,8 @@ pub struct Page {
     pub connection: Connection,
     /// What it subscribed to, in this order.
     pub subscriptions: Vec<Subscription>,
+    /// Subscriptions that are left out, because another node has so many bytes for its answer.
+    pub subscriptions_left_out: u64,
     /// What happened to it, the oldest first. Older events than the node keeps are left out.
     pub events: Vec<Event>,
 }
@@ -225,7 +227,42 @@ impl Subscription {
     }
 }
 
+impl Subscription {
+    /// Whether somebody should look at it: it was refused, or does not read now.
+    pub fn is_trouble(&self) -> bool {
+        match self.state {
+            State::Live => self.is_stalled,
+            State::Left => false,
+            _ => true,
+        }
+    }
+}
+
 impl Page {
+    /// Whether it has something that somebody should look at.
+    pub fn is_trouble(&self) -> bool {
+        matches!(self.connection, Connection::Refused { .. })
+            || self.subscriptions.iter().any(Subscription::is_trouble)
+    }
+
+    /// Counts subscriptions that are left out. Whether any is.
+    pub(crate) fn leave_out(&mut self, count: usize) -> bool {
+        self.subscriptions_left_out += count as u64;
+        count > 0
+    }
+
+    /// As a row of a list: without events, and with its first tags by name and state only.
+    #[must_use]
+    pub fn as_row(mut self, tags_max: usize) -> Self {
+        self.events.clear();
+        self.leave_out(self.subscriptions.len().saturating_sub(tags_max));
+        self.subscriptions.truncate(tags_max);
+        for one in &mut self.subscriptions {
+            (one.signed, one.signed_cursor) = (None, None);
+        }
+        self
+    }
+
     /// One that was not let in.
     pub fn refused(why: Refusal, detail: &str) -> Self {
         let connection = Connection::Refused { why, detail: detail.to_owned() };

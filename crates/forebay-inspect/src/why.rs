@@ -44,6 +44,8 @@ pub struct Log {
     pub nodes: Vec<String>,
     /// Nodes that have not answered.
     pub missing: Vec<String>,
+    /// Nodes that record nothing.
+    pub off: Vec<String>,
 }
 
 /// What is broken, and what the answer rests on.
@@ -67,6 +69,9 @@ pub struct Answer {
     pub nodes: Vec<String>,
     /// Nodes that have not answered: they may know more.
     pub missing: Vec<String>,
+    /// Nodes that record nothing: nobody knows what happens there.
+    #[serde(default)]
+    pub off: Vec<String>,
 }
 
 /// Names the first broken hop between this broadcast and this page.
@@ -83,6 +88,7 @@ pub fn why(facts: &Facts) -> Answer {
         place: broadcast.and_then(|broadcast| broadcast.source.place.clone()),
         nodes: facts.log.nodes.clone(),
         missing: facts.log.missing.clone(),
+        off: facts.log.off.clone(),
         broken,
     }
 }
@@ -137,14 +143,17 @@ fn unpublished(broadcast: &Broadcast) -> Option<Broken> {
 }
 
 fn unknown_page(facts: &Facts) -> Broken {
-    let because = if facts.log.missing.is_empty() {
+    let Log { missing, off, .. } = &facts.log;
+    let because = if !missing.is_empty() {
+        format!("this page may be at a node that has not answered: ask {}", missing.join(", "))
+    } else if !off.is_empty() {
+        format!(
+            "this page may be at a node that records nothing: switch the inspector on at {}",
+            off.join(", ")
+        )
+    } else {
         "no node remembers this page: its request for a connection has not come here, so look at its cable address and at the browser's console"
             .to_owned()
-    } else {
-        format!(
-            "this page may be at a node that has not answered: ask {}",
-            facts.log.missing.join(", ")
-        )
     };
     Broken::NotKnown { because }
 }
@@ -160,6 +169,13 @@ fn unknown_broadcast(facts: &Facts) -> Broken {
         return Broken::NotKnown { because };
     }
     let near = nearest(&facts.stream, facts.known_streams.iter().map(String::as_str));
+    if near.is_none() && !facts.log.off.is_empty() {
+        let nodes = facts.log.off.join(", ");
+        let because = format!(
+            "it may have been asked for at a node that records nothing: switch the inspector on at {nodes}"
+        );
+        return Broken::NotKnown { because };
+    }
     let (stream, in_memory) = (readable(&facts.stream), facts.log.in_memory);
     Broken::NeverBroadcast { stream, near, in_memory }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::inquiry::Inquiry;
 use crate::message::{Class, Message};
 use crate::position::{Offset, UnixMillis};
 use crate::presence::Presence;
@@ -54,7 +55,9 @@ impl Content {
     pub fn is_ephemeral(&self) -> bool {
         match self {
             Self::Entry { class, .. } => *class == Class::Ephemeral,
-            Self::Control(control) => matches!(control, Control::Disconnect { .. }),
+            Self::Control(control) => {
+                matches!(control, Control::Disconnect { .. } | Control::Inquiry(_))
+            }
         }
     }
 }
@@ -78,6 +81,8 @@ pub enum Control {
     Gap(Lacking),
     /// Who is present where. The log itself takes no notice of it.
     Presence(Arc<Presence>),
+    /// What nodes ask each other for whoever inspects one of them. The log itself takes no notice of it.
+    Inquiry(Arc<Inquiry>),
     /// Nothing: what stands at this place does not count.
     Nothing,
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_log::{
-    Action, Class, Commit, Content, Control, Extent, Held, Lacking, Member, Message, Node, Offset,
-    Presence, Revocation, StateKey, Targets, UnixMillis,
+    Action, Class, Commit, Content, Control, Extent, Held, Inquiry, Lacking, Member, Message, Node,
+    Offset, Presence, Revocation, StateKey, Targets, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,17 @@ enum What<'a> {
     #[serde(borrow)]
     Signs(Signs<'a>),
     Ended(Ended<'a>),
+    Inquiry(WrittenInquiry<'a>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct WrittenInquiry<'a> {
+    node: u64,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    number: u64,
+    to: Option<u64>,
+    body: &'a [u8],
 }
 
 #[derive(Serialize, Deserialize)]
@@ -155,6 +166,13 @@ fn what(content: &Content) -> What<'_> {
         }
         Content::Control(Control::Nothing) => What::Nothing,
         Content::Control(Control::Presence(sign)) => presence(sign),
+        Content::Control(Control::Inquiry(inquiry)) => What::Inquiry(WrittenInquiry {
+            node: inquiry.node.0,
+            name: Cow::from(&*inquiry.name),
+            number: inquiry.number,
+            to: inquiry.to.map(|node| node.0),
+            body: &inquiry.body,
+        }),
         // What this version can't say is told as what it may mean at the most.
         Content::Control(_) => What::GapOfAll,
     }
@@ -261,6 +279,16 @@ fn content(what: What<'_>) -> Option<Content> {
             stream: stream.into(),
             members: members.into_iter().map(Arc::from).collect(),
         }),
+        What::Inquiry(WrittenInquiry { node, name, number, to, body }) => {
+            let inquiry = Inquiry {
+                node: Node(node),
+                name: name.into(),
+                number,
+                to: to.map(Node),
+                body: Bytes::copy_from_slice(body),
+            };
+            Content::Control(Control::Inquiry(Arc::new(inquiry)))
+        }
     })
 }
 
@@ -294,6 +322,17 @@ fn message(json: Cow<'_, str>, extras: Option<Box<Extras<'_>>>) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn inquiry(to: Option<Node>, body: &'static [u8]) -> Control {
+        let body = Bytes::from_static(body);
+        Control::Inquiry(Arc::new(Inquiry {
+            node: Node(7),
+            name: "wéb-1".into(),
+            number: 9,
+            to,
+            body,
+        }))
+    }
 
     fn contents() -> Vec<Content> {
         let message = Message::json("{\"a\": \"ü\u{2028}\"}").except("a session").kind("whisper");
@@ -331,6 +370,8 @@ mod tests {
                 stream: "hall".into(),
                 members: vec!["c".into()],
             })),
+            inquiry(None, b"why?"),
+            inquiry(Some(Node(u64::MAX)), &[0, 255]),
         ];
         let plain = [entry(Message::json("1"), Class::Log), entry(message.clone(), state)];
         acting.into_iter().chain(plain).chain(controls.map(Content::Control)).collect()

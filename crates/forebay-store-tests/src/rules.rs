@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use forebay_log::{
-    Class, Content, Control, Epoch, Extent, Held, Lacking, Member, Message, Node, Offset, Position,
-    Presence, Revocation, StateKey,
+    Class, Content, Control, Epoch, Extent, Held, Inquiry, Lacking, Member, Message, Node, Offset,
+    Position, Presence, Revocation, StateKey,
 };
 use forebay_store::{Arrival, Batch, Handover, Handovers, LeftPage, LogStore};
 
@@ -89,6 +89,8 @@ fn contents_come_as_they_were<W: World>(world: &mut W) {
         sign(Presence::Asks { node: Node(1) }),
         signs(Node(1), &[("änn", "{\"a\": \"\u{2028}\"}"), ("bob", "1e400")], &["eve", ""]),
         ended(Node(1), Offset(7), &["änn"]),
+        inquiry(None, b"{}"),
+        inquiry(Some(Node(u64::MAX)), b"\0\xff"),
     ];
     let all: Vec<_> = entries.into_iter().chain(controls.map(Content::Control)).collect();
     for content in &all {
@@ -192,6 +194,11 @@ fn the_log_outlives_its_nodes<W: World>(world: &mut W) {
     assert!(next > before.offset, "no offset is given twice");
     until(world, "what it has appended", || copy.position().offset >= next);
     assert_eq!(copy.texts("room"), Some(vec!["\"1\"".to_owned(), "\"3\"".to_owned()]));
+}
+
+fn inquiry(to: Option<Node>, body: &'static [u8]) -> Control {
+    let (node, name) = (Node(1), "änn".into());
+    Control::Inquiry(Arc::new(Inquiry { node, name, number: u64::MAX, to, body: body.into() }))
 }
 
 fn sign(sign: Presence) -> Control {

@@ -1,7 +1,11 @@
 //! The inspector's addresses.
 
-use forebay_hub::Refusal;
-use forebay_inspect::{Broadcast, Page, Report, Reports};
+use std::time::Duration;
+
+use forebay_hub::{Answers, Inspection, Refusal};
+use forebay_inspect::{
+    Broadcast, PageRows, Question, Report, Reports, RowKey, Rows, Told, choose_page,
+};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body as HttpBody;
@@ -30,7 +34,7 @@ pub enum InspectAddress {
     Why,
     /// `broadcasts`: the last ones.
     Broadcasts,
-    /// `pages`: those of this node, or one.
+    /// `pages`: those that are there or were, or one.
     Pages,
     /// `reports`: what only a page knows.
     Reports,
@@ -46,24 +50,36 @@ impl InspectAddress {
     ];
 }
 
-/// The last broadcasts of a node.
+/// Rows of all nodes.
+#[derive(Debug, Serialize)]
+struct List<T> {
+    /// The node that was asked.
+    node: String,
+    /// Those that have answered, this one first.
+    nodes: Vec<String>,
+    /// Those that have not.
+    missing: Vec<String>,
+    /// Those that record nothing.
+    off: Vec<String>,
+    /// Those whose rows did not all fit.
+    cut: Vec<String>,
+    #[serde(flatten)]
+    rows: T,
+}
+
+/// The last broadcasts, the oldest first.
 #[derive(Debug, Serialize)]
 struct LastBroadcasts {
-    node: String,
     broadcasts: Vec<Broadcast>,
 }
 
-/// Pages of a node.
+/// Pages, the newest first.
 #[derive(Debug, Serialize)]
 struct Pages {
-    node: String,
-    /// That something is known of.
-    connected: usize,
-    ended: usize,
-    /// Connected, and not recorded: there was no room.
-    left_out: u64,
-    #[serde(rename = "pages")]
-    rows: Vec<Page>,
+    #[serde(flatten)]
+    pages: PageRows,
+    /// Where older ones begin, if there may be any.
+    next: Option<String>,
 }
 
 /// What a page's script is answered.
@@ -96,7 +112,7 @@ impl Forebay {
     ) -> Response<Body> {
         let answer = match address {
             InspectAddress::Reports => self.take_reports(request, body).await,
-            _ => self.show(address, request),
+            _ => self.show(address, request).await,
         };
         answer.unwrap_or_else(|refused| self.refuse_inspection(request, refused))
     }
@@ -112,7 +128,11 @@ impl Forebay {
         view().unwrap_or_else(|refused| self.refuse_inspection(request, refused))
     }
 
-    fn show(&self, address: InspectAddress, request: &Parts) -> Result<Response<Body>, Refused> {
+    async fn show(
+        &self,
+        address: InspectAddress,
+        request: &Parts,
+    ) -> Result<Response<Body>, Refused> {
         let access = self.edge.inspect.as_ref().ok_or(Denied::NotLocal)?;
         access.may_read(request)?;
         if !matches!(request.method, Method::GET | Method::HEAD) {
@@ -120,51 +140,70 @@ impl Forebay {
         }
         let asked = Asked::of(request);
         match address {
-            InspectAddress::Why => self.show_why(request, &asked),
-            InspectAddress::Broadcasts => self.show_broadcasts(&asked),
-            _ => self.show_pages(&asked),
+            InspectAddress::Why => self.show_why(request, &asked).await,
+            InspectAddress::Broadcasts => self.show_broadcasts(&asked).await,
+            _ => self.show_pages(&asked).await,
         }
     }
 
-    fn show_why(&self, request: &Parts, asked: &Asked) -> Result<Response<Body>, Refused> {
+    async fn show_why(&self, request: &Parts, asked: &Asked) -> Result<Response<Body>, Refused> {
         let stream = asked.text("stream").ok_or_else(|| bad("`stream` is missing"))?;
         let address = || self.edge.endpoint.address(request).map(|ip| ip.to_string());
         // A page that was never let in knows no id of its own.
         let page = asked.text("page").map(str::to_owned).or_else(address);
         let page = page.ok_or_else(|| bad("`page` is missing"))?;
         let offset = asked.number("offset")?;
-        let answer = self.why(&page, stream, offset).ok_or(Denied::NotLocal)?;
+        let answer = self.why_across_nodes(&page, stream, offset).await;
+        let answer = answer.ok_or(Denied::NotLocal)?;
         Ok(json(&answer))
     }
 
-    fn show_broadcasts(&self, asked: &Asked) -> Result<Response<Body>, Refused> {
+    async fn show_broadcasts(&self, asked: &Asked) -> Result<Response<Body>, Refused> {
         let inspection = self.inspection().ok_or(Denied::NotLocal)?;
-        let stream = asked.text("stream");
-        let is_asked_for = |broadcast: &Broadcast| stream.is_none_or(|s| broadcast.stream == s);
-        let (after, max) = (asked.number("after")?, asked.rows()?);
-        let broadcasts = inspection.broadcasts(after, max, is_asked_for);
-        Ok(json(&LastBroadcasts { node: inspection.node().to_owned(), broadcasts }))
+        let after = asked.number("after")?;
+        // Each node has numbers of its own.
+        let of_this = || after.map(|_| inspection.node().to_owned());
+        let node = asked.text("node").map(str::to_owned).or_else(of_this);
+        let rows = Rows { after, node, ..asked.list()? };
+        let answers = self.ask_all(Question::Broadcasts(rows.clone())).await?;
+        let mut broadcasts = rows.merge_broadcasts(&answers.told);
+        broadcasts.reverse();
+        Ok(json(&list(inspection, answers, LastBroadcasts { broadcasts })))
     }
 
-    fn show_pages(&self, asked: &Asked) -> Result<Response<Body>, Refused> {
+    async fn show_pages(&self, asked: &Asked) -> Result<Response<Body>, Refused> {
         let inspection = self.inspection().ok_or(Denied::NotLocal)?;
         if let Some(id) = asked.text("id") {
-            let unknown =
-                || Refused::With(StatusCode::NOT_FOUND, format!("no page `{id}` is known here"));
-            return Ok(json(&inspection.page(id).ok_or_else(unknown)?));
+            return self.show_page(id).await;
         }
-        let (stream, identity) = (asked.text("stream"), asked.text("identity"));
-        let is_asked_for = |page: &Page| {
-            identity.is_none_or(|identity| page.identity.as_deref() == Some(identity))
-                && stream
-                    .is_none_or(|stream| page.subscriptions.iter().any(|one| one.is_to(stream)))
-        };
-        let skip = asked.number("skip")?.unwrap_or_default();
-        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
-        let rows = inspection.pages(skip, asked.rows()?, is_asked_for);
-        let (connected, ended) = inspection.page_counts();
-        let (node, left_out) = (inspection.node().to_owned(), inspection.pages_left_out());
-        Ok(json(&Pages { node, connected, ended, left_out, rows }))
+        let before = asked.text("before").map(RowKey::from_text);
+        let before = before.map(|key| key.ok_or_else(|| bad("`before` must be a `next`")));
+        let identity = asked.text("identity").map(str::to_owned);
+        let rows = Rows { before: before.transpose()?, identity, ..asked.list()? };
+        let answers = self.ask_all(Question::Pages(rows.clone())).await?;
+        let pages = rows.merge_pages(&answers.told);
+        let last = pages.rows.last().filter(|_| pages.rows.len() == rows.max);
+        let next = last.map(|page| RowKey::of_page(&page.node, page).to_text());
+        Ok(json(&list(inspection, answers, Pages { pages, next })))
+    }
+
+    async fn show_page(&self, whose: &str) -> Result<Response<Body>, Refused> {
+        let answers = self.ask_all(Question::Page(whose.to_owned())).await?;
+        let pages = answers.told.iter().filter_map(Told::page);
+        let page = choose_page(whose, pages).ok_or_else(|| {
+            let missing = [&answers.missing[..], &answers.off[..]].concat();
+            let at = match missing.as_slice() {
+                [] => String::new(),
+                missing => format!("; nothing is known of {}", missing.join(", ")),
+            };
+            Refused::With(StatusCode::NOT_FOUND, format!("no page `{whose}` is known{at}"))
+        })?;
+        Ok(json(page))
+    }
+
+    async fn ask_all(&self, question: Question) -> Result<Answers, Denied> {
+        let answers = self.core.hub.inquire(&question, Duration::ZERO).await;
+        answers.ok_or(Denied::NotLocal)
     }
 
     async fn take_reports<B: HttpBody>(
@@ -272,9 +311,30 @@ impl Asked {
         number.map_err(|_| bad(&format!("`{name}` must be a number")))
     }
 
+    /// What all lists are asked for with.
+    fn list(&self) -> Result<Rows, Refused> {
+        Ok(Rows {
+            streams: self.text("stream").map(str::to_owned).into_iter().collect(),
+            node: self.text("node").map(str::to_owned),
+            max: self.rows()?,
+            ..Rows::default()
+        })
+    }
+
     fn rows(&self) -> Result<usize, Refused> {
         let rows = self.number("max")?.map(|rows| usize::try_from(rows).unwrap_or(usize::MAX));
         Ok(rows.unwrap_or(ROWS).min(ROWS_MAX))
+    }
+}
+
+fn list<T>(inspection: &Inspection, answers: Answers, rows: T) -> List<T> {
+    List {
+        node: inspection.node().to_owned(),
+        nodes: answers.nodes(),
+        cut: answers.cut(),
+        missing: answers.missing,
+        off: answers.off,
+        rows,
     }
 }
 

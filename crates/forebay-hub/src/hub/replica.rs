@@ -57,6 +57,9 @@ impl Replica for Inner {
             self.revocations.write().replace(revocations);
             // Before the epoch is seen: what they have proven is of the one before (`Client::leave_page`).
             self.call_all();
+            if let Some(inspection) = &self.inspection {
+                inspection.reached_begins(log.head().offset);
+            }
             // In this order: see `position`.
             self.head.store(log.head().offset.0, Ordering::Release);
             self.epoch.store(log.head().epoch.0, Ordering::Release);
@@ -165,6 +168,13 @@ impl Inner {
             .iter()
             .map(|applied| (applied.offset, self.rounds.tell(&self.subscribers, applied.stream)));
         let told: Vec<_> = told.collect();
+        if self.presence.is_shared
+            && let Some(inspection) = &self.inspection
+        {
+            for (offset, readers) in &told {
+                inspection.reaches(*offset, *readers);
+            }
+        }
         let told_at = |at| told.iter().filter(|(offset, _)| *offset == at).map(|(_, n)| n).sum();
         let controls = news.controls.iter();
         controls.map(|(at, control)| self.obey(control, || told_at(*at))).sum()
@@ -181,6 +191,11 @@ impl Inner {
             Control::Readmit(revocation) => {
                 let (identity, stream) = names(revocation);
                 tracing::info!(identity, stream, "access given again");
+                0
+            }
+            Control::Inquiry(inquiry) => {
+                let (asks, left_out) = (self.inspection.is_some(), &self.stats.inquiries_left_out);
+                self.inquiries.take(self.now().0, inquiry, asks, left_out);
                 0
             }
             Control::Gap(lacking) => {

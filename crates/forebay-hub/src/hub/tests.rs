@@ -1,6 +1,7 @@
 //! Publishing, attaching and reading, with real sessions and no sockets.
 
 mod gaps;
+mod inquiries;
 mod keeping;
 mod nodes;
 mod presence;

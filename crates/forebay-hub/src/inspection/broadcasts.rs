@@ -78,6 +78,10 @@ impl Broadcasts {
 }
 
 impl Inspection {
+    pub(super) fn each_broadcast(&self, visit: impl FnMut(&Broadcast)) {
+        self.broadcasts.lock().all.iter().for_each(visit);
+    }
+
     /// Records a broadcast that was asked for.
     pub fn trace(self: &Arc<Self>, broadcast: Broadcast) -> Trace {
         let id = self.broadcasts.lock().add(broadcast, self.options.broadcasts_max);

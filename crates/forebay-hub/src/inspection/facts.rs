@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use forebay_inspect::{Broadcast, Class, Facts, Log, Outcome, Place, Targets, readable};
+use forebay_inspect::{
+    About, Broadcast, Class, Facts, Known, Log, Outcome, Place, Question, Said, Targets, Told,
+    readable,
+};
 use forebay_log::{Entry, Offset, Position, Targets as Acts};
 
 use super::Inspection;
@@ -12,7 +16,7 @@ use crate::hub::Hub;
 /// Names that are compared with one that nobody reads. At about a microsecond each.
 const KNOWN_MAX: usize = 2_000;
 
-/// Nodes with the same log, which nobody asks from here: a page may be theirs.
+/// Nodes with the same log, which were not asked: a page may be theirs.
 const OTHERS: &str = "each other node";
 
 impl Hub {
@@ -38,9 +42,13 @@ impl Hub {
         known.remove(&stream);
         let reports = page.as_ref().map(|page| inspection.reports.lock().of(&page.id));
         let head = self.position();
+        let mut broadcast = self.broadcast_on(inspection, &stream, offset);
+        if let Some(broadcast) = &mut broadcast {
+            inspection.reached(head).add_to(inspection.node(), broadcast);
+        }
         Some(Facts {
             offset,
-            broadcast: self.broadcast_on(inspection, &stream, offset),
+            broadcast,
             reports: reports.unwrap_or_default(),
             known_streams: known.into_iter().collect(),
             log: Log {
@@ -49,10 +57,41 @@ impl Hub {
                 head: head.offset.0,
                 nodes: vec![inspection.node.clone()],
                 missing: self.has_other_nodes().then(|| OTHERS.to_owned()).into_iter().collect(),
+                off: Vec::new(),
             },
             page,
             stream,
         })
+    }
+
+    /// What all nodes of this log know of these pages and broadcasts, in the same order. What others have said to the
+    /// same question no longer ago than `fresh` is taken as their answer. It takes a second at the most. `None` where
+    /// nothing is recorded here.
+    pub async fn facts_of_all(&self, about: Vec<About>, fresh: Duration) -> Option<Vec<Facts>> {
+        let question = Question::Facts(about);
+        let answers = self.inquire(&question, fresh).await?;
+        let Question::Facts(about) = question else { return None };
+        let head = self.position();
+        let facts = about.iter().enumerate().map(|(index, about)| {
+            let mut log = Log {
+                in_memory: !self.is_stored(),
+                epoch: epoch(head),
+                head: head.offset.0,
+                nodes: Vec::new(),
+                missing: answers.missing.clone(),
+                off: answers.off.clone(),
+            };
+            let mut known = Vec::new();
+            for Told { node, said, .. } in &answers.told {
+                let said = facts_at(said, index);
+                // Where there was no room for it, nothing is known.
+                let to = if said.is_some() { &mut log.nodes } else { &mut log.missing };
+                to.push(node.clone());
+                known.extend(said.cloned());
+            }
+            Facts::merge(about, &known, log)
+        });
+        Some(facts.collect())
     }
 
     /// The broadcast at this place, or the last one to this stream: as it was asked for here, or as history has
@@ -123,6 +162,13 @@ impl Inspection {
         let broadcasts = self.broadcasts(None, KNOWN_MAX, |_| true);
         known.extend(broadcasts.into_iter().map(|broadcast| broadcast.stream));
         known
+    }
+}
+
+fn facts_at(said: &Said, index: usize) -> Option<&Known> {
+    match said {
+        Said::Facts(known) => known.get(index),
+        _ => None,
     }
 }
 

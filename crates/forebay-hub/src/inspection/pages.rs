@@ -1,11 +1,16 @@
 //! The pages of this node, and what happened to each.
 
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use forebay_cable::{ReaderId, Session, Standing, SubscriptionId};
-use forebay_inspect::{Connection, Event, Page, Resync, State, Subscription, Transport};
+use forebay_inspect::{
+    Connection, Event, Page, Resync, Rows, State, StreamRow, Subscription, Transport,
+};
 use forebay_log::StreamId;
 
 use super::Inspection;
@@ -18,16 +23,25 @@ const TAGS_MAX: usize = 256;
 /// How long somebody who asks waits for a connection that is in the middle of its turn.
 pub const LOOK_MAX: Duration = Duration::from_millis(50);
 
+/// Pages that are looked at while nobody else can say something about one: some ten microseconds.
+const LOOKED_AT_TOGETHER: usize = 128;
+
 #[derive(Debug, Default)]
 pub(super) struct Pages {
-    all: HashMap<Box<str>, Record>,
+    all: HashMap<Arc<str>, Record>,
+    /// All of them, the newest first.
+    order: BTreeSet<Key>,
     /// Those that have ended, the oldest first.
-    ended: VecDeque<Box<str>>,
+    ended: VecDeque<Arc<str>>,
     refused: u64,
 }
 
+/// When a page came, and its id.
+type Key = (Reverse<u64>, Arc<str>);
+
 #[derive(Debug)]
 struct Record {
+    /// Its subscriptions are those of `tags`, in the same order. Its events are in `events`.
     page: Page,
     events: VecDeque<Event>,
     tags: Vec<Tag>,
@@ -36,12 +50,11 @@ struct Record {
     foreign: u64,
 }
 
-/// A subscription, and what the session calls it.
-#[derive(Clone, Debug)]
+/// What the session calls a subscription.
+#[derive(Clone, Copy, Debug)]
 struct Tag {
     id: SubscriptionId,
     stream: Option<StreamId>,
-    it: Subscription,
 }
 
 impl Pages {
@@ -59,11 +72,29 @@ impl Pages {
         self.all.get(whose).or_else(|| meant().max_by_key(rank))
     }
 
+    /// Whether a page has this id.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.all.contains_key(id)
+    }
+
+    fn add(&mut self, record: Record) {
+        let id = Arc::<str>::from(&*record.page.id);
+        self.remove(&id);
+        self.order.insert((Reverse(record.page.since), Arc::clone(&id)));
+        self.all.insert(id, record);
+    }
+
+    fn remove(&mut self, id: &Arc<str>) {
+        if let Some(record) = self.all.remove(id) {
+            self.order.remove(&(Reverse(record.page.since), Arc::clone(id)));
+        }
+    }
+
     fn end(&mut self, id: &str, max: usize) {
         self.ended.push_back(id.into());
         while self.ended.len() > max {
-            let oldest = self.ended.pop_front();
-            oldest.and_then(|oldest| self.all.remove(&oldest));
+            let oldest = self.ended.pop_front().expect("there are more than none");
+            self.remove(&oldest);
         }
     }
 }
@@ -71,13 +102,14 @@ impl Pages {
 impl Record {
     fn new(page: Page) -> Self {
         let (events, tags) = (VecDeque::new(), Vec::new());
+        let page = Page { subscriptions: Vec::new(), events: Vec::new(), ..page };
         Self { page, events, tags, seat: None, foreign: 0 }
     }
 
     fn is_meant_by(&self, whose: &str) -> bool {
         let is = |said: &Option<String>| said.as_deref() == Some(whose);
-        let has = |tag: &Tag| is(&tag.it.signed_cursor) || is(&tag.it.signed);
-        is(&self.page.identity) || is(&self.page.address) || self.tags.iter().any(has)
+        let has = |one: &Subscription| is(&one.signed_cursor) || is(&one.signed);
+        is(&self.page.identity) || is(&self.page.address) || self.page.subscriptions.iter().any(has)
     }
 
     fn event(&mut self, event: Event, max: usize) {
@@ -87,22 +119,30 @@ impl Record {
         self.events.push_back(event);
     }
 
-    fn add(&mut self, tag: Tag) {
+    fn add(&mut self, tag: Tag, it: Subscription) {
         if self.tags.len() >= TAGS_MAX {
             let has_ended =
-                |tag: &Tag| matches!(tag.it.state, State::Left | State::Rejected { .. });
-            let oldest = self.tags.iter().position(has_ended).unwrap_or(0);
-            self.tags.remove(oldest);
+                |one: &Subscription| matches!(one.state, State::Left | State::Rejected { .. });
+            let oldest = self.page.subscriptions.iter().position(has_ended).unwrap_or(0);
+            self.take(oldest);
         }
         self.tags.push(tag);
+        self.page.subscriptions.push(it);
+    }
+
+    fn take(&mut self, index: usize) -> Subscription {
+        self.tags.remove(index);
+        self.page.subscriptions.remove(index)
+    }
+
+    /// The last subscription of which this holds.
+    fn last(&mut self, is_it: impl Fn(&Tag) -> bool) -> Option<&mut Subscription> {
+        let index = self.tags.iter().rposition(is_it)?;
+        self.page.subscriptions.get_mut(index)
     }
 
     fn describe(&self) -> Page {
-        Page {
-            subscriptions: self.tags.iter().map(|tag| tag.it.clone()).collect(),
-            events: self.events.iter().cloned().collect(),
-            ..self.page.clone()
-        }
+        Page { events: self.events.iter().cloned().collect(), ..self.page.clone() }
     }
 }
 
@@ -115,10 +155,10 @@ impl Inspection {
             self.left_out.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             return;
         }
-        let (id, event) = (page.id.as_str().into(), event(page.since, "connected"));
+        let event = event(page.since, "connected");
         let mut record = Record::new(page);
         record.event(event, self.options.events_max);
-        pages.all.insert(id, record);
+        pages.add(record);
     }
 
     /// A page was not let in.
@@ -129,7 +169,7 @@ impl Inspection {
         let event = event(page.since, "refused");
         let mut record = Record::new(Page { id: id.clone(), ..page });
         record.event(event, self.options.events_max);
-        pages.all.insert(id.as_str().into(), record);
+        pages.add(record);
         pages.end(&id, self.options.ended_pages_max);
     }
 
@@ -174,28 +214,94 @@ impl Inspection {
 
     /// Pages that pass the test, the newest first, without where they stand.
     pub fn pages(&self, skip: usize, max: usize, test: impl Fn(&Page) -> bool) -> Vec<Page> {
-        let mut found: Vec<_> = {
+        self.find_pages(None, skip, max, test)
+    }
+
+    /// Pages that are asked for, the newest first, without where they stand.
+    pub fn page_rows(&self, rows: &Rows) -> Vec<Page> {
+        let from = rows.before.as_ref().map(|before| before.at);
+        self.find_pages(from, 0, rows.max, |page| rows.has_page(&self.node, page))
+    }
+
+    /// Only what is found is copied.
+    fn find_pages(
+        &self,
+        from: Option<u64>,
+        mut skip: usize,
+        max: usize,
+        test: impl Fn(&Page) -> bool,
+    ) -> Vec<Page> {
+        let mut found = Vec::new();
+        self.each_page(from, |record| {
+            if found.len() >= max {
+                return ControlFlow::Break(());
+            }
+            if test(&record.page) {
+                if skip == 0 {
+                    found.push(Page { node: self.node.clone(), ..record.describe() });
+                } else {
+                    skip -= 1;
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
+    /// Goes over pages from the newest to the oldest, or from those that came then on. Others can say something in
+    /// between.
+    fn each_page(&self, from: Option<u64>, mut visit: impl FnMut(&Record) -> ControlFlow<()>) {
+        let mut begin = from.map_or(Unbounded, |at| Included((Reverse(at), Arc::from(""))));
+        loop {
             let pages = self.pages.lock();
-            let all = pages.all.values().map(Record::describe);
-            all.filter(|page| test(page)).collect()
-        };
-        found.sort_by(|a, b| b.since.cmp(&a.since).then_with(|| a.id.cmp(&b.id)));
-        let named = |page| Page { node: self.node.clone(), ..page };
-        found.into_iter().skip(skip).take(max).map(named).collect()
+            let mut last = None;
+            for key in pages.order.range((begin, Unbounded)).take(LOOKED_AT_TOGETHER) {
+                if pages.all.get(&key.1).is_some_and(|record| visit(record).is_break()) {
+                    return;
+                }
+                last = Some(key.clone());
+            }
+            let Some(last) = last else { return };
+            begin = Excluded(last);
+        }
+    }
+
+    /// Adds streams that pages read or have asked for, but for pages that read `hides`.
+    pub(super) fn count_readers(
+        &self,
+        hides: Option<&str>,
+        streams: &mut BTreeMap<String, StreamRow>,
+    ) {
+        self.each_page(None, |Record { page, .. }| {
+            let is_hidden = |hides| page.subscriptions.iter().any(|one| one.is_to(hides));
+            if hides.is_some_and(is_hidden) {
+                return ControlFlow::Continue(());
+            }
+            for one in &page.subscriptions {
+                let Some(name) = &one.stream else { continue };
+                let stream = super::telling::stream_of(streams, name);
+                match one.state {
+                    State::Left => {}
+                    State::Rejected { .. } => stream.rejected += 1,
+                    _ => stream.readers += 1,
+                }
+            }
+            ControlFlow::Continue(())
+        });
     }
 
     /// How many pages are connected, and how many have ended that something is known of.
     pub fn page_counts(&self) -> (usize, usize) {
         let pages = self.pages.lock();
-        (pages.all.len() - pages.ended.len(), pages.ended.len())
+        (pages.all.len().saturating_sub(pages.ended.len()), pages.ended.len())
     }
 
     /// Streams that a page reads or has asked for.
     pub fn streams_of_pages(&self, max: usize) -> Vec<String> {
         let pages = self.pages.lock();
-        let tags = pages.all.values().flat_map(|record| &record.tags);
-        let names = tags.filter_map(|tag| tag.it.stream.as_ref());
-        let mut seen = std::collections::BTreeSet::new();
+        let tags = pages.all.values().flat_map(|record| &record.page.subscriptions);
+        let names = tags.filter_map(|one| one.stream.as_ref());
+        let mut seen = BTreeSet::new();
         for name in names {
             if seen.len() >= max {
                 break;
@@ -259,17 +365,17 @@ impl Client {
         self.record(|record, max, now| {
             let stream = it.stream.clone();
             record.event(Event { stream, ..event(now, "subscribed") }, max);
-            record.add(Tag { id, stream: None, it: Subscription { since: now, ..it } });
+            record.add(Tag { id, stream: None }, Subscription { since: now, ..it });
         });
     }
 
     /// It was refused.
     pub fn note_rejected(&self, id: Option<SubscriptionId>, state: State, detail: String) {
         self.record(|record, max, now| {
-            let tag = id.and_then(|id| record.tags.iter_mut().rev().find(|tag| tag.id == id));
-            let stream = tag.and_then(|tag| {
-                tag.it.state = state;
-                tag.it.stream.clone()
+            let it = id.and_then(|id| record.last(|tag| tag.id == id));
+            let stream = it.and_then(|it| {
+                it.state = state;
+                it.stream.clone()
             });
             let detail = Some(detail);
             record.event(Event { stream, detail, ..event(now, "rejected") }, max);
@@ -280,7 +386,7 @@ impl Client {
     pub fn note_live(&self, id: SubscriptionId, streams: Vec<(StreamId, Subscription)>) {
         self.record(|record, max, now| {
             let asked = record.tags.iter().rposition(|tag| tag.id == id);
-            let asked = asked.map(|index| record.tags.remove(index).it).unwrap_or_default();
+            let asked = asked.map(|index| record.take(index)).unwrap_or_default();
             let is_foreign = |it: &Subscription| it.resynced == Some(Resync::OtherEpoch);
             if streams.iter().any(|(_, it)| is_foreign(it)) {
                 record.foreign += 1;
@@ -301,7 +407,7 @@ impl Client {
                     since: asked.since,
                     ..it
                 };
-                record.add(Tag { id, stream: Some(stream), it });
+                record.add(Tag { id, stream: Some(stream) }, it);
             }
         });
     }
@@ -309,11 +415,11 @@ impl Client {
     /// It is told in the middle of reading that it lacks something.
     fn note_resync(&self, stream: StreamId, why: Resync) {
         self.record(|record, max, now| {
-            let tag = record.tags.iter_mut().rev().find(|tag| tag.stream == Some(stream));
-            let stream = tag.and_then(|tag| {
-                tag.it.resyncs += 1;
-                tag.it.resynced = Some(why);
-                tag.it.stream.clone()
+            let it = record.last(|tag| tag.stream == Some(stream));
+            let stream = it.and_then(|it| {
+                it.resyncs += 1;
+                it.resynced = Some(why);
+                it.stream.clone()
             });
             let detail = Some(format!("{why:?}"));
             record.event(Event { stream, detail, ..event(now, "healed") }, max);
@@ -333,10 +439,11 @@ impl Client {
     pub fn note_left(&self, id: SubscriptionId) {
         self.record(|record, max, now| {
             let mut left = Vec::new();
-            for tag in record.tags.iter_mut().filter(|tag| tag.id == id) {
-                if matches!(tag.it.state, State::Asked | State::Live) {
-                    tag.it.state = State::Left;
-                    left.push(tag.it.stream.clone());
+            let all = record.tags.iter().zip(&mut record.page.subscriptions);
+            for (_, it) in all.filter(|(tag, _)| tag.id == id) {
+                if matches!(it.state, State::Asked | State::Live) {
+                    it.state = State::Left;
+                    left.push(it.stream.clone());
                 }
             }
             for stream in left {
@@ -349,11 +456,12 @@ impl Client {
     pub fn note_standings(&self, standings: impl Iterator<Item = Standing>) {
         self.record(|record, _, _| {
             for standing in standings {
-                let of_it = |tag: &&mut Tag| {
+                let of_it = |tag: &Tag| {
                     tag.id == standing.subscription && tag.stream == Some(standing.stream)
                 };
-                if let Some(tag) = record.tags.iter_mut().find(of_it) {
-                    stand(&mut tag.it, &standing, false);
+                let index = record.tags.iter().position(of_it);
+                if let Some(it) = index.and_then(|index| record.page.subscriptions.get_mut(index)) {
+                    stand(it, &standing, false);
                 }
             }
         });

@@ -1,6 +1,6 @@
 //! What pages have reported: the last of it, and not more than anybody can look at.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use forebay_inspect::Report;
 
@@ -37,6 +37,20 @@ impl PageReports {
     pub(super) fn of(&self, page: &str) -> Vec<Report> {
         let of_page = self.all.iter().filter(|(of, _)| **of == *page);
         of_page.map(|(_, report)| report.clone()).collect()
+    }
+
+    /// What pages call themselves that have reported.
+    pub(super) fn names(&self) -> BTreeSet<Box<str>> {
+        self.all.iter().map(|(of, _)| of.clone()).collect()
+    }
+
+    /// The last ones of pages that pass the test, each with what its page calls itself, the oldest first.
+    pub(super) fn last(&self, max: usize, test: impl Fn(&str) -> bool) -> Vec<(String, Report)> {
+        let found = self.all.iter().rev().filter(|(of, _)| test(of)).take(max);
+        let mut found: Vec<_> =
+            found.map(|(of, report)| (String::from(&**of), report.clone())).collect();
+        found.reverse();
+        found
     }
 
     pub(super) fn leave_out(&mut self, count: u64) {

@@ -65,6 +65,7 @@ fn print(answer: &Answer) -> anyhow::Result<()> {
         ("made at", answer.place.clone()),
         ("known from", Some(answer.nodes.join(", ")).filter(|nodes| !nodes.is_empty())),
         ("not answered", Some(answer.missing.join(", ")).filter(|nodes| !nodes.is_empty())),
+        ("nothing recorded at", Some(answer.off.join(", ")).filter(|nodes| !nodes.is_empty())),
     ];
     for (name, value) in about {
         if let Some(value) = value {
