@@ -529,8 +529,7 @@ impl Hub {
             connections.all().iter().for_each(|wake| wake.signal(signals));
             let _ = tokio::time::timeout(LEAVE_MAX, connections.all_left()).await;
         }
-        // Stock clients come back after up to 14 s: they have a whole lease from here on.
-        self.0.presence.nodes.lock().sign_at_once();
+        self.0.presence.nodes.lock().end();
         self.close_store().await;
     }
 

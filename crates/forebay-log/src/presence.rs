@@ -74,6 +74,11 @@ pub enum Presence {
         /// The node.
         node: Node,
     },
+    /// A node ends in good order. Its members are given time to come back elsewhere.
+    Leaves {
+        /// The node.
+        node: Node,
+    },
     /// A node that begins does not know who was there before: the others are to say again whom they have.
     Asks {
         /// The node.
@@ -111,7 +116,7 @@ impl Presence {
     /// The stream that it is about, if it is about one.
     pub fn stream(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Alive { .. } | Self::Asks { .. } => None,
+            Self::Alive { .. } | Self::Leaves { .. } | Self::Asks { .. } => None,
             Self::Signs { stream, .. } | Self::Ended { stream, .. } => Some(stream),
         }
     }
@@ -122,7 +127,7 @@ impl Presence {
         let ids = |ids: &[Arc<str>]| ids.iter().map(|id| id.len()).sum::<usize>();
         stream
             + match self {
-                Self::Alive { .. } | Self::Asks { .. } => 0,
+                Self::Alive { .. } | Self::Leaves { .. } | Self::Asks { .. } => 0,
                 Self::Signs { held, released, .. } => {
                     let bytes = |held: &Held| held.member.id.len() + held.member.info.len();
                     held.iter().map(bytes).sum::<usize>() + ids(released)
@@ -135,6 +140,7 @@ impl Presence {
     pub fn written_by(&self) -> Node {
         match *self {
             Self::Alive { node }
+            | Self::Leaves { node }
             | Self::Asks { node }
             | Self::Signs { node, .. }
             | Self::Ended { by: node, .. } => node,

@@ -10,6 +10,10 @@ use forebay_log::{Node, Offset};
 /// Parts of a lease between two signs of life: two may be lost.
 const SIGNS_PER_LEASE: u64 = 3;
 
+/// Members of a node that has ended in good order are waited for at least as long. The stock client looks every six to
+/// twelve seconds, and not within six seconds of a close: so it is back after up to eighteen.
+const RETURN_MS: u64 = 20_000;
+
 /// Nodes do not all end another one at the same moment. It would do no harm, and be of no use.
 const TURNS: u64 = 8;
 const TURN_MS: u64 = 100;
@@ -26,19 +30,23 @@ pub struct Nodes {
     came_back: Option<u64>,
     /// When it was written last.
     written: Option<u64>,
+    /// It is about to end, and has to say so.
+    is_ending: bool,
 }
 
 impl Nodes {
     /// Nothing was heard of anybody yet.
     pub fn new(own: Node, ttl_ms: u64, is_shared: bool) -> Self {
         let heard = BTreeMap::new();
-        Self { own, ttl_ms, is_shared, heard, came_back: None, written: None }
+        Self { own, ttl_ms, is_shared, heard, came_back: None, written: None, is_ending: false }
     }
 
     /// A record of this node is in the log.
     pub fn hear(&mut self, now: u64, node: Node) {
         if node != self.own {
-            self.heard.insert(node, now);
+            // One that has said that it ends may have said something else behind that.
+            let heard = self.heard.entry(node).or_insert(now);
+            *heard = now.max(*heard);
             return;
         }
         let was_heard = self.came_back.replace(now);
@@ -46,6 +54,11 @@ impl Nodes {
             // Nobody could be heard meanwhile: all have their whole lease from here on.
             self.heard.clear();
         }
+    }
+
+    /// A node has ended in good order: it is waited for as if it were heard later.
+    pub fn hear_end(&mut self, now: u64, node: Node) {
+        self.hear(now.saturating_add(RETURN_MS.saturating_sub(self.ttl_ms)), node);
     }
 
     /// Another log has begun: all have their whole lease.
@@ -101,9 +114,14 @@ impl Nodes {
         self.written = Some(now);
     }
 
-    /// A sign is due now: the node is about to end, and its members have a whole lease to come back elsewhere.
-    pub fn sign_at_once(&mut self) {
-        (self.came_back, self.written) = (None, None);
+    /// This node is about to end.
+    pub fn end(&mut self) {
+        self.is_ending = self.is_shared;
+    }
+
+    /// Whether this node is to write that it ends: once.
+    pub fn takes_leave(&mut self) -> bool {
+        std::mem::take(&mut self.is_ending)
     }
 
     /// When there is something to do: a sign to be written, or a node to be ended. `None` if never.
@@ -151,6 +169,21 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_has_ended_in_good_order_is_waited_for_longer() {
+        let mut nodes = Nodes::new(OWN, 15_000, true);
+        nodes.hear(1_000, OWN);
+        nodes.hear_end(1_000, OTHER);
+        nodes.hear(1_500, OTHER);
+        for now in (1_000..=20_000).step_by(1_000) {
+            nodes.hear(now, OWN);
+        }
+        assert!(!gone(&mut nodes, 20_999) && gone(&mut nodes, 21_000));
+        assert!(!nodes.takes_leave());
+        nodes.end();
+        assert!(nodes.takes_leave() && !nodes.takes_leave());
+    }
+
+    #[test]
     fn who_hears_nothing_at_all_judges_nobody() {
         let mut nodes = Nodes::new(OWN, 15_000, true);
         nodes.hear(0, OWN);
@@ -186,8 +219,5 @@ mod tests {
         assert!(nodes.is_sign_due(6_000, true));
         assert_eq!(nodes.next_due(6_000, [].into_iter()), None);
         assert_eq!(nodes.next_due(2_000, [OWN].into_iter()), Some(6_000));
-        nodes.hear(6_000, OWN);
-        nodes.sign_at_once();
-        assert!(nodes.is_sign_due(6_001, true), "it ends");
     }
 }

@@ -162,9 +162,10 @@ impl Sets {
     /// Whose members a record is about. `None` where it counts for nothing.
     fn concerned(&self, record: &Presence) -> Option<Node> {
         match *record {
-            Presence::Alive { node } | Presence::Asks { node } | Presence::Signs { node, .. } => {
-                Some(node)
-            }
+            Presence::Alive { node }
+            | Presence::Leaves { node }
+            | Presence::Asks { node }
+            | Presence::Signs { node, .. } => Some(node),
             Presence::Ended { node, seen, .. } => {
                 self.nodes.get(&node).filter(|signs| signs.last == seen).map(|_| node)
             }
@@ -240,7 +241,7 @@ impl Sets {
 /// What a record does, each member once: what it says first of one is good.
 fn steps(record: &Presence) -> Vec<Step<'_>> {
     let (held, released): (&[_], &[_]) = match record {
-        Presence::Alive { .. } | Presence::Asks { .. } => (&[], &[]),
+        Presence::Alive { .. } | Presence::Leaves { .. } | Presence::Asks { .. } => (&[], &[]),
         Presence::Signs { held, released, .. } => (held, released),
         Presence::Ended { members, .. } => (&[], members),
     };

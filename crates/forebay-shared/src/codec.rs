@@ -37,6 +37,7 @@ enum What<'a> {
     Signs(Signs<'a>),
     Ended(Ended<'a>),
     Inquiry(WrittenInquiry<'a>),
+    Leaves(u64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -185,6 +186,7 @@ fn ids(ids: &[Arc<str>]) -> Vec<Cow<'_, str>> {
 fn presence(sign: &Presence) -> What<'_> {
     match sign {
         Presence::Alive { node } => What::Alive(node.0),
+        Presence::Leaves { node } => What::Leaves(node.0),
         Presence::Asks { node } => What::Asks(node.0),
         Presence::Signs { node, stream, held, released } => What::Signs(Signs {
             node: node.0,
@@ -259,6 +261,7 @@ fn content(what: What<'_>) -> Option<Content> {
         What::GapOfAll => gap(Lacking::All),
         What::Nothing => Content::Control(Control::Nothing),
         What::Alive(node) => sign(Presence::Alive { node: Node(node) }),
+        What::Leaves(node) => sign(Presence::Leaves { node: Node(node) }),
         What::Asks(node) => sign(Presence::Asks { node: Node(node) }),
         What::Signs(Signs { node, stream, held, released }) => {
             let held = held.into_iter().map(|(id, info, since)| Held {
@@ -354,6 +357,7 @@ mod tests {
             Control::Gap(Lacking::All),
             Control::Nothing,
             Control::Presence(Arc::new(Presence::Alive { node: Node(1) })),
+            Control::Presence(Arc::new(Presence::Leaves { node: Node(6) })),
             Control::Presence(Arc::new(Presence::Asks { node: Node(2) })),
             Control::Presence(Arc::new(Presence::Signs {
                 node: Node(u64::MAX),

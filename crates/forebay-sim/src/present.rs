@@ -93,7 +93,7 @@ impl Room {
                 (&[], if is_gone { members } else { &[] })
             }
             Presence::Signs { held, released, .. } => (held, released),
-            Presence::Alive { .. } | Presence::Asks { .. } => (&[], &[]),
+            Presence::Alive { .. } | Presence::Leaves { .. } | Presence::Asks { .. } => (&[], &[]),
         };
         let node = if let Presence::Ended { node, .. } = sign {
             *node

@@ -86,6 +86,7 @@ fn contents_come_as_they_were<W: World>(world: &mut W) {
         Control::Gap(Lacking::Prefix("room:".into())),
         Control::Gap(Lacking::All),
         sign(Presence::Alive { node: Node(u64::MAX) }),
+        sign(Presence::Leaves { node: Node(5) }),
         sign(Presence::Asks { node: Node(1) }),
         signs(Node(1), &[("änn", "{\"a\": \"\u{2028}\"}"), ("bob", "1e400")], &["eve", ""]),
         ended(Node(1), Offset(7), &["änn"]),

@@ -211,6 +211,7 @@ impl Inner {
                     self.presence.call();
                 }
             }
+            Sign::Leaves { node } => self.presence.nodes.lock().hear_end(now, *node),
             Sign::Alive { .. } | Sign::Ended { .. } => {}
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn insert_sign(open: &Open, batch: &mut OwnedWriteBatch, at: Offset, 
     let (node, stream, held, released): (_, _, &[_], _) = match sign {
         Presence::Signs { node, stream, held, released } => (node, stream, held, released),
         Presence::Ended { node, stream, members, .. } => (node, stream, &[], members),
-        Presence::Alive { .. } | Presence::Asks { .. } => return,
+        Presence::Alive { .. } | Presence::Leaves { .. } | Presence::Asks { .. } => return,
     };
     for id in released {
         batch.remove(&open.holds, format::hold_key(*node, stream, id));

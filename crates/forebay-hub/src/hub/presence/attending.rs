@@ -166,6 +166,9 @@ impl Inner {
             nodes.sign_written(now);
             signs.push(Sign::Alive { node: own });
         }
+        if nodes.takes_leave() && sets.nodes().any(|(node, _)| node == own) {
+            signs.push(Sign::Leaves { node: own });
+        }
         for (node, seen) in nodes.gone(now, sets.nodes()) {
             let held = sets.held_by(node, ENDED_MAX);
             let members = held.iter().map(|(_, members)| members.len()).sum::<usize>();

@@ -126,7 +126,7 @@ async fn a_deploy_of_all_nodes_shows_nothing() {
 }
 
 /// Stock clients look every six to twelve seconds, and not within six seconds of a close: so they come back after up to
-/// fourteen.
+/// eighteen.
 #[tokio::test(start_paused = true)]
 async fn who_comes_back_late_after_a_node_has_shut_down_was_never_away() {
     let (log, [old]) = nodes().await;
@@ -142,7 +142,7 @@ async fn who_comes_back_late_after_a_node_has_shut_down_was_never_away() {
     };
     tokio::join!(old.shut_down(Duration::ZERO), leaves);
     drop(old);
-    live_for(&[&stays], 14).await;
+    live_for(&[&stays], 18).await;
     let back = tab(&watching, "ann").await;
     live_for(&[&back, &stays], 60).await;
     assert_eq!(changes(&watching), ["+ann=1", "+bob=2"]);
