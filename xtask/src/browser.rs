@@ -16,6 +16,9 @@ const FILE_TIMEOUT: &str = "--test-timeout=1200000";
 /// Nodes and log stores that are killed: minutes of their own, among the checks before a release.
 pub(crate) const CLUSTER: &str = "cluster.test.js";
 
+/// What waits for as long as servers do by default: nobody has the time for it at each change.
+const LONG: &str = "_long.test.js";
+
 const CHROMIUMS: [&str; 4] =
     ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
@@ -27,7 +30,24 @@ pub(crate) fn client() -> Result<()> {
     npm(&client, &["test", "--silent"])
 }
 
+/// The tests that take minutes.
+pub(crate) fn test_long() -> Result<()> {
+    let mut files = test_files(&repository(), "e2e/tests")?;
+    files.retain(|file| file.ends_with(LONG));
+    run(files)
+}
+
 pub(crate) fn test(files: &[String]) -> Result<()> {
+    let mut tests: Vec<_> = files.iter().map(|file| format!("e2e/tests/{file}")).collect();
+    if tests.is_empty() {
+        tests.extend(test_files(&repository(), "e2e/tests")?);
+        tests.retain(|file| !file.ends_with(CLUSTER) && !file.ends_with(LONG));
+        tests.extend(test_files(&repository(), "examples/chat/tests")?);
+    }
+    run(tests)
+}
+
+fn run(tests: Vec<String>) -> Result<()> {
     step("browser");
     ensure_chromium()?;
     // Some tests stand behind nginx, some behind Rails, some before a log store.
@@ -38,12 +58,6 @@ pub(crate) fn test(files: &[String]) -> Result<()> {
     bundle(&chat, "build")?;
     programs()?;
     bundle(&e2e, "bundle")?;
-    let mut tests: Vec<_> = files.iter().map(|file| format!("e2e/tests/{file}")).collect();
-    if tests.is_empty() {
-        tests.extend(test_files(&repository(), "e2e/tests")?);
-        tests.retain(|file| !file.ends_with(CLUSTER));
-        tests.extend(test_files(&repository(), "examples/chat/tests")?);
-    }
     let mut node = Command::new("node");
     // One file at a time: each starts a browser, and there are two cores.
     node.args(["--test", "--test-concurrency=1", FILE_TIMEOUT]).args(tests);

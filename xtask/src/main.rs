@@ -55,8 +55,11 @@ enum Task {
     Checks,
     /// Run only the browser tests
     Browser {
-        /// Files of e2e/tests to run; all if none is given
+        /// Files of e2e/tests to run; without them all but those that take minutes
         files: Vec<String>,
+        /// Those that take minutes, and no others
+        #[arg(long, conflicts_with = "files")]
+        long: bool,
     },
     /// Make the pictures of docs/inspector.md anew
     Screenshots,
@@ -96,6 +99,12 @@ enum Task {
         #[arg(long, default_value_t = 100)]
         pages: u32,
     },
+    /// Deploy three servers one after the other under members with the stock client, and see that nobody leaves
+    Deploy {
+        /// Members that are connected
+        #[arg(long, default_value_t = 1_000)]
+        members: u32,
+    },
     /// Measure Forebay, the bare system calls and other servers beside each other
     Bench {
         /// What `forebay-bench run --help` shows: --quick, --full, --servers NAMES, …
@@ -131,7 +140,8 @@ fn main() -> Result<()> {
         Task::Kill { arguments } => cluster::kill(&arguments),
         Task::Test => test::run(),
         Task::Checks => checks::run(),
-        Task::Browser { files } => browser::test(&files),
+        Task::Browser { long: true, .. } => browser::test_long(),
+        Task::Browser { files, .. } => browser::test(&files),
         Task::Screenshots => browser::screenshots(),
         Task::InspectorLoad => browser::inspector_load(),
         Task::Wasm => wasm::check(),
@@ -142,6 +152,7 @@ fn main() -> Result<()> {
         Task::Sim { arguments } => sim(&arguments),
         Task::Doubling { pages } => doubling(pages),
         Task::Restarts { graceful, kill, pages } => restarts(graceful, kill, pages),
+        Task::Deploy { members } => deploy(members),
         Task::Bench { arguments } => bench(&arguments),
         Task::Instructions { write } => instructions::run(write),
         Task::Package { no_verify } => package::package(!no_verify),
@@ -183,6 +194,14 @@ fn restarts(graceful: u32, kill: u32, pages: u32) -> Result<()> {
         ("FOREBAY_RESTARTS_POSTS", "100"),
     ];
     run::cargo_with(&[&build[..], &run[..]].concat(), &asked)
+}
+
+fn deploy(members: u32) -> Result<()> {
+    servers::ensure_packages()?;
+    let build = ["test", "--quiet", "--package", "forebay-server", "--test", "binary", "--"];
+    let run = ["in_a_deploy_of_all_servers", "--nocapture", "--ignored"];
+    let members = members.to_string();
+    run::cargo_with(&[&build[..], &run[..]].concat(), &[("FOREBAY_DEPLOY_MEMBERS", &members)])
 }
 
 fn demo(port: u16) -> Result<()> {

@@ -9,6 +9,8 @@ mod cable;
 mod clients;
 mod configuration;
 #[cfg(unix)]
+mod deploy;
+#[cfg(unix)]
 mod doctor;
 #[cfg(unix)]
 mod documentation;

@@ -1,6 +1,6 @@
 //! A page: an Action Cable client that sees every byte.
 
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::Instant;
 
 use forebay_core::signing::{Key, PageCursor, Subject, Verifier};
@@ -141,6 +141,24 @@ impl Page {
                 Err(_) => return None,
             }
         }
+    }
+
+    /// The next text, pings included, until the connection is over.
+    pub(crate) fn hear(&mut self) -> Option<Value> {
+        let wait = Wait::begin();
+        loop {
+            wait.goes_on();
+            match self.socket.read() {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Its connection ends without a word.
+    pub(crate) fn cut(&mut self, how: Shutdown) {
+        self.socket.get_ref().shutdown(how).unwrap();
     }
 
     /// Closes it as a browser's script does, and waits for the end.
