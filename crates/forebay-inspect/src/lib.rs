@@ -35,6 +35,7 @@ mod nearest;
 mod nodes;
 mod page;
 mod report;
+mod said;
 mod why;
 
 pub use broadcast::{Broadcast, Class, Outcome, Place, Reach, Source, Targets};
@@ -48,4 +49,5 @@ pub use page::{
     Connection, Event, Page, Refusal, Rejection, Resync, State, Subscription, Transport,
 };
 pub use report::{Report, Reports, Seen};
+pub use said::action_of;
 pub use why::{Answer, Facts, Log, why};

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use forebay_inspect::{Broadcast, Outcome, Place, Reach};
+use forebay_inspect::{Broadcast, Outcome, Place, Reach, action_of};
 
 use super::Inspection;
 use crate::hub::Published;
@@ -42,13 +42,29 @@ impl Trace {
         self.change(|broadcast| broadcast.outcome = outcome());
     }
 
-    /// Its message, where that is kept.
+    /// Its message: kept where messages are. What it does is read from it where nobody has said that.
     pub fn says(&self, json: &str) {
-        let keeps = self.0.as_ref().is_some_and(|(inspection, _)| inspection.keeps_bodies());
-        if keeps {
-            let end = json.floor_char_boundary(BODY_BYTES_MAX);
-            self.change(|broadcast| broadcast.body = Some(json[..end].to_owned()));
+        let Some((inspection, _)) = &self.0 else { return };
+        let end = json.floor_char_boundary(BODY_BYTES_MAX);
+        let body = inspection.keeps_bodies().then(|| json[..end].to_owned());
+        // Read without the lock.
+        let is_known = self.is_known();
+        let said = if is_known { None } else { action_of(json) };
+        if body.is_none() && said.is_none() {
+            return;
         }
+        self.change(|broadcast| {
+            broadcast.body = body;
+            if let Some((action, targets)) = said {
+                (broadcast.action, broadcast.targets) = (Some(action), targets);
+            }
+        });
+    }
+
+    fn is_known(&self) -> bool {
+        let mut is_known = true;
+        self.change(|broadcast| is_known = broadcast.action.is_some());
+        is_known
     }
 
     fn change(&self, change: impl FnOnce(&mut Broadcast)) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use forebay_inspect::{
     About, Broadcast, Class, Facts, Known, Log, Outcome, Place, Question, Said, Targets, Told,
-    readable,
+    action_of, readable,
 };
 use forebay_log::{Entry, Offset, Position, Targets as Acts};
 
@@ -141,13 +141,17 @@ impl Hub {
     }
 
     fn as_history_has_it(&self, stream: &str, entry: &Entry) -> Broadcast {
-        let action = entry.message.action();
+        let (action, acts_on) = match entry.message.action() {
+            Some(action) => (Some(action.name.to_string()), Some(targets(&action.targets))),
+            None => action_of(entry.message.as_json())
+                .map_or((None, None), |(action, acts_on)| (Some(action), acts_on)),
+        };
         let place = Place { epoch: epoch(self.position()), offset: entry.offset.0 };
         Broadcast {
             at: entry.appended_at.0,
             stream: stream.to_owned(),
-            action: action.map(|action| action.name.to_string()),
-            targets: action.map(|action| targets(&action.targets)),
+            action,
+            targets: acts_on,
             class: class(&entry.class),
             except: entry.message.excepted().map(str::to_owned),
             outcome: Outcome::Published(place),
