@@ -170,7 +170,7 @@ impl Forebay {
             Address::Worker => Ok(WORKER.answer(request)),
             Address::InspectScript => Ok(INSPECT.answer(request)),
             Address::InspectorScript => Ok(INSPECTOR.answer(request)),
-            Address::Inspector => return Reply::Answer(self.answer_inspector(request)),
+            Address::Inspector => return Reply::Answer(self.answer_inspector(request).await),
             Address::Inspect(address) => {
                 // For nobody of another origin.
                 return Reply::Answer(self.answer_inspection(address, request, body).await);

@@ -2,7 +2,8 @@
 //!
 //! All views have one address and differ in its query, so that an edge has one more path to route. Each is
 //! rendered whole. What changes in it stands in elements with `data-live`, which the page's script fetches again
-//! when the inspector's stream says that something has happened ([`live`]). It only reads, and shows messages
+//! when the inspector's stream says that something has happened ([`live`]). Lists are of all nodes that have this log
+//! ([`nodes`]). It only reads, and shows messages
 //! only where the application has said so.
 
 mod broadcast;
@@ -10,6 +11,7 @@ mod broadcasts;
 mod counters;
 mod layout;
 mod live;
+mod nodes;
 mod page;
 mod pages;
 mod query;
@@ -22,6 +24,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 
 pub(crate) use self::live::Live;
+use self::nodes::Nodes;
 use self::query::View;
 use crate::addresses::Body;
 use crate::app::Forebay;
@@ -31,7 +34,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self' 
                       style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /// The view that a request asks for. Whether it may is asked before.
-pub(crate) fn answer(
+pub(crate) async fn answer(
     forebay: &Forebay,
     inspection: &Inspection,
     request: &Parts,
@@ -44,12 +47,15 @@ pub(crate) fn answer(
     }
     forebay.edge.live.follow(&forebay.core);
     let view = View::of(request.uri.query().unwrap_or_default());
+    let nodes = Nodes::new(forebay, inspection);
     let content = match &view {
-        View::Broadcasts(filter) => broadcasts::view(forebay, inspection, filter),
-        View::Broadcast { id, page } => broadcast::view(forebay, inspection, *id, page.as_deref()),
-        View::Pages(filter) => pages::view(inspection, filter),
-        View::Page(id) => page::view(forebay, inspection, id),
-        View::Streams(filter) => streams::view(inspection, filter),
+        View::Broadcasts(filter) => broadcasts::view(nodes, filter).await,
+        View::Broadcast { node, id, page } => {
+            broadcast::view(nodes, node.as_deref(), *id, page.as_deref()).await
+        }
+        View::Pages(filter) => pages::view(nodes, filter).await,
+        View::Page(id) => page::view(nodes, id).await,
+        View::Streams(filter) => streams::view(nodes, filter).await,
         View::Counters => counters::view(forebay),
     };
     let html = layout::page(forebay, inspection, &view, &content);

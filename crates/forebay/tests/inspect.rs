@@ -1,6 +1,9 @@
 //! Each broken hop that a server can see, planted on a real app and asked for.
 #![expect(clippy::unwrap_used, reason = "a test, whose helpers are not marked as such")]
 
+#[path = "inspect/nodes.rs"]
+mod nodes;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -60,7 +63,10 @@ impl Server {
     }
 
     async fn with(builder: forebay::Builder) -> Self {
-        let forebay = builder.app("chat").build().unwrap();
+        Self::serve(builder.app("chat").build().unwrap()).await
+    }
+
+    async fn serve(forebay: Forebay) -> Self {
         let one = SqlitePoolOptions::new().max_connections(1);
         let pool = one.connect("sqlite::memory:").await.unwrap();
         let router = Router::new().route("/beside", post(beside));

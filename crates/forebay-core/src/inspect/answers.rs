@@ -118,14 +118,18 @@ impl Forebay {
     }
 
     /// Answers with one of the inspector's views, for people.
-    pub(crate) fn answer_inspector(&self, request: &Parts) -> Response<Body> {
-        let view = || {
-            let access = self.edge.inspect.as_ref().ok_or(Denied::NotLocal)?;
-            access.may_read(request)?;
-            let inspection = self.inspection().ok_or(Denied::NotLocal)?;
-            Ok::<_, Refused>(inspector::answer(self, inspection, request))
-        };
-        view().unwrap_or_else(|refused| self.refuse_inspection(request, refused))
+    pub(crate) async fn answer_inspector(&self, request: &Parts) -> Response<Body> {
+        match self.may_inspect(request) {
+            Ok(inspection) => inspector::answer(self, inspection, request).await,
+            Err(denied) => self.refuse_inspection(request, denied.into()),
+        }
+    }
+
+    /// Whoever may not makes no node ask another one.
+    fn may_inspect(&self, request: &Parts) -> Result<&Inspection, Denied> {
+        let access = self.edge.inspect.as_ref().ok_or(Denied::NotLocal)?;
+        access.may_read(request)?;
+        self.inspection().ok_or(Denied::NotLocal)
     }
 
     async fn show(
@@ -133,8 +137,7 @@ impl Forebay {
         address: InspectAddress,
         request: &Parts,
     ) -> Result<Response<Body>, Refused> {
-        let access = self.edge.inspect.as_ref().ok_or(Denied::NotLocal)?;
-        access.may_read(request)?;
+        self.may_inspect(request)?;
         if !matches!(request.method, Method::GET | Method::HEAD) {
             return Err(Refused::Answer(other_method(request, "GET, HEAD").into()));
         }

@@ -1,39 +1,56 @@
 //! One broadcast: who has asked for it, what became of it, and its way to each page of its stream.
 
-use forebay_hub::Inspection;
-use forebay_inspect::{Answer, Broadcast, Outcome, Page, State, readable};
+use forebay_inspect::{
+    About, Answer, Broadcast, Outcome, Page, PageRows, Question, Rows, State, readable,
+};
 use maud::{Markup, html};
 
+use super::nodes::{ABOUT_MAX, FRESH, Nodes};
 use super::query::View;
 use super::way;
 use super::words::{self, Tone};
-use crate::app::Forebay;
 
-/// Pages that are asked about in one answer: each takes some 20 microseconds, and its connection is looked at.
-const PAGES_MAX: usize = 20;
-
-pub(super) fn view(
-    forebay: &Forebay,
-    inspection: &Inspection,
+pub(super) async fn view(
+    mut nodes: Nodes<'_>,
+    node: Option<&str>,
     id: u64,
     page: Option<&str>,
 ) -> Markup {
-    let mut found = inspection.broadcasts(None, 1, |broadcast| broadcast.id == id);
-    let Some(broadcast) = found.pop() else {
-        return html! { p.none { "This broadcast is not remembered any more: newer ones have taken its place." } };
+    // Each node has numbers of its own.
+    let node = Some(node.unwrap_or(nodes.inspection.node()).to_owned());
+    let rows = Rows { node, id: Some(id), max: 1, ..Rows::default() };
+    let told = nodes.ask(&Question::Broadcasts(rows.clone()), FRESH).await;
+    let Some(broadcast) = rows.merge_broadcasts(&told).pop() else {
+        return html! {
+            (nodes.said())
+            p.none { "This broadcast is not remembered any more: newer ones have taken its place." }
+        };
     };
     let offset = broadcast.outcome.place().map(|place| place.offset);
-    let ask = |page: &str| forebay.why(page, &broadcast.stream, offset);
-    let chosen = page.and_then(|page| Some((page, ask(page)?)));
+    let about = |page: &str| About {
+        page: page.to_owned(),
+        stream: broadcast.stream.clone(),
+        offset,
+        ..About::default()
+    };
+    let chosen = match page {
+        Some(page) => nodes.why(vec![about(page)]).await.pop().map(|answer| (page, answer)),
+        None => None,
+    };
+    let asked = match chosen {
+        Some(_) => html! {},
+        None => pages(&mut nodes, &broadcast, about).await,
+    };
     let (tone, word) = words::outcome(&broadcast);
     html! {
         h1 { (words::action(&broadcast)) (words::state(tone, word)) }
         div #way data-live {
+            (nodes.said())
             @match &chosen {
                 Some((page, answer)) => {
                     (way::of_answer(answer, &broadcast))
                     p class={ "answer " (tone_of(answer).class()) } { (words::sentence(&answer.sentence)) }
-                    p.quiet { "For page " a href=(View::Page((*page).to_owned())) { code { (page) } } " · " a href=(View::Broadcast { id, page: None }) { "all pages" } }
+                    p.quiet { "For page " a href=(View::Page((*page).to_owned())) { code { (page) } } " · " a href=(View::of_broadcast(&broadcast, None)) { "all pages" } }
                 }
                 None => {
                     (way::of_broadcast(&broadcast))
@@ -42,7 +59,7 @@ pub(super) fn view(
             }
         }
         (facts(&broadcast))
-        @if chosen.is_none() { (pages(inspection, &broadcast, &ask)) }
+        (asked)
         @if let Some(body) = &broadcast.body {
             h2 { "Message" }
             pre { code { (body) } }
@@ -83,14 +100,18 @@ fn why(broadcast: &Broadcast) -> Option<&str> {
 }
 
 /// The pages that read the stream or have tried to, each with its answer.
-fn pages(
-    inspection: &Inspection,
+async fn pages(
+    nodes: &mut Nodes<'_>,
     broadcast: &Broadcast,
-    ask: &dyn Fn(&str) -> Option<Answer>,
+    about: impl Fn(&str) -> About,
 ) -> Markup {
-    let is_to = |page: &Page| page.subscriptions.iter().any(|one| one.is_to(&broadcast.stream));
-    let pages = inspection.pages(0, PAGES_MAX + 1, is_to);
-    let more = pages.len() > PAGES_MAX;
+    let streams = vec![broadcast.stream.clone()];
+    let rows = Rows { streams, max: ABOUT_MAX + 1, ..Rows::default() };
+    let told = nodes.ask(&Question::Pages(rows.clone()), FRESH).await;
+    let PageRows { rows: mut pages, .. } = rows.merge_pages(&told);
+    let more = pages.len() > ABOUT_MAX;
+    pages.truncate(ABOUT_MAX);
+    let answers = nodes.why(pages.iter().map(|page| about(&page.id)).collect()).await;
     html! {
         h2 { "Pages of this stream" }
         div #pages data-live {
@@ -98,21 +119,25 @@ fn pages(
                 p.none { "No page reads this name, or has tried to. " a href="?view=streams" { "Names that are read" } }
             }
             ul.rows.asked {
-                @for page in pages.iter().take(PAGES_MAX) { (page_row(page, broadcast, ask(&page.id).as_ref())) }
+                @for (at, page) in pages.iter().enumerate() { (page_row(nodes, page, broadcast, answers.get(at))) }
             }
-            @if more { p.quiet { "These are the newest " (PAGES_MAX) "." } }
+            @if more { p.quiet { "These are the newest " (ABOUT_MAX) "." } }
         }
     }
 }
 
-fn page_row(page: &Page, broadcast: &Broadcast, answer: Option<&Answer>) -> Markup {
-    let link = View::Broadcast { id: broadcast.id, page: Some(page.id.clone()) };
+fn page_row(
+    nodes: &Nodes<'_>,
+    page: &Page,
+    broadcast: &Broadcast,
+    answer: Option<&Answer>,
+) -> Markup {
     let tone = answer.map_or(Tone::Quiet, tone_of);
     let has_left = page.subscriptions.iter().all(|one| one.state == State::Left);
     html! {
         li class=(tone.class()) {
-            a href=(link) {
-                span.what { code { (page.identity.as_deref().unwrap_or(&page.id)) } }
+            a href=(View::of_broadcast(broadcast, Some(&page.id))) {
+                span.what { code { (page.identity.as_deref().unwrap_or(&page.id)) } (nodes.of_row(&page.node)) }
                 @if let Some(answer) = answer {
                     (way::dots(answer, broadcast))
                     span.said { (words::sentence(&answer.sentence)) }

@@ -1,63 +1,56 @@
 //! The first view: what is broadcast, as it happens.
 
-use forebay_hub::Inspection;
-use forebay_inspect::{Broadcast, nearest, readable};
+use std::time::Duration;
+
+use forebay_inspect::{Broadcast, Question, RowKey, Said, Told, nearest, readable};
 use maud::{Markup, html};
 
-use super::layout;
+use super::nodes::{LIST_FRESH, Nodes};
 use super::query::{Filter, ROWS_MAX, View};
-use super::words;
-use crate::app::Forebay;
+use super::{layout, words};
 
 /// Names without a reader for which a nearer one is looked for, in one answer: each costs a millisecond.
 const NEAR_MAX: usize = 5;
 
-/// Names that they are compared with.
-const KNOWN_MAX: usize = 1_000;
+/// How old what other nodes say of near names may be.
+const NEAR_FRESH: Duration = Duration::from_secs(5);
 
-pub(super) fn view(forebay: &Forebay, inspection: &Inspection, filter: &Filter) -> Markup {
-    let has_text = |broadcast: &Broadcast| {
-        let name = readable(&broadcast.stream);
-        let place = broadcast.source.place.as_deref().unwrap_or_default();
-        let action = broadcast.action.as_deref().unwrap_or_default();
-        filter.finds([&*broadcast.stream, &*name, place, action])
-    };
-    let is_shown = |broadcast: &Broadcast| {
-        (!filter.only_troubles || words::is_trouble(broadcast))
-            && (filter.text.is_empty() || has_text(broadcast))
-    };
-    let wanted = filter.skip.saturating_add(ROWS_MAX + 1);
-    let mut found = inspection.broadcasts(None, wanted, is_shown);
-    found.reverse();
-    let has_more = found.len() == wanted;
-    let rows: Vec<_> = found.into_iter().skip(filter.skip).take(ROWS_MAX).collect();
-    let near = Near::of(inspection, &rows);
+pub(super) async fn view(mut nodes: Nodes<'_>, filter: &Filter) -> Markup {
+    let asked = filter.rows();
+    let told = nodes.ask(&Question::Broadcasts(asked.clone()), LIST_FRESH).await;
+    let mut rows = asked.merge_broadcasts(&told);
+    let has_more = rows.len() > ROWS_MAX;
+    rows.truncate(ROWS_MAX);
+    let near = Near::of(&mut nodes, &rows).await;
+    let last = rows.last().filter(|_| has_more);
+    let next = last.map(|last| filter.behind(RowKey::of_broadcast(&last.node, last)));
+    let first = filter.before.is_some().then(|| View::Broadcasts(filter.first()));
     html! {
-        (forebay.edge.live.plots())
-        (layout::filter("broadcasts", filter, "stream, action or file", "Only what nobody got"))
+        (nodes.forebay.edge.live.plots())
+        (layout::filter(&nodes, "broadcasts", filter, ("stream, action or file", "Only what nobody got")))
         div #rows data-live {
+            (nodes.said())
             @if rows.is_empty() {
                 p.none { "No broadcast yet. It appears here by itself." }
             } @else {
                 ul.rows.broadcasts {
-                    @for broadcast in &rows { (row(broadcast, near.of_row(broadcast))) }
+                    @for broadcast in &rows { (row(&nodes, broadcast, near.of_row(broadcast))) }
                 }
             }
-            (layout::turn(&View::Broadcasts(filter.clone()), filter.skip, has_more))
+            (layout::turn(first.as_ref(), next.map(View::Broadcasts).as_ref()))
         }
     }
 }
 
-fn row(broadcast: &Broadcast, near: Option<&str>) -> Markup {
+fn row(nodes: &Nodes<'_>, broadcast: &Broadcast, near: Option<&str>) -> Markup {
     let (tone, word) = words::outcome(broadcast);
-    let link = View::Broadcast { id: broadcast.id, page: None };
     let readers = broadcast.subscriptions();
     html! {
         li class=(tone.class()) {
-            a href=(link) {
+            a href=(View::of_broadcast(broadcast, None)) {
                 (words::time(broadcast.at))
                 span.what { (words::action(broadcast)) }
-                span.stream { code { (readable(&broadcast.stream)) } }
+                span.stream { code { (readable(&broadcast.stream)) } (nodes.of_row(&broadcast.node)) }
                 span.count { @if broadcast.outcome.place().is_some() { (words::counted(readers, "reader")) } }
                 (words::state(tone, word))
             }
@@ -72,28 +65,40 @@ fn row(broadcast: &Broadcast, near: Option<&str>) -> Markup {
 struct Near(Vec<(String, String)>);
 
 impl Near {
-    fn of(inspection: &Inspection, rows: &[Broadcast]) -> Self {
-        let unread =
-            rows.iter().filter(|row| row.outcome.place().is_some() && row.subscriptions() == 0);
-        let mut names: Vec<&str> = unread.map(|row| row.stream.as_str()).collect();
+    async fn of(nodes: &mut Nodes<'_>, rows: &[Broadcast]) -> Self {
+        let unread = rows.iter().filter(|row| is_unread(row));
+        let mut names: Vec<_> = unread.map(|row| row.stream.clone()).collect();
         names.sort_unstable();
         names.dedup();
+        names.truncate(NEAR_MAX);
         if names.is_empty() {
             return Self(Vec::new());
         }
-        let streams = inspection.streams_of_pages(KNOWN_MAX);
-        let known = || streams.iter().map(String::as_str);
-        let near = names.into_iter().take(NEAR_MAX).filter_map(|name| {
+        let question = Question::Nearest(names.clone());
+        let told = nodes.ask(&question, NEAR_FRESH).await;
+        let near = names.into_iter().enumerate().filter_map(|(index, name)| {
+            let known = || told.iter().flat_map(|told| near_at(told, index)).map(String::as_str);
             // A page that left meanwhile has read this very name.
-            let near = nearest(name, known())?;
-            known().all(|known| known != name).then(|| (name.to_owned(), near.name))
+            let near = nearest(&name, known())?;
+            known().all(|known| known != name).then_some((name, near.name))
         });
         Self(near.collect())
     }
 
     fn of_row(&self, broadcast: &Broadcast) -> Option<&str> {
-        let unread = broadcast.outcome.place().is_some() && broadcast.subscriptions() == 0;
-        let mut found = self.0.iter().filter(|(name, _)| unread && *name == broadcast.stream);
-        found.next().map(|(_, near)| near.as_str())
+        let is_it = |name: &str| is_unread(broadcast) && name == broadcast.stream;
+        let found = self.0.iter().find(|(name, _)| is_it(name));
+        found.map(|(_, near)| near.as_str())
+    }
+}
+
+fn is_unread(broadcast: &Broadcast) -> bool {
+    broadcast.outcome.place().is_some() && broadcast.subscriptions() == 0
+}
+
+fn near_at(told: &Told, index: usize) -> &[String] {
+    match &told.said {
+        Said::Nearest(near) => near.get(index).map_or(&[], Vec::as_slice),
+        _ => &[],
     }
 }

@@ -15,6 +15,6 @@ pub(super) fn view(forebay: &Forebay) -> Markup {
                 div class=(if value == 0 { "zero" } else { "" }) { dt { (name) } dd { (words::number(value)) } }
             }
         }
-        p.quiet { "The manual's chapter “Troubleshooting” says of each what it is a sign of. The inspector counts, too: two broadcasts a second while it is open." }
+        p.quiet { "They are this node's, as the plots are. The manual's chapter “Troubleshooting” says of each what it is a sign of. The inspector counts, too: two broadcasts a second while it is open." }
     }
 }

@@ -5,7 +5,8 @@ use forebay_turbo::StreamName;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::live::STREAM;
-use super::query::{Filter, ROWS_MAX, View};
+use super::nodes::Nodes;
+use super::query::{Filter, View};
 use crate::app::Forebay;
 
 const STYLE: &str = include_str!("style.css");
@@ -85,25 +86,30 @@ fn mark() -> Markup {
 }
 
 /// The form above a list.
-pub(super) fn filter(view: &str, filter: &Filter, hint: &str, troubles: &str) -> Markup {
+pub(super) fn filter(
+    nodes: &Nodes<'_>,
+    view: &str,
+    filter: &Filter,
+    (hint, troubles): (&str, &str),
+) -> Markup {
     html! {
         form.filter method="get" role="search" {
             input type="hidden" name="view" value=(view);
             input type="search" name="q" value=(filter.text) placeholder=(hint) aria-label=(hint) maxlength="200" autocomplete="off" spellcheck="false";
+            (nodes.choice(filter.node.as_deref()))
             label { input type="checkbox" name="only" value="troubles" checked[filter.only_troubles]; (troubles) }
             button { "Filter" }
         }
     }
 }
 
-/// To the rows before and behind.
-pub(super) fn turn(view: &View, skip: usize, has_more: bool) -> Markup {
+/// To the first rows of a list, and to those behind.
+pub(super) fn turn(first: Option<&View>, next: Option<&View>) -> Markup {
     html! {
-        @if skip > 0 || has_more {
+        @if first.is_some() || next.is_some() {
             nav.turn aria-label="More rows" {
-                @if skip > 0 { a rel="prev" href=(view.at(skip.saturating_sub(ROWS_MAX))) { "← Newer" } }
-                span.quiet { (skip + 1) "–" (skip + ROWS_MAX) }
-                @if has_more { a rel="next" href=(view.at(skip + ROWS_MAX)) { "Older →" } }
+                @if let Some(first) = first { a rel="first" href=(first) { "← Newest" } }
+                @if let Some(next) = next { a rel="next" href=(next) { "Older →" } }
             }
         }
     }

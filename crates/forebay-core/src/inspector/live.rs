@@ -10,7 +10,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use forebay_hub::{Broadcast as Publication, StatsSnapshot};
-use forebay_inspect::Page;
 use forebay_log::{Class, Message};
 use forebay_turbo::TurboStream;
 use maud::{Markup, html};
@@ -34,11 +33,6 @@ const TURNS_PER_SAMPLE: u32 = 2;
 
 /// Two minutes, of 32 bytes each.
 const SAMPLES_MAX: usize = 120;
-
-/// Whether a page is the inspector itself.
-pub(super) fn is_inspector(page: &Page) -> bool {
-    page.subscriptions.iter().any(|one| one.is_to(STREAM))
-}
 
 /// The task, if it runs, and what it has noted.
 #[derive(Debug, Default)]

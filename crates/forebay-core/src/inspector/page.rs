@@ -1,12 +1,14 @@
 //! One page: its tags, and its life on a time line.
 
-use forebay_hub::Inspection;
-use forebay_inspect::{Connection, Event, Page, Subscription, readable};
+use forebay_inspect::{
+    About, Answer, Broadcast, Connection, Event, Page, Question, Rows, Subscription, Told,
+    choose_page, readable,
+};
 use maud::{Markup, html};
 
+use super::nodes::{FRESH, Nodes};
 use super::query::View;
 use super::words::{self, Tone};
-use crate::app::Forebay;
 
 /// The last broadcasts to a page's streams that are on its line.
 const BROADCASTS_MAX: usize = 100;
@@ -17,14 +19,19 @@ const LANE: usize = 28;
 /// Lines that are drawn. A page with more tags has a list of them below.
 const LANES_MAX: usize = 12;
 
-pub(super) fn view(forebay: &Forebay, inspection: &Inspection, id: &str) -> Markup {
-    let Some(page) = inspection.page(id) else {
-        return html! { p.none { "No page of this name is remembered at this node." } };
+pub(super) async fn view(mut nodes: Nodes<'_>, id: &str) -> Markup {
+    let told = nodes.ask(&Question::Page(id.to_owned()), FRESH).await;
+    let Some(page) = choose_page(id, told.iter().filter_map(Told::page)) else {
+        return html! { (nodes.said()) p.none { "No page of this name is remembered." } };
     };
-    let (tone, word) = words::connection(&page);
+    let answers = answers(&mut nodes, page).await;
+    let broadcasts = broadcasts(&mut nodes, page).await;
+    let now = nodes.forebay.core.hub.now().0;
+    let (tone, word) = words::connection(page);
     html! {
         h1 { code { (page.identity.as_deref().unwrap_or(&page.id)) } (words::state(tone, word)) }
         div #page data-live {
+            (nodes.said())
             @if let Connection::Refused { detail, .. } = &page.connection { p.answer.bad { (words::sentence(detail)) } }
             dl.facts {
                 dt { "Connection" } dd { code { (page.id) } " at node " code { (page.node) } }
@@ -33,17 +40,43 @@ pub(super) fn view(forebay: &Forebay, inspection: &Inspection, id: &str) -> Mark
             }
             h2 { "Tags" }
             @if page.subscriptions.is_empty() { p.none { "It has not subscribed to anything." } }
-            ul.rows.tags { @for one in &page.subscriptions { (tag(forebay, &page, one)) } }
+            ul.rows.tags { @for (one, answer) in page.subscriptions.iter().zip(&answers) { (tag(one, answer.as_ref())) } }
+            @if page.subscriptions_left_out > 0 { p.quiet { "And " (words::number(page.subscriptions_left_out)) " more." } }
             h2 { "Its life" }
-            (line(forebay, inspection, &page))
+            (line(page, &broadcasts, now))
             ol.events { @for event in page.events.iter().rev() { (event_row(event)) } }
         }
     }
 }
 
-fn tag(forebay: &Forebay, page: &Page, one: &Subscription) -> Markup {
+/// For each tag, as far as there is room, why the page does not show its stream's last broadcast.
+async fn answers(nodes: &mut Nodes<'_>, page: &Page) -> Vec<Option<Answer>> {
+    let about = |stream: &String| About {
+        page: page.id.clone(),
+        stream: stream.clone(),
+        ..About::default()
+    };
+    let named = page.subscriptions.iter().filter_map(|one| one.stream.as_ref());
+    let mut answers = nodes.why(named.map(about).collect()).await.into_iter();
+    let all = page.subscriptions.iter();
+    all.map(|one| one.stream.as_ref().and_then(|_| answers.next())).collect()
+}
+
+/// The last ones to the streams of its first tags, since it came.
+async fn broadcasts(nodes: &mut Nodes<'_>, page: &Page) -> Vec<Broadcast> {
+    let streams = page.subscriptions.iter().take(LANES_MAX).filter_map(|one| one.stream.clone());
+    let rows = Rows { streams: streams.collect(), max: BROADCASTS_MAX, ..Rows::default() };
+    if rows.streams.is_empty() {
+        return Vec::new();
+    }
+    let told = nodes.ask(&Question::Broadcasts(rows.clone()), FRESH).await;
+    let mut found = rows.merge_broadcasts(&told);
+    found.retain(|broadcast| broadcast.at >= page.since);
+    found
+}
+
+fn tag(one: &Subscription, answer: Option<&Answer>) -> Markup {
     let (tone, word) = words::subscription(one);
-    let answer = one.stream.as_deref().and_then(|stream| forebay.why(&page.id, stream, None));
     html! {
         li class=(tone.class()) {
             div {
@@ -96,17 +129,13 @@ fn tone(event: &Event) -> Tone {
 
 /// From its connection until now, or until it left. Above stands what happened to it, below a line for each tag,
 /// with the broadcasts to its stream.
-fn line(forebay: &Forebay, inspection: &Inspection, page: &Page) -> Markup {
+fn line(page: &Page, broadcasts: &[Broadcast], now: u64) -> Markup {
     let until = match page.connection {
         Connection::Gone { at } => at,
-        _ => forebay.core.hub.now().0,
+        _ => now,
     };
     let lanes: Vec<_> = page.subscriptions.iter().take(LANES_MAX).collect();
     let scale = Scale { from: page.since, until: until.max(page.since + 1) };
-    let reads = |stream: &str| lanes.iter().any(|one| one.is_to(stream));
-    let broadcasts = inspection.broadcasts(None, BROADCASTS_MAX, |broadcast| {
-        broadcast.at >= page.since && reads(&broadcast.stream)
-    });
     let height = LANE * (lanes.len() + 1) + 24;
     html! {
         svg.life height=(height) role="img"
@@ -120,7 +149,7 @@ fn line(forebay: &Forebay, inspection: &Inspection, page: &Page) -> Markup {
                 text x="2%" y=(y - 9) { (one.stream.as_deref().map(readable).unwrap_or_default()) }
                 line class={ "lane " (words::subscription(one).0.class()) } x1=(scale.x(one.since)) y1=(y) x2="98%" y2=(y) {}
                 @for broadcast in broadcasts.iter().filter(|broadcast| one.is_to(&broadcast.stream)) {
-                    a href=(View::Broadcast { id: broadcast.id, page: Some(page.id.clone()) }) {
+                    a href=(View::of_broadcast(broadcast, Some(&page.id))) {
                         rect class=(words::outcome(broadcast).0.class()) x=(scale.x(broadcast.at)) y=(y - 6) width="3" height="12" {
                             title { (broadcast.action.as_deref().unwrap_or("HTML")) }
                         }

@@ -1,51 +1,46 @@
-//! The pages of this node, the newest first.
+//! The pages, the newest first.
 
-use forebay_hub::Inspection;
-use forebay_inspect::{Page, readable};
+use forebay_inspect::{Page, PageRows, Question, RowKey, readable};
 use maud::{Markup, html};
 
+use super::nodes::{FRESH, Nodes};
 use super::query::{Filter, ROWS_MAX, View};
-use super::{layout, live, words};
+use super::{layout, words};
 
 /// Streams of a page that its row names.
 const NAMES_MAX: usize = 3;
 
-pub(super) fn view(inspection: &Inspection, filter: &Filter) -> Markup {
-    let is_shown = |page: &Page| {
-        !live::is_inspector(page)
-            && (!filter.only_troubles || words::troubles(page))
-            && (filter.text.is_empty() || filter.finds(texts(page).iter().map(String::as_str)))
-    };
-    let mut rows = inspection.pages(filter.skip, ROWS_MAX + 1, is_shown);
+pub(super) async fn view(mut nodes: Nodes<'_>, filter: &Filter) -> Markup {
+    let asked = filter.rows();
+    let told = nodes.ask(&Question::Pages(asked.clone()), FRESH).await;
+    let PageRows { connected, ended, left_out, mut rows } = asked.merge_pages(&told);
     let has_more = rows.len() > ROWS_MAX;
     rows.truncate(ROWS_MAX);
-    let (connected, ended) = inspection.page_counts();
+    let last = rows.last().filter(|_| has_more);
+    let next = last.map(|last| filter.behind(RowKey::of_page(&last.node, last)));
+    let first = filter.before.is_some().then(|| View::Pages(filter.first()));
     html! {
-        (layout::filter("pages", filter, "stream, visitor or address", "Only troubles"))
+        (layout::filter(&nodes, "pages", filter, ("stream, visitor or address", "Only troubles")))
         div #rows data-live {
+            (nodes.said())
             p.quiet {
-                (words::counted(connected as u64, "page")) " connected, " (words::number(ended as u64)) " remembered"
-                @let left_out = inspection.pages_left_out();
+                (words::counted(connected, "page")) " connected, " (words::number(ended)) " remembered"
                 @if left_out > 0 { ", " (words::number(left_out)) " not recorded, because there was no room" }
                 "."
             }
             @if rows.is_empty() { p.none { "No page." } }
-            ul.rows.pages { @for page in &rows { (row(page)) } }
-            (layout::turn(&View::Pages(filter.clone()), filter.skip, has_more))
+            ul.rows.pages { @for page in &rows { (row(&nodes, page)) } }
+            (layout::turn(first.as_ref(), next.map(View::Pages).as_ref()))
         }
     }
 }
 
-fn texts(page: &Page) -> Vec<String> {
-    let said = [Some(page.id.clone()), page.identity.clone(), page.address.clone()];
-    let streams = page.subscriptions.iter().filter_map(|one| one.stream.as_deref());
-    said.into_iter().flatten().chain(streams.map(readable)).collect()
-}
-
-fn row(page: &Page) -> Markup {
+fn row(nodes: &Nodes<'_>, page: &Page) -> Markup {
+    let left_out = usize::try_from(page.subscriptions_left_out).unwrap_or(usize::MAX);
+    let tags = page.subscriptions.len().saturating_add(left_out);
     let (tone, word) = words::connection(page);
     let tone =
-        if words::troubles(page) && tone == words::Tone::Good { words::Tone::Waits } else { tone };
+        if page.is_trouble() && tone == words::Tone::Good { words::Tone::Waits } else { tone };
     html! {
         li class=(tone.class()) {
             a href=(View::Page(page.id.clone())) {
@@ -55,7 +50,8 @@ fn row(page: &Page) -> Markup {
                     @for one in page.subscriptions.iter().take(NAMES_MAX) {
                         code class=(words::subscription(one).0.class()) { (one.stream.as_deref().map_or_else(|| one.channel.clone(), readable)) } " "
                     }
-                    @if page.subscriptions.len() > NAMES_MAX { span.quiet { "+" (page.subscriptions.len() - NAMES_MAX) } }
+                    @if tags > NAMES_MAX { span.quiet { "+" (tags - NAMES_MAX) } }
+                    (nodes.of_row(&page.node))
                 }
                 span.count { (words::transport(page.transport)) }
                 (words::state(tone, word))

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use forebay_inspect::{Broadcast, RowKey, Rows};
 use form_urlencoded::Serializer;
+
+use super::live;
 
 /// Rows of one view. More are on the next one: a table of 50 is read, and rendered in a millisecond.
 pub(super) const ROWS_MAX: usize = 50;
@@ -10,7 +13,7 @@ pub(super) const ROWS_MAX: usize = 50;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum View {
     Broadcasts(Filter),
-    Broadcast { id: u64, page: Option<String> },
+    Broadcast { node: Option<String>, id: u64, page: Option<String> },
     Pages(Filter),
     Page(String),
     Streams(Filter),
@@ -24,21 +27,44 @@ pub(super) struct Filter {
     pub(super) text: String,
     /// Only rows that somebody should look at.
     pub(super) only_troubles: bool,
-    /// Rows that are left out at the beginning.
+    /// Only rows of this node.
+    pub(super) node: Option<String>,
+    /// Rows behind this one.
+    pub(super) before: Option<RowKey>,
+    /// Rows that are left out at the beginning, of a list that is made of what all nodes have.
     pub(super) skip: usize,
 }
 
 impl Filter {
-    /// Whether one of the texts has what is looked for, whatever its capitals.
-    pub(super) fn finds<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
-        let wanted = self.text.to_lowercase();
-        wanted.is_empty() || texts.into_iter().any(|text| text.to_lowercase().contains(&wanted))
+    /// What nodes are asked for: one row more than is shown says that there are more.
+    pub(super) fn rows(&self) -> Rows {
+        Rows {
+            text: self.text.clone(),
+            only_troubles: self.only_troubles,
+            node: self.node.clone(),
+            before: self.before.clone(),
+            hides: Some(live::STREAM.to_owned()),
+            max: ROWS_MAX + 1,
+            ..Rows::default()
+        }
+    }
+
+    /// The same list from its newest row on.
+    pub(super) fn first(&self) -> Self {
+        Self { before: None, skip: 0, ..self.clone() }
+    }
+
+    /// The same list behind this row.
+    pub(super) fn behind(&self, row: RowKey) -> Self {
+        Self { before: Some(row), ..self.clone() }
     }
 
     fn of(known: &Known) -> Self {
         Self {
             text: known.get("q").unwrap_or_default(),
             only_troubles: known.get("only").as_deref() == Some("troubles"),
+            node: known.get("node").filter(|node| !node.is_empty()),
+            before: known.get("before").and_then(|before| RowKey::from_text(&before)),
             skip: known.get("skip").and_then(|skip| skip.parse().ok()).unwrap_or(0),
         }
     }
@@ -49,6 +75,12 @@ impl Filter {
         }
         if self.only_troubles {
             query.append_pair("only", "troubles");
+        }
+        if let Some(node) = &self.node {
+            query.append_pair("node", node);
+        }
+        if let Some(before) = &self.before {
+            query.append_pair("before", &before.to_text());
         }
         if self.skip > 0 {
             query.append_pair("skip", &self.skip.to_string());
@@ -70,7 +102,9 @@ impl View {
         let known = Known(form_urlencoded::parse(query.as_bytes()).into_owned().collect());
         match known.get("view").as_deref() {
             Some("broadcast") => match known.get("id").and_then(|id| id.parse().ok()) {
-                Some(id) => Self::Broadcast { id, page: known.get("page") },
+                Some(id) => {
+                    Self::Broadcast { node: known.get("node"), id, page: known.get("page") }
+                }
                 None => Self::Broadcasts(Filter::default()),
             },
             Some("pages") => Self::Pages(Filter::of(&known)),
@@ -79,6 +113,12 @@ impl View {
             Some("counters") => Self::Counters,
             _ => Self::Broadcasts(Filter::of(&known)),
         }
+    }
+
+    /// One broadcast, or its way to one page.
+    pub(super) fn of_broadcast(broadcast: &Broadcast, page: Option<&str>) -> Self {
+        let (node, id) = (Some(broadcast.node.clone()), broadcast.id);
+        Self::Broadcast { node, id, page: page.map(str::to_owned) }
     }
 
     /// What its query calls it.
@@ -92,15 +132,6 @@ impl View {
             Self::Counters => "counters",
         }
     }
-
-    /// The same list from another row on. Nothing else has rows.
-    pub(super) fn at(&self, skip: usize) -> Self {
-        let mut other = self.clone();
-        if let Self::Broadcasts(filter) | Self::Pages(filter) | Self::Streams(filter) = &mut other {
-            filter.skip = skip;
-        }
-        other
-    }
 }
 
 /// Its link, relative to the inspector's address.
@@ -112,7 +143,10 @@ impl fmt::Display for View {
             Self::Broadcasts(filter) | Self::Pages(filter) | Self::Streams(filter) => {
                 filter.write(&mut query);
             }
-            Self::Broadcast { id, page } => {
+            Self::Broadcast { node, id, page } => {
+                if let Some(node) = node {
+                    query.append_pair("node", node);
+                }
                 query.append_pair("id", &id.to_string());
                 if let Some(page) = page {
                     query.append_pair("page", page);
@@ -137,12 +171,20 @@ mod tests {
             let link = view.to_string();
             assert_eq!(View::of(link.strip_prefix('?').unwrap()), view, "{link}");
         };
-        let filter = Filter { text: "chat:1 & co".into(), only_troubles: true, skip: 50 };
+        let before = RowKey { at: 7, node: "wéb~1".into(), id: "00&2".into() };
+        let filter = Filter {
+            text: "chat:1 & co".into(),
+            only_troubles: true,
+            node: Some("web-1".into()),
+            before: Some(before),
+            skip: 50,
+        };
         check(View::Broadcasts(Filter::default()));
         check(View::Broadcasts(filter.clone()));
         check(View::Pages(filter.clone()));
         check(View::Streams(filter));
-        check(View::Broadcast { id: 7, page: Some("ä=&".into()) });
+        let node = Some("web-1".into());
+        check(View::Broadcast { node, id: 7, page: Some("ä=&".into()) });
         check(View::Page("7b0e".into()));
         check(View::Counters);
     }

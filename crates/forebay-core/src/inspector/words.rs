@@ -60,11 +60,6 @@ pub(super) fn outcome(broadcast: &Broadcast) -> (Tone, &'static str) {
     }
 }
 
-/// Whether somebody should look at it.
-pub(super) fn is_trouble(broadcast: &Broadcast) -> bool {
-    matches!(outcome(broadcast).0, Tone::Bad | Tone::Waits)
-}
-
 pub(super) fn connection(page: &Page) -> (Tone, &'static str) {
     match &page.connection {
         Connection::Connected => (Tone::Good, "connected"),
@@ -85,12 +80,6 @@ pub(super) fn subscription(subscription: &Subscription) -> (Tone, &'static str) 
         State::Left => (Tone::Quiet, "left"),
         _ => (Tone::Quiet, "not known"),
     }
-}
-
-/// Whether a page has something that somebody should look at.
-pub(super) fn troubles(page: &Page) -> bool {
-    let is_bad = |tone| matches!(tone, Tone::Bad | Tone::Waits);
-    is_bad(connection(page).0) || page.subscriptions.iter().any(|one| is_bad(subscription(one).0))
 }
 
 pub(super) fn transport(transport: Transport) -> &'static str {

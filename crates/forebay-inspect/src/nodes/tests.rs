@@ -28,8 +28,8 @@ fn published(at: u64, offset: u64) -> Broadcast {
 }
 
 #[track_caller]
-fn ask(known: Vec<Known>) -> Answer {
-    why(&Facts::merge(&about("p", "room"), &known, Log::default()))
+fn ask(known: &[Known]) -> Answer {
+    why(&Facts::merge(&about("p", "room"), known, Log::default()))
 }
 
 #[test]
@@ -48,10 +48,10 @@ fn the_page_of_one_node_and_the_broadcast_of_another_are_one_question() {
         || knows(Facts { broadcast: Some(published(5, 7)), ..Facts::default() });
     for (sent, is_stalled, expected) in [(6, true, Broken::Stalled), (6, false, Broken::NotSent)] {
         let known = vec![as_history_has_it(), at(sent, is_stalled), at_publisher()];
-        let answer = ask(known);
+        let answer = ask(&known);
         assert_eq!((answer.broken, answer.place.as_deref()), (expected, Some("a.rs:1")));
     }
-    let answer = ask(vec![as_history_has_it(), at(7, true), at_publisher()]);
+    let answer = ask(&[as_history_has_it(), at(7, true), at_publisher()]);
     assert!(answer.sentence.contains("reported nothing"), "{answer:?}");
 }
 
@@ -62,7 +62,7 @@ fn the_last_broadcast_is_meant_wherever_it_was_asked_for() {
         knows(Facts { broadcast: Some(broadcast), ..Facts::default() })
     };
     let history = || knows(Facts { broadcast: Some(published(5, 7)), ..Facts::default() });
-    let rolled_back = ask(vec![history(), of(Outcome::RolledBack, 6), history()]);
+    let rolled_back = ask(&[history(), of(Outcome::RolledBack, 6), history()]);
     assert_eq!(rolled_back.broken, Broken::RolledBack);
     // It was rolled back before the last one was published.
     let facts =
@@ -142,9 +142,9 @@ fn what_a_page_reports_to_another_node_is_known() {
         elsewhere: vec![("second".into(), reports(Seen::EmptyTemplate, 3))],
         ..knows(Facts::default())
     };
-    let answer = ask(vec![elsewhere, at_page.clone()]);
+    let answer = ask(&[elsewhere, at_page.clone()]);
     assert_eq!(answer.broken, Broken::EmptyTemplate);
-    assert_eq!(ask(vec![at_page]).broken, Broken::Permanent);
+    assert_eq!(ask(&[at_page]).broken, Broken::Permanent);
 }
 
 #[test]
