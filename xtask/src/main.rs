@@ -196,10 +196,13 @@ fn restarts(graceful: u32, kill: u32, pages: u32) -> Result<()> {
     run::cargo_with(&[&build[..], &run[..]].concat(), &asked)
 }
 
+/// A test of the server's, which takes two minutes.
+const DEPLOY: &str = "in_a_deploy_of_all_servers";
+
 fn deploy(members: u32) -> Result<()> {
     servers::ensure_packages()?;
     let build = ["test", "--quiet", "--package", "forebay-server", "--test", "binary", "--"];
-    let run = ["in_a_deploy_of_all_servers", "--nocapture", "--ignored"];
+    let run = [DEPLOY, "--nocapture", "--ignored"];
     let members = members.to_string();
     run::cargo_with(&[&build[..], &run[..]].concat(), &[("FOREBAY_DEPLOY_MEMBERS", &members)])
 }
