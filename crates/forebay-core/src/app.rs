@@ -278,12 +278,10 @@ impl Forebay {
             let name = self.core.stream_name(&parts)?;
             let signed = self.core.sign_for(&name, GoodFor::whom(&parts));
             let cursor = page.cursor_for(Subject::Signed(&signed));
-            // Standard base64: of its characters these mean something in a query.
-            let signed = signed.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
             src.extend([
                 separator.encode_utf8(&mut [0; 4]),
                 "stream=",
-                &signed,
+                &in_query(&signed),
                 "&cursor=",
                 &cursor,
             ]);
@@ -451,4 +449,9 @@ impl PageIds {
     pub(crate) fn next(&self) -> u64 {
         self.0.fetch_add(Self::STEP, Ordering::Relaxed)
     }
+}
+
+/// What is signed, as a query has it: it is standard base64, of whose characters these mean something there.
+pub(crate) fn in_query(signed: &str) -> String {
+    signed.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
 }

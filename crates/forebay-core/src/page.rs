@@ -139,7 +139,7 @@ impl Turbo {
     }
 
     /// Our paths, and what stands in front of them for browsers.
-    fn paths(&self) -> (&str, &Paths) {
+    pub(crate) fn paths(&self) -> (&str, &Paths) {
         let paths = &self.0.forebay.edge.paths;
         let said = paths.public_url.as_deref().or(self.0.mounted_at.as_deref());
         (said.unwrap_or_default(), paths)

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 /// The channel of the streams that a query names.
 const CHANNEL: &str = "Turbo::StreamsChannel";
 
+/// The channel of those whose presence is asked for, or shown.
+const PRESENCE: &str = "Forebay::PresenceChannel";
+
 /// The commands that subscribe to a query's streams, each from the cursor behind it, or from where the
 /// browser says it was.
 ///
@@ -18,6 +21,10 @@ pub(crate) fn commands(query: &str, last_event_id: Option<&str>) -> String {
             ("stream", _) => {
                 identifiers.push(json!({ "channel": CHANNEL, "signed_stream_name": value }));
             }
+            ("presence", _) => {
+                identifiers.push(json!({ "channel": PRESENCE, "signed_stream_name": value }));
+            }
+            ("after" | "member", Some(identifier)) => identifier[&*name] = value.into(),
             ("cursor", Some(identifier)) => {
                 any = Some(value.clone());
                 identifier["cursor"] = value.into();
@@ -73,6 +80,15 @@ mod tests {
         let without: Value = serde_json::from_str(&super::commands("stream=d", None)).unwrap();
         let identifier = json!({ "channel": CHANNEL, "signed_stream_name": "d" }).to_string();
         assert_eq!(without, json!([{ "command": "subscribe", "identifier": identifier }]));
+        let text =
+            super::commands("presence=a&cursor=c&after=d&member=e%2B&stream=f&member=g", None);
+        let commands: Value = serde_json::from_str(&text).unwrap();
+        let identifier: Value =
+            serde_json::from_str(commands[0]["identifier"].as_str().unwrap()).unwrap();
+        let expected = json!({
+            "channel": PRESENCE, "signed_stream_name": "a", "cursor": "c", "after": "d", "member": "e+",
+        });
+        assert_eq!((commands.as_array().unwrap().len(), identifier), (2, expected));
         assert_eq!(super::commands("", None), "[]");
         assert_eq!((wait("a=1&wait=7"), wait("wait=x"), wait("")), (Some(7), None, None));
     }

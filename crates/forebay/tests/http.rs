@@ -1016,3 +1016,37 @@ async fn scripts_are_for_pages_of_origins_that_are_let_in() {
         assert_eq!(ask("https://evil.example").await, None);
     }
 }
+
+#[derive(forebay::Streamable, serde::Serialize, serde::Deserialize)]
+struct Visitor {
+    id: i64,
+}
+
+/// Whose page has the tag is there while its event stream is open; a tag that says somebody else opens nothing.
+#[tokio::test(start_paused = true)]
+async fn a_visitor_is_present_by_an_event_source() {
+    let app = App::new();
+    let turbo = || app.forebay.begin_request(&http::HeaderMap::new(), None);
+    let total = || turbo().members::<Visitor>("room").unwrap().total();
+    let here = turbo().members::<Visitor>("room").unwrap();
+    let src = attribute(&here.event_source_from(&Visitor { id: 7 }).unwrap().to_string(), "src");
+    let open = async |src: &str| app.ask(Request::get(src).body(Body::empty()).unwrap()).await;
+    let stream = open(&src).await;
+    assert_eq!((stream.status(), total()), (StatusCode::OK, 1));
+    let elsewhere = turbo().members::<Visitor>("hall").unwrap();
+    let elsewhere = elsewhere.event_source_from(&Visitor { id: 8 }).unwrap().to_string();
+    let (ours, _) = src.split_once("&member=").unwrap();
+    let elsewhere = attribute(&elsewhere, "src");
+    let (_, theirs) = elsewhere.split_once("&member=").unwrap();
+    for member in [theirs, "x", ""] {
+        let refused = open(&format!("{ours}&member={member}")).await;
+        assert_eq!((refused.status(), total()), (StatusCode::FORBIDDEN, 1), "{member}");
+    }
+    let refused = app.forebay.stats().iter().find(|(name, _)| *name == "presence_refused");
+    assert_eq!(refused.map(|(_, count)| count), Some(3));
+    drop(stream);
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    assert_eq!(total(), 1, "it may come back");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(total(), 0);
+}

@@ -6,13 +6,15 @@ use std::ops::Deref;
 use forebay_hub::Attendance;
 use forebay_log::{Position, presence_stream};
 use forebay_signing::Subject;
-use forebay_turbo::{Record, StreamName, StreamNameError, StreamSource, Streamable};
+use forebay_turbo::{
+    EventStreamSource, Record, StreamName, StreamNameError, StreamSource, Streamable,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::signed::{self, CHANNEL};
 use super::{PresenceError, id_of};
-use crate::app::GoodFor;
+use crate::app::{GoodFor, in_query};
 use crate::page::Turbo;
 
 /// Bytes of an identifier beside its values: names, quotes, commas.
@@ -29,6 +31,14 @@ pub struct Members<M> {
     position: Position,
     shown: Vec<M>,
     total: usize,
+}
+
+/// What a tag says: `presence/signed.rs` reads it.
+struct Signed {
+    stream: String,
+    cursor: String,
+    after: String,
+    member: Option<String>,
 }
 
 impl Turbo {
@@ -145,34 +155,68 @@ impl<M> Members<M> {
         self.tag(self.viewer.as_deref(), None)
     }
 
+    /// The tag that does it over server-sent events, with no script beyond Turbo's own and no WebSocket: the page's
+    /// visitor is present, as this member, for as long as the page takes events.
+    ///
+    /// The server learns of a closed tab by its connection only, as of a lost one: the member is gone after
+    /// [`ttl`](crate::PresenceOptions::ttl). What is signed is part of the address, as it is in
+    /// [`Turbo::event_source_from`].
+    ///
+    /// # Errors
+    /// As for [`presence_from`](Self::presence_from).
+    pub fn event_source_from<O: Record + Serialize>(
+        &self,
+        member: &O,
+    ) -> Result<EventStreamSource, PresenceError> {
+        let (id, info) = (id_of(member)?, serde_json::to_string(member)?);
+        let Signed { stream, cursor, after, member } =
+            self.sign(self.viewer.as_deref(), Some((&id, &info)))?;
+        let (base, paths) = self.turbo.paths();
+        let (stream, member) = (in_query(&stream), in_query(&member.unwrap_or_default()));
+        let prefix = &paths.prefix;
+        let src = format!(
+            "{base}{prefix}/events?presence={stream}&cursor={cursor}&after={after}&member={member}"
+        );
+        Ok(EventStreamSource::new(src).replaced_by_morphs(&cursor))
+    }
+
     fn tag(
         &self,
         viewer: Option<&str>,
         member: Option<(&str, &str)>,
     ) -> Result<StreamSource, PresenceError> {
+        let Signed { stream, cursor, after, member } = self.sign(viewer, member)?;
+        let tag = StreamSource::new(stream).channel(CHANNEL).data("after", after);
+        let tag = match member {
+            Some(member) => tag.data("member", member),
+            None => tag,
+        };
+        Ok(tag.cursor(&cursor))
+    }
+
+    fn sign(
+        &self,
+        viewer: Option<&str>,
+        member: Option<(&str, &str)>,
+    ) -> Result<Signed, PresenceError> {
         let (forebay, name) = (self.turbo.forebay(), &self.stream);
         forebay.check_addresses();
         let core = &forebay.core;
-        let signed = core.sign_for(name, GoodFor::Presence(viewer));
-        let cursor = self.turbo.page_cursor().cursor_for(Subject::Signed(&signed));
+        let stream = core.sign_for(name, GoodFor::Presence(viewer));
+        let cursor = self.turbo.page_cursor().cursor_for(Subject::Signed(&stream));
         let hidden = presence_stream(name.as_str());
         let after = forebay.page_cursor(self.position, self.turbo.page_id());
         let after = after.cursor_for(Subject::Public(&hidden));
         let member = member.map(|(id, info)| {
             core.sign_text(&signed::member(id, info), &signed::purpose(name.as_str()))
         });
-        let values = [&signed, &cursor, &after].map(String::len).iter().sum::<usize>();
+        let values = [&stream, &cursor, &after].map(String::len).iter().sum::<usize>();
         let bytes = IDENTIFIER_OVERHEAD_BYTES + values + member.as_ref().map_or(0, String::len);
         let max = core.hub.limits().identifier_bytes_max;
         if bytes > max {
             return Err(PresenceError::TooBig { bytes, max });
         }
-        let tag = StreamSource::new(signed).channel(CHANNEL).data("after", after);
-        let tag = match member {
-            Some(member) => tag.data("member", member),
-            None => tag,
-        };
-        Ok(tag.cursor(&cursor))
+        Ok(Signed { stream, cursor, after, member })
     }
 }
 
