@@ -32,6 +32,23 @@ class PresenceTest < Support::Test
     assert_equal [remove], ann.messages(1)
   end
 
+  def test_what_the_app_says_of_a_member_is_shown_to_all
+    server = serve
+    use_forebay(server)
+    ann = User.new(7, "Ann")
+    page = open(server, ann)
+    page.messages(2)
+    typing = li(7, "Ann is typing")
+    assert Forebay::Rails.update_member("room:1", as: ann, html: typing)
+    expected = %(<turbo-stream action="replace" target="user_7"><template>#{typing}</template></turbo-stream>)
+    assert_equal [expected], page.messages(1)
+    refute Forebay::Rails.update_member("room:1", as: User.new(8, "Bob"), html: li(8, "Bob")), "he is not there"
+    error = assert_raises(Forebay::Rails::Publisher::Refused) do
+      Forebay::Rails.update_member("room:1", as: ann, html: "x" * 5_000)
+    end
+    assert_includes error.message, "413"
+  end
+
   def test_a_page_that_only_watches_makes_nobody_present
     server = serve
     use_forebay(server)

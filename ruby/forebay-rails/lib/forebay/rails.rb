@@ -36,6 +36,19 @@ module Forebay
         nil
       end
 
+      # A member is another now: typing, away, of another name. Every page of the stream is shown it by this HTML, whose root
+      # has the same id as before.
+      #
+      #   Forebay::Rails.update_member(@room, as: current_user, html: render_to_string(current_user))
+      #
+      # False if it is not present. The other options are those of `turbo_presence_stream_from`.
+      def update_member(*streamables, as:, html:, target: nil, element: nil, info: {})
+        cable = adapter or raise ArgumentError, "config/cable.yml has another adapter than forebay"
+        stream = Turbo.signed_stream_verifier.verify(Turbo::StreamsChannel.signed_stream_name(streamables))
+        told = PresenceTag.info_of(as, html, target: target, element: element, info: info)
+        cable.update_member(stream, PresenceTag.id_of(as), told)
+      end
+
       # Logs a warning, once for each place.
       def warn_once(place, message)
         is_new = @mutex.synchronize do

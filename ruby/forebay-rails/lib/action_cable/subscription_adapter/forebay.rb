@@ -31,6 +31,10 @@ module ActionCable
         @forebay.page_cursor
       end
 
+      def update_member(stream, id, info)
+        @forebay.update_member(stream, id, info)
+      end
+
       def subscribe(*)
         raise NotImplementedError, "pages connect to forebay serve, not to Rails"
       end

@@ -26,8 +26,8 @@ module Forebay
         stream = Turbo.signed_stream_verifier.verify(Turbo::StreamsChannel.signed_stream_name(streamables))
         data = { **attributes.delete(:data).to_h, list: true }
         if as
-          shown = { target: target || as.model_name.plural, id: element || dom_id(as), html: (html || render(as)).to_str }
-          data[:member] = forebay_member(stream, as, { **info, turbo: shown })
+          told = PresenceTag.info_of(as, html || render(as), target: target, element: element, info: info)
+          data[:member] = forebay_member(stream, as, told)
         end
         tag = tag().turbo_cable_stream_source(
           channel: CHANNEL, "signed-stream-name": forebay_sign(stream, PURPOSE), data: data, **attributes
@@ -35,11 +35,22 @@ module Forebay
         forebay_mark(tag, streamables)
       end
 
+      # What others are told of a member: how it is shown, and what the app adds for AnyCable's clients.
+      def self.info_of(member, html, target:, element:, info:)
+        target ||= member.model_name.plural
+        element ||= ActionView::RecordIdentifier.dom_id(member)
+        { **info, turbo: { target: target, id: element, html: html.to_str } }
+      end
+
+      def self.id_of(member)
+        member.to_key.join("_")
+      end
+
       private
 
       def forebay_member(stream, member, info)
         # Plain JSON: Active Support's escapes what means something to HTML, and that takes room.
-        signed = forebay_sign(JSON.generate({ id: member.to_key.join("_"), info: info }), "#{MEMBER}#{stream}")
+        signed = forebay_sign(JSON.generate({ id: PresenceTag.id_of(member), info: info }), "#{MEMBER}#{stream}")
         return signed if signed.bytesize + stream.bytesize <= BYTES_MAX
 
         raise ArgumentError, "the member has #{signed.bytesize} bytes when it is signed, more than a tag has room for: " \

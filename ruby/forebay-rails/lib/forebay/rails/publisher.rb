@@ -21,6 +21,8 @@ module Forebay
       NotTaken = Class.new(StandardError)
       # The server answered that it does not take this, whenever it is posted.
       Refused = Class.new(StandardError)
+      # What it was asked about is not there.
+      Unknown = Class.new(Refused)
 
       # A server that was away the whole time is tried for so long only, until it answers again.
       AWAY_SECONDS = 1.0
@@ -110,7 +112,7 @@ module Forebay
         # It shuts down, or a proxy before it has no server to ask: it has taken nothing.
         raise Connection::Unreached, said if answer.is_a?(Net::HTTPServiceUnavailable)
 
-        raise Refused, said
+        raise answer.is_a?(Net::HTTPNotFound) ? Unknown : Refused, said
       end
 
       def tell_gaps(connection, deadline)

@@ -28,6 +28,14 @@ module Forebay
         parts.publisher.command("/_disconnect", "identity" => identity, "reconnect" => reconnect)
       end
 
+      # A member is told of in another way. False if nobody of this id is present.
+      def update_member(stream, id, info)
+        parts.publisher.command("/_presence", "stream" => stream, "id" => id, "info" => info)
+        true
+      rescue Publisher::Unknown
+        false
+      end
+
       def close
         parts = @mutex.synchronize { @parts.tap { @parts = nil } }
         return unless parts && parts.pid == Process.pid
