@@ -6,101 +6,19 @@ import { test } from "node:test";
 import { useBrowser } from "../support/browser.js";
 import { cable, isReject } from "../support/cable.js";
 import { eventually } from "../support/deadline.js";
-import { proxyFor } from "../support/fault_proxy.js";
-import { appliedActions, comeBack, recordActions, waitForConnected } from "../support/page.js";
-import { EXPECTED_ERRORS, PAGE_CLIENTS } from "../support/page_clients.js";
-import { serverFor } from "../support/server.js";
+import { comeBack, waitForConnected } from "../support/page.js";
+import { PAGE_CLIENTS } from "../support/page_clients.js";
+import { NEVER, assertTold, pathOf, placeFor, shows, told } from "../support/place.js";
 import { freeze } from "../support/tab.js";
 
 const browser = useBrowser();
 
-/** Longer than anything here takes: who is gone after that was not waited for. */
-const NEVER = 600_000;
 const SHORT = 500;
 /** Longer than the time between two of the server's pings, so that a page which lives is never taken for gone. */
 const PINGED = 6_000;
 
-/** @typedef {import("playwright-core").Page} Page */
-
-class Place {
-  #t;
-
-  constructor(t, server, proxy) {
-    this.#t = t;
-    this.server = server;
-    this.proxy = proxy;
-  }
-
-  /** A page; `name`: whom it makes present, or nobody. */
-  async render(name, { query = {}, baseURL = this.proxy.url, context, prepare, allow = EXPECTED_ERRORS } = {}) {
-    const both = async (page) => {
-      await recordActions(page);
-      await prepare?.(page);
-    };
-    const page = await browser.page(this.#t, { baseURL: context ? undefined : baseURL, context, prepare: both, allow });
-    await page.goto(`${baseURL}${pathOf(name, query)}`);
-    return page;
-  }
-
-  async open(name, options) {
-    const page = await this.render(name, options);
-    await waitForConnected(page);
-    return page;
-  }
-
-  /** Watches from past the proxy, so that nothing happens to it. */
-  watch() {
-    return this.open(undefined, { baseURL: this.server.url });
-  }
-
-  /** The app's own word. */
-  async typing(name, typing) {
-    const body = new URLSearchParams({ name, typing });
-    const { status } = await fetch(`${this.server.url}/here/1/typing`, { method: "POST", body });
-    assert.equal(status, 204);
-  }
-
-  async stats() {
-    return (await fetch(`${this.server.url}/test/stats`)).json();
-  }
-}
-
-const pathOf = (name, query = {}) => `/here/1?${new URLSearchParams({ ...(name && { as: name }), ...query })}`;
-
-/** `ttl`, `grace`: how long the server waits for a page that is lost, and for one that was left. */
-async function placeFor(t, { ttl = NEVER, grace = NEVER } = {}) {
-  const server = await serverFor(t, { env: { FOREBAY_E2E_PRESENCE: `${ttl},${grace}` } });
-  return new Place(t, server, await proxyFor(t, server));
-}
-
-/** Waits until the page shows these, in the order in which they came. @param {Page} page @param {string[]} expected */
-async function shows(page, expected) {
-  const shown = (expected) => {
-    const names = [...document.querySelectorAll("#visitors > *")].map((element) => element.textContent);
-    return names.join() === expected.join() && document.querySelector("#total").textContent === String(names.length);
-  };
-  await page.waitForFunction(shown, expected).catch(async (error) => {
-    const actual = await page.locator("#visitors > *").allTextContents().catch(() => "(the page is gone)");
-    throw new Error(`${error.message}\nexpected ${expected}\nactual   ${actual}`);
-  });
-}
-
-/** What a page was told since it was loaded, but for numbers. @param {Page} page */
-async function told(page) {
-  const applied = await appliedActions(page);
-  return applied.filter(({ target }) => target !== "total").map(({ action, target, text }) => `${action} ${text || target}`);
-}
-
-/** Somebody comes and goes: whatever was to be told before has been told then. */
-async function assertTold(place, page, expected, { others = ["ann"] } = {}) {
-  const last = await place.open("last", { baseURL: place.server.url });
-  await shows(page, [...others, "last"]);
-  assert.deepEqual(await told(page), [...expected, "append last"]);
-  await last.close();
-}
-
 test("whoever opens a page comes to all pages, itself included, and a page shows who was there before", async (t) => {
-  const place = await placeFor(t);
+  const place = await placeFor(t, browser);
   const ann = await place.open("ann");
   await shows(ann, ["ann"]);
   assert.deepEqual(await told(ann), ["append ann"]);
@@ -111,8 +29,8 @@ test("whoever opens a page comes to all pages, itself included, and a page shows
   assert.deepEqual(await told(bob), ["append bob"]);
 });
 
-test("a tab that is closed is gone after the short grace, and nobody is told twice", async (t) => {
-  const place = await placeFor(t, { grace: SHORT });
+test("S54 a tab that is closed is gone after the short grace, and nobody is told twice", async (t) => {
+  const place = await placeFor(t, browser, { grace: SHORT });
   const watcher = await place.watch();
   const ann = await place.open("ann");
   await shows(watcher, ["ann"]);
@@ -122,7 +40,7 @@ test("a tab that is closed is gone after the short grace, and nobody is told twi
 });
 
 test("a page misses nobody who comes behind its list, while it is rendered or on its way", async (t) => {
-  const place = await placeFor(t);
+  const place = await placeFor(t, browser);
   const gate = (what) => fetch(`${place.server.url}/test/gates/after_members/${what}`, { method: what === "reached" ? "GET" : "POST" });
   const hold = place.proxy.hold({ match: cable, direction: "up" });
   const bob = await place.render("bob");
@@ -145,8 +63,8 @@ test("a page misses nobody who comes behind its list, while it is rendered or on
   assert.deepEqual(await told(late), ["append cleo", "append late"]);
 });
 
-test("twenty reloads in a row are nobody's coming or going", async (t) => {
-  const place = await placeFor(t);
+test("S50 twenty reloads in a row are nobody's coming or going", async (t) => {
+  const place = await placeFor(t, browser);
   const watcher = await place.watch();
   const ann = await place.open("ann");
   await shows(watcher, ["ann"]);
@@ -159,8 +77,8 @@ test("twenty reloads in a row are nobody's coming or going", async (t) => {
   await assertTold(place, watcher, ["append ann"]);
 });
 
-test("five tabs that are opened and closed are one member", async (t) => {
-  const place = await placeFor(t, { grace: SHORT });
+test("S50 five tabs that are opened and closed are one member", async (t) => {
+  const place = await placeFor(t, browser, { grace: SHORT });
   const watcher = await place.watch();
   const ann = await place.open("ann");
   const tabs = [];
@@ -177,8 +95,8 @@ test("five tabs that are opened and closed are one member", async (t) => {
   await assertTold(place, watcher, ["append ann", "append bob", "remove visitor_bob"]);
 });
 
-test("Turbo's visits, Back and Forward leave their member where they are, and the list right", async (t) => {
-  const place = await placeFor(t);
+test("S50 Turbo's visits, Back and Forward leave their member where they are, and the list right", async (t) => {
+  const place = await placeFor(t, browser);
   const watcher = await place.watch();
   const ann = await place.open("ann");
   const other = pathOf("ann", { n: "2" });
@@ -195,8 +113,8 @@ test("Turbo's visits, Back and Forward leave their member where they are, and th
   await assertTold(place, watcher, ["append ann", "append bob"], { others: ["ann", "bob"] });
 });
 
-test("a page that comes back from the browser's cache has its member there, and shows who came meanwhile", async (t) => {
-  const place = await placeFor(t);
+test("S51 a page that comes back from the browser's cache has its member there, and shows who came meanwhile", async (t) => {
+  const place = await placeFor(t, browser);
   const watcher = await place.watch();
   const ann = await place.open("ann");
   await ann.goto("/blank");
@@ -209,7 +127,7 @@ test("a page that comes back from the browser's cache has its member there, and 
 });
 
 test("a morph leaves its member where they are, and the list right", async (t) => {
-  const place = await placeFor(t, { grace: SHORT });
+  const place = await placeFor(t, browser, { grace: SHORT });
   const watcher = await place.watch();
   const ann = await place.open("ann", { query: { refresh: "morph" } });
   for (let time = 0; time < 3; time += 1) {
@@ -224,8 +142,8 @@ test("a morph leaves its member where they are, and the list right", async (t) =
   await assertTold(place, watcher, ["append ann", "append bob", "remove visitor_bob"]);
 });
 
-test("a page that is frozen stays: its browser answers for it", async (t) => {
-  const place = await placeFor(t, { ttl: PINGED, grace: SHORT });
+test("S52 a page that is frozen stays: its browser answers for it", async (t) => {
+  const place = await placeFor(t, browser, { ttl: PINGED, grace: SHORT });
   const watcher = await place.watch();
   const ann = await place.open("ann");
   await shows(watcher, ["ann"]);
@@ -242,8 +160,8 @@ test("a page that is frozen stays: its browser answers for it", async (t) => {
   await assertTold(place, watcher, ["append ann"]);
 });
 
-test("a network that is cut and comes back is nobody's coming or going", async (t) => {
-  const place = await placeFor(t, { grace: SHORT });
+test("S53 a network that is cut and comes back is nobody's coming or going", async (t) => {
+  const place = await placeFor(t, browser, { grace: SHORT });
   const watcher = await place.watch();
   const ann = await place.open("ann");
   const bob = await place.open("bob", { baseURL: place.server.url });
@@ -259,8 +177,8 @@ test("a network that is cut and comes back is nobody's coming or going", async (
   await assertTold(place, watcher, ["append ann", "append bob", "remove visitor_bob"]);
 });
 
-test("a pulled cable: its member is gone after the time to live, and is back with the network", async (t) => {
-  const place = await placeFor(t, { ttl: PINGED, grace: NEVER });
+test("S55 a pulled cable: its member is gone after the time to live, and is back with the network", async (t) => {
+  const place = await placeFor(t, browser, { ttl: PINGED, grace: NEVER });
   const watcher = await place.watch();
   const ann = await place.open("ann");
   await shows(watcher, ["ann"]);
@@ -276,7 +194,7 @@ test("a pulled cable: its member is gone after the time to live, and is back wit
 });
 
 test("what the app says of a member is on every page, and a page of before does not undo it", async (t) => {
-  const place = await placeFor(t);
+  const place = await placeFor(t, browser);
   const watcher = await place.watch();
   const ann = await place.open("ann");
   await place.typing("ann", "true");
@@ -294,7 +212,7 @@ test("what the app says of a member is on every page, and a page of before does 
 
 for (const member of ["other", "forged"]) {
   test(`a member's tag that is ${member === "other" ? "another stream's" : "forged"} is refused, answered and counted`, async (t) => {
-    const place = await placeFor(t);
+    const place = await placeFor(t, browser);
     const watcher = await place.watch();
     await place.render("ann", { query: { member } });
     const [{ json }] = await place.proxy.messages.waitFor(isReject);
@@ -305,9 +223,9 @@ for (const member of ["other", "forged"]) {
   });
 }
 
-for (const client of [PAGE_CLIENTS.anycable, PAGE_CLIENTS.websocket, PAGE_CLIENTS.events, PAGE_CLIENTS.poll]) {
+for (const client of [PAGE_CLIENTS.anycable, PAGE_CLIENTS.websocket, PAGE_CLIENTS.events, PAGE_CLIENTS.poll, PAGE_CLIENTS.source]) {
   test(`${client.name}: comes, is told of others, stays while it is open, and goes`, async (t) => {
-    const place = await placeFor(t, { ttl: PINGED, grace: 2 * PINGED });
+    const place = await placeFor(t, browser, { ttl: PINGED, grace: PINGED });
     const watcher = await place.watch();
     const ann = await place.render("ann", { query: client.query, prepare: client.prepare });
     await shows(watcher, ["ann"]);

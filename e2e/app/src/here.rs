@@ -7,8 +7,9 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use forebay::turbo::StreamSource;
-use forebay::{Members, Presence, PresenceOptions, Record as _, Streamable, Turbo, TurboStream};
+use forebay::{
+    Html, Members, Presence, PresenceOptions, Record as _, Streamable, Turbo, TurboStream,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::App;
@@ -50,6 +51,9 @@ pub(crate) struct Options {
     /// `other`: the member of another stream. `forged`: signed by nobody.
     #[serde(default)]
     member: String,
+    /// `events`: the tag listens to server-sent events.
+    #[serde(default)]
+    source: String,
     /// `morph`: refreshes morph.
     #[serde(default)]
     refresh: String,
@@ -66,7 +70,7 @@ struct Page {
     script: String,
     morph: bool,
     here: Members<Visitor>,
-    sources: Vec<StreamSource>,
+    sources: Vec<Html>,
 }
 
 /// Gates: `before_members`, `after_members`.
@@ -80,26 +84,27 @@ pub(crate) async fn show(
     let here = turbo.members::<Visitor>(("here", room))?;
     app.gates.pass("after_members").await;
     let source = match &options.name {
-        None => here.watch()?,
+        None => here.watch()?.to_html(),
         Some(name) => {
             let new = || Visitor { name: name.clone(), typing: false };
             let me = here.iter().find(|visitor| visitor.name == *name).cloned();
             let me = me.unwrap_or_else(new);
             let source = here.presence_from(&me)?;
             match options.member.as_str() {
+                _ if options.source == "events" => here.event_source_from(&me)?.to_html(),
                 "other" => {
                     let other = turbo.presence_from(("here", room + 1), &me)?.to_html();
-                    source.data("member", member_of(other.as_str()))
+                    source.data("member", member_of(other.as_str())).to_html()
                 }
-                "forged" => source.data("member", "eyJpZCI6ImFubiJ9--00"),
-                _ => source,
+                "forged" => source.data("member", "eyJpZCI6ImFubiJ9--00").to_html(),
+                _ => source.to_html(),
             }
         }
     };
     let morph = options.refresh == "morph";
     let mut sources = vec![source];
     if morph {
-        sources.push(turbo.stream_from(("all", room))?);
+        sources.push(turbo.stream_from(("all", room))?.to_html());
     }
     let page = Page { base: app.base, script: options.script, morph, here, sources };
     Ok(turbo.page(&page)?)

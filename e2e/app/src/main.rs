@@ -3,7 +3,7 @@
 //!
 //! Prints `ready URL` when it serves. Reads `FOREBAY_E2E_ASSETS` (a folder of bundles),
 //! `FOREBAY_E2E_ENTRIES_MAX` (history per stream), `FOREBAY_E2E_DATABASE` (a file; else memory),
-//! `FOREBAY_E2E_LOG` (the log's folder; else memory), `FOREBAY_E2E_SECRETS` (with commas between),
+//! `FOREBAY_E2E_LOG` (the log's folder or URL; else memory), `FOREBAY_E2E_SECRETS` (with commas between),
 //! `FOREBAY_E2E_LISTENERS` (how many more addresses serve the same; each prints `listening URL`),
 //! `FOREBAY_E2E_NEST` (the path that everything is nested under), `FOREBAY_E2E_BASE` (the path that browsers
 //! know that by, if a proxy gives it another), `FOREBAY_E2E_PUBLIC_URL` (for the builder),
@@ -27,7 +27,7 @@ use axum::Router;
 use axum::http::request::Parts;
 use axum::routing::{get, post, put};
 use forebay::channel::{Channel, ClientsChoose, Context, Params, Rejection};
-use forebay::{Builder, Forebay, Fsync, Limits, Origins, Retention};
+use forebay::{Builder, Forebay, Fsync, Limits, Origins, Retention, stores};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
 use tower_http::services::ServeDir;
@@ -64,7 +64,12 @@ async fn main() -> anyhow::Result<()> {
     let identity = access.clone();
     let secrets = std::env::var("FOREBAY_E2E_SECRETS").unwrap_or_else(|_| SECRET.to_owned());
     let mut builder = secrets.split(',').fold(Forebay::builder(), Builder::secret);
-    if let Ok(folder) = std::env::var("FOREBAY_E2E_LOG") {
+    let log = std::env::var("FOREBAY_E2E_LOG").ok();
+    let (url, folder) = match log {
+        Some(log) if log.contains("://") => (Some(log), None),
+        log => (None, log),
+    };
+    if let Some(folder) = folder {
         builder = builder.file_log(folder, Fsync::Os);
     }
     if let Ok(url) = std::env::var("FOREBAY_E2E_PUBLIC_URL") {
@@ -82,7 +87,7 @@ async fn main() -> anyhow::Result<()> {
     }
     let nest = std::env::var("FOREBAY_E2E_NEST").unwrap_or_default();
     let base = std::env::var("FOREBAY_E2E_BASE").unwrap_or_else(|_| nest.clone());
-    let forebay = builder
+    let builder = builder
         .app("chat")
         .retention(Retention::default().entries_max(entries_max))
         .limits(Limits::default())
@@ -91,8 +96,11 @@ async fn main() -> anyhow::Result<()> {
         .public_streams("public/*")
         .connect(move |parts: &Parts| identity.clone().identify(access::visitor(&parts.headers)))
         .channel("GatedChannel", move |_: &Params| GatedChannel { gates: channel_gates.clone() })
-        .channel("EchoChannel", |_: &Params| EchoChannel)
-        .build()?;
+        .channel("EchoChannel", |_: &Params| EchoChannel);
+    let forebay = match url {
+        Some(url) => builder.follow(stores::open(&url).await?).await?,
+        None => builder.build()?,
+    };
     let (pool, _kept) = database().await?;
     let app = App { pool, gates, access, forebay: forebay.clone(), base };
     let assets = std::env::var("FOREBAY_E2E_ASSETS").unwrap_or_else(|_| "e2e/dist".to_owned());
