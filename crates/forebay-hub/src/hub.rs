@@ -569,6 +569,7 @@ impl Hub {
         self.tell_gaps().await;
         self.keep().await;
         self.attend_presence().await;
+        self.say_farewell().await;
         if let Some(store) = &self.0.store
             && let Err(error) = store.close().await
         {

@@ -9,17 +9,31 @@ use bytes::Bytes;
 
 use crate::presence::Node;
 
-/// A question of one node to all others, or an answer to it.
+/// What one node says to others that have its log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Inquiry {
-    /// Who asks or answers.
+    /// Who says it.
     pub node: Node,
     /// The same in a name that people can read.
     pub name: Arc<str>,
-    /// The question's number. Those of one node only go up.
+    /// The question's number, also in an answer. Those of one node only go up.
     pub number: u64,
-    /// Whom it answers. `None` for a question.
-    pub to: Option<Node>,
-    /// The question or the answer.
-    pub body: Bytes,
+    /// What it is.
+    pub kind: InquiryKind,
+}
+
+/// What a node can say to others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum InquiryKind {
+    /// A question to all of them.
+    Question(Bytes),
+    /// An answer to one of them.
+    Answer {
+        /// Who has asked.
+        to: Node,
+        /// The answer.
+        body: Bytes,
+    },
+    /// It ends, and answers nothing any more.
+    Farewell,
 }

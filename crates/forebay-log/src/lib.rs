@@ -35,7 +35,7 @@ mod retention;
 mod stream;
 
 pub use commit::{BadSeen, Commit, Database, Running, SEEN_BYTES_MAX, Seen};
-pub use inquiry::Inquiry;
+pub use inquiry::{Inquiry, InquiryKind};
 pub use log::{Applied, Dropped, Log, Restoration, StreamId, Sweep};
 pub use message::{Action, Class, Extent, Message, StateKey, Targets};
 pub use position::{BadPosition, Epoch, Offset, Position, UnixMillis};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forebay_log::{
-    Action, Class, Commit, Content, Control, Extent, Held, Inquiry, Lacking, Member, Message, Node,
-    Offset, Presence, Revocation, StateKey, Targets, UnixMillis,
+    Action, Class, Commit, Content, Control, Extent, Held, Inquiry, InquiryKind, Lacking, Member,
+    Message, Node, Offset, Presence, Revocation, StateKey, Targets, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,8 +46,17 @@ struct WrittenInquiry<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
     number: u64,
-    to: Option<u64>,
-    body: &'a [u8],
+    #[serde(borrow)]
+    kind: WrittenKind<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum WrittenKind<'a> {
+    #[serde(borrow)]
+    Question(&'a [u8]),
+    #[serde(borrow)]
+    Answer((u64, &'a [u8])),
+    Farewell,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -171,8 +180,11 @@ fn what(content: &Content) -> What<'_> {
             node: inquiry.node.0,
             name: Cow::from(&*inquiry.name),
             number: inquiry.number,
-            to: inquiry.to.map(|node| node.0),
-            body: &inquiry.body,
+            kind: match &inquiry.kind {
+                InquiryKind::Question(body) => WrittenKind::Question(body),
+                InquiryKind::Answer { to, body } => WrittenKind::Answer((to.0, body)),
+                InquiryKind::Farewell => WrittenKind::Farewell,
+            },
         }),
         // What this version can't say is told as what it may mean at the most.
         Content::Control(_) => What::GapOfAll,
@@ -282,14 +294,15 @@ fn content(what: What<'_>) -> Option<Content> {
             stream: stream.into(),
             members: members.into_iter().map(Arc::from).collect(),
         }),
-        What::Inquiry(WrittenInquiry { node, name, number, to, body }) => {
-            let inquiry = Inquiry {
-                node: Node(node),
-                name: name.into(),
-                number,
-                to: to.map(Node),
-                body: Bytes::copy_from_slice(body),
+        What::Inquiry(WrittenInquiry { node, name, number, kind }) => {
+            let kind = match kind {
+                WrittenKind::Question(body) => InquiryKind::Question(Bytes::copy_from_slice(body)),
+                WrittenKind::Answer((to, body)) => {
+                    InquiryKind::Answer { to: Node(to), body: Bytes::copy_from_slice(body) }
+                }
+                WrittenKind::Farewell => InquiryKind::Farewell,
             };
+            let inquiry = Inquiry { node: Node(node), name: name.into(), number, kind };
             Content::Control(Control::Inquiry(Arc::new(inquiry)))
         }
     })
@@ -326,15 +339,9 @@ fn message(json: Cow<'_, str>, extras: Option<Box<Extras<'_>>>) -> Message {
 mod tests {
     use super::*;
 
-    fn inquiry(to: Option<Node>, body: &'static [u8]) -> Control {
-        let body = Bytes::from_static(body);
-        Control::Inquiry(Arc::new(Inquiry {
-            node: Node(7),
-            name: "wéb-1".into(),
-            number: 9,
-            to,
-            body,
-        }))
+    fn inquiry(kind: InquiryKind) -> Control {
+        let name = "wéb-1".into();
+        Control::Inquiry(Arc::new(Inquiry { node: Node(7), name, number: 9, kind }))
     }
 
     fn contents() -> Vec<Content> {
@@ -374,8 +381,9 @@ mod tests {
                 stream: "hall".into(),
                 members: vec!["c".into()],
             })),
-            inquiry(None, b"why?"),
-            inquiry(Some(Node(u64::MAX)), &[0, 255]),
+            inquiry(InquiryKind::Question(Bytes::from_static(b"why?"))),
+            inquiry(InquiryKind::Answer { to: Node(u64::MAX), body: vec![0, 255].into() }),
+            inquiry(InquiryKind::Farewell),
         ];
         let plain = [entry(Message::json("1"), Class::Log), entry(message.clone(), state)];
         acting.into_iter().chain(plain).chain(controls.map(Content::Control)).collect()

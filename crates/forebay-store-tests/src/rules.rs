@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use forebay_log::{
-    Class, Content, Control, Epoch, Extent, Held, Inquiry, Lacking, Member, Message, Node, Offset,
-    Position, Presence, Revocation, StateKey,
+    Class, Content, Control, Epoch, Extent, Held, Inquiry, InquiryKind, Lacking, Member, Message,
+    Node, Offset, Position, Presence, Revocation, StateKey,
 };
 use forebay_store::{Arrival, Batch, Handover, Handovers, LeftPage, LogStore};
 
@@ -90,8 +90,9 @@ fn contents_come_as_they_were<W: World>(world: &mut W) {
         sign(Presence::Asks { node: Node(1) }),
         signs(Node(1), &[("änn", "{\"a\": \"\u{2028}\"}"), ("bob", "1e400")], &["eve", ""]),
         ended(Node(1), Offset(7), &["änn"]),
-        inquiry(None, b"{}"),
-        inquiry(Some(Node(u64::MAX)), b"\0\xff"),
+        inquiry(InquiryKind::Question(vec![b'?'].into())),
+        inquiry(InquiryKind::Answer { to: Node(u64::MAX), body: vec![0, 255].into() }),
+        inquiry(InquiryKind::Farewell),
     ];
     let all: Vec<_> = entries.into_iter().chain(controls.map(Content::Control)).collect();
     for content in &all {
@@ -197,9 +198,9 @@ fn the_log_outlives_its_nodes<W: World>(world: &mut W) {
     assert_eq!(copy.texts("room"), Some(vec!["\"1\"".to_owned(), "\"3\"".to_owned()]));
 }
 
-fn inquiry(to: Option<Node>, body: &'static [u8]) -> Control {
+fn inquiry(kind: InquiryKind) -> Control {
     let (node, name) = (Node(1), "änn".into());
-    Control::Inquiry(Arc::new(Inquiry { node, name, number: u64::MAX, to, body: body.into() }))
+    Control::Inquiry(Arc::new(Inquiry { node, name, number: u64::MAX, kind }))
 }
 
 fn sign(sign: Presence) -> Control {

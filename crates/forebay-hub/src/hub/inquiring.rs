@@ -8,9 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use forebay_inspect::{Question, Said, Told};
-use forebay_log::{Content, Control, Inquiry, Node, UnixMillis};
+use forebay_log::{Content, Control, Inquiry, InquiryKind};
 use forebay_store::{Batch, LogStore};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -114,8 +113,9 @@ impl Hub {
             return Answers { missing: inquiries.known(), ..Answers::default() };
         };
         self.0.stats.inquiries.add(1);
+        inquiries.note_known();
         let deadline = Instant::now() + ANSWERS_MAX;
-        let inquiry = self.inquiry(asking.number, None, body);
+        let inquiry = self.inquiry(asking.number, InquiryKind::Question(body.into()));
         match timeout_at(deadline, store.append(inquiry)).await {
             Ok(Ok(_)) => wait(&asking, deadline).await,
             Ok(Err(error)) => tracing::warn!(%error, "the other nodes can't be asked"),
@@ -147,11 +147,22 @@ impl Hub {
         answers
     }
 
-    fn inquiry(&self, number: u64, to: Option<Node>, body: Vec<u8>) -> Batch {
-        let (node, name) = (self.0.inquiries.node, Arc::clone(&self.0.inquiries.name));
-        let inquiry = Inquiry { node, name, number, to, body: Bytes::from(body) };
+    fn inquiry(&self, number: u64, kind: InquiryKind) -> Batch {
+        let inquiries = &self.0.inquiries;
+        let (node, name) = (inquiries.node, Arc::clone(&inquiries.name));
+        let inquiry = Inquiry { node, name, number, kind };
         let content = Content::Control(Control::Inquiry(Arc::new(inquiry)));
-        Batch::new(UnixMillis(self.now().0), vec![content])
+        Batch::new(self.now(), vec![content])
+    }
+
+    /// Says to the others that this node ends, so that nobody waits for it.
+    pub(super) async fn say_farewell(&self) {
+        let Some(store) = self.0.store.as_ref().filter(|store| store.is_shared()) else { return };
+        if self.0.inquiries.ends() {
+            let farewell = store.append(self.inquiry(0, InquiryKind::Farewell));
+            // Who does not hear it misses this node for a minute.
+            let _ = timeout_at(Instant::now() + ANSWERS_MAX, farewell).await;
+        }
     }
 
     /// Begins to answer other nodes, where there may be some.
@@ -167,13 +178,14 @@ impl Hub {
     }
 
     async fn answer(&self, store: &dyn LogStore, asked: &Inquiry) {
+        let InquiryKind::Question(question) = &asked.kind else { return };
         let left_out = &self.0.stats.inquiries_left_out;
         // What was asked while this process stood still, or was cut off, nobody waits for any more.
         if store.silence() > SILENCE_MAX {
             left_out.add(1);
             return;
         }
-        let Some(question) = Question::from_json(&asked.body) else {
+        let Some(question) = Question::from_json(question) else {
             left_out.add(1);
             tracing::warn!(
                 node = &*asked.name,
@@ -187,7 +199,9 @@ impl Hub {
             Told { node, is_cut: false, said: Said::Off }
         });
         let body = told.within(ANSWER_BYTES_MAX).to_json();
-        let batch = self.inquiry(asked.number, Some(asked.node), body);
+        self.0.inquiries.note_known();
+        let kind = InquiryKind::Answer { to: asked.node, body: body.into() };
+        let batch = self.inquiry(asked.number, kind);
         let deadline = Instant::now() + ANSWERS_MAX;
         if !matches!(timeout_at(deadline, store.append(batch)).await, Ok(Ok(_))) {
             left_out.add(1);

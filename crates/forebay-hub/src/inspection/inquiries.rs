@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use forebay_log::{Inquiry, Node};
+use forebay_log::{Inquiry, InquiryKind, Node};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -45,6 +45,8 @@ pub(crate) struct Inquiries {
     pub(crate) called: Arc<Notify>,
     /// Somebody answers.
     pub(crate) is_attended: AtomicBool,
+    /// Others may know of this node.
+    is_known: AtomicBool,
     /// This node has come as far as the log was when it began. What was asked before that is not answered.
     has_begun: AtomicBool,
     state: Mutex<State>,
@@ -101,6 +103,7 @@ impl Inquiries {
             name,
             called: Arc::default(),
             is_attended: AtomicBool::new(false),
+            is_known: AtomicBool::new(false),
             has_begun: AtomicBool::new(false),
             state: Mutex::default(),
         }
@@ -111,25 +114,43 @@ impl Inquiries {
         self.has_begun.store(true, Ordering::Relaxed);
     }
 
+    /// It has said something to others.
+    pub(crate) fn note_known(&self) {
+        self.is_known.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has to say that it ends: once, and where others may know of it.
+    pub(crate) fn ends(&self) -> bool {
+        self.has_begun.store(false, Ordering::Relaxed);
+        self.is_known.swap(false, Ordering::Relaxed)
+    }
+
     /// Takes a question or an answer that the log has given its place. `asks` says whether this node asks others.
     pub(crate) fn take(&self, now: u64, inquiry: &Arc<Inquiry>, asks: bool, left_out: &Counter) {
         if inquiry.node == self.node {
             return;
         }
         let mut state = self.state.lock();
-        match inquiry.to {
-            Some(to) if to == self.node => state.take_answer(inquiry, left_out),
-            Some(_) => {}
-            None if !self.has_begun.load(Ordering::Relaxed) => return,
-            None => {
+        match &inquiry.kind {
+            InquiryKind::Answer { to, body } => {
+                if *to == self.node {
+                    state.take_answer(inquiry, body, left_out);
+                }
+                if asks {
+                    state.hear(inquiry);
+                }
+            }
+            InquiryKind::Question(_) if self.has_begun.load(Ordering::Relaxed) => {
                 if !state.take_question(now, inquiry) {
                     left_out.add(1);
                 }
                 self.called.notify_one();
+                state.hear(inquiry);
             }
-        }
-        if asks || inquiry.to.is_none() {
-            state.hear(inquiry);
+            InquiryKind::Question(_) => {}
+            InquiryKind::Farewell => {
+                state.nodes.remove(&inquiry.node);
+            }
         }
     }
 
@@ -205,12 +226,12 @@ impl Drop for Asking<'_> {
 }
 
 impl State {
-    fn take_answer(&mut self, inquiry: &Inquiry, left_out: &Counter) {
+    fn take_answer(&mut self, inquiry: &Inquiry, body: &Bytes, left_out: &Counter) {
         // One that comes too late is of no use. A second one is no answer.
         let Some(waiting) = self.waiting.get_mut(&inquiry.number) else { return };
         let is_new = waiting.answers.iter().all(|(of, _)| *of != inquiry.node);
         if is_new && waiting.answers.len() < NODES_MAX {
-            waiting.answers.push((inquiry.node, inquiry.body.clone()));
+            waiting.answers.push((inquiry.node, body.clone()));
             waiting.answered.notify_one();
         } else {
             left_out.add(1);
@@ -239,7 +260,7 @@ impl State {
             other.name = name();
         }
         other.missed_since = None;
-        if inquiry.to.is_none() {
+        if matches!(inquiry.kind, InquiryKind::Question(_)) {
             other.asked = other.asked.max(inquiry.number);
         }
     }

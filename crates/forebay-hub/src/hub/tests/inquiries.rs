@@ -6,7 +6,7 @@ use bytes::Bytes;
 use forebay_cable::{Standing, SubscriptionId};
 use forebay_inspect as inspect;
 use forebay_inspect::{About, Answer, Broken, Outcome, Question, Rejection, Rows, Said, State};
-use forebay_log::{Content, Control, Inquiry};
+use forebay_log::{Content, Control, Inquiry, InquiryKind};
 use forebay_presence::Node;
 use forebay_store::{Batch, LogStore};
 use forebay_store_tests::Memory;
@@ -196,22 +196,37 @@ async fn a_node_that_stands_still_is_named_and_holds_nobody_up_for_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_ends_well_is_missed_by_nobody() {
+    let (log, [asked, at_page, publisher]) = three().await;
+    assert_eq!(why(&asked, "page", "room").await.nodes.len(), 3);
+    publisher.shut_down(Duration::ZERO).await;
+    let answer = why(&asked, "page", "room").await;
+    assert_eq!((answer.nodes.len(), answer.missing.len()), (2, 0), "{answer:?}");
+    // Whoever was never asked has nobody to say it to.
+    drop((asked, at_page));
+    let unknown = follow(&log, named("unknown")).await;
+    let before = log.position();
+    unknown.shut_down(Duration::ZERO).await;
+    assert_eq!(log.position(), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn rubbish_is_left_out_and_counted() {
     let (log, [asked, at_page, publisher]) = three().await;
-    let question = Bytes::from_static(b"{\"facts\": 7}");
-    let rubbish = |to, number, body| {
-        let inquiry = Inquiry { node: Node(77), name: "rubbish".into(), number, to, body };
+    let rubbish = |number, kind| {
+        let inquiry = Inquiry { node: Node(77), name: "rubbish".into(), number, kind };
         Batch::new(UnixMillis(0), vec![Content::Control(Control::Inquiry(Arc::new(inquiry)))])
     };
-    log.append(rubbish(None, 1, question)).await.unwrap();
+    let question = Bytes::from_static(b"{\"facts\": 7}");
+    log.append(rubbish(1, InquiryKind::Question(question))).await.unwrap();
     let asking = {
         let asked = asked.clone();
         tokio::spawn(async move { why(&asked, "page", "room").await })
     };
     // The question is in the log before this: the log takes it at once.
     tokio::task::yield_now().await;
-    let node = asked.0.inquiries.node;
-    log.append(rubbish(Some(node), 1, Bytes::from_static(b"\xff{"))).await.unwrap();
+    let (node, body) = (asked.0.inquiries.node, Bytes::from_static(b"\xff{"));
+    log.append(rubbish(1, InquiryKind::Answer { to: node, body })).await.unwrap();
     let answer = asking.await.unwrap();
     assert_eq!(answer.nodes, ["asked", "page", "publisher"]);
     for hub in [&asked, &at_page, &publisher] {
