@@ -322,7 +322,9 @@ fn is_like(report: &Report, broadcast: &Broadcast) -> bool {
         Some(Targets::Selector(selector)) => report.targets.as_ref() == Some(selector),
         Some(Targets::Page) | None => true,
     };
-    report.action.as_ref() == Some(action) && acts_on
+    // What is there twice may be an element of what it brings, and is named in the place of its target.
+    let names_other = matches!(report.seen, Seen::TargetDoubled { .. });
+    report.action.as_ref() == Some(action) && (acts_on || names_other)
 }
 
 /// What the page says, as a broken hop.

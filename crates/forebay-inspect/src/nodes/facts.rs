@@ -157,8 +157,11 @@ fn reports(page: &Page, known: &[Known]) -> Vec<Report> {
     let here = of_known.flat_map(|known| &known.facts.reports);
     let elsewhere = known.iter().flat_map(|known| &known.elsewhere);
     let elsewhere = elsewhere.filter(|(name, _)| is_its(name)).map(|(_, report)| report);
-    let mut reports: Vec<_> = here.chain(elsewhere).cloned().collect();
-    // Of one page, and so by one clock.
-    reports.sort_by_key(|report| report.at);
+    let mut elsewhere: Vec<_> = elsewhere.cloned().collect();
+    // By the page's clock. What came to the page's own node may be by that node's, and is in order as it is.
+    elsewhere.sort_by_key(|report| report.at);
+    // What the page's script says comes after what its client has said already, and says more.
+    let mut reports: Vec<_> = here.cloned().collect();
+    reports.append(&mut elsewhere);
     reports
 }

@@ -144,7 +144,43 @@ fn what_a_page_reports_to_another_node_is_known() {
     };
     let answer = ask(&[elsewhere, at_page.clone()]);
     assert_eq!(answer.broken, Broken::EmptyTemplate);
-    assert_eq!(ask(&[at_page]).broken, Broken::Permanent);
+    assert_eq!(ask(std::slice::from_ref(&at_page)).broken, Broken::Permanent);
+    // Our client says by its own protocol that there is no target, by the node's clock. The script's report comes
+    // behind it, by the page's, and names the ids that come near.
+    let missing = |ids, at| reports(Seen::TargetMissing { ids }, at);
+    let said = vec![missing(vec![], 90), missing(vec!["messages".into()], 80)];
+    let facts = Facts { reports: said, ..at_page.facts };
+    let Broken::TargetMissing { ids, .. } = ask(&[knows(facts)]).broken else { panic!() };
+    assert_eq!(ids, ["messages"]);
+}
+
+#[test]
+fn a_report_of_what_is_there_twice_is_of_the_broadcast_that_brought_it() {
+    let seen = Seen::TargetDoubled { count: 2, nested: false };
+    let report = |action: &str| Report {
+        stream: Some("room".into()),
+        action: Some(action.into()),
+        target: Some("message_1".into()),
+        seen: seen.clone(),
+        ..Report::default()
+    };
+    let broadcast = Broadcast {
+        action: Some("append".into()),
+        targets: Some(crate::Targets::Id("messages".into())),
+        ..published(5, 7)
+    };
+    let check = |action: &str, expected: bool| {
+        let facts = Facts {
+            page: Some(page("p", "b", vec![Subscription::live("room")])),
+            broadcast: Some(broadcast.clone()),
+            reports: vec![report(action)],
+            ..Facts::default()
+        };
+        let broken = ask(&[knows(facts)]).broken;
+        assert_eq!(matches!(broken, Broken::TargetDoubled { .. }), expected, "{broken:?}");
+    };
+    check("append", true);
+    check("update", false);
 }
 
 #[test]
