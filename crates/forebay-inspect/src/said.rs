@@ -10,7 +10,7 @@ const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Of an action's name and of what it acts on: longer ones are not kept.
 const NAME_BYTES_MAX: usize = 512;
 
-const TAG: &str = "<turbo-stream";
+const NAME: &str = "turbo-stream";
 
 /// The action of a message and what it acts on, if the message is a JSON text with one stream tag. Of several tags
 /// none is the one.
@@ -28,11 +28,13 @@ pub fn action_of(json: &str) -> Option<(String, Option<Targets>)> {
         return None;
     }
     let html: String = serde_json::from_str(json).ok()?;
-    let is_whole = |at: &usize| {
-        let next = html.as_bytes().get(at + TAG.len());
+    let begins_tag = |at: &usize| {
+        let next = html.as_bytes().get(at + 1 + NAME.len());
         next.is_some_and(|next| next.is_ascii_whitespace() || matches!(next, b'>' | b'/'))
     };
-    let mut tags = html.match_indices(TAG).map(|(at, _)| at).filter(is_whole);
+    let is_open = |at: &usize| html.as_bytes()[*at] == b'<';
+    let all = html.match_indices(NAME).filter_map(|(at, _)| at.checked_sub(1).filter(is_open));
+    let mut tags = all.filter(begins_tag);
     let (Some(at), None) = (tags.next(), tags.next()) else { return None };
     let Some(Ok(Token::StartTag(tag))) = Tokenizer::new(&html[at..]).next() else { return None };
     let attribute = |name: &str| {
