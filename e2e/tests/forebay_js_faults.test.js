@@ -180,6 +180,29 @@ test("ten streams that are lost at once are healed by one refresh, and it counts
   assert.deepEqual((await said(page)).filter((what) => what.startsWith("error")), []);
 });
 
+test("a page that lacks something again and again heals itself five times in a row, and then once in twelve seconds", async (t) => {
+  let n = 1;
+  const server = await scriptedServerFor(t, { body: () => tag("one", `a.${n}`) + list });
+  const page = await open(t, server, (page) => page.clock.install());
+  const lose = async () => {
+    n += 1;
+    const [[identifier, s]] = await lastNumbers(server.session);
+    server.session.send({ type: "resync", identifier, s, at: `a.${n}` });
+  };
+  const healed = () =>
+    page.waitForSelector(`[signed-stream-name$=".a.${n}"][connected]:not([stale])`, { state: "attached" });
+  for (let round = 0; round < 5; round += 1) {
+    await lose();
+    await healed();
+  }
+  await lose();
+  await page.waitForFunction(() => window.said.includes("error error"));
+  assert.equal(server.loads, 6);
+  await page.clock.fastForward(12_000);
+  await healed();
+  assert.equal(server.loads, 7);
+});
+
 /** The newest subscription of each identifier that is still subscribed. */
 async function lastNumbers({ commands }) {
   const numbers = new Map();

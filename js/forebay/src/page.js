@@ -11,8 +11,11 @@ const OWN_ANSWER_MS = 10_000;
 /** For one action to be shown. */
 const RENDER_MS = 10_000;
 
-/** Refreshes that heal, in a minute. A page that needs more has another problem. */
+/** Refreshes that heal, one after the other. A page that needs more may run over its application: each of the next waits. */
 const HEALS_MAX = 5;
+
+/** A page may heal itself once more after so long. */
+const HEAL_EVERY_MS = 12_000;
 
 /** @returns {any} the page's Turbo */
 const turbo = () => /** @type {any} */ (globalThis).Turbo;
@@ -30,8 +33,10 @@ export class Page {
   #isOwed = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  /** @type {number[]} */
-  #heals = [];
+  /** When a page that healed itself in an even pace would heal itself next. */
+  #nextHeal = 0;
+  /** The wanted refresh has to wait until then. */
+  #notBefore = 0;
 
   /** @param {Trouble} trouble */
   constructor(trouble) {
@@ -171,15 +176,18 @@ export class Page {
   heal(subscription) {
     if (this.#wantsRefresh || this.#isOwed) return;
     const now = performance.now();
-    this.#heals = this.#heals.filter((at) => now - at < 60_000);
-    if (this.#heals.length >= HEALS_MAX) return this.trouble("error", subscription, "healed too often; reload the page");
-    this.#heals.push(now);
-    this.#refresh(null);
+    this.#notBefore = Math.max(now, this.#nextHeal - (HEALS_MAX - 1) * HEAL_EVERY_MS);
+    this.#nextHeal = Math.max(this.#nextHeal, this.#notBefore) + HEAL_EVERY_MS;
+    const seconds = Math.ceil((this.#notBefore - now) / 1_000);
+    if (seconds > 0) this.trouble("error", subscription, `healed too often: the page loads itself again in ${seconds} s`);
+    this.#wantsRefresh = true;
+    this.#refreshIfIdle();
   }
 
   /** @param {string | null} requestId */
   #refresh(requestId) {
     if (requestId && turbo()?.session?.recentRequests?.has(requestId)) return;
+    this.#notBefore = 0;
     this.#wantsRefresh = true;
     this.#refreshIfIdle();
   }
@@ -190,6 +198,7 @@ export class Page {
     if (!this.#wantsRefresh && !this.#isOwed) return;
     // Not every end of a visit is announced.
     this.#timer = setTimeout(() => this.#refreshIfIdle(), 1_000);
+    if (this.#wantsRefresh && performance.now() < this.#notBefore) return;
     const session = turbo()?.session;
     const html = document.documentElement;
     if (session?.navigator.currentVisit || document.querySelector("form[aria-busy]") || html.hasAttribute("data-turbo-preview")) return;

@@ -18,12 +18,12 @@ use crate::wire::Envelope;
 /// this is many; past it, one is told twice.
 const TOLD_MAX: usize = 16;
 
-/// How often the page of one connection is told within [`TURNS_MS`]. A page that needs more has another
-/// problem, and would only run over its application.
-const TURNS_MAX: usize = 5;
+/// How often the page of one connection is told one time after the other. A page that needs more may run over
+/// its application: each of the next has to wait.
+const BURST: u64 = 5;
 
-/// A minute.
-const TURNS_MS: u64 = 60_000;
+/// It may be told once more after so long: five times a minute.
+const TURN_MS: u64 = 12_000;
 
 /// What a session remembers of the healing of its page. Out of line: most need none.
 #[derive(Debug, Default)]
@@ -36,8 +36,8 @@ pub(super) struct Healing {
     waiting: SmallVec<[SubscriptionId; 2]>,
     /// Renderings that were told since the last ping.
     told: SmallVec<[u64; 2]>,
-    /// When its page was told, or is to be.
-    turns: SmallVec<[UnixMillis; TURNS_MAX]>,
+    /// When a page that is told in an even pace would be told next.
+    next: UnixMillis,
     foreign: Option<Foreign>,
 }
 
@@ -95,10 +95,8 @@ impl Session {
     /// longer, where it was told often.
     pub fn plan_healing(&mut self, now: UnixMillis, turn: UnixMillis) {
         let healing = self.healing.get_or_insert_default();
-        healing.turns.retain(|at| at.0 + TURNS_MS > now.0);
-        let enough = healing.turns.len().checked_sub(TURNS_MAX).map(|index| healing.turns[index]);
-        let turn = turn.max(UnixMillis(enough.map_or(0, |at| at.0 + TURNS_MS)));
-        healing.turns.push(turn);
+        let turn = turn.max(UnixMillis(healing.next.0.saturating_sub((BURST - 1) * TURN_MS)));
+        healing.next = UnixMillis(healing.next.max(turn).0.saturating_add(TURN_MS));
         if turn > now {
             healing.at = Some(turn);
             healing.wait_ms = turn.0 - now.0;

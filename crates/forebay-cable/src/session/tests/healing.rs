@@ -123,17 +123,21 @@ fn our_client_is_told_at_once_how_long_to_wait() {
     assert!(said.contains(r#""resync":true,"wait":700}"#), "{said}");
 }
 
+/// What it lacks after five renderings in a row it lacks for twelve seconds, and not for a minute.
 #[test]
-fn a_page_is_told_five_times_a_minute_at_the_most() {
+fn a_page_is_told_five_times_in_a_row_and_then_once_in_twelve_seconds() {
     let mut pair = speaking(Protocol::ActionCableV1Json);
     for n in 0..5 {
         pair.lose(&tag("a", &format!("e.{n}.p")), NOW.0);
         assert_eq!(pair.told(), [REFRESH]);
     }
-    pair.lose(&tag("a", "e.5.p"), NOW.0);
-    assert_eq!(pair.told(), [""; 0]);
-    pair.session.handle_timeout(UnixMillis(NOW.0 + 60_000));
-    assert_eq!(pair.told(), [REFRESH]);
+    for n in 1..4 {
+        pair.lose(&tag("a", &format!("e.{n}.q")), NOW.0);
+        pair.session.handle_timeout(UnixMillis(NOW.0 + n * 12_000 - 1));
+        assert_eq!(pair.told(), [""; 0]);
+        pair.session.handle_timeout(UnixMillis(NOW.0 + n * 12_000));
+        assert_eq!(pair.told(), [REFRESH]);
+    }
 }
 
 #[test]
