@@ -12,7 +12,7 @@ use forebay_cable::{
 use forebay_log::{Gap, Log, Message, Offset, Position, StreamId, UnixMillis};
 use smallvec::SmallVec;
 
-use crate::hub::Hub;
+use crate::hub::{Hub, Inner};
 use crate::notices::Refusal;
 use crate::presence::Ending;
 use crate::read::{self, Batch};
@@ -20,7 +20,6 @@ use crate::replays::AddressKey;
 use crate::resumes::PageKey;
 use crate::round::{Round, Seat};
 use crate::sessions::written;
-use crate::stats::Stats;
 use crate::subscribers::Registration;
 use crate::wake::{Signals, Wake};
 
@@ -167,7 +166,7 @@ impl Client {
         let seat = Weak::clone(&self.seat);
         self.registrations.push(inner.subscribers.add(id, seat, self.is_muted()));
         let log = inner.log.read();
-        let start = cursor.map_or(Start::Live, |cursor| start(&inner.stats, &log, stream, cursor));
+        let start = cursor.map_or(Start::Live, |cursor| inner.start(&log, stream, cursor));
         if let Some(cursor) = cursor
             && inner.timings.get().is_some()
         {
@@ -180,7 +179,13 @@ impl Client {
     /// Where a client that has everything up to `position` goes on with a stream.
     pub fn start(&self, stream: &str, position: Position) -> Start {
         let inner = &*self.hub.0;
-        start(&inner.stats, &inner.log.read(), stream, position)
+        inner.start(&inner.log.read(), stream, position)
+    }
+
+    /// Whether a page's first paint says that whoever rendered it did not know who is there. Nothing that it was
+    /// given since makes up for that.
+    pub fn is_of_the_unknowing(&self, stream: &str, rendered: Position) -> bool {
+        self.hub.0.is_of_the_unknowing(stream, rendered)
     }
 
     /// The position before everything of a stream that was broadcast at `at` or later.
@@ -439,14 +444,22 @@ impl Client {
     }
 }
 
-fn start(stats: &Stats, log: &Log, stream: &str, position: Position) -> Start {
-    match log.servable(stream, position) {
-        Ok(()) => return Start::After(position.offset),
-        Err(Gap::OtherEpoch) => stats.resyncs_other_epoch.add(1),
-        Err(Gap::Future(_)) => stats.resyncs_future.add(1),
-        Err(_) => stats.resyncs_forgotten.add(1),
+impl Inner {
+    fn start(&self, log: &Log, stream: &str, position: Position) -> Start {
+        let unknown = self.is_of_the_unknowing(stream, position);
+        if unknown && !self.presence.is_whole.load(Ordering::Relaxed) {
+            // It is told when this node knows it: now it would only be rendered by one that does not.
+            return Start::After(log.head().offset);
+        }
+        match log.servable(stream, position) {
+            Ok(()) if !unknown => return Start::After(position.offset),
+            Ok(()) => self.stats.resyncs_forgotten.add(1),
+            Err(Gap::OtherEpoch) => self.stats.resyncs_other_epoch.add(1),
+            Err(Gap::Future(_)) => self.stats.resyncs_future.add(1),
+            Err(_) => self.stats.resyncs_forgotten.add(1),
+        }
+        Start::Lost
     }
-    Start::Lost
 }
 
 impl Drop for Client {

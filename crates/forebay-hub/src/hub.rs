@@ -205,7 +205,7 @@ pub(crate) struct Inner {
     revocations_left: Mutex<Vec<Offset>>,
     /// Streams that lack something which could not be told yet.
     gaps: Mutex<Gaps>,
-    presence: Presence,
+    pub(crate) presence: Presence,
     pub(crate) inspection: Option<Arc<Inspection>>,
     inquiries: Inquiries,
     /// Names of what was published once, where no store remembers them.

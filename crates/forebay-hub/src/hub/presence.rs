@@ -25,10 +25,11 @@ impl Hub {
     /// Who is present on a stream, and the position of which that is true.
     pub fn members(&self, stream: &str) -> Members {
         let sets = self.0.presence.sets.read();
-        Members { position: self.position(), members: sets.members(stream) }
+        Members { position: self.0.presence_position(), members: sets.members(stream) }
     }
 
-    /// The same as clients are told it: by name, or only how many.
+    /// The same as clients are told it: by name, or only how many. Where this node has just begun, and does not
+    /// know yet who is there, the position is before everything: whoever goes on from it is told to begin anew.
     pub fn attendance(&self, stream: &str) -> Attendance {
         self.0.attendance(&self.0.presence.sets.read(), stream)
     }
@@ -78,7 +79,24 @@ impl Inner {
         let total = sets.total(stream);
         let is_named = total <= self.presence.options.names_max;
         let named = if is_named { sets.members(stream) } else { Vec::new() };
-        Attendance { position: self.position(), total, named }
+        Attendance { position: self.presence_position(), total, named }
+    }
+
+    /// Of which place it is true who is there, as the caller, who has the sets, finds it.
+    fn presence_position(&self) -> Position {
+        let is_whole = self.presence.is_whole.load(Ordering::Relaxed);
+        let head = self.position();
+        if is_whole { head } else { Position { offset: Offset::ZERO, ..head } }
+    }
+
+    /// Whether a page was rendered by a node that did not know who is there. What such a node has left out, the
+    /// presence streams of others do not replay.
+    pub(crate) fn is_of_the_unknowing(&self, stream: &str, position: Position) -> bool {
+        let head = self.position();
+        self.presence.is_shared
+            && position == Position { offset: Offset::ZERO, ..head }
+            && head.offset > Offset::ZERO
+            && presence_of(stream).is_some()
     }
 
     /// Applies records in order, of which some are about presence.

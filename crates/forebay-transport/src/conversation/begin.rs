@@ -151,6 +151,9 @@ fn open(stream: &Stream, claim: &Claim, known: Known, client: &mut Client) -> At
         // Rendered in this epoch, and told since to begin anew, by a node that had not come to it yet. What it has
         // of this one nobody can say.
         (Begin::After(cursor), Claim::After(at)) if is_astray(client, cursor, *at) => None,
+        (Begin::After(cursor), _) if client.is_of_the_unknowing(&stream.name, cursor) => {
+            Some(Some(cursor))
+        }
         (Begin::After(cursor), _) => {
             let here = known.acknowledged.max(left).map(|offset| client.position_at(offset));
             Some(Some(later(client, later(client, cursor, here), claimed.position())))

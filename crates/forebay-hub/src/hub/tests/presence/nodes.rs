@@ -1,5 +1,6 @@
 //! Several nodes: whoever is at one of them is there for all.
 
+use forebay_cable::Start;
 use forebay_store::{Batch, Pending, Replica};
 use forebay_store_tests::Memory;
 use tokio::time::{Instant, sleep};
@@ -175,6 +176,29 @@ async fn a_node_whose_past_is_gone_asks_who_is_there() {
     ann.leave(sub(), Ending::Left);
     bob.leave(sub(), Ending::Left);
     until(|| ids(&fresh).is_empty()).await;
+}
+
+/// The page lacks whoever came before that node began, wherever it goes on from there.
+#[tokio::test(start_paused = true)]
+async fn a_page_that_was_rendered_by_a_node_whose_past_is_gone_is_told_so_by_every_node() {
+    let (log, [here]) = nodes().await;
+    let ann = tab(&here, "ann").await;
+    sleep(Duration::from_secs(1)).await;
+    say(&here, "hall", "1");
+    log.trim(1);
+    let fresh = node(&log).await;
+    let rendered = fresh.attendance("room");
+    assert_eq!(rendered.named, []);
+    let room = presence_stream("room");
+    let elsewhere = here.connect().unwrap().attach(&room, Some(rendered.position));
+    assert_eq!(elsewhere.start, Start::Lost);
+    let mut there = Page::open(&fresh);
+    there.subscribe(&room, Some(rendered.position));
+    assert_eq!(there.read(), [""; 0], "there it would only be rendered like this again");
+    live_for(&[&ann], 25).await;
+    assert_eq!(there.read(), ["lost"]);
+    let rendered = fresh.attendance("room");
+    assert_eq!((rendered.position, rendered.total), (fresh.position(), 1));
 }
 
 #[tokio::test(start_paused = true)]
