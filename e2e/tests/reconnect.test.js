@@ -109,6 +109,40 @@ test("S30 the Pong is lost with the socket: what it would have proven is replaye
   assert.deepEqual(applied, ["one", "two", "one", "two", "three", LAST].map((text) => `append ${text}`));
 });
 
+test("S30 a script that was held up closes its connection before it has come to what has arrived: that comes again", async (t) => {
+  const room = await roomFor(t, browser);
+  const keepSocket = () => {
+    window.WebSocket = class extends WebSocket {
+      constructor(...how) {
+        super(...how);
+        window.socket = this;
+      }
+    };
+  };
+  const viewer = await room.open({}, { prepare: (page) => page.addInitScript(keepSocket) });
+  await room.create("one");
+  await viewer.shows("one");
+  let release;
+  const isHeld = new Promise((resolve) => viewer.page.route("**/held", (route) => resolve((release = () => route.fulfill()))));
+  const closes = viewer.page.evaluate(() => {
+    const request = new XMLHttpRequest();
+    request.open("GET", "/held", false);
+    request.send();
+    window.socket.close();
+  });
+  await isHeld;
+  await room.create("two", "three");
+  // The browser's network stack has answered, and the script has seen nothing of it.
+  await room.proxy.messages.waitFor(forwarded(provesOffset(3)));
+  await release();
+  await closes;
+  await waitForDisconnected(viewer.page);
+  await comeBack(viewer.page);
+  await viewer.connected();
+  await assertConverged(room, viewer);
+  assert.deepEqual((await viewer.state()).rows, ["one", "two", "three", LAST]);
+});
+
 test("S30 a page that is older than history, and has got all of it, is replayed the rest and not resynced", async (t) => {
   const room = await roomFor(t, browser, { env: { FOREBAY_E2E_ENTRIES_MAX: "5" } });
   const viewer = await room.open();

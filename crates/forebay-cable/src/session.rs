@@ -253,6 +253,7 @@ impl Session {
         }
         self.age();
         self.forget_told();
+        self.proof.age();
         // Behind a socket that takes nothing, one ping is as good as many.
         if self.transmits.is_empty() {
             self.say_ping(now);

@@ -6,7 +6,8 @@
 //! where doubt is small, and otherwise the page is replayed from its cursor: twice is better than
 //! never. The rules, each a test:
 //!
-//! - the socket died without the 1001 that a page sends when it unloads (the driver's part);
+//! - the socket died without the 1001 that a page sends when it unloads (the driver's part), and if the client has
+//!   closed it, then only what it had proven some pings earlier (the session's part);
 //! - no two sessions have had the identifier at the same time, ever since either was last seen;
 //! - it comes back within [`ACKNOWLEDGED_MAX`].
 //!
@@ -193,7 +194,8 @@ impl Resumes {
         }
         page.left_at = Seconds::of(now);
         let kept = acknowledged.filter(|_| page.sessions == 0 && !full);
-        page.acknowledged = kept.unwrap_or(Offset::ZERO);
+        let before = std::mem::replace(&mut page.acknowledged, kept.unwrap_or(Offset::ZERO));
+        let takes_back = page.acknowledged < before || kept.is_none();
         if page.sessions == 0 {
             if !page.shared && page.acknowledged == Offset::ZERO && !page.queued {
                 self.pages.remove(&key);
@@ -201,7 +203,7 @@ impl Resumes {
                 self.left.push_back((key, page.left_at));
             }
         }
-        self.note(key, kept.is_none());
+        self.note(key, takes_back);
     }
 
     /// Nothing is remembered that could be too old one day.

@@ -217,7 +217,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
         let mut heard = |event: Result<Event<'_>, _>| {
             match event {
                 Ok(Event::Pong(payload)) => drop(conversation.hear_pong(payload)),
-                Ok(Event::Close(Some(UNLOADED))) if !outgoing.close_sent() => conversation.unload(),
+                Ok(Event::Close(code)) if !outgoing.close_sent() => hear_close(conversation, code),
                 _ => {}
             }
             true
@@ -270,8 +270,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
                     conversation.hear_ping();
                 }
                 Ok(Event::Close(code)) => {
-                    if code == Some(UNLOADED) && !outgoing.close_sent() {
-                        conversation.unload();
+                    if !outgoing.close_sent() {
+                        hear_close(conversation, code);
                     }
                     conversation.closed();
                     outgoing.answer_close(code);
@@ -289,6 +289,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + 'static> Connection<Io> {
         *steps = steps.saturating_sub(1);
         conversation.note_pace(&|| peer_of(io));
         Poll::Ready(Ok(received))
+    }
+}
+
+/// It was the client's wish, and no answer.
+fn hear_close(conversation: &mut Conversation, code: Option<u16>) {
+    match code {
+        Some(UNLOADED) => conversation.unload(),
+        _ => conversation.client_closes(),
     }
 }
 

@@ -135,7 +135,9 @@ impl Session {
 
     fn follow(&mut self, head: Offset) -> bool {
         for id in self.dialect.caught_up(head) {
-            if let Some(subscription) = self.subscription(id) {
+            // One that waits for its turn to be told what it lacks is told so then.
+            let reads = |s: &&Subscription| s.reading != Reading::OwesHealing;
+            if let Some(subscription) = self.subscription(id).filter(reads) {
                 self.push(self.dialect.history(&subscription.envelope, true));
             }
         }
@@ -193,6 +195,11 @@ impl Session {
     /// than was known.
     pub fn handle_pong(&mut self, payload: &[u8]) -> bool {
         self.proof.received(payload)
+    }
+
+    /// The client closes the connection by itself. What its script has not come to it drops, though it has arrived.
+    pub fn client_closes(&mut self) {
+        self.proof.settle();
     }
 
     /// Whether something was sent that no mark is behind of yet: one may go out as soon as the client has

@@ -3,6 +3,10 @@
 //! RFC 6455 (section 5.5.3) makes every client answer a Ping with a Pong of the same bytes. A Ping
 //! behind delivered entries carries a [`Mark`]; its Pong proves that everything before it has
 //! arrived. TCP keeps the order, so a command that follows a Pong was sent after it.
+//!
+//! It has arrived at the client's network stack, that is, which hands it to the page's script. A connection that
+//! ends does so behind all that has arrived. But a script that closes it drops what it has not come to: a browser
+//! gives nothing to a socket that is closing. So there only what was proven some pings ago is believed.
 
 use forebay_log::Offset;
 
@@ -12,6 +16,10 @@ use crate::ids::SubscriptionId;
 /// what it had got by then; one that is slower than this many batches is asked no more until it
 /// answers, and is replayed what it may have.
 const UNANSWERED_MAX: u8 = 16;
+
+/// Pings of the protocol's own between two looks at what is settled: twelve seconds. Action Cable's client closes a
+/// connection when its script has come to no ping for six, as one that was held up for that long has not.
+const SETTLES_IN: u8 = 4;
 
 /// What a Ping says: all entries up to an offset, for all subscriptions up to one.
 ///
@@ -51,9 +59,37 @@ pub(super) struct Proof {
     unanswered: u8,
     /// Something was sent since the last mark.
     owed: bool,
+    /// Pings since the last look.
+    pings: u8,
+    settled: Option<Box<Settled>>,
+}
+
+/// What had been received at the last look, and at the one before. Out of line: most connections prove nothing.
+#[derive(Debug, Default)]
+struct Settled {
+    last: Mark,
+    before: Mark,
 }
 
 impl Proof {
+    /// One of the protocol's pings is due.
+    pub(super) fn age(&mut self) {
+        self.pings += 1;
+        if self.pings < SETTLES_IN {
+            return;
+        }
+        self.pings = 0;
+        if self.settled.is_some() || self.received != Mark::default() {
+            let settled = self.settled.get_or_insert_default();
+            settled.before = std::mem::replace(&mut settled.last, self.received);
+        }
+    }
+
+    /// From here on only what is settled counts.
+    pub(super) fn settle(&mut self) {
+        self.received = self.settled.take().unwrap_or_default().before;
+    }
+
     pub(super) fn owe(&mut self) {
         self.owed = true;
     }

@@ -594,6 +594,30 @@ fn a_pong_proves_what_was_sent_before_its_ping() {
     );
 }
 
+/// Its browser drops what its script has not come to.
+#[test]
+fn a_client_that_closes_the_connection_has_what_was_proven_some_pings_ago() {
+    let mut pair = Pair::new();
+    pair.command("subscribe", &room(0));
+    pair.answer_subscribe();
+    let mut now = NOW.0;
+    let mut proves = |pair: &mut Pair, pings: u64| {
+        pair.broadcast("room", "text");
+        pair.drain();
+        pair.pong();
+        for _ in 0..pings {
+            now += 3_000;
+            pair.session.handle_timeout(UnixMillis(now));
+            pair.drain();
+        }
+    };
+    proves(&mut pair, 8);
+    proves(&mut pair, 3);
+    assert_eq!(acknowledged(&pair), [Some(2)], "if its connection is lost");
+    pair.session.client_closes();
+    assert_eq!(acknowledged(&pair), [Some(1)]);
+}
+
 #[test]
 fn a_client_that_does_not_answer_is_asked_no_more() {
     let mut pair = Pair::new();

@@ -22,6 +22,11 @@ impl Conversation {
         self.closed();
     }
 
+    /// Its script has closed the connection, and may come back at once.
+    pub(crate) fn client_closes(&mut self) {
+        self.session.client_closes();
+    }
+
     /// The client has closed the connection in order. Its page may be gone, or about to come back.
     pub(crate) fn closed(&mut self) {
         self.client.end_presence(Ending::Closed);

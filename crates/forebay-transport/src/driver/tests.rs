@@ -703,16 +703,26 @@ async fn a_page_whose_socket_died_goes_on_from_what_it_has_acknowledged() {
     assert_eq!(hub.stats().snapshot().resumes, 2);
 }
 
+/// And one whose script closes the connection goes on behind what that has surely come to.
 #[tokio::test(start_paused = true)]
 async fn a_page_that_was_unloaded_begins_again_at_its_cursor() {
     let hub = Hub::new(Options::default());
     let cursor = hub.position();
     say(&hub, "1");
-    let codes: [(&[u8], &[&str]); 3] =
-        [(&1001_u16.to_be_bytes(), &["1"]), (&1000_u16.to_be_bytes(), &[]), (b"", &[])];
-    for (code, expected) in codes {
+    let (unloaded, normal) = (&1001_u16.to_be_bytes(), &1000_u16.to_be_bytes());
+    let codes: [(&[u8], u64, &[&str]); 5] = [
+        (unloaded, 0, &["1"]),
+        (unloaded, 8, &["1"]),
+        (normal, 8, &[]),
+        (b"", 8, &[]),
+        (b"", 2, &["1"]),
+    ];
+    for (code, pings, expected) in codes {
         let mut peer = comes_back(&hub, cursor, &["1"]).await;
         peer.pong().await;
+        for _ in 0..pings {
+            assert!(peer.text().await.contains(r#""type":"ping""#));
+        }
         peer.send(0x88, code).await;
         peer.close_code().await;
         peer.task.await.unwrap();

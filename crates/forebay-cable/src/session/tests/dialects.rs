@@ -446,6 +446,19 @@ fn s44_history_that_cannot_be_served_gives_nothing_again() {
     }
 }
 
+/// It was confirmed first, and then refused.
+#[test]
+fn s44_history_that_cannot_be_served_is_refused_once_when_its_page_has_its_turn() {
+    let mut pair = live(TAG, true);
+    pair.say(&ask_history(TAG, 7));
+    let turn = UnixMillis(NOW.0 + 700);
+    pair.session.plan_healing(NOW, turn);
+    pair.place(Start::Lost);
+    assert_eq!(pair.gist(), [""; 0]);
+    pair.session.handle_timeout(turn);
+    assert_eq!(pair.gist(), ["reject_history", "<refresh>"]);
+}
+
 #[test]
 fn s44_history_that_is_asked_for_twice_is_served_once() {
     let mut pair = live(ROOM, false);
