@@ -34,8 +34,22 @@ async function open(client, index) {
   return opened;
 }
 
-/** In the page: what Turbo does there, over all its visits. */
+/** In the page: what Turbo does there, over all its visits, and what its sockets hear. */
 function watch() {
+  window.sockets = [];
+  window.WebSocket = class extends WebSocket {
+    constructor(...how) {
+      super(...how);
+      const socket = { messages: 0, entries: 0, heardAt: 0, last: "" };
+      window.sockets.push(socket);
+      this.addEventListener("message", ({ data }) => {
+        socket.messages += 1;
+        if (data.includes("<turbo-stream")) [socket.entries, socket.last] = [socket.entries + 1, data.slice(-200)];
+        socket.heardAt = performance.now();
+      });
+      this.addEventListener("close", ({ code }) => (socket.closed = code));
+    }
+  };
   addEventListener("turbo:visit", () => window.noticed("visits"));
   addEventListener("turbo:before-stream-render", ({ detail: { newStream } }) => {
     const id = newStream.querySelector("template")?.content.firstElementChild?.id;
@@ -66,11 +80,15 @@ function compare(expected) {
   if (!list) return { isPage: false, text: document.body?.textContent.trim().slice(0, 200) ?? "" };
   const rows = [...list.children].map((row) => Number(row.textContent));
   const [shown, wanted] = [new Set(rows), new Set(expected)];
+  const lost = expected.filter((row) => !shown.has(row));
+  const heard = window.sockets.slice(-2).map(({ heardAt, ...socket }) => ({ ...socket, silentMs: Math.round(performance.now() - heardAt) }));
   return {
     isPage: true,
     isLive: document.querySelector("turbo-cable-stream-source[connected]") !== null,
     rows: rows.length,
-    lost: expected.filter((row) => !shown.has(row)).length,
+    lost: lost.length,
+    // For people, where something is lost.
+    story: lost.length > 0 ? `${window.sockets.length} sockets, of ${expected.length} rows without ${lost}: ${JSON.stringify(heard)}` : null,
     doubled: rows.length - shown.size,
     misordered: rows.filter((row, index) => index > 0 && row < rows[index - 1]).length,
     unknown: rows.filter((row) => !wanted.has(row)).length,

@@ -83,6 +83,11 @@ impl Room {
         self.told.partition_point(|(at, _)| *at <= offset)
     }
 
+    /// What a page has not been told yet, for people.
+    pub(crate) fn untold(&self, here: &Here) -> &[(u64, Option<String>)] {
+        &self.told[here.newest.min(self.told.len())..]
+    }
+
     /// Takes a record, as every replica of a log does. Gives what changed.
     pub(crate) fn take(&mut self, offset: Offset, sign: &Presence) -> Change {
         let mut change = Change { total_before: self.members.len(), ..Change::default() };

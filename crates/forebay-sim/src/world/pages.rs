@@ -61,7 +61,6 @@ impl World {
         let is_late = self.variant == Variant::LateCursor && rng.u32(..3) == 0;
         let by_time = protocol == Protocol::AnyCable
             && self.nodes.is_none()
-            && !self.plan.presence
             && (rng.u32(..4) == 0 || self.variant == Variant::LateTime);
         let (node, mut cursor) = match &self.nodes {
             None => (0, self.hub.position()),

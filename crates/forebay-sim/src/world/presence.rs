@@ -295,16 +295,24 @@ impl World {
         }
         // What follows takes longer than the world that connections were to end in.
         self.connections.iter_mut().for_each(|connection| connection.ends_by = u64::MAX);
-        let until = self.now() + RIGHT_BY;
+        self.settle_shown(RIGHT_BY)?;
+        for _ in 0..3_000 / super::STEP {
+            self.step()?;
+        }
+        // What was said just now is on its way.
+        self.settle_shown(1_000)?;
+        self.check_shown()
+    }
+
+    /// Goes on until every page shows who is there, for so many milliseconds at the most.
+    fn settle_shown(&mut self, max: u64) -> Result<(), Broken> {
+        let until = self.now() + max;
         while self.check_shown().is_err() && self.now() < until {
             for _ in 0..20 {
                 self.step()?;
             }
         }
-        for _ in 0..3_000 / super::STEP {
-            self.step()?;
-        }
-        self.check_shown()
+        Ok(())
     }
 
     fn check_shown(&self) -> Result<(), Broken> {
@@ -320,7 +328,8 @@ impl World {
         for (index, page) in self.pages.iter().enumerate().filter(|(_, page)| !page.is_absent) {
             let Some(here) = &page.here else { continue };
             if here.life != self.visitors.life || !here.shows(room, &expected) {
-                let what = format!("there are {expected:?}, and it shows {here:?}");
+                let rest = room.untold(here);
+                let what = format!("there are {expected:?}, it was not told {rest:?}, and shows {here:?}");
                 return Err((Violation::Lost, self.describe(index, &what)));
             }
         }

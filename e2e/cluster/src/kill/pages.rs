@@ -39,6 +39,8 @@ pub(super) struct Shown {
     pub(super) reloads: u64,
     /// Rows that came again, and took the place of what was there.
     pub(super) again: u64,
+    /// Which rows are lost, and what its newest sockets have heard.
+    pub(super) story: Option<String>,
     /// Why it could not be looked at.
     pub(super) error: Option<String>,
 }
