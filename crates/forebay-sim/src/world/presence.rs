@@ -329,7 +329,8 @@ impl World {
             let Some(here) = &page.here else { continue };
             if here.life != self.visitors.life || !here.shows(room, &expected) {
                 let rest = room.untold(here);
-                let what = format!("there are {expected:?}, it was not told {rest:?}, and shows {here:?}");
+                let what =
+                    format!("there are {expected:?}, it was not told {rest:?}, and shows {here:?}");
                 return Err((Violation::Lost, self.describe(index, &what)));
             }
         }
