@@ -453,10 +453,9 @@ impl Inner {
         }
         match log.servable(stream, position) {
             Ok(()) if !unknown => return Start::After(position.offset),
-            Ok(()) => self.stats.resyncs_forgotten.add(1),
             Err(Gap::OtherEpoch) => self.stats.resyncs_other_epoch.add(1),
             Err(Gap::Future(_)) => self.stats.resyncs_future.add(1),
-            Err(_) => self.stats.resyncs_forgotten.add(1),
+            Ok(()) | Err(_) => self.stats.resyncs_forgotten.add(1),
         }
         Start::Lost
     }

@@ -147,9 +147,11 @@ impl PublishError {
         matches!(self.0, AppendError::Refused(_))
     }
 
-    /// Whether it is because the disk is full.
+    /// Whether it is because the disk, or the log's server, is full.
     pub fn is_full(&self) -> bool {
-        matches!(self.0, AppendError::Refused(StoreError::Full(_)))
+        let full =
+            |error: &StoreError| matches!(error, StoreError::Full(_) | StoreError::ServerFull(_));
+        matches!(&self.0, AppendError::Refused(error) if full(error))
     }
 }
 

@@ -3,10 +3,13 @@
 use forebay_shared::Failure;
 use serde::{Deserialize, Serialize};
 
-/// Errors that somebody has to mend, though JetStream counts them among its own: no resources (10002, 10023), storage
-/// exceeded (10047), JetStream off for the account (10039) or altogether (10076), a message that was not
+/// Errors that somebody has to mend, though JetStream counts them among its own: JetStream
+/// off for the account (10039) or altogether (10076).
+const REFUSALS: [u32; 2] = [10_039, 10_076];
+
+/// The same, where there is no room: no resources (10002, 10023), storage exceeded (10047), a message that was not
 /// stored (10077).
-const REFUSALS: [u32; 6] = [10_002, 10_023, 10_039, 10_047, 10_076, 10_077];
+const FULL: [u32; 4] = [10_002, 10_023, 10_047, 10_077];
 
 pub(crate) const NO_MESSAGE: u32 = 10_037;
 /// There is no message with that sequence number.
@@ -41,7 +44,9 @@ impl ApiError {
     pub(crate) fn failure(&self, what: &str) -> Failure {
         let said = format!("{what}: {} (error {})", self.description, self.err_code);
         let is_theirs = self.code < 500 && self.code != 404 && self.err_code != IN_FLIGHT;
-        if is_theirs || REFUSALS.contains(&self.err_code) {
+        if FULL.contains(&self.err_code) {
+            Failure::Full(said)
+        } else if is_theirs || REFUSALS.contains(&self.err_code) {
             Failure::Refused(said)
         } else {
             Failure::Lost(said)

@@ -20,7 +20,7 @@ fn of_server(said: &DbError) -> Failure {
         return pooler();
     }
     match code {
-        "53100" => Failure::Refused(format!("its disk is full: {message}")),
+        "53100" => Failure::Full(format!("its disk is full: {message}")),
         "42501" => Failure::Refused(format!("the role lacks a right: {message}")),
         // Tables that are gone are made again with the next connection, whose history is another.
         "42P01" | "42883" | "3F000" => Failure::Lost(message.to_owned()),

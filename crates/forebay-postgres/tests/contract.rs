@@ -260,7 +260,7 @@ async fn a_full_disk_is_named() {
         }
         assert!(taken < 100, "it never gets full");
     };
-    assert!(matches!(&refused, Failure::Refused(why) if why.contains("disk is full")), "{refused}");
+    assert!(matches!(&refused, Failure::Full(why) if why.contains("disk is full")), "{refused}");
     assert_eq!(session.bounds().await.unwrap().head, Offset(taken * 2));
     assert!(!session.read(Offset::ZERO).await.unwrap().is_empty());
     server.sql("alter table forebay.log_groups set tablespace pg_default").unwrap();

@@ -31,9 +31,7 @@ pub(crate) fn failure(error: &RedisError) -> Failure {
             Failure::Refused(format!("it does not know this user and password: {detail}"))
         }
         ErrorKind::InvalidClientConfig | ErrorKind::RESP3NotSupported => Failure::Refused(said),
-        _ if said.contains("OOM") => {
-            Failure::Refused("it is full: maxmemory is used up".to_owned())
-        }
+        _ if said.contains("OOM") => Failure::Full("it is full: maxmemory is used up".to_owned()),
         _ if said.contains("MISCONF") => {
             Failure::Refused(format!("it can't write to its disk, which may be full: {detail}"))
         }

@@ -173,6 +173,9 @@ pub enum Failure {
     /// It has not done it, and says why. To ask again is of no use until somebody mends that.
     #[error("{0}")]
     Refused(String),
+    /// The same, because it has no room.
+    #[error("{0}")]
+    Full(String),
     /// What follows is gone.
     #[error("what follows is no longer kept")]
     Trimmed,

@@ -173,7 +173,9 @@ impl<B: Backend> Shared<B> {
             let left = at_most.saturating_sub(began.elapsed());
             match timeout(left, self.line.open()).await {
                 Ok(Ok(_)) => return Ok(()),
-                Ok(Err(failure @ Failure::Refused(_))) => return Err(self.error(&failure)),
+                Ok(Err(failure @ (Failure::Refused(_) | Failure::Full(_)))) => {
+                    return Err(self.error(&failure));
+                }
                 Ok(Err(failure)) => why = failure.to_string(),
                 // The last attempt ends when it is time: what was wrong before it says more.
                 Err(_) => {}
@@ -206,7 +208,9 @@ impl<B: Backend> Shared<B> {
         loop {
             match timeout_at(deadline, self.line.ask(&mut ask)).await {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(failure @ Failure::Refused(_))) => return Err(self.error(&failure)),
+                Ok(Err(failure @ (Failure::Refused(_) | Failure::Full(_)))) => {
+                    return Err(self.error(&failure));
+                }
                 Ok(Err(failure)) => why = failure,
                 Err(_) => return Err(self.error(&why)),
             }
@@ -227,6 +231,7 @@ impl<B: Backend> Shared<B> {
         let what = format!("{}: {failure}", self.address);
         match failure {
             Failure::Refused(_) => StoreError::Unfit(what),
+            Failure::Full(_) => StoreError::ServerFull(what),
             _ => StoreError::Unreachable(what),
         }
     }

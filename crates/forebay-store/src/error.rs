@@ -46,6 +46,9 @@ pub enum StoreError {
     /// The store's server says no, and goes on saying so until somebody mends what the text names.
     #[error("the log's store can't be used: {0}")]
     Unfit(String),
+    /// The store's server has no room left. The text says of what.
+    #[error("the log's store has no room: {0}")]
+    ServerFull(String),
     /// The store has ended, and takes nothing more.
     #[error("the log's store has ended")]
     Ended,

@@ -47,7 +47,7 @@ fn a_store_that_is_full_refuses_publishers_and_keeps_pages() {
         }
         assert!(taken < 100, "it never gets full");
     };
-    assert_eq!(refused.0, 503);
+    assert_eq!(refused.0, 507);
     assert!(refused.1.contains("it is full: maxmemory is used up"), "{}", refused.1);
     server.program.error_line("broadcasts refused");
     assert_eq!(server.get("/ready").status, 200, "pages are served");
