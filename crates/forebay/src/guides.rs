@@ -72,6 +72,7 @@ pub mod testing {}
 pub mod troubleshooting {}
 
 /// [troubleshooting]: crate::guides::troubleshooting#counters
+/// [nodes]: crate::guides::why#several-nodes
 /// [why]: crate::guides::why
 #[doc = include_str!("../docs/inspector.md")]
 pub mod inspector {}
