@@ -315,7 +315,7 @@ async fn deliver<B: Backend>(
     });
     taken.await.map_err(|error| match error {
         // Of one that was sent before, and whose answer was lost, a refusal says nothing.
-        StoreError::Unfit(_) if attempts <= 1 => error.into(),
+        StoreError::Unfit(_) | StoreError::ServerFull(_) if attempts <= 1 => error.into(),
         error if attempts == 0 => error.into(),
         error => AppendError::Unknown(error),
     })

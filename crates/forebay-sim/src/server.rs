@@ -361,7 +361,7 @@ impl Session for Connection {
     async fn append(&self, group: &Group) -> Result<Offset, Failure> {
         let append = |inner: &mut Inner| {
             if inner.is_full {
-                return Err(Failure::Refused("it is full".to_owned()));
+                return Err(Failure::Full("it is full".to_owned()));
             }
             if inner.trouble.doubled > 0 && inner.rng.u16(..1_000) < inner.trouble.doubled {
                 inner.late.push(group.clone());
