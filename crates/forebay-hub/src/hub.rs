@@ -149,9 +149,7 @@ impl PublishError {
 
     /// Whether it is because the disk, or the log's server, is full.
     pub fn is_full(&self) -> bool {
-        let full =
-            |error: &StoreError| matches!(error, StoreError::Full(_) | StoreError::ServerFull(_));
-        matches!(&self.0, AppendError::Refused(error) if full(error))
+        matches!(&self.0, AppendError::Refused(error) if error.is_full())
     }
 }
 

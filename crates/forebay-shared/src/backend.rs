@@ -183,3 +183,10 @@ pub enum Failure {
     #[error("the log has another epoch")]
     OtherEpoch,
 }
+
+impl Failure {
+    /// Whether it lasts until somebody mends something.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Full(_))
+    }
+}

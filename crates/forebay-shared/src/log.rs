@@ -173,9 +173,7 @@ impl<B: Backend> Shared<B> {
             let left = at_most.saturating_sub(began.elapsed());
             match timeout(left, self.line.open()).await {
                 Ok(Ok(_)) => return Ok(()),
-                Ok(Err(failure @ (Failure::Refused(_) | Failure::Full(_)))) => {
-                    return Err(self.error(&failure));
-                }
+                Ok(Err(failure)) if failure.is_lasting() => return Err(self.error(&failure)),
                 Ok(Err(failure)) => why = failure.to_string(),
                 // The last attempt ends when it is time: what was wrong before it says more.
                 Err(_) => {}
@@ -208,9 +206,7 @@ impl<B: Backend> Shared<B> {
         loop {
             match timeout_at(deadline, self.line.ask(&mut ask)).await {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(failure @ (Failure::Refused(_) | Failure::Full(_)))) => {
-                    return Err(self.error(&failure));
-                }
+                Ok(Err(failure)) if failure.is_lasting() => return Err(self.error(&failure)),
                 Ok(Err(failure)) => why = failure,
                 Err(_) => return Err(self.error(&why)),
             }

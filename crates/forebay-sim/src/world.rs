@@ -273,25 +273,34 @@ impl World {
             page.frozen_until = 0;
         }
         // Ten minutes for whoever must be told, and three seconds more, for what comes twice.
-        let until = self.now() + 600_000;
-        while self.check_settled().is_err() && self.now() < until {
-            for _ in 0..20 {
-                self.step()?;
-            }
-        }
-        for _ in 0..3_000 / STEP {
-            self.step()?;
-        }
+        self.pass_until(600_000, Self::check_settled)?;
+        self.pass(3_000)?;
         self.check_settled()?;
         self.check_outbox()?;
         if self.check_ephemerals().is_err() {
             // A page that waits for its turn to be told that it lacks something is given nothing meanwhile.
-            for _ in 0..60_000 / STEP {
-                self.step()?;
-            }
+            self.pass(60_000)?;
             self.check_ephemerals()?;
         }
         self.settle_room()
+    }
+
+    /// So many milliseconds pass.
+    fn pass(&mut self, millis: u64) -> Result<(), Broken> {
+        (0..millis / STEP).try_for_each(|_| self.step())
+    }
+
+    /// So many milliseconds pass at the most, until it is right.
+    fn pass_until(
+        &mut self,
+        max: u64,
+        check: impl Fn(&Self) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
+        let until = self.now() + max;
+        while check(self).is_err() && self.now() < until {
+            self.pass(20 * STEP)?;
+        }
+        Ok(())
     }
 
     /// Nobody is owed an ephemeral entry, but whoever is live, on a good line, gets it. Who polls may be
@@ -306,9 +315,7 @@ impl World {
         for stream in 0..STREAMS {
             self.publish_to(stream, Kind::Ephemeral, 0);
         }
-        for _ in 0..1_000 / STEP {
-            self.step()?;
-        }
+        self.pass(1_000)?;
         let published: Vec<_> = (0..STREAMS).map(|stream| self.published.last(stream)).collect();
         for (index, (was_live, joined)) in live.into_iter().enumerate() {
             let page = &self.pages[index];

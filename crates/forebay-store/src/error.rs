@@ -66,6 +66,11 @@ pub enum AppendError {
 }
 
 impl StoreError {
+    /// Whether there is no room left, on the disk or at the log's server.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_) | Self::ServerFull(_))
+    }
+
     pub(crate) fn of(path: &Path, error: fjall::Error) -> Self {
         let what = match error {
             fjall::Error::Locked => return Self::InUse(path.to_owned()),

@@ -1,7 +1,7 @@
 //! The pages of this node, and what happened to each.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use forebay_cable::{ReaderId, Session, Standing, SubscriptionId};
 use forebay_inspect::{
-    Connection, Event, Page, Resync, Rows, State, StreamRow, Subscription, Transport,
+    Connection, Event, Page, Resync, Rows, State, StreamRows, Subscription, Transport,
 };
 use forebay_log::StreamId;
 
@@ -267,11 +267,7 @@ impl Inspection {
     }
 
     /// Adds streams that pages read or have asked for, but for pages that read `hides`.
-    pub(super) fn count_readers(
-        &self,
-        hides: Option<&str>,
-        streams: &mut BTreeMap<String, StreamRow>,
-    ) {
+    pub(super) fn count_readers(&self, hides: Option<&str>, streams: &mut StreamRows) {
         self.each_page(None, |Record { page, .. }| {
             let is_hidden = |hides| page.subscriptions.iter().any(|one| one.is_to(hides));
             if hides.is_some_and(is_hidden) {
@@ -279,7 +275,7 @@ impl Inspection {
             }
             for one in &page.subscriptions {
                 let Some(name) = &one.stream else { continue };
-                let stream = super::telling::stream_of(streams, name);
+                let stream = streams.row(name);
                 match one.state {
                     State::Left => {}
                     State::Rejected { .. } => stream.rejected += 1,

@@ -1,10 +1,8 @@
 //! What this node says of what it has recorded: to another node that asks, or to whoever inspects this one.
 
-use std::collections::BTreeMap;
-
 use forebay_inspect::{
-    About, Broadcast, Known, PageRows, Question, Report, Rows, Said, StreamRow, Told,
-    nearest_names, readable,
+    About, Broadcast, Known, PageRows, Question, Report, Rows, Said, StreamRow, StreamRows, Told,
+    nearest_names,
 };
 
 use super::Inspection;
@@ -122,17 +120,15 @@ impl Inspection {
     /// Streams that are read here, or that were broadcast to from here, with this text, the liveliest first. Whether
     /// somebody should look at one is known only when those of all nodes are counted.
     fn stream_rows(&self, rows: &Rows) -> Vec<StreamRow> {
-        let mut streams = BTreeMap::new();
+        let mut streams = StreamRows::default();
         self.count_readers(rows.hides.as_deref(), &mut streams);
         self.each_broadcast(|broadcast| {
-            let stream = stream_of(&mut streams, &broadcast.stream);
+            let stream = streams.row(&broadcast.stream);
             stream.broadcasts += 1;
             stream.last = stream.last.max(broadcast.at);
         });
-        let mut found: Vec<_> = streams.into_values().collect();
-        found.retain(|row| rows.finds([&*row.name, &*readable(&row.name)]));
-        found.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| a.name.cmp(&b.name)));
-        found
+        let rows = Rows { only_troubles: false, ..rows.clone() };
+        streams.sorted(&rows).into_iter().cloned().collect()
     }
 
     fn reports_of_others(&self) -> Vec<(String, Report)> {
@@ -143,16 +139,4 @@ impl Inspection {
         }
         self.reports.lock().last(ELSEWHERE_MAX, |name| names.contains(name))
     }
-}
-
-/// The row of a stream.
-pub(super) fn stream_of<'a>(
-    streams: &'a mut BTreeMap<String, StreamRow>,
-    name: &str,
-) -> &'a mut StreamRow {
-    if !streams.contains_key(name) {
-        let row = StreamRow { name: name.to_owned(), ..StreamRow::default() };
-        streams.insert(name.to_owned(), row);
-    }
-    streams.get_mut(name).expect("it is there by now")
 }

@@ -265,11 +265,17 @@ impl StreamRows {
         all
     }
 
-    /// Counts this one, too.
-    pub fn add(&mut self, row: &StreamRow) {
-        let known = self.0.entry(row.name.clone());
-        let known =
-            known.or_insert_with(|| StreamRow { name: row.name.clone(), ..StreamRow::default() });
+    /// The stream of this name. Nothing is counted of a new one.
+    pub fn row(&mut self, name: &str) -> &mut StreamRow {
+        if !self.0.contains_key(name) {
+            let row = StreamRow { name: name.to_owned(), ..StreamRow::default() };
+            self.0.insert(name.to_owned(), row);
+        }
+        self.0.get_mut(name).expect("it is there by now")
+    }
+
+    fn add(&mut self, row: &StreamRow) {
+        let known = self.row(&row.name);
         known.readers += row.readers;
         known.rejected += row.rejected;
         known.broadcasts += row.broadcasts;

@@ -295,24 +295,11 @@ impl World {
         }
         // What follows takes longer than the world that connections were to end in.
         self.connections.iter_mut().for_each(|connection| connection.ends_by = u64::MAX);
-        self.settle_shown(RIGHT_BY)?;
-        for _ in 0..3_000 / super::STEP {
-            self.step()?;
-        }
+        self.pass_until(RIGHT_BY, Self::check_shown)?;
+        self.pass(3_000)?;
         // What was said just now is on its way.
-        self.settle_shown(1_000)?;
+        self.pass_until(1_000, Self::check_shown)?;
         self.check_shown()
-    }
-
-    /// Goes on until every page shows who is there, for so many milliseconds at the most.
-    fn settle_shown(&mut self, max: u64) -> Result<(), Broken> {
-        let until = self.now() + max;
-        while self.check_shown().is_err() && self.now() < until {
-            for _ in 0..20 {
-                self.step()?;
-            }
-        }
-        Ok(())
     }
 
     fn check_shown(&self) -> Result<(), Broken> {
